@@ -1,0 +1,74 @@
+import type { FloatTensor } from '../graph/tensor.ts'
+import type { Tokenizer } from './tokenizer.ts'
+
+/** A decoded picture: 8-bit RGB, row-major `(height, width, 3)`. */
+export interface RgbImage {
+  readonly width: number
+  readonly height: number
+  readonly data: Uint8Array
+}
+
+export type Activation = 'quick_gelu' | 'gelu'
+
+/** The text transformer: causal, pre-norm, end-token pooling. */
+export interface TextConfig {
+  readonly vocabSize: number
+  readonly contextLength: number
+  readonly width: number
+  readonly heads: number
+  readonly layers: number
+  readonly mlpWidth: number
+  readonly activation: Activation
+  readonly layerNormEpsilon: number
+}
+
+export interface VitConfig {
+  readonly kind: 'vit'
+  readonly imageSize: number
+  readonly patchSize: number
+  readonly width: number
+  readonly heads: number
+  readonly layers: number
+  readonly mlpWidth: number
+  readonly activation: Activation
+  readonly layerNormEpsilon: number
+}
+
+/** CLIP's ModifiedResNet: three-convolution stem, bottlenecks with anti-aliased strides, attention pooling. */
+export interface ResNetConfig {
+  readonly kind: 'resnet'
+  readonly imageSize: number
+  readonly width: number
+  /** Bottlenecks in each of the four stages. */
+  readonly layers: readonly [number, number, number, number]
+  /** Heads of the attention pooling. */
+  readonly heads: number
+}
+
+export interface PreprocessConfig {
+  /** Side of the square that the image tower takes. */
+  readonly size: number
+  readonly mean: readonly [number, number, number]
+  readonly std: readonly [number, number, number]
+}
+
+export interface ClipConfig {
+  readonly embedDim: number
+  readonly text: TextConfig
+  readonly vision: VitConfig | ResNetConfig
+  readonly preprocess: PreprocessConfig
+}
+
+/**
+ * Tensors by OpenAI's / OpenCLIP's names (`visual.conv1.weight`, `transformer.resblocks.0.attn.in_proj_weight`,
+ * `text_projection` (width, embed), `visual.proj` (width, embed) ...), float32, whatever layout they came from.
+ */
+export type Weights = ReadonlyMap<string, FloatTensor>
+
+export interface Clip {
+  readonly config: ClipConfig
+  readonly weights: Weights
+  readonly tokenizer: Tokenizer
+  /** Hex digest of weights and preprocessing: the key of cached features. */
+  readonly fingerprint: string
+}
