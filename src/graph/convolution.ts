@@ -1,0 +1,121 @@
+import { scale } from './elementwise.ts'
+import { apply, expectShapes, type Value } from './graph.ts'
+import { matmul } from './matrix.ts'
+import { concat, expand, flip, pad, reshape, slice, transpose } from './shaping.ts'
+
+export interface ConvOptions {
+  readonly stride?: number
+  /** Zeros on each side of height and width. */
+  readonly padding?: number
+}
+
+/**
+ * Convolution: x `(n, cin, h, w)`, kernel `(cout, cin, k, k)` -> `(n, cout, h', w')`.
+ *
+ * dx is a convolution of dy with the kernel flipped and its channels swapped (stride 1), or ConvTranspose.
+ * dkernel is a matrix product a kernel cell: dy against x shifted by that cell.
+ */
+export function conv2d(x: Value, kernel: Value, options: ConvOptions = {}): Value {
+  const { stride = 1, padding = 0 } = options
+  const [n = 0, cin = 0, h = 0, w = 0] = x.shape
+  const [cout = 0, kin = 0, k = 0, kw = 0] = kernel.shape
+  const fits = x.shape.length === 4 && kernel.shape.length === 4 && cin === kin && k === kw
+  expectShapes(
+    fits && h + 2 * padding >= k && w + 2 * padding >= k && padding < k,
+    'conv2d',
+    [x, kernel],
+    `(n, cin, h, w) and a square kernel (cout, cin, k, k), padding ${padding} < k`,
+  )
+  const oh = Math.floor((h + 2 * padding - k) / stride) + 1
+  const ow = Math.floor((w + 2 * padding - k) / stride) + 1
+  return apply(
+    'Conv',
+    [x, kernel],
+    [n, cout, oh, ow],
+    (dy) => [convInputGradient(dy, kernel, x, stride, padding), convKernelGradient(dy, kernel, x, stride, padding)],
+    { strides: [stride, stride], pads: [padding, padding, padding, padding], kernel_shape: [k, k] },
+  )
+}
+
+function convInputGradient(dy: Value, kernel: Value, x: Value, stride: number, padding: number): Value {
+  const k = kernel.shape[2] ?? 0
+  if (stride === 1) return conv2d(dy, transpose(flip(kernel, [2, 3]), [1, 0, 2, 3]), { padding: k - 1 - padding })
+  const [h = 0, w = 0] = x.shape.slice(2)
+  const [oh = 0, ow = 0] = dy.shape.slice(2)
+  const missing = (side: number, out: number) => side - ((out - 1) * stride - 2 * padding + k)
+  return apply('ConvTranspose', [dy, kernel], x.shape, 'none', {
+    strides: [stride, stride],
+    pads: [padding, padding, padding, padding],
+    output_padding: [missing(h, oh), missing(w, ow)],
+    kernel_shape: [k, k],
+  })
+}
+
+function convKernelGradient(dy: Value, kernel: Value, x: Value, stride: number, padding: number): Value {
+  const [cout = 0, cin = 0, k = 0] = kernel.shape
+  const [n = 0, , oh = 0, ow = 0] = dy.shape
+  const pixels = n * oh * ow
+  const rows = reshape(transpose(dy, [0, 2, 3, 1]), [pixels, cout])
+  const patches = patchRows(transpose(x, [0, 2, 3, 1]), k, stride, padding, oh, ow)
+  const cells = matmul(rows, patches, { transA: true })
+  return transpose(reshape(cells, [cout, k, k, cin]), [0, 3, 1, 2])
+}
+
+/**
+ * The pixels under each kernel position: x `(n, h, w, c)` -> `(n h' w', k k c)`. A convolution over pictures with their
+ * channels last is this times a matrix.
+ */
+function patchRows(x: Value, k: number, stride: number, padding: number, oh: number, ow: number): Value {
+  const [n = 0, , , c = 0] = x.shape
+  const padded = pad(x, [0, padding, padding, 0], [0, padding, padding, 0])
+  const cells: Value[] = []
+  for (let i = 0; i < k; i++) {
+    for (let j = 0; j < k; j++) {
+      cells.push(every(every(padded, 1, i, oh, stride), 2, j, ow, stride))
+    }
+  }
+  return reshape(concat(cells, 3), [n * oh * ow, k * k * c])
+}
+
+/** `count` entries of an axis, from `start` on, each `step`-th. */
+function every(x: Value, axis: number, start: number, count: number, step: number): Value {
+  if (step === 1) return slice(x, axis, start, start + count)
+  const { graph } = x
+  const shape = x.shape.map((n, i) => (i === axis ? count : n))
+  const end = start + (count - 1) * step + 1
+  return apply(
+    'Slice',
+    [x, graph.ints([start]), graph.ints([end]), graph.ints([axis]), graph.ints([step])],
+    shape,
+    'none',
+  )
+}
+
+/** Mean of each `size x size` square, side by side: x `(n, c, h, w)` -> `(n, c, h / size, w / size)`. */
+export function averagePool(x: Value, size: number): Value {
+  const [n = 0, c = 0, h = 0, w = 0] = x.shape
+  expectShapes(
+    x.shape.length === 4 && h % size === 0 && w % size === 0,
+    'averagePool',
+    [x],
+    `(n, c, h, w) with sides that ${size} divides`,
+  )
+  if (size === 1) return x
+  return apply(
+    'AveragePool',
+    [x],
+    [n, c, h / size, w / size],
+    (dy) => {
+      const spread = expand(reshape(scale(dy, 1 / (size * size)), [n, c, h / size, 1, w / size, 1]), [
+        n,
+        c,
+        h / size,
+        size,
+        w / size,
+        size,
+      ])
+      return [reshape(spread, x.shape)]
+    },
+    { kernel_shape: [size, size], strides: [size, size] },
+  )
+}

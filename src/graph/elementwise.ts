@@ -1,0 +1,125 @@
+import { apply, broadcast, type Value } from './graph.ts'
+
+// Element by element. Gradients come in the shape of the output; the driver sums over broadcast axes.
+
+export function add(a: Value, b: Value): Value {
+  return apply('Add', [a, b], broadcast('add', [a, b]), (dy) => [dy, dy])
+}
+
+export function sub(a: Value, b: Value): Value {
+  return apply('Sub', [a, b], broadcast('sub', [a, b]), (dy) => [dy, neg(dy)])
+}
+
+/** d(ab) = b da + a db */
+export function mul(a: Value, b: Value): Value {
+  return apply('Mul', [a, b], broadcast('mul', [a, b]), (dy) => [mul(dy, b), mul(dy, a)])
+}
+
+/** d(a/b) = da / b - (a/b) db / b */
+export function div(a: Value, b: Value): Value {
+  const y: Value = apply('Div', [a, b], broadcast('div', [a, b]), (dy) => [div(dy, b), neg(div(mul(dy, y), b))])
+  return y
+}
+
+export function scale(x: Value, factor: number): Value {
+  return factor === 1 ? x : mul(x, x.graph.scalar(factor))
+}
+
+export function neg(x: Value): Value {
+  return apply('Neg', [x], x.shape, (dy) => [neg(dy)])
+}
+
+/** d exp(x) = exp(x) dx */
+export function exp(x: Value): Value {
+  const y: Value = apply('Exp', [x], x.shape, (dy) => [mul(dy, y)])
+  return y
+}
+
+/** d log(x) = dx / x */
+export function log(x: Value): Value {
+  return apply('Log', [x], x.shape, (dy) => [div(dy, x)])
+}
+
+/** d sqrt(x) = dx / (2 sqrt(x)) */
+export function sqrt(x: Value): Value {
+  const y: Value = apply('Sqrt', [x], x.shape, (dy) => [scale(div(dy, y), 0.5)])
+  return y
+}
+
+/** d (1/x) = -dx / x^2 */
+export function reciprocal(x: Value): Value {
+  const y: Value = apply('Reciprocal', [x], x.shape, (dy) => [neg(mul(dy, mul(y, y)))])
+  return y
+}
+
+/** d erf(x) = 2/sqrt(pi) exp(-x^2) dx */
+export function erf(x: Value): Value {
+  return apply('Erf', [x], x.shape, (dy) => [mul(dy, scale(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI)))])
+}
+
+/** d s(x) = s (1 - s) dx */
+export function sigmoid(x: Value): Value {
+  const s: Value = apply('Sigmoid', [x], x.shape, (dy) => [mul(dy, mul(s, sub(x.graph.scalar(1), s)))])
+  return s
+}
+
+/** max(x, 0); where x = 0 the gradient is 0, as PyTorch has it. */
+export function relu(x: Value): Value {
+  const y: Value = apply('Relu', [x], x.shape, (dy) => [where(positive(y), dy, x.graph.scalar(0))])
+  return y
+}
+
+/** x > 0, as booleans. */
+export function positive(x: Value): Value {
+  return apply('Greater', [x, x.graph.scalar(0)], x.shape, 'none', {}, 'bool')
+}
+
+/** a where the condition holds, else b. */
+export function where(condition: Value, a: Value, b: Value): Value {
+  const { graph } = a
+  return apply(
+    'Where',
+    [condition, a, b],
+    broadcast('where', [condition, a, b]),
+    (dy) => [null, where(condition, dy, graph.scalar(0)), where(condition, graph.scalar(0), dy)],
+    {},
+    a.dtype,
+  )
+}
+
+/** 1 where two whole-number tensors agree, else 0; as float32. */
+export function equals(a: Value, b: Value): Value {
+  const same = apply('Equal', [a, b], broadcast('equals', [a, b]), 'none', {}, 'bool')
+  return apply('Cast', [same], same.shape, 'none', { to: 1 }, 'float32')
+}
+
+/**
+ * x sigmoid(1.702 x), the activation of OpenAI's models.
+ * With s = sigmoid(1.702 x):  dy/dx = s + 1.702 y (1 - s)
+ */
+export function quickGelu(x: Value): Value {
+  const alpha = 1.702
+  const y: Value = apply(
+    'com.microsoft.QuickGelu',
+    [x],
+    x.shape,
+    (dy) => {
+      const s = sigmoid(scale(x, alpha))
+      return [mul(dy, add(s, scale(mul(y, sub(x.graph.scalar(1), s)), alpha)))]
+    },
+    { alpha: { float: alpha } },
+  )
+  return y
+}
+
+/**
+ * x Phi(x) with Phi the normal distribution (the exact form, not the tanh one).
+ * dy/dx = Phi(x) + x phi(x), Phi(x) = (1 + erf(x / sqrt 2)) / 2, phi(x) = exp(-x^2/2) / sqrt(2 pi)
+ */
+export function gelu(x: Value): Value {
+  return apply('Gelu', [x], x.shape, (dy) => {
+    const Phi = scale(add(erf(scale(x, Math.SQRT1_2)), x.graph.scalar(1)), 0.5)
+    const phi = scale(exp(scale(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
+    return [mul(dy, add(Phi, mul(x, phi)))]
+  })
+}

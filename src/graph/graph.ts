@@ -1,0 +1,195 @@
+import { ShapeError } from '../errors.ts'
+import type { Shape, Tensor } from './tensor.ts'
+
+export type DType = Tensor['dtype'] | 'bool'
+
+/** An ONNX attribute: whole numbers are written as INT, `{ float }` as FLOAT, text as STRING. */
+export type Attribute = number | readonly number[] | string | { readonly float: number }
+export type Attributes = Readonly<Record<string, Attribute>>
+
+/** `dx` for each input of a node, `null` where nothing flows. `dys` has one entry an output, `null` where none is used. */
+export type Gradient = (...dys: (Value | null)[]) => (Value | null)[]
+
+/** What an operator says of one node it makes. */
+export interface NodeSpec {
+  /** ONNX operator; its domain stands before a dot where it is not ONNX's own: `com.microsoft.QuickGelu`. */
+  readonly op: string
+  readonly inputs: readonly Value[]
+  readonly attributes?: Attributes
+  readonly outputs: readonly { readonly shape: Shape; readonly dtype?: DType }[]
+  /** `none`: the operator has no gradient (whole numbers, masks); asking for one is an error that names it. */
+  readonly gradient: Gradient | 'none'
+}
+
+/** One operator applied to values. Inputs of a program and constants are nodes too, without inputs. */
+export interface Node {
+  readonly id: number
+  readonly op: string
+  readonly inputs: readonly Value[]
+  readonly attributes: Attributes
+  readonly outputs: readonly Value[]
+  readonly gradient: Gradient | 'none'
+  /** Set on constants and weights. */
+  readonly tensor?: Tensor
+  /** Set on inputs and weights. */
+  readonly name?: string
+}
+
+/** An output of a node: a tensor of known shape, not yet computed. */
+export class Value {
+  readonly graph: Graph
+  readonly node: Node
+  readonly index: number
+  readonly shape: Shape
+  readonly dtype: DType
+
+  constructor(graph: Graph, node: Node, index: number, shape: Shape, dtype: DType) {
+    this.graph = graph
+    this.node = node
+    this.index = index
+    this.shape = shape
+    this.dtype = dtype
+  }
+
+  /** Unique within its graph. */
+  get id(): string {
+    return this.index === 0 ? `v${this.node.id}` : `v${this.node.id}_${this.index}`
+  }
+}
+
+/**
+ * Records operators in the order they are applied, which is an order they can run in.
+ * The same operator on the same inputs is recorded once (common subexpressions).
+ */
+export class Graph {
+  readonly nodes: Node[] = []
+  readonly #known = new Map<string, Node>()
+  readonly #names = new Set<string>()
+
+  /** A tensor fed at each run. */
+  input(name: string, shape: Shape, dtype: DType = 'float32'): Value {
+    this.#claim(name)
+    return first(this.#record({ op: 'input', inputs: [], outputs: [{ shape, dtype }], gradient: () => [] }, { name }))
+  }
+
+  /** A large constant, kept outside the model file under its name; asked for twice, it is the same value. */
+  weight(name: string, tensor: Tensor): Value {
+    const known = this.#known.get(`weight ${name}`)
+    if (known?.tensor === tensor) return first(known)
+    this.#claim(name)
+    const node = this.#constant('weight', tensor, name)
+    this.#known.set(`weight ${name}`, node)
+    return first(node)
+  }
+
+  /** A small constant, written into the model file. */
+  constant(tensor: Tensor): Value {
+    const key = `constant ${tensor.dtype} (${tensor.shape.join()}) ${tensor.data.length <= 64 ? tensor.data.join() : this.nodes.length}`
+    const node = this.#known.get(key) ?? this.#constant('constant', tensor)
+    this.#known.set(key, node)
+    return first(node)
+  }
+
+  /** A float32 scalar. */
+  scalar(x: number): Value {
+    return this.constant({ dtype: 'float32', shape: [], data: Float32Array.of(x) })
+  }
+
+  /** A list of int64: the form in which ONNX takes axes, shapes and offsets. */
+  ints(values: readonly number[]): Value {
+    return this.constant({ dtype: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) })
+  }
+
+  /** Applies an operator; its outputs. */
+  apply(spec: NodeSpec): readonly Value[] {
+    for (const x of spec.inputs) {
+      if (x.graph !== this) throw new ShapeError(`${spec.op}: the values come from different graphs`)
+    }
+    const key = `${spec.op}(${spec.inputs.map((x) => x.id).join()}) ${spec.outputs.length} ${JSON.stringify(spec.attributes ?? {})}`
+    const node = this.#known.get(key) ?? this.#record(spec)
+    this.#known.set(key, node)
+    return node.outputs
+  }
+
+  #constant(op: 'weight' | 'constant', tensor: Tensor, name?: string): Node {
+    const { shape, dtype } = tensor
+    return this.#record(
+      { op, inputs: [], outputs: [{ shape, dtype }], gradient: () => [] },
+      name === undefined ? { tensor } : { tensor, name },
+    )
+  }
+
+  #record(spec: NodeSpec, extra: Pick<Node, 'tensor' | 'name'> = {}): Node {
+    const outputs: Value[] = []
+    const { op, inputs, gradient, attributes = {} } = spec
+    const node: Node = { id: this.nodes.length, op, inputs, attributes, outputs, gradient, ...extra }
+    for (const [index, { shape, dtype = 'float32' }] of spec.outputs.entries()) {
+      if (!shape.every((n) => Number.isInteger(n) && n >= 0)) throw new ShapeError(`${op}: no such shape: (${shape})`)
+      outputs.push(new Value(this, node, index, shape, dtype))
+    }
+    this.nodes.push(node)
+    return node
+  }
+
+  #claim(name: string): void {
+    if (this.#names.has(name)) throw new ShapeError(`two inputs or weights are called "${name}"`)
+    this.#names.add(name)
+  }
+}
+
+/** Applies an operator with one output in the graph of its inputs. */
+export function apply(
+  op: string,
+  inputs: readonly [Value, ...Value[]],
+  shape: Shape,
+  gradient: ((dy: Value) => (Value | null)[]) | 'none',
+  attributes: Attributes = {},
+  dtype: DType = inputs[0].dtype,
+): Value {
+  const outputs = inputs[0].graph.apply({
+    op,
+    inputs,
+    attributes,
+    outputs: [{ shape, dtype }],
+    gradient: gradient === 'none' ? 'none' : (dy) => (dy === null ? inputs.map(() => null) : gradient(dy)),
+  })
+  return only(outputs)
+}
+
+/**
+ * y itself, but with a gradient of its own towards `inputs` in place of the one its parts would give. Costs no operator:
+ * programs see through it.
+ */
+export function withGradient(y: Value, inputs: readonly Value[], gradient: (dy: Value) => (Value | null)[]): Value {
+  return apply(ALIAS, [y, ...inputs], y.shape, (dy) => [null, ...gradient(dy)])
+}
+
+/** The operator of withGradient: stands for its first input when a program runs. */
+export const ALIAS = 'alias'
+
+function only(outputs: readonly Value[]): Value {
+  const [y] = outputs
+  if (y === undefined) throw new ShapeError('an operator without outputs')
+  return y
+}
+
+const first = (node: Node): Value => only(node.outputs)
+
+/** Throws ShapeError naming operator and shapes when a condition does not hold. */
+export function expectShapes(holds: boolean, op: string, inputs: readonly Value[], expected: string): asserts holds {
+  if (!holds) {
+    throw new ShapeError(`${op}: ${inputs.map((x) => `(${x.shape.join(', ')})`).join(', ')} do not fit: ${expected}`)
+  }
+}
+
+/** The shape that shapes broadcast to (NumPy's rule), or throws naming the operator. */
+export function broadcast(op: string, inputs: readonly Value[], shapes = inputs.map((x) => x.shape)): Shape {
+  const rank = Math.max(...shapes.map((shape) => shape.length))
+  return Array.from({ length: rank }, (_, i) => {
+    const lengths = shapes.map((shape) => shape[shape.length - rank + i] ?? 1)
+    const length = lengths.find((n) => n !== 1) ?? 1
+    const fits = lengths.every((n) => n === 1 || n === length)
+    expectShapes(fits, op, inputs, 'axes are equal or 1, counted from the last')
+    return length
+  })
+}

@@ -1,0 +1,30 @@
+export { averagePool, type ConvOptions, conv2d } from './convolution.ts'
+export {
+  add,
+  div,
+  equals,
+  erf,
+  exp,
+  gelu,
+  log,
+  mul,
+  neg,
+  positive,
+  quickGelu,
+  reciprocal,
+  relu,
+  scale,
+  sigmoid,
+  sqrt,
+  sub,
+  where,
+} from './elementwise.ts'
+export { gradients } from './gradients.ts'
+export { Graph, Value, withGradient } from './graph.ts'
+export { type MatmulOptions, matmul } from './matrix.ts'
+export { type BatchNorm, batchNorm, crossEntropy, l2Normalise, layerNorm, logSoftmax, softmax } from './normalisation.ts'
+export { encodeOnnx, type OnnxModel } from './onnx.ts'
+export { type Program, printProgram, program } from './program.ts'
+export { max, mean, sum, sumSquares } from './reduction.ts'
+export { concat, expand, flip, gather, pad, reshape, scatterAdd, slice, transpose } from './shaping.ts'
+export { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, sizeOf, type Tensor } from './tensor.ts'

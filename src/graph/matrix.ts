@@ -1,0 +1,43 @@
+import { apply, broadcast, expectShapes, type Value } from './graph.ts'
+
+export interface MatmulOptions {
+  /** Take the last two axes of a (of b) the other way round. */
+  readonly transA?: boolean
+  readonly transB?: boolean
+  /** The product is multiplied by this. */
+  readonly alpha?: number
+}
+
+/**
+ * Matrix products over the last two axes, `(..., m, k) x (..., k, n) -> (..., m, n)`; leading axes broadcast.
+ *
+ *     Y = alpha A B:   dA = alpha dY B^T,   dB = alpha A^T dY   (and their transposes)
+ */
+export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
+  const { transA = false, transB = false, alpha = 1 } = options
+  const [m, ka] = lastTwo(a, transA)
+  const [kb, n] = lastTwo(b, transB)
+  expectShapes(
+    m !== 0 && ka === kb && a.shape.length >= 2 && b.shape.length >= 2,
+    'matmul',
+    [a, b],
+    `inner axes agree (transA ${transA}, transB ${transB})`,
+  )
+  const leading = broadcast('matmul', [a, b], [a.shape.slice(0, -2), b.shape.slice(0, -2)])
+  const shape = [...leading, m, n]
+  const gradient = (dy: Value) => [
+    transA ? matmul(b, dy, { transA: transB, transB: true, alpha }) : matmul(dy, b, { transB: !transB, alpha }),
+    transB ? matmul(dy, a, { transA: true, transB: transA, alpha }) : matmul(a, dy, { transA: !transA, alpha }),
+  ]
+  if (!transA && !transB && alpha === 1) return apply('MatMul', [a, b], shape, gradient)
+  return apply('com.microsoft.FusedMatMul', [a, b], shape, gradient, {
+    transA: transA ? 1 : 0,
+    transB: transB ? 1 : 0,
+    alpha: { float: alpha },
+  })
+}
+
+function lastTwo(x: Value, transposed: boolean): readonly [number, number] {
+  const [m = 0, n = 0] = x.shape.slice(-2)
+  return transposed ? [n, m] : [m, n]
+}

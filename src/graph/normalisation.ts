@@ -1,0 +1,123 @@
+import { add, div, mul, reciprocal, scale, sqrt, sub } from './elementwise.ts'
+import { apply, expectShapes, type Value, withGradient } from './graph.ts'
+import { mean, sum, sumSquares } from './reduction.ts'
+import { reshape } from './shaping.ts'
+
+/** exp(x) / sum exp(x) over the last axis.  dx = y (dy - sum(dy y)) */
+export function softmax(x: Value): Value {
+  const last = x.shape.length - 1
+  const y: Value = apply(
+    'Softmax',
+    [x],
+    x.shape,
+    (dy) => {
+      const dyy = mul(dy, y)
+      return [sub(dyy, mul(y, sum(dyy, [last], true)))]
+    },
+    { axis: last },
+  )
+  return y
+}
+
+/** log softmax over the last axis.  dx = dy - softmax(x) sum(dy) */
+export function logSoftmax(x: Value): Value {
+  const last = x.shape.length - 1
+  return apply('LogSoftmax', [x], x.shape, (dy) => [sub(dy, mul(softmax(x), sum(dy, [last], true)))], { axis: last })
+}
+
+/**
+ * Mean over rows of the cross-entropy between target distributions `(n, classes)` and logits `(n, classes)`;
+ * one-hot rows are the usual labels. A scalar.
+ */
+export function crossEntropy(logits: Value, targets: Value): Value {
+  const [n = 0] = logits.shape
+  expectShapes(logits.shape.join() === targets.shape.join(), 'crossEntropy', [logits, targets], 'equal shapes')
+  return scale(sum(mul(logSoftmax(logits), targets), [0, 1]), -1 / n)
+}
+
+/** Rows along the last axis divided by their length. */
+export function l2Normalise(x: Value): Value {
+  return div(x, sqrt(sumSquares(x, [x.shape.length - 1], true)))
+}
+
+/**
+ * Layer normalisation over the last axis: y = h gamma + beta with h = (x - mean) r, r = 1 / sqrt(var + epsilon).
+ *
+ *     dh = dy gamma,   dx = r (dh - mean(dh) - h mean(dh h)),   dgamma = sum dy h,   dbeta = sum dy
+ *
+ * mean and r are further outputs of ONNX's operator, so that the backward pass does not compute them again.
+ */
+export function layerNorm(x: Value, gamma: Value, beta: Value, epsilon: number): Value {
+  const last = x.shape.length - 1
+  const width = x.shape[last]
+  expectShapes(
+    gamma.shape.join() === `${width}` && beta.shape.join() === `${width}`,
+    'layerNorm',
+    [x, gamma, beta],
+    'gamma and beta as long as the last axis',
+  )
+  const rowShape = x.shape.map((n, i) => (i === last ? 1 : n))
+  const [y, mu, r] = x.graph.apply({
+    op: 'LayerNormalization',
+    inputs: [x, gamma, beta],
+    attributes: { axis: last, epsilon: { float: epsilon } },
+    outputs: [{ shape: x.shape }, { shape: rowShape }, { shape: rowShape }],
+    gradient: (dy) => {
+      if (dy === null) return [null, null, null]
+      if (mu === undefined || r === undefined) throw new Error('layerNorm has three outputs')
+      const h = mul(sub(x, mu), r)
+      const dh = mul(dy, gamma)
+      const dx = mul(r, sub(sub(dh, mean(dh, [last], true)), mul(h, mean(mul(dh, h), [last], true))))
+      return [dx, mul(dy, h), dy]
+    },
+  })
+  if (y === undefined) throw new Error('layerNorm has three outputs')
+  return y
+}
+
+export interface BatchNorm {
+  readonly y: Value
+  /** Statistics of this batch, `(channels)`: what running averages are made of. The variance is the biased one. */
+  readonly mean: Value
+  readonly variance: Value
+}
+
+/**
+ * Batch normalisation in training, over all axes but `channelAxis`: y = (x - mean) r gamma + beta with the batch's own
+ * mean and biased variance. Written as y = a x + b with a = gamma r and b = beta - mean a, two passes over x; its
+ * gradient, too, is two passes instead of the dozen that differentiating the parts would give:
+ *
+ *     S = sum dy,   T = sum dy (x - mean) r,   dbeta = S,   dgamma = T
+ *     dx = a dy - (a r T / n) x + (mean r T - S) a / n
+ */
+export function batchNorm(x: Value, gamma: Value, beta: Value, channelAxis: number, epsilon: number): BatchNorm {
+  const channels = x.shape[channelAxis]
+  expectShapes(
+    gamma.shape.join() === `${channels}` && beta.shape.join() === `${channels}`,
+    'batchNorm',
+    [x, gamma, beta],
+    'gamma and beta as long as the channel axis',
+  )
+  const others = x.shape.flatMap((_, axis) => (axis === channelAxis ? [] : [axis]))
+  const n = others.reduce((product, axis) => product * (x.shape[axis] ?? 1), 1)
+  const across = (v: Value) =>
+    reshape(
+      v,
+      x.shape.map((length, axis) => (axis === channelAxis ? length : 1)),
+    )
+  const { graph } = x
+
+  const mu = mean(x, others)
+  const variance = sub(scale(sumSquares(x, others), 1 / n), mul(mu, mu))
+  const r = reciprocal(sqrt(add(variance, graph.scalar(epsilon))))
+  const a = mul(gamma, r)
+  const y = add(mul(x, across(a)), across(sub(beta, mul(mu, a))))
+  const trained = withGradient(y, [x, gamma, beta], (dy) => {
+    const S = sum(dy, others)
+    const T = mul(r, sub(sum(mul(dy, x), others), mul(mu, S)))
+    const slope = scale(mul(a, mul(r, T)), -1 / n)
+    const shift = scale(mul(a, sub(mul(mul(mu, r), T), S)), 1 / n)
+    return [add(mul(dy, across(a)), add(mul(x, across(slope)), across(shift))), T, S]
+  })
+  return { y: trained, mean: mu, variance }
+}

@@ -1,0 +1,121 @@
+import type { Attribute, DType, Node, Value } from './graph.ts'
+import { type Program, resolve } from './program.ts'
+import { Message } from './protobuf.ts'
+import type { Tensor } from './tensor.ts'
+
+/** An ONNX model whose weights stand outside the file (protobuf cannot pass 2 GB). */
+export interface OnnxModel {
+  /** The serialised ModelProto. */
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** Name under which the model refers to its weights. */
+  readonly location: string
+  readonly weights: readonly PlacedTensor[]
+  /** Length of the weights' file in bytes. */
+  readonly weightBytes: number
+}
+
+export interface PlacedTensor {
+  readonly name: string
+  readonly tensor: Tensor
+  readonly offset: number
+}
+
+const OPSET = 21
+const IR_VERSION = 10
+/** Offsets are multiples of the page size, so that a runtime can map them. */
+const ALIGNMENT = 4096
+/** Smaller weights are written into the model: ONNX Runtime asks shape-like constants to be there. */
+const INLINE_BYTES = 1024
+const ELEMENT_TYPE: Record<DType, number> = { float32: 1, int64: 7, bool: 9 }
+
+/** Encodes a program as an ONNX model (onnx.proto3: ModelProto 1 ir_version, 8 opset_import, 2 producer_name, 7 graph). */
+export function encodeOnnx(p: Program, location = 'weights.bin'): OnnxModel {
+  const placed = place(p.weights)
+  const model = new Message()
+    .int(1, IR_VERSION)
+    .text(2, 'coop-ts')
+    .message(7, graphProto(p, placed, location))
+    .message(8, new Message().text(1, '').int(2, OPSET))
+    .message(8, new Message().text(1, 'com.microsoft').int(2, 1))
+  const last = placed.at(-1)
+  return {
+    bytes: model.bytes(),
+    location,
+    weights: placed,
+    weightBytes: last === undefined ? 0 : last.offset + last.tensor.data.byteLength,
+  }
+}
+
+function place(weights: readonly Node[]): PlacedTensor[] {
+  let end = 0
+  return weights.flatMap(({ tensor, name }) => {
+    if (tensor === undefined || name === undefined || tensor.data.byteLength < INLINE_BYTES) return []
+    const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT
+    end = offset + tensor.data.byteLength
+    return [{ name, tensor, offset }]
+  })
+}
+
+/** GraphProto: 1 node, 2 name, 5 initializer, 11 input, 12 output. */
+function graphProto(p: Program, placed: readonly PlacedTensor[], location: string): Message {
+  const names = new Map<Value, string>()
+  for (const [name, value] of p.outputs) if (!names.has(value) && value.node.inputs.length > 0) names.set(value, name)
+  const nameOf = (x: Value) => x.node.name ?? names.get(x) ?? x.id
+  const graph = new Message().text(2, 'program')
+  for (const node of p.nodes) graph.message(1, nodeProto(node, nameOf))
+  for (const [name, value] of p.outputs) {
+    if (nameOf(value) !== name) graph.message(1, new Message().text(1, nameOf(value)).text(2, name).text(4, 'Identity'))
+  }
+  const outside = new Map(placed.map((t) => [t.name, t]))
+  for (const node of [...p.constants, ...p.weights]) {
+    const [value] = node.outputs
+    if (node.tensor !== undefined && value !== undefined) {
+      graph.message(5, tensorProto(nameOf(value), node.tensor, outside.get(nameOf(value)), location))
+    }
+  }
+  for (const node of p.inputs) for (const x of node.outputs) graph.message(11, valueInfo(nameOf(x), x))
+  for (const [name, value] of p.outputs) graph.message(12, valueInfo(name, value))
+  return graph
+}
+
+/** NodeProto: 1 input, 2 output, 4 op_type, 5 attribute, 7 domain. */
+function nodeProto(node: Node, nameOf: (x: Value) => string): Message {
+  const dot = node.op.lastIndexOf('.')
+  const message = new Message()
+  for (const x of node.inputs) message.text(1, nameOf(resolve(x)))
+  for (const x of node.outputs) message.text(2, nameOf(x))
+  message.text(4, node.op.slice(dot + 1))
+  for (const [name, value] of Object.entries(node.attributes)) message.message(5, attributeProto(name, value))
+  if (dot > 0) message.text(7, node.op.slice(0, dot))
+  return message
+}
+
+/** AttributeProto: 1 name, 2 f, 3 i, 4 s, 8 ints, 20 type (1 FLOAT, 2 INT, 3 STRING, 7 INTS). */
+function attributeProto(name: string, value: Attribute): Message {
+  const message = new Message().text(1, name)
+  if (typeof value === 'number') return message.int(3, value).int(20, 2)
+  if (typeof value === 'string') return message.text(4, value).int(20, 3)
+  if ('float' in value) return message.float(2, value.float).int(20, 1)
+  for (const n of value) message.int(8, n)
+  return message.int(20, 7)
+}
+
+/** TensorProto: 1 dims, 2 data_type, 8 name, 9 raw_data, 13 external_data, 14 data_location (1 EXTERNAL). */
+function tensorProto(name: string, tensor: Tensor, placed: PlacedTensor | undefined, location: string): Message {
+  const message = new Message()
+  for (const n of tensor.shape) message.int(1, n)
+  message.int(2, ELEMENT_TYPE[tensor.dtype]).text(8, name)
+  const { buffer, byteOffset, byteLength } = tensor.data
+  if (placed === undefined) return message.raw(9, new Uint8Array(buffer, byteOffset, byteLength))
+  const entries = { location, offset: `${placed.offset}`, length: `${byteLength}` }
+  for (const [key, value] of Object.entries(entries)) message.message(13, new Message().text(1, key).text(2, value))
+  return message.int(14, 1)
+}
+
+/** ValueInfoProto: 1 name, 2 type; TypeProto 1 tensor_type: 1 elem_type, 2 shape: 1 dim: 1 dim_value. */
+function valueInfo(name: string, x: Value): Message {
+  const shape = new Message()
+  for (const n of x.shape) shape.message(1, new Message().int(1, n))
+  const type = new Message().int(1, ELEMENT_TYPE[x.dtype]).message(2, shape)
+  return new Message().text(1, name).message(2, new Message().message(1, type))
+}

@@ -1,0 +1,65 @@
+import { ShapeError } from '../errors.ts'
+import { ALIAS, type Graph, type Node, type Value } from './graph.ts'
+
+/** What a session runs: named outputs and all they need, in an order that can be executed. */
+export interface Program {
+  /** Inputs that the outputs depend on. */
+  readonly inputs: readonly Node[]
+  readonly weights: readonly Node[]
+  readonly constants: readonly Node[]
+  /** Operators; no dead ones, no aliases. */
+  readonly nodes: readonly Node[]
+  readonly outputs: ReadonlyMap<string, Value>
+}
+
+/** Sees through aliases. */
+export function resolve(x: Value): Value {
+  const [original] = x.node.inputs
+  return x.node.op === ALIAS && original !== undefined ? resolve(original) : x
+}
+
+/** Collects what the outputs need; everything else in the graph is left out. */
+export function program(graph: Graph, outputs: Readonly<Record<string, Value>>): Program {
+  const named = new Map(Object.entries(outputs).map(([name, value]) => [name, resolve(value)]))
+  const live = new Set<Node>()
+  const pending = [...named.values()]
+  for (let x = pending.pop(); x !== undefined; x = pending.pop()) {
+    if (x.graph !== graph) throw new ShapeError('program: an output belongs to another graph')
+    if (live.has(x.node)) continue
+    live.add(x.node)
+    pending.push(...x.node.inputs.map(resolve))
+  }
+  const nodes = graph.nodes.filter((node) => live.has(node))
+  const of = (op: string) => nodes.filter((node) => node.op === op)
+  const leaves = ['input', 'weight', 'constant']
+  return {
+    inputs: of('input'),
+    weights: of('weight'),
+    constants: of('constant'),
+    nodes: nodes.filter((node) => !leaves.includes(node.op)),
+    outputs: named,
+  }
+}
+
+/** The program as text, a line a node: what is computed from what, with shapes. */
+export function printProgram(p: Program): string {
+  const shape = (x: Value) => `${x.dtype === 'float32' ? '' : x.dtype}(${x.shape.join(', ')})`
+  const leaf = (node: Node) =>
+    `${node.outputs.map((x) => `${x.id} ${shape(x)}`).join(', ')} = ${node.op} ${node.name ?? ''}`.trimEnd()
+  const lines = [...p.inputs, ...p.weights].map(leaf)
+  for (const node of p.nodes) {
+    const args = node.inputs.map(resolve).map((x) => constantText(x) ?? x.id)
+    const attributes = Object.entries(node.attributes).map(([k, v]) => ` ${k}=${JSON.stringify(v)}`)
+    lines.push(
+      `${node.outputs.map((x) => `${x.id} ${shape(x)}`).join(', ')} = ${node.op}(${args.join(', ')})${attributes.join('')}`,
+    )
+  }
+  for (const [name, value] of p.outputs) lines.push(`output ${name} = ${value.id}`)
+  return lines.join('\n')
+}
+
+function constantText(x: Value): string | undefined {
+  const { tensor } = x.node
+  if (x.node.op !== 'constant' || tensor === undefined || tensor.data.length > 8) return undefined
+  return tensor.shape.length === 0 ? `${tensor.data[0]}` : `[${tensor.data.join(', ')}]`
+}

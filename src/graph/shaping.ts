@@ -1,0 +1,160 @@
+import { apply, expectShapes, type Value } from './graph.ts'
+import { type Shape, sizeOf } from './tensor.ts'
+
+/** The same values in another shape; one axis may be -1. */
+export function reshape(x: Value, shape: Shape): Value {
+  const known = shape.reduce((product, n) => (n === -1 ? product : product * n), 1)
+  const target = shape.map((n) => (n === -1 ? sizeOf(x.shape) / known : n))
+  expectShapes(sizeOf(target) === sizeOf(x.shape), 'reshape', [x], `as many values as (${target.join(', ')})`)
+  if (target.length === x.shape.length && target.every((n, i) => n === x.shape[i])) return x
+  return apply('Reshape', [x, x.graph.ints(target)], target, (dy) => [reshape(dy, x.shape), null])
+}
+
+/** Axis i of the result is axis perm[i] of x. */
+export function transpose(x: Value, perm: readonly number[]): Value {
+  const isPermutation = perm.length === x.shape.length && new Set(perm).size === perm.length
+  expectShapes(
+    isPermutation && perm.every((p) => x.shape[p] !== undefined),
+    'transpose',
+    [x],
+    `a permutation, not (${perm})`,
+  )
+  const inverse = perm.map((_, axis) => perm.indexOf(axis))
+  return apply(
+    'Transpose',
+    [x],
+    perm.map((p) => x.shape[p] ?? 0),
+    (dy) => [transpose(dy, inverse)],
+    { perm },
+  )
+}
+
+/** A part of one axis: start (inclusive) to end (exclusive). */
+export function slice(x: Value, axis: number, start: number, end: number): Value {
+  const length = x.shape[axis]
+  expectShapes(
+    length !== undefined && 0 <= start && start <= end && end <= length,
+    'slice',
+    [x],
+    `axis ${axis} has ${start} to ${end}`,
+  )
+  if (start === 0 && end === length) return x
+  const { graph } = x
+  return apply(
+    'Slice',
+    [x, graph.ints([start]), graph.ints([end]), graph.ints([axis])],
+    x.shape.map((n, i) => (i === axis ? end - start : n)),
+    (dy) => {
+      const before = x.shape.map((_, i) => (i === axis ? start : 0))
+      const after = x.shape.map((_, i) => (i === axis ? length - end : 0))
+      return [pad(dy, before, after), null, null, null]
+    },
+  )
+}
+
+/** The order of one or more axes turned round. */
+export function flip(x: Value, axes: readonly number[]): Value {
+  expectShapes(
+    axes.every((axis) => x.shape[axis] !== undefined),
+    'flip',
+    [x],
+    `axes ${axes}`,
+  )
+  const { graph } = x
+  const all = (n: number) => graph.ints(axes.map(() => n))
+  const least = -(2 ** 31)
+  return apply('Slice', [x, all(-1), all(least), graph.ints(axes), all(-1)], x.shape, (dy) => [
+    flip(dy, axes),
+    null,
+    null,
+    null,
+    null,
+  ])
+}
+
+/** Zeros before and after along each axis. */
+export function pad(x: Value, before: readonly number[], after: readonly number[]): Value {
+  const rank = x.shape.length
+  expectShapes(before.length === rank && after.length === rank, 'pad', [x], 'one width an axis')
+  if ([...before, ...after].every((n) => n === 0)) return x
+  return apply(
+    'Pad',
+    [x, x.graph.ints([...before, ...after])],
+    x.shape.map((n, i) => n + (before[i] ?? 0) + (after[i] ?? 0)),
+    (dy) => [
+      x.shape.reduce((part, n, axis) => slice(part, axis, before[axis] ?? 0, (before[axis] ?? 0) + n), dy),
+      null,
+    ],
+  )
+}
+
+/** Values one after the other along an axis. */
+export function concat(values: readonly Value[], axis: number): Value {
+  const [head, ...rest] = values
+  if (head === undefined) throw new RangeError('concat: nothing to join')
+  if (rest.length === 0) return head
+  const fits = values.every(
+    (v) => v.shape.length === head.shape.length && v.shape.every((n, i) => i === axis || n === head.shape[i]),
+  )
+  expectShapes(fits && head.shape[axis] !== undefined, 'concat', values, `all axes but ${axis} are equal`)
+  const lengths = values.map((v) => v.shape[axis] ?? 0)
+  const total = lengths.reduce((a, b) => a + b, 0)
+  return apply(
+    'Concat',
+    [head, ...rest],
+    head.shape.map((n, i) => (i === axis ? total : n)),
+    (dy) => {
+      let start = 0
+      return lengths.map((length) => {
+        start += length
+        return slice(dy, axis, start - length, start)
+      })
+    },
+    { axis },
+  )
+}
+
+/** x repeated along its axes of length 1 (and new axes in front) until it has the given shape. */
+export function expand(x: Value, shape: Shape): Value {
+  const lead = shape.length - x.shape.length
+  expectShapes(
+    lead >= 0 && x.shape.every((n, i) => n === 1 || n === shape[lead + i]),
+    'expand',
+    [x],
+    `(${shape.join(', ')})`,
+  )
+  if (lead === 0 && x.shape.every((n, i) => n === shape[i])) return x
+  return apply('Expand', [x, x.graph.ints(shape)], shape, (dy) => [dy, null])
+}
+
+/** Rows of a table: `(rows, ...)` by indices `(n)` int64 gives `(n, ...)`. The gradient adds up rows taken twice. */
+export function gather(table: Value, indices: Value): Value {
+  expectShapes(
+    table.shape.length >= 1 && indices.dtype === 'int64',
+    'gather',
+    [table, indices],
+    'a table and int64 rows',
+  )
+  const shape = [...indices.shape, ...table.shape.slice(1)]
+  return apply('Gather', [table, indices], shape, (dy) => [scatterAdd(table.shape, indices, dy), null], { axis: 0 })
+}
+
+/** Zeros of the given shape with `updates (n, ...)` added to the rows `indices (n)`. */
+export function scatterAdd(shape: Shape, indices: Value, updates: Value): Value {
+  const { graph } = updates
+  const rank = indices.shape.length
+  const fits =
+    indices.shape.every((n, i) => n === updates.shape[i]) &&
+    shape.slice(1).every((n, i) => n === updates.shape[rank + i])
+  expectShapes(
+    fits && rank + shape.length - 1 === updates.shape.length,
+    'scatterAdd',
+    [indices, updates],
+    `rows of (${shape.join(', ')})`,
+  )
+  const zeros = expand(graph.scalar(0), shape)
+  const rows = reshape(indices, [...indices.shape, 1])
+  return apply('ScatterND', [zeros, rows, updates], shape, (dy) => [dy, null, gather(dy, indices)], {
+    reduction: 'add',
+  })
+}

@@ -1,0 +1,139 @@
+import { CoopError, ShapeError } from '../errors.ts'
+import { add } from '../graph/elementwise.ts'
+import { Graph } from '../graph/graph.ts'
+import { lower } from '../graph/lowering.ts'
+import { encodeOnnx } from '../graph/onnx.ts'
+import { type Program, program } from '../graph/program.ts'
+import type { FloatTensor, Tensor } from '../graph/tensor.ts'
+import type { Answer, Device, Request, Runtime, RuntimeOptions, Session } from './types.ts'
+
+/** A worker (Node's or the browser's) that answers requests; what a platform must bring. */
+export interface WorkerPort {
+  post(message: Request & { id: number }, transfer: ArrayBuffer[]): void
+  onAnswer(listener: (answer: Answer) => void): void
+  onFailure(listener: (reason: string) => void): void
+  terminate(): Promise<void>
+}
+
+const CANDIDATES: Record<Device, readonly Runtime['device'][]> = {
+  cpu: ['cpu'],
+  webgpu: ['webgpu', 'cpu'],
+  cuda: ['cuda', 'cpu'],
+  auto: ['cuda', 'webgpu', 'cpu'],
+}
+
+/** Opens a runtime on a worker: the first provider of the wanted device's list that answers a probe. */
+export async function openRuntime(port: WorkerPort, options: RuntimeOptions & { threads: number }): Promise<Runtime> {
+  const { device = 'cpu', threads } = options
+  const channel = new Channel(port)
+  const refused: string[] = []
+  for (const provider of CANDIDATES[device]) {
+    try {
+      await channel.ask({ kind: 'open', provider, threads, probe: probe() })
+    } catch (error) {
+      refused.push(`${provider}: ${error instanceof Error ? error.message : error}`)
+      continue
+    }
+    const note =
+      refused.length > 0 && device !== 'auto'
+        ? `no ${device} here, running on ${provider} (${refused.join('; ')})`
+        : undefined
+    return new WorkerRuntime(channel, provider, note)
+  }
+  await port.terminate()
+  throw new CoopError(`no execution provider answers: ${refused.join('; ')}`, 'Run with the CPU: device "cpu".')
+}
+
+/** y = x + x of one number: does the provider answer at all? */
+function probe(): Uint8Array {
+  const graph = new Graph()
+  const x = graph.input('x', [1])
+  return encodeOnnx(program(graph, { y: add(x, x) })).bytes
+}
+
+class Channel {
+  readonly port: WorkerPort
+  readonly #waiting = new Map<
+    number,
+    { resolve: (o: Record<string, FloatTensor>) => void; reject: (e: Error) => void }
+  >()
+  #next = 0
+  #broken: string | undefined
+
+  constructor(port: WorkerPort) {
+    this.port = port
+    port.onAnswer((answer) => {
+      const waiting = this.#waiting.get(answer.id)
+      this.#waiting.delete(answer.id)
+      if ('error' in answer) waiting?.reject(new CoopError(`ONNX Runtime: ${answer.error}`))
+      else waiting?.resolve(answer.outputs)
+    })
+    port.onFailure((reason) => {
+      this.#broken = reason
+      for (const { reject } of this.#waiting.values()) reject(new CoopError(`the runtime's worker ended: ${reason}`))
+      this.#waiting.clear()
+    })
+  }
+
+  ask(request: Request, transfer: ArrayBuffer[] = []): Promise<Record<string, FloatTensor>> {
+    if (this.#broken !== undefined) return Promise.reject(new CoopError(`the runtime's worker ended: ${this.#broken}`))
+    const id = this.#next++
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      this.port.post({ ...request, id }, transfer)
+    })
+  }
+}
+
+class WorkerRuntime implements Runtime {
+  readonly device: Runtime['device']
+  readonly note?: string
+  readonly #channel: Channel
+  #sessions = 0
+
+  constructor(channel: Channel, device: Runtime['device'], note: string | undefined) {
+    this.#channel = channel
+    this.device = device
+    if (note !== undefined) this.note = note
+  }
+
+  async load(program: Program): Promise<Session> {
+    const { bytes, location, weights, weightBytes } = encodeOnnx(lower(program, this.device))
+    const all = new Uint8Array(weightBytes)
+    for (const { tensor, offset } of weights) {
+      all.set(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength), offset)
+    }
+    const session = this.#sessions++
+    await this.#channel.ask({ kind: 'load', session, model: bytes, location, weights: all }, [bytes.buffer, all.buffer])
+    return {
+      run: async (feeds) => {
+        checkFeeds(program, feeds)
+        return this.#channel.ask({ kind: 'run', session, feeds })
+      },
+      dispose: async () => {
+        await this.#channel.ask({ kind: 'dispose', session })
+      },
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#channel.port.terminate()
+  }
+}
+
+function checkFeeds(program: Program, feeds: Readonly<Record<string, Tensor>>): void {
+  const names = new Set(program.inputs.map((node) => node.name))
+  const unknown = Object.keys(feeds).filter((name) => !names.has(name))
+  if (unknown.length > 0)
+    throw new ShapeError(`the program has no input ${unknown.join(', ')}; it has ${[...names].join(', ')}`)
+  for (const { name = '', outputs } of program.inputs) {
+    const feed = feeds[name]
+    const [wanted] = outputs
+    if (feed === undefined) throw new ShapeError(`the input ${name} is not fed`)
+    if (wanted !== undefined && (feed.dtype !== wanted.dtype || feed.shape.join() !== wanted.shape.join())) {
+      throw new ShapeError(
+        `input ${name} is ${wanted.dtype} (${wanted.shape.join(', ')}), fed ${feed.dtype} (${feed.shape.join(', ')})`,
+      )
+    }
+  }
+}
