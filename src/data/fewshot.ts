@@ -1,0 +1,60 @@
+import { UsageError } from '../errors.ts'
+import type { Dataset } from './items.ts'
+import { PythonRandom } from './python-random.ts'
+
+interface Labelled {
+  readonly label: number
+}
+
+/** Images a class that are drawn for validation at most (the paper's number). */
+const MAX_VAL_SHOTS = 4
+
+/**
+ * The few-shot subset of the published experiments (Dassl's `generate_fewshot_dataset`): Python's `random.seed(seed)`,
+ * then class by class in order of first appearance `random.sample(items, shots)`, first of `train`, then of `val` with
+ * min(shots, 4). A class with fewer items gives all it has; `checkShots` refuses that beforehand.
+ */
+export function drawFewShot<T extends Labelled>(
+  train: readonly T[],
+  val: readonly T[],
+  shots: number,
+  seed: number | bigint,
+): { train: T[]; val: T[] } {
+  if (!Number.isInteger(shots) || shots < 1) {
+    throw new UsageError(`the number of shots must be a whole number from 1 on, not ${shots}`)
+  }
+  const random = new PythonRandom(seed)
+  const draw = (items: readonly T[], k: number) =>
+    groupByLabel(items).flatMap((group) => (group.length >= k ? random.sample(group, k) : group))
+  const drawnTrain = draw(train, shots)
+  const drawnVal = draw(val, Math.min(shots, MAX_VAL_SHOTS))
+  return { train: drawnTrain, val: drawnVal }
+}
+
+/** Throws UsageError, naming classes and counts, when some class has fewer than `shots` training images. */
+export function checkShots(dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>, shots: number): void {
+  const counts = dataset.classNames.map(() => 0)
+  for (const { label } of dataset.train) counts[label]! += 1
+  const short = dataset.classNames
+    .map((name, label) => ({ name, count: counts[label]! }))
+    .filter(({ count }) => count < shots)
+  if (short.length === 0) return
+  const named = short.slice(0, 5).map(({ name, count }) => `"${name}" has ${count}`)
+  const more = short.length > 5 ? `, and ${short.length - 5} more` : ''
+  throw new UsageError(
+    `${dataset.root}: fewer training images than ${shots} shots in ${short.length} of ${counts.length} classes: ` +
+      `${named.join(', ')}${more}`,
+    `take at most ${Math.min(...counts)} shots, add images to these classes, or allow classes with fewer images`,
+  )
+}
+
+/** Items of each label, labels in order of first appearance. */
+function groupByLabel<T extends Labelled>(items: readonly T[]): T[][] {
+  const groups = new Map<number, T[]>()
+  for (const item of items) {
+    const group = groups.get(item.label)
+    if (group) group.push(item)
+    else groups.set(item.label, [item])
+  }
+  return [...groups.values()]
+}
