@@ -1,0 +1,46 @@
+import type { Hooks } from '../progress.ts'
+import { type CommandName, type CommandOption, optionsOf, readSettings, type Settings, type Typed } from './options.ts'
+
+/** A word after the command: `<dir>`, or `<image...>` for one or more. */
+export interface Operand {
+  readonly name: string
+  readonly help: string
+  readonly variadic?: boolean
+}
+
+/** What a command leaves: the object of `--json`, or the text that a person reads. */
+export interface Outcome {
+  readonly json: unknown
+  readonly text: string
+}
+
+interface CommandDefinition<C extends CommandName> {
+  readonly name: C
+  readonly summary: string
+  readonly operands: readonly Operand[]
+  readonly examples: readonly string[]
+  run(settings: Settings<C>, operands: readonly string[], hooks: Hooks): Promise<Outcome>
+}
+
+/** A command as the frame sees it: what was typed goes in, an outcome comes out. */
+export interface Command {
+  readonly name: CommandName
+  readonly summary: string
+  readonly operands: readonly Operand[]
+  readonly examples: readonly string[]
+  readonly options: readonly CommandOption[]
+  execute(typed: Typed, operands: readonly string[], hooks: Hooks): Promise<Outcome>
+}
+
+/** Ties a command to its row of settings; the typed text is checked before `run` starts. */
+export function defineCommand<C extends CommandName>(definition: CommandDefinition<C>): Command {
+  const { name, summary, operands, examples } = definition
+  return {
+    name,
+    summary,
+    operands,
+    examples,
+    options: optionsOf(name),
+    execute: async (typed, words, hooks) => definition.run(readSettings(name, typed), words, hooks),
+  }
+}

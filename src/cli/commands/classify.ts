@@ -1,0 +1,20 @@
+import { columns, percent } from '../../report/text.ts'
+import { actions } from '../actions.ts'
+import { defineCommand } from '../command.ts'
+
+export const classify = defineCommand({
+  name: 'classify',
+  summary: 'names what is on images, with the prompt of a trained run',
+  operands: [
+    { name: 'run', help: 'folder that coop train wrote' },
+    { name: 'image', help: 'image files', variadic: true },
+  ],
+  examples: ['coop classify runs/photos holiday.jpg', 'coop classify runs/photos inbox/*.png --top 1 --json'],
+  async run(settings, [run = '', ...images], hooks) {
+    const results = await actions.classify(run, images, settings, hooks)
+    const blocks = results.map(({ file, labels }) => {
+      return `${file}\n${columns(labels.map(({ label, probability }) => [`  ${label}`, percent(probability)]))}`
+    })
+    return { json: results, text: blocks.join('\n') }
+  },
+})

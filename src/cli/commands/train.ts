@@ -1,0 +1,29 @@
+import { columns, percent, took } from '../../report/text.ts'
+import { actions } from '../actions.ts'
+import { defineCommand } from '../command.ts'
+
+export const train = defineCommand({
+  name: 'train',
+  summary: 'learns a prompt from a few images of each class, and compares it with a hand-written one',
+  operands: [
+    { name: 'dir', help: 'folder of images: a folder for each class, or train/, val/ and test/ with such folders' },
+  ],
+  examples: [
+    'coop train photos --shots 16 --out runs/photos',
+    'coop train photos --class-specific --seed 2 --out runs/photos-2',
+    'coop train photos --init "a photo of a" --template "a photo of a {}." --out runs/photos-3',
+    'coop train photos --out runs/photos --resume',
+  ],
+  async run(settings, [dir = ''], hooks) {
+    const result = await actions.train(dir, settings, hooks)
+    const table = columns([
+      ['hand-written prompt', percent(result.zeroShot)],
+      [`learned prompt, ${settings.shots} shots`, percent(result.accuracy)],
+    ])
+    const next = `Ask it: coop classify ${result.run} IMAGE...`
+    return {
+      json: result,
+      text: `${table}\n\n${result.steps} steps in ${took(result.seconds)}, kept in ${result.run}\n${next}`,
+    }
+  },
+})

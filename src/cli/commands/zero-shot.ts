@@ -1,0 +1,19 @@
+import { accuracyTable } from '../../report/text.ts'
+import { actions } from '../actions.ts'
+import { defineCommand } from '../command.ts'
+
+export const zeroShot = defineCommand({
+  name: 'zero-shot',
+  summary: 'accuracy of hand-written prompts on a folder of images, nothing learned',
+  operands: [
+    { name: 'dir', help: 'folder of images: a folder for each class, or train/, val/ and test/ with such folders' },
+  ],
+  examples: [
+    'coop zero-shot photos',
+    'coop zero-shot photos --template "a photo of a {}." --template "a drawing of a {}."',
+  ],
+  async run(settings, [dir = ''], hooks) {
+    const result = await actions.zeroShot(dir, settings, hooks)
+    return { json: result, text: accuracyTable(result) }
+  },
+})

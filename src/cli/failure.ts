@@ -1,0 +1,48 @@
+import { CommanderError } from 'commander'
+import { CoopError, UsageError } from '../errors.ts'
+
+export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const
+
+export interface Failure {
+  readonly message: string
+  readonly remedy: string | undefined
+  readonly exitCode: number
+}
+
+/** What a person is told about any error that reaches the command line, and the exit status. */
+export function describeFailure(error: unknown): Failure {
+  if (error instanceof CommanderError) {
+    const message = error.message.replace(/^error: /, '').replace(/\s*\(Did you mean (.*)\?\)/s, ' (did you mean $1?)')
+    return { message, remedy: 'coop --help lists the commands, coop COMMAND --help its flags', exitCode: EXIT.usage }
+  }
+  if (error instanceof CoopError) {
+    const exitCode = error instanceof UsageError ? EXIT.usage : EXIT.failure
+    return { message: error.message, remedy: error.remedy, exitCode }
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  if (isSystemError(error))
+    return { message, remedy: 'check the path, its permissions and the free space', exitCode: EXIT.failure }
+  return {
+    message,
+    remedy: 'this is a mistake in coop: run it again with --verbose and report what it prints',
+    exitCode: EXIT.failure,
+  }
+}
+
+/** A refusal of the operating system, such as `ENOSPC: no space left on device, write`. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && 'code' in error
+}
+
+export function failureText(error: unknown, verbose: boolean): string {
+  const { message, remedy } = describeFailure(error)
+  const lines = [`coop: ${message.split('\n').join('\n      ')}`]
+  if (remedy) lines.push(`      ${remedy}`)
+  if (verbose && error instanceof Error) lines.push('', stackWithCauses(error))
+  return lines.join('\n')
+}
+
+function stackWithCauses(error: Error): string {
+  const own = error.stack ?? error.message
+  return error.cause instanceof Error ? `${own}\ncaused by ${stackWithCauses(error.cause)}` : own
+}

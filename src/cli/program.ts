@@ -1,0 +1,48 @@
+import { Command as Commander, Option } from 'commander'
+import type { Command } from './command.ts'
+import type { CommandOption, Typed } from './options.ts'
+
+/** Runs the command that was named, with what was typed after it. */
+export type Run = (command: Command, typed: Typed, operands: readonly string[]) => Promise<void>
+
+/** The parser of the command line; it throws CommanderError and prints nothing but help and version. */
+export function createProgram(commands: readonly Command[], version: string, run: Run): Commander {
+  const program = new Commander('coop')
+    .description('Few-shot image classification by learned CLIP prompts (CoOp).')
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand(false)
+    .helpOption('-h, --help', 'show this help; coop COMMAND --help shows the flags of a command')
+    .usage('COMMAND ...')
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+  for (const command of commands) {
+    // copies the settings above, which must stand before it
+    const sub = program.command(command.name)
+    describe(sub, command, run)
+  }
+  return program
+}
+
+function describe(sub: Commander, command: Command, run: Run): void {
+  sub.summary(command.summary).description(capitalised(command.summary)).helpOption('-h, --help', 'show this help')
+  for (const { name, help, variadic } of command.operands) sub.argument(variadic ? `<${name}...>` : `<${name}>`, help)
+  const parsed = command.options.map((option) => ({ key: option.key, option: commanderOption(option) }))
+  for (const { option } of parsed) sub.addOption(option)
+  sub.addHelpText('after', `\nExamples:\n${command.examples.map((line) => `  $ ${line}`).join('\n')}`)
+  sub.action(() => {
+    const values = sub.opts<Typed>()
+    const typed = Object.fromEntries(parsed.map(({ key, option }) => [key, values[option.attributeName()]]))
+    return run(command, typed, sub.args)
+  })
+}
+
+function commanderOption({ flag, argument, repeat, help, defaultText }: CommandOption): Option {
+  const option = new Option(
+    argument ? `${flag} <${argument}>` : flag,
+    defaultText ? `${help} (default: ${defaultText})` : help,
+  )
+  if (repeat) option.argParser((text, before: readonly string[] = []) => [...before, text])
+  return option
+}
+
+const capitalised = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`

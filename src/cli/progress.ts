@@ -1,0 +1,93 @@
+import type { Progress, ProgressKind } from '../progress.ts'
+import { duration } from '../report/text.ts'
+
+const LABELS: Record<ProgressKind, string> = {
+  render: 'rendering pictures',
+  features: 'image features',
+  evaluate: 'evaluating',
+  train: 'training',
+  pretrain: 'training CLIP',
+  demo: 'demo',
+}
+
+const REDRAW_MS = 100
+const LINE_EVERY_MS = 10_000
+const BAR_WIDTH = 24
+const CLEAR_LINE = '\r\u001b[K'
+
+/** Where progress goes: standard error, or a stand-in in tests. */
+export interface Terminal {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  write(text: string): unknown
+}
+
+interface Phase {
+  readonly kind: ProgressKind
+  readonly total: number
+  readonly startedAt: number
+  /** `done` of the first event: a resumed run starts above zero and must not look fast for it. */
+  readonly startedFrom: number
+  readonly done: number
+}
+
+export interface ProgressPrinter {
+  show(event: Progress): void
+  /** Prints a line of text without tearing the progress line. */
+  say(text: string): void
+  /** Removes the progress line. */
+  clear(): void
+}
+
+/**
+ * Shows how far work is: on a terminal one line that is redrawn, elsewhere a line now and then.
+ * @param now milliseconds, for tests
+ */
+export function createProgressPrinter(terminal: Terminal, now: () => number = Date.now): ProgressPrinter {
+  const isTTY = terminal.isTTY === true
+  let phase: Phase | undefined
+  let shownAt = Number.NEGATIVE_INFINITY
+
+  const clear = () => {
+    if (isTTY) terminal.write(CLEAR_LINE)
+  }
+  return {
+    show(event) {
+      const time = now()
+      const isNew = !phase || phase.kind !== event.kind || phase.total !== event.total || event.done < phase.done
+      phase =
+        isNew || !phase
+          ? { kind: event.kind, total: event.total, startedAt: time, startedFrom: event.done, done: event.done }
+          : { ...phase, done: event.done }
+      if (isNew) shownAt = isTTY ? Number.NEGATIVE_INFINITY : time
+      const isLast = event.done >= event.total
+      if (!isLast && time - shownAt < (isTTY ? REDRAW_MS : LINE_EVERY_MS)) return
+      shownAt = time
+      const line = progressLine(event, time - phase.startedAt, event.done - phase.startedFrom)
+      if (!isTTY) terminal.write(`${line}\n`)
+      else terminal.write(`${CLEAR_LINE}${line.slice(0, (terminal.columns ?? 80) - 1)}${isLast ? '\n' : ''}`)
+    },
+    say(text) {
+      clear()
+      terminal.write(`${text}\n`)
+      shownAt = Number.NEGATIVE_INFINITY
+    },
+    clear,
+  }
+}
+
+/**
+ * `training    [=====>      ] 120/400, loss 1.234, 0:42 left`
+ * @param elapsed milliseconds since the phase began
+ * @param advanced how much of `done` was done in that time
+ */
+export function progressLine(event: Progress, elapsed: number, advanced: number): string {
+  const share = event.total > 0 ? Math.min(1, event.done / event.total) : 1
+  const filled = Math.round(share * BAR_WIDTH)
+  const parts = [`[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${event.done}/${event.total}`]
+  if ('loss' in event && event.loss !== undefined) parts.push(`loss ${event.loss.toFixed(3)}`)
+  if ('detail' in event && event.detail !== undefined) parts.push(event.detail)
+  if (share === 1) parts.push(`${duration(elapsed)} in all`)
+  else if (advanced > 0) parts.push(`${duration((elapsed / advanced) * (event.total - event.done))} left`)
+  return `${LABELS[event.kind]} ${parts.join(', ')}`
+}

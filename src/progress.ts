@@ -1,0 +1,15 @@
+/** What long work tells about itself. `done` only grows within a phase and `total` stays. */
+export type Progress =
+  | { readonly kind: 'render' | 'features' | 'evaluate'; readonly done: number; readonly total: number }
+  | { readonly kind: 'train' | 'pretrain'; readonly done: number; readonly total: number; readonly loss?: number }
+  /** The demo's runs; `detail` names the one under way (`sports, 16 shots, seed 2`). */
+  | { readonly kind: 'demo'; readonly done: number; readonly total: number; readonly detail?: string }
+
+export type ProgressKind = Progress['kind']
+
+/** How long work speaks to whoever started it: a command, a test, a page. */
+export interface Hooks {
+  readonly onProgress?: (event: Progress) => void
+  /** Something was left out or done another way than asked, and the work goes on. */
+  readonly onWarning?: (text: string) => void
+}
