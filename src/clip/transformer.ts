@@ -1,0 +1,59 @@
+import { add, gelu, layerNorm, matmul, quickGelu, reshape, slice, transpose, type Value } from '../graph/index.ts'
+import { type Parameters, under } from './parameters.ts'
+import type { Activation } from './types.ts'
+
+export interface BlockConfig {
+  readonly width: number
+  readonly heads: number
+  readonly mlpWidth: number
+  readonly activation: Activation
+  readonly layerNormEpsilon: number
+}
+
+const ACTIVATIONS: Record<Activation, (x: Value) => Value> = { quick_gelu: quickGelu, gelu }
+
+/** x W^T + b: x `(rows, from)` -> `(rows, to)`. */
+export function linear(p: Parameters, name: string, x: Value, to: number): Value {
+  const [, from = 0] = x.shape
+  return add(matmul(x, p(`${name}weight`, [to, from]), { transB: true }), p(`${name}bias`, [to]))
+}
+
+export function norm(p: Parameters, name: string, x: Value, epsilon: number): Value {
+  const width = x.shape.at(-1) ?? 0
+  return layerNorm(x, p(`${name}.weight`, [width]), p(`${name}.bias`, [width]), epsilon)
+}
+
+/**
+ * A pre-norm block over rows `(tokens, width)` of whatever sequences: x + attention(ln_1 x), then x + mlp(ln_2 x).
+ *
+ * @param mix queries, keys and values `(tokens, 3 width)` -> attended rows; may return fewer rows than it gets
+ * @param keep the rows of x that `mix` returns, when not all
+ */
+export function block(
+  p: Parameters,
+  config: BlockConfig,
+  x: Value,
+  mix: (qkv: Value) => Value,
+  keep: (x: Value) => Value = (all) => all,
+): Value {
+  const { width, mlpWidth, activation, layerNormEpsilon: epsilon } = config
+  const attn = under(p, 'attn.')
+  const qkv = linear(attn, 'in_proj_', norm(p, 'ln_1', x, epsilon), 3 * width)
+  const attended = add(keep(x), linear(attn, 'out_proj.', mix(qkv), width))
+  const hidden = ACTIVATIONS[activation](linear(p, 'mlp.c_fc.', norm(p, 'ln_2', attended, epsilon), mlpWidth))
+  return add(attended, linear(p, 'mlp.c_proj.', hidden, width))
+}
+
+/** One third of `(rows, 3 width)` as heads: part 0, 1, 2 = queries, keys, values -> `(heads, n, rows / n, width / heads)`. */
+export function headsOf(qkv: Value, part: 0 | 1 | 2, heads: number, n: number): Value {
+  const [rows = 0, triple = 0] = qkv.shape
+  const width = triple / 3
+  const values = slice(qkv, 1, part * width, (part + 1) * width)
+  return transpose(reshape(values, [n, rows / n, heads, width / heads]), [2, 0, 1, 3])
+}
+
+/** `(heads, n, length, width / heads)` -> rows `(n length, width)`. */
+export function rowsOf(heads: Value): Value {
+  const [h = 0, n = 0, length = 0, d = 0] = heads.shape
+  return reshape(transpose(heads, [1, 2, 0, 3]), [n * length, h * d])
+}
