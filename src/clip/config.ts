@@ -23,10 +23,13 @@ const optional = <T extends z.ZodType>(schema: T, value: z.output<T>) =>
 
 /** A key that must be absent, null or one of `values`: anything else is another computation than ours. */
 const only = (...values: readonly unknown[]) =>
-  z.unknown().refine((given) => given === undefined || given === null || values.includes(given), {
-    error: ({ input }) =>
-      `${JSON.stringify(input)} is not supported (supported: ${values.map((v) => JSON.stringify(v)).join(', ')})`,
-  })
+  z
+    .unknown()
+    .refine((given) => given === null || values.includes(given), {
+      error: ({ input }) =>
+        `${JSON.stringify(input)} is not supported (supported: ${values.map((v) => JSON.stringify(v)).join(', ')})`,
+    })
+    .optional()
 
 // ---- Hugging Face: config.json + preprocessor_config.json. Files leave out what equals the defaults of transformers. ----
 
@@ -145,16 +148,18 @@ function huggingFacePreprocess(imageSize: number, file?: ConfigFile): Preprocess
 // ---- OpenCLIP: open_clip_config.json. Keys left out have the defaults of open_clip's CLIPTextCfg and CLIPVisionCfg. ----
 
 const ownTower = (what: string) =>
-  z.unknown().refine((given) => given === undefined || given === null, {
-    error: ({ input }) => `${what} ${JSON.stringify(input)} is not supported (supported: CLIP's own transformer)`,
-  })
+  z
+    .unknown()
+    .refine((given) => given === null, {
+      error: ({ input }) => `${what} ${JSON.stringify(input)} is not supported (supported: CLIP's own transformer)`,
+    })
+    .optional()
 
 const normOptions = z.strictObject({ eps: positive.optional() }).nullish()
 const actOptions = z.strictObject({}).nullish()
 
 const openText = z.object({
   hf_model_name: ownTower('the text tower of'),
-  hf_tokenizer_name: z.unknown(),
   context_length: optional(size, 77),
   vocab_size: optional(size, 49408),
   width: optional(size, 512),
@@ -184,7 +189,6 @@ const openVision = z.object({
   act_kwargs: actOptions,
   ls_init_value: only(),
   attentional_pool: only(false),
-  attn_pooler_heads: z.unknown(),
   global_average_pool: only(false),
   input_patchnorm: only(false),
   no_ln_pre: only(false),

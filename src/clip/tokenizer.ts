@@ -32,13 +32,16 @@ export interface TokenizerOptions extends TokenizerTables {
   readonly name?: string
 }
 
-export const START_TEXT = '<|startoftext|>'
-export const END_TEXT = '<|endoftext|>'
+/** How start and end token are written: by OpenAI and Hugging Face, and by OpenCLIP. */
+export const SPECIAL_TOKENS = [
+  ['<|startoftext|>', '<|endoftext|>'],
+  ['<start_of_text>', '<end_of_text>'],
+] as const
 /** Marks the last symbol of a word. */
 export const END_OF_WORD = '</w>'
 
 /** Contractions, words, single digits, runs of anything else but white space (text is lower-cased before). */
-const WORDS = /<\|startoftext\|>|<\|endoftext\|>|'[sſtmd]|'re|'ve|'ll|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/gu
+const WORDS = /'[sſtmd]|'re|'ve|'ll|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/gu
 
 /** Words of a text as the byte-pair encoder takes them: cleaned, lower-cased, split. */
 export function splitWords(text: string): string[] {
@@ -64,13 +67,17 @@ export function createTokenizer({
 }: TokenizerOptions): Tokenizer {
   checkTables(vocab, merges, name)
   const idOf = (token: string) => vocab.get(token) ?? missingToken(token, name)
-  const startToken = idOf(START_TEXT)
-  const endToken = idOf(END_TEXT)
+  const [startText, endText] = SPECIAL_TOKENS.find(([start]) => vocab.has(start)) ?? SPECIAL_TOKENS[0]
+  const startToken = idOf(startText)
+  const endToken = idOf(endText)
+  // As with OpenAI's, a special token that is spelled out in a text is that token.
+  const specials = [startText, endText].map((token) => token.replaceAll('|', '\\|'))
+  const words = new RegExp([...specials, WORDS.source].join('|'), 'gu')
   const ranks = new Map(merges.map(([left, right], rank) => [pairKey(left, right), rank]))
   const tokens = new Map(Array.from(vocab, ([token, id]) => [id, token]))
   const known = new Map<string, readonly number[]>([
-    [START_TEXT, [startToken]],
-    [END_TEXT, [endToken]],
+    [startText, [startToken]],
+    [endText, [endToken]],
   ])
 
   const encodeWord = (word: string): readonly number[] => {
@@ -85,7 +92,7 @@ export function createTokenizer({
     if (token === undefined) throw new FileError(`${name} has no token with the id ${id}`)
     return token
   }
-  const encode = (text: string) => splitWords(text).flatMap(encodeWord)
+  const encode = (text: string) => (cleanText(text).match(words) ?? []).flatMap(encodeWord)
   return {
     startToken,
     endToken,
