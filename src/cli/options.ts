@@ -171,6 +171,13 @@ const OPTIONS = z.object({
     .default('coop-demo.html')
     .register(flags, { flag: '--out', argument: 'FILE.html', help: 'page that the table and figures are written to' }),
 
+  figure: text('a file').optional().register(flags, {
+    flag: '--figure',
+    argument: 'FILE.svg',
+    help: 'write the few-shot figure by itself as well',
+    otherwise: 'not written',
+  }),
+
   // training the bundled CLIP
   pretrainOut: text('a folder')
     .default('runs/pretrain')
@@ -200,6 +207,7 @@ export const SETTINGS = {
     shotsList: true,
     seeds: true,
     reportFile: true,
+    figure: true,
     model: true,
     cache: true,
     ...EVERY,

@@ -15,6 +15,10 @@ export function createProgram(commands: readonly Command[], version: string, run
     .usage('COMMAND ...')
     .configureOutput({ outputError: () => {} })
     .exitOverride()
+  program.addHelpText(
+    'after',
+    examplesText(['coop demo --quick', 'coop train photos --out runs/photos', 'coop classify runs/photos image.jpg']),
+  )
   for (const command of commands) {
     // copies the settings above, which must stand before it
     const sub = program.command(command.name)
@@ -28,7 +32,7 @@ function describe(sub: Commander, command: Command, run: Run): void {
   for (const { name, help, variadic } of command.operands) sub.argument(variadic ? `<${name}...>` : `<${name}>`, help)
   const parsed = command.options.map((option) => ({ key: option.key, option: commanderOption(option) }))
   for (const { option } of parsed) sub.addOption(option)
-  sub.addHelpText('after', `\nExamples:\n${command.examples.map((line) => `  $ ${line}`).join('\n')}`)
+  sub.addHelpText('after', examplesText(command.examples))
   sub.action(() => {
     const values = sub.opts<Typed>()
     const typed = Object.fromEntries(parsed.map(({ key, option }) => [key, values[option.attributeName()]]))
@@ -45,4 +49,6 @@ function commanderOption({ flag, argument, repeat, help, defaultText }: CommandO
   return option
 }
 
+const examplesText = (lines: readonly string[]): string =>
+  `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`
 const capitalised = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`

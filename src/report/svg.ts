@@ -54,13 +54,13 @@ export function linearScale([from, to]: readonly [number, number], [start, end]:
   return (value) => start + ((value - from) / span) * (end - start)
 }
 
-/** Round values that cover `low` to `high`, about `count` of them, a step of 1, 2 or 5 times a power of ten. */
+/** Round values that cover `low` to `high` (at least 1 apart), about `count` of them, a step of 1, 2 or 5 times a power of ten. */
 export function niceTicks(low: number, high: number, count: number): number[] {
-  const rough = Math.max(high - low, 1e-9) / count
+  const rough = Math.max(high - low, 1) / count
   const power = 10 ** Math.floor(Math.log10(rough))
   const step = ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10) * power
   const first = Math.floor(low / step)
-  const last = Math.ceil(high / step)
+  const last = Math.ceil(Math.max(high, low + 1) / step)
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step)
 }
 

@@ -4,7 +4,7 @@ import { defineCommand } from '../command.ts'
 
 export const classify = defineCommand({
   name: 'classify',
-  summary: 'names what is on images, with the prompt of a trained run',
+  summary: 'say what is on images with a trained run',
   operands: [
     { name: 'run', help: 'folder that coop train wrote' },
     { name: 'image', help: 'image files', variadic: true },

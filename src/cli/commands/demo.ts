@@ -1,23 +1,27 @@
 import { resolve } from 'node:path'
+import { writeFileAtomic } from '../../node/files.ts'
 import { took } from '../../report/text.ts'
 import { actions } from '../actions.ts'
 import { defineCommand } from '../command.ts'
-import { writeWhole } from '../write-whole.ts'
 
 export const demo = defineCommand({
   name: 'demo',
-  summary: "the paper's experiment in miniature: learned against hand-written prompts, on drawings CLIP never saw",
+  summary: 'learned against hand-written prompts on drawings that CLIP never saw',
   operands: [],
   examples: [
     'coop demo --quick',
     'coop demo --tasks sports,gestures --shots 1,16 --seeds 1,2',
-    'coop demo --json > demo.json',
+    'coop demo --json --figure figure.svg > demo.json',
   ],
   async run(settings, _operands, hooks) {
     const result = await actions.demo(settings, hooks)
     const { renderReport } = await import('../../report/page.ts')
     const { resultTable } = await import('../../report/table.ts')
-    await writeWhole(settings.reportFile, renderReport(result))
+    await writeFileAtomic(settings.reportFile, renderReport(result))
+    if (settings.figure) {
+      const { fewShotFigure } = await import('../../report/curves.ts')
+      await writeFileAtomic(settings.figure, `${fewShotFigure(result)}\n`)
+    }
     return {
       json: result,
       text: `${resultTable(result)}\n\n${took(result.seconds)} in all. Figures and what was learned: ${resolve(settings.reportFile)}`,

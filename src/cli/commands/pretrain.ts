@@ -4,7 +4,7 @@ import { defineCommand } from '../command.ts'
 
 export const pretrain = defineCommand({
   name: 'pretrain',
-  summary: 'trains the bundled small CLIP from emoji, icons and clip art (a clone of the repository is needed)',
+  summary: 'train the bundled small CLIP from emoji, icons and clip art',
   operands: [],
   examples: ['coop pretrain --out runs/clip --hours 2', 'coop pretrain --out runs/clip --resume'],
   async run(settings, _operands, hooks) {

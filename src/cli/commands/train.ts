@@ -4,7 +4,7 @@ import { defineCommand } from '../command.ts'
 
 export const train = defineCommand({
   name: 'train',
-  summary: 'learns a prompt from a few images of each class, and compares it with a hand-written one',
+  summary: 'learn a prompt from a few images of each class',
   operands: [
     { name: 'dir', help: 'folder of images: a folder for each class, or train/, val/ and test/ with such folders' },
   ],

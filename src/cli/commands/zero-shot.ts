@@ -4,7 +4,7 @@ import { defineCommand } from '../command.ts'
 
 export const zeroShot = defineCommand({
   name: 'zero-shot',
-  summary: 'accuracy of hand-written prompts on a folder of images, nothing learned',
+  summary: 'accuracy of hand-written prompts on a folder of images',
   operands: [
     { name: 'dir', help: 'folder of images: a folder for each class, or train/, val/ and test/ with such folders' },
   ],

@@ -1,0 +1,69 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Progress } from '../progress.ts'
+import { createProgressPrinter, progressLine } from './progress.ts'
+
+function fakeTerminal(isTTY: boolean, columns = 80) {
+  const written: string[] = []
+  return { isTTY, columns, write: (text: string) => written.push(text), written }
+}
+
+describe('the progress printer', () => {
+  it('shows counts that only grow under a total that stays, and the end of every phase', () => {
+    const steps = fc.array(fc.record({ add: fc.nat(20), ms: fc.nat(30_000) }), { minLength: 1, maxLength: 40 })
+    fc.assert(
+      fc.property(steps, fc.boolean(), (moves, isTTY) => {
+        const terminal = fakeTerminal(isTTY)
+        let time = 0
+        const printer = createProgressPrinter(terminal, () => time)
+        const total = moves.reduce((sum, { add }) => sum + add, 0)
+        let done = 0
+        for (const { add, ms } of moves) {
+          done += add
+          time += ms
+          printer.show({ kind: 'train', done, total })
+        }
+        const shown = terminal.written.flatMap((text) => [...text.matchAll(/(\d+)\/(\d+)/g)])
+        const counts = shown.map((match) => Number(match[1]))
+        expect(counts).toEqual([...counts].sort((a, b) => a - b))
+        expect(new Set(shown.map((match) => Number(match[2])))).toEqual(new Set([total]))
+        expect(counts.at(-1)).toBe(total)
+      }),
+    )
+  })
+
+  it('writes a line now and then where there is no terminal', () => {
+    const terminal = fakeTerminal(false)
+    let time = 0
+    const printer = createProgressPrinter(terminal, () => time)
+    for (let done = 0; done <= 100; done++, time += 500) printer.show({ kind: 'features', done, total: 100 })
+    expect(terminal.written).toHaveLength(5)
+    expect(terminal.written.every((line) => line.endsWith('\n') && !line.includes('\r'))).toBe(true)
+  })
+
+  it('redraws one line on a terminal, no longer than the terminal', () => {
+    const terminal = fakeTerminal(true, 40)
+    let time = 0
+    const printer = createProgressPrinter(terminal, () => time)
+    for (let done = 0; done <= 10; done++, time += 1000) printer.show({ kind: 'train', done, total: 10, loss: 1 })
+    expect(terminal.written.filter((text) => text.includes('\n'))).toHaveLength(1)
+    for (const text of terminal.written) expect(text.replace('\r\u001b[K', '').trimEnd().length).toBeLessThan(40)
+  })
+})
+
+describe('progressLine', () => {
+  const event: Progress = { kind: 'train', done: 75, total: 100, loss: 1.23456 }
+
+  it('tells count, loss and time left', () => {
+    expect(progressLine(event, 30_000, 75)).toBe(`training [${'='.repeat(18)}      ] 75/100, loss 1.235, 0:10 left`)
+  })
+
+  it('takes the speed from this session alone when a run is resumed', () => {
+    // 5 steps in 30 s leave 25 steps, 150 s
+    expect(progressLine(event, 30_000, 5)).toContain('2:30 left')
+  })
+
+  it('has no time left to tell before anything is done', () => {
+    expect(progressLine({ kind: 'render', done: 0, total: 7 }, 0, 0)).toBe(`rendering pictures [${' '.repeat(24)}] 0/7`)
+  })
+})

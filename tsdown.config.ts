@@ -1,0 +1,12 @@
+import { defineConfig } from 'tsdown'
+
+export default defineConfig({
+  entry: ['src/index.ts', 'src/node/index.ts', 'src/cli/main.ts', 'src/runtime/worker.js'],
+  root: 'src',
+  platform: 'node',
+  target: 'node20.19',
+  fixedExtension: false,
+  // a file for each module: the worker stays beside the code that starts it, and a stack names the source
+  unbundle: true,
+  dts: true,
+})
