@@ -159,5 +159,5 @@ function resizeColumns(image: RgbImage, height: number, rows: AxisWeights): RgbI
 
 function clip(sum: number): number {
   const value = sum >> PRECISION_BITS
-  return value < 0 ? 0 : value > 255 ? 255 : value
+  return Math.min(Math.max(value, 0), 255)
 }
