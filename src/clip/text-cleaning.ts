@@ -1,4 +1,4 @@
-import { entities, htmlUnescape, windows1252 } from './html-unescape.ts'
+import { entities, htmlUnescape, windows1252 } from './html-readReferences.ts'
 
 /**
  * Text as CLIP's tokenizer cleans it: the repairs of ftfy's `fix_text`, HTML unescaped twice, white space
@@ -17,22 +17,22 @@ const PLAIN = /^[\t\n\r\x20-\x25\x27-\x7e]*$/
 function fixText(text: string): string {
   if (PLAIN.test(text)) return text
   // ftfy goes line by line; from the first line with a "<" on it takes the text for HTML and leaves references alone.
-  let unescape = true
+  let readReferences = true
   return text
     .split(/(?<=\n)/)
     .map((line) => {
-      if (line.includes('<')) unescape = false
-      return fixLine(line, unescape)
+      if (line.includes('<')) readReferences = false
+      return fixLine(line, readReferences)
     })
     .join('')
 }
 
 /** Applies the repairs until nothing changes: one may uncover the next. */
-function fixLine(line: string, unescape: boolean): string {
+function fixLine(line: string, readReferences: boolean): string {
   let fixed = line
   for (;;) {
     const before = fixed
-    if (unescape) fixed = fixed.replace(/&#?[0-9A-Za-z]{1,24};/g, wholeReference)
+    if (readReferences) fixed = fixed.replace(/&#?[0-9A-Za-z]{1,24};/g, wholeReference)
     for (const [pattern, replacement] of REPAIRS) fixed = fixed.replace(pattern, replacement)
     fixed = fixed.normalize('NFC')
     if (fixed === before) return fixed
