@@ -1,7 +1,6 @@
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import { z } from 'zod'
 import { UsageError } from '../errors.ts'
+import { defaultCacheDir } from '../node/cache-dir.ts'
 
 /** How an option looks on the command line. */
 export interface Flag {
@@ -59,7 +58,6 @@ const template = text('a prompt').refine((value) => value.includes('{}'), {
 })
 
 const toggle = () => z.boolean().default(false)
-const cacheFolder = () => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'coop-ts')
 
 /** The one table of options: a row gives type, default, flag and help; `SETTINGS` says which command takes which. */
 const OPTIONS = z.object({
@@ -88,7 +86,7 @@ const OPTIONS = z.object({
     otherwise: 'the one named in the run',
   }),
   cache: text('a folder')
-    .default(cacheFolder())
+    .default(defaultCacheDir())
     .register(flags, { flag: '--cache', argument: 'DIR', help: 'folder where image features are kept' }),
   skipBadImages: toggle().register(flags, {
     flag: '--skip-bad-images',
