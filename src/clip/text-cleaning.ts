@@ -1,4 +1,4 @@
-import { entities, htmlUnescape, windows1252 } from './html-readReferences.ts'
+import { entities, htmlUnescape, windows1252 } from './html-unescape.ts'
 
 /**
  * Text as CLIP's tokenizer cleans it: the repairs of ftfy's `fix_text`, HTML unescaped twice, white space
