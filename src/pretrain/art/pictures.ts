@@ -1,0 +1,183 @@
+import { type Emoji, loadEmoji, loadEmojiNames, squeeze } from './emoji.ts'
+import { type Icon, loadIconSet } from './iconify.ts'
+import { listClipart } from './openclipart.ts'
+
+export type PictureGroup = 'emoji' | 'icon' | 'clipart'
+
+/** What is known of a training picture; captions are made from this. */
+export interface PictureFacts {
+  /** `set/name` */
+  readonly id: string
+  readonly set: string
+  /** Key of the words for the drawing style (captions.ts). */
+  readonly style: string
+  readonly group: PictureGroup
+  /** Pictures of one concept in several styles share it: the squeezed label. */
+  readonly concept: string
+  readonly label: string
+  readonly keywords: readonly string[]
+  /** `animal-mammal` for emoji, a category for icons, a folder for clip art; '' where unknown. */
+  readonly subgroup: string
+  /** `people-body` and so on for emoji, '' for the others. */
+  readonly section: string
+  readonly tones: readonly number[]
+  /** False for drawings in one colour, which are stored as coverage only and inked while training. */
+  readonly palette: boolean
+  /** True where the mirrored picture shows the same thing. */
+  readonly flippable: boolean
+}
+
+export interface Picture extends PictureFacts {
+  /** The drawing as SVG text, or the path of an SVG file. */
+  readonly source: { readonly svg: string } | { readonly file: string }
+}
+
+export interface PictureSet {
+  readonly name: string
+  readonly pictures: readonly Picture[]
+  /** Icons of the set that were left out (no emoji of that name, brands, letters, repeated variants). */
+  readonly leftOut: number
+}
+
+interface EmojiSetRow {
+  readonly set: string
+  readonly group: 'emoji'
+}
+interface IconSetRow {
+  readonly set: string
+  readonly group: 'icon'
+  /** Endings of icon names that mean another style; an icon whose ending has no style is left out. */
+  readonly endings: Readonly<Record<string, string | undefined>>
+  readonly style: string
+}
+
+/** The training sets. Fluent, OpenMoji, EmojiOne v1 and Streamline stay out: the demo is about styles never seen. */
+export const trainingSets: readonly (EmojiSetRow | IconSetRow)[] = [
+  { set: 'noto', group: 'emoji' },
+  { set: 'noto-v1', group: 'emoji' },
+  { set: 'twemoji', group: 'emoji' },
+  { set: 'emojione', group: 'emoji' },
+  { set: 'emojione-monotone', group: 'emoji' },
+  { set: 'fxemoji', group: 'emoji' },
+  { set: 'icon-park', group: 'icon', style: 'coloured line', endings: {} },
+  { set: 'flat-color-icons', group: 'icon', style: 'flat colour', endings: {} },
+  { set: 'game-icons', group: 'icon', style: 'silhouette', endings: {} },
+  { set: 'mdi', group: 'icon', style: 'solid', endings: { '-outline': 'line', '-variant': undefined } },
+  { set: 'tabler', group: 'icon', style: 'line', endings: { '-filled': 'solid', '-off': undefined } },
+  { set: 'lucide', group: 'icon', style: 'line', endings: { '-off': undefined } },
+  {
+    set: 'ph',
+    group: 'icon',
+    style: 'line',
+    endings: { '-fill': 'solid', '-duotone': 'duotone', '-bold': undefined, '-light': undefined, '-thin': undefined },
+  },
+  {
+    set: 'healthicons',
+    group: 'icon',
+    style: 'solid',
+    endings: { '-outline': 'line', '-outline-24px': undefined, '-24px': undefined, '-negative': undefined },
+  },
+]
+
+/** Lists the pictures of every training set, in a fixed order; clip art only where Debian's package is installed. */
+export async function listTrainingPictures(): Promise<PictureSet[]> {
+  const emoji = await loadEmoji()
+  const names = await loadEmojiNames(emoji)
+  const sets: PictureSet[] = []
+  for (const row of trainingSets)
+    sets.push(row.group === 'emoji' ? await emojiSet(row.set, emoji, names) : await iconSet(row))
+  const clipart = await listClipart()
+  if (clipart.pictures.length > 0) sets.push(clipart)
+  return sets
+}
+
+async function emojiSet(
+  set: string,
+  emoji: ReadonlyMap<string, Emoji>,
+  names: ReadonlyMap<string, string>,
+): Promise<PictureSet> {
+  const { icons, codes, palette } = await loadIconSet(set)
+  const codeOf = new Map<string, string>()
+  for (const [code, name] of codes) if (emoji.has(code) && !codeOf.has(name)) codeOf.set(name, code)
+  const pictures: Picture[] = []
+  for (const icon of icons.values()) {
+    const code = codeOf.get(icon.name) ?? names.get(squeeze(icon.name))
+    const entry = code === undefined ? undefined : emoji.get(code)
+    if (entry !== undefined) pictures.push(emojiPicture(set, icon, entry, palette))
+  }
+  return { name: set, pictures, leftOut: icons.size - pictures.length }
+}
+
+function emojiPicture(set: string, icon: Icon, entry: Emoji, palette: boolean): Picture {
+  const { label, keywords, subgroup, group: section, tones } = entry
+  return {
+    id: `${set}/${icon.name}`,
+    set,
+    style: set,
+    group: 'emoji',
+    concept: squeeze(label),
+    label,
+    keywords,
+    subgroup,
+    section,
+    tones,
+    palette,
+    flippable: !['symbols', 'flags'].includes(section) && !hasSide(label),
+    source: { svg: icon.svg },
+  }
+}
+
+async function iconSet(row: IconSetRow): Promise<PictureSet> {
+  const { icons, palette } = await loadIconSet(row.set)
+  const endings = Object.entries(row.endings).sort(([a], [b]) => b.length - a.length)
+  const pictures: Picture[] = []
+  for (const icon of icons.values()) {
+    const ending = endings.find(([text]) => icon.name.endsWith(text))
+    const style = ending === undefined ? row.style : ending[1]
+    const name = ending === undefined ? icon.name : icon.name.slice(0, -ending[0].length)
+    if (style === undefined || !isDrawing(name, icon.categories)) continue
+    const label = name.replaceAll('-', ' ').replace(/ \d+$/, '')
+    pictures.push({
+      id: `${row.set}/${icon.name}`,
+      set: row.set,
+      style,
+      group: 'icon',
+      concept: squeeze(label),
+      label,
+      keywords: [],
+      subgroup: (icon.categories[0] ?? '').toLowerCase().replaceAll(/ [/+] /g, ' and '),
+      section: '',
+      tones: [],
+      palette,
+      flippable: !hasSide(label),
+      source: { svg: icon.svg },
+    })
+  }
+  return { name: row.set, pictures, leftOut: icons.size - pictures.length }
+}
+
+function hasSide(label: string): boolean {
+  return /\b(left|right|leftwards|rightwards|clockwise|counterclockwise|clock|o['’]clock|thirty|east|west)\b/.test(
+    label,
+  )
+}
+
+const interfaceWords =
+  /(^|-)(align|arrows?|axis|badge|border|brackets?|brand|breakpoint|caret|chevrons?|circle|code|column|cog|component|cursor|database|edit|exclamation|file|folder|format|forward|git|grid|hexagon|indent|input|layers?|layout|letter|logo|math|minus|multiple|number|numeric|octagon|off|outline|pagination|panel|plus|remove|row|server|settings|sort|square|table|tab|text|trending|variant|vector|view|x|alpha|alphabet|api|box|check|cancel|clock|close|refresh|reload|sync|select|selection|send|signal|wifi|window)(-|$)/
+const interfaceCategories = new Set([
+  'Alpha / Numeric',
+  'Brand / Logo',
+  'Arrange',
+  'Arrow',
+  'Brand',
+  'Typography',
+  'Edit',
+  'Arrows',
+])
+
+/** Brands, letters and the controls of user interfaces say little about things: they are left out by name. */
+function isDrawing(name: string, categories: readonly string[]): boolean {
+  if (/\d/.test(name.replace(/-\d$/, '')) || name.length < 3) return false
+  if (categories.some((category) => interfaceCategories.has(category))) return false
+  return !interfaceWords.test(name) && name.split('-').length <= 4
+}
