@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto'
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { fileSource, writeFileAtomic } from './files.ts'
+
+/**
+ * Feature vectors on disk, by id (64 hex digits). Every `append` leaves one new file, which appears whole or not at all
+ * and never changes: processes may share the folder without locks, a killed one loses what it had not appended, and
+ * damaged files or rows count as absent.
+ */
+export interface FeatureCache {
+  /** The kept vectors among `ids`. */
+  read(ids: ReadonlySet<string>): Promise<Map<string, Float32Array>>
+  /** Keeps vectors of `dim` values. Throws FileError when the folder cannot be written. */
+  append(rows: ReadonlyMap<string, Float32Array>): Promise<void>
+}
+
+/** The cache of vectors of `dim` values in `folder`, which need not exist yet. */
+export function openFeatureCache(folder: string, dim: number): FeatureCache {
+  return {
+    async read(ids) {
+      await removeLeftovers(folder)
+      const found = new Map<string, Float32Array>()
+      for (const file of await namesIn(folder)) {
+        if (found.size === ids.size) break
+        if (file.endsWith(EXTENSION)) await readRows(join(folder, file), dim, ids, found)
+      }
+      return found
+    },
+    async append(rows) {
+      if (rows.size > 0) await writeFileAtomic(join(folder, `${randomUUID()}${EXTENSION}`), encodeRows(rows, dim))
+    },
+  }
+}
+
+// A file: magic (8 bytes), rows (uint32), dim (uint32); for every row its id (32 bytes) and the checksum of its values;
+// the checksum of all that; then the rows' values (float32). Little-endian; checksums are CRC-32.
+const EXTENSION = '.features'
+const MAGIC = Buffer.from('coopfea1')
+const HEADER_BYTES = 16
+const ID_BYTES = 32
+const ENTRY_BYTES = ID_BYTES + 4
+const CHECKSUM_BYTES = 4
+
+/** Temporary files older than this are what a killed process left. */
+const LEFTOVER_AGE_MS = 3_600_000
+
+function encodeRows(rows: ReadonlyMap<string, Float32Array>, dim: number): Buffer {
+  const valuesStart = HEADER_BYTES + rows.size * ENTRY_BYTES + CHECKSUM_BYTES
+  const file = Buffer.alloc(valuesStart + rows.size * dim * 4)
+  MAGIC.copy(file)
+  file.writeUInt32LE(rows.size, 8)
+  file.writeUInt32LE(dim, 12)
+  let entry = HEADER_BYTES
+  let start = valuesStart
+  for (const [id, values] of rows) {
+    const bytes = file.subarray(start, start + dim * 4)
+    values.forEach((value, i) => {
+      bytes.writeFloatLE(value, i * 4)
+    })
+    file.write(id, entry, 'hex')
+    file.writeUInt32LE(crc32(bytes), entry + ID_BYTES)
+    entry += ENTRY_BYTES
+    start += dim * 4
+  }
+  file.writeUInt32LE(crc32(file.subarray(0, entry)), entry)
+  return file
+}
+
+/** Adds the undamaged wanted rows of a file to `found`; a file that is not whole or not ours adds nothing. */
+async function readRows(
+  path: string,
+  dim: number,
+  wanted: ReadonlySet<string>,
+  found: Map<string, Float32Array>,
+): Promise<void> {
+  // Another process may clear the cache meanwhile: what cannot be read is absent.
+  const source = await fileSource(path).catch(() => undefined)
+  if (!source) return
+  const read = (offset: number, length: number) =>
+    source.read(offset, length).then(
+      (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      () => Buffer.alloc(0),
+    )
+
+  const header = await read(0, HEADER_BYTES)
+  if (header.length < HEADER_BYTES || !header.subarray(0, 8).equals(MAGIC) || header.readUInt32LE(12) !== dim) return
+  const count = header.readUInt32LE(8)
+  const indexBytes = count * ENTRY_BYTES
+  const valuesStart = HEADER_BYTES + indexBytes + CHECKSUM_BYTES
+  if (source.size !== valuesStart + count * dim * 4) return
+  const index = await read(HEADER_BYTES, indexBytes + CHECKSUM_BYTES)
+  if (index.length < indexBytes + CHECKSUM_BYTES) return
+  if (crc32(index.subarray(0, indexBytes), crc32(header)) !== index.readUInt32LE(indexBytes)) return
+
+  const entries = Array.from({ length: count }, (_, row) => {
+    const start = row * ENTRY_BYTES
+    return { row, id: index.toString('hex', start, start + ID_BYTES), checksum: index.readUInt32LE(start + ID_BYTES) }
+  }).filter(({ id }) => wanted.has(id) && !found.has(id))
+  if (entries.length === 0) return
+  const values = await read(valuesStart, count * dim * 4)
+  for (const { row, id, checksum } of entries) {
+    const bytes = values.subarray(row * dim * 4, (row + 1) * dim * 4)
+    if (bytes.length === dim * 4 && crc32(bytes) === checksum) found.set(id, floatsOf(bytes))
+  }
+}
+
+function floatsOf(bytes: Buffer): Float32Array {
+  return Float32Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(i * 4))
+}
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    if (!name.endsWith('.tmp')) continue
+    const path = join(folder, name)
+    const found = await stat(path).catch(() => undefined)
+    if (found && Date.now() - found.mtimeMs > LEFTOVER_AGE_MS) await rm(path, { force: true }).catch(() => undefined)
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => [])
+}
