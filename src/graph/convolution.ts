@@ -1,7 +1,8 @@
 import { scale } from './elementwise.ts'
 import { apply, expectShapes, type Value } from './graph.ts'
 import { matmul } from './matrix.ts'
-import { concat, expand, flip, pad, reshape, slice, transpose } from './shaping.ts'
+import { concat, flip, pad, reshape, slice, transpose } from './shaping.ts'
+import { floatTensor } from './tensor.ts'
 
 export interface ConvOptions {
   readonly stride?: number
@@ -19,12 +20,13 @@ export function conv2d(x: Value, kernel: Value, options: ConvOptions = {}): Valu
   const { stride = 1, padding = 0 } = options
   const [n = 0, cin = 0, h = 0, w = 0] = x.shape
   const [cout = 0, kin = 0, k = 0, kw = 0] = kernel.shape
-  const fits = x.shape.length === 4 && kernel.shape.length === 4 && cin === kin && k === kw
+  const shapesFit = x.shape.length === 4 && kernel.shape.length === 4 && cin === kin && k === kw
+  const optionsFit = [stride, padding].every(Number.isInteger) && stride >= 1 && 0 <= padding && padding < k
   expectShapes(
-    fits && h + 2 * padding >= k && w + 2 * padding >= k && padding < k,
+    shapesFit && optionsFit && h + 2 * padding >= k && w + 2 * padding >= k,
     'conv2d',
     [x, kernel],
-    `(n, cin, h, w) and a square kernel (cout, cin, k, k), padding ${padding} < k`,
+    `(n, cin, h, w) and a square kernel (cout, cin, k, k), stride ${stride} >= 1, 0 <= padding ${padding} < k`,
   )
   const oh = Math.floor((h + 2 * padding - k) / stride) + 1
   const ow = Math.floor((w + 2 * padding - k) / stride) + 1
@@ -95,7 +97,7 @@ function every(x: Value, axis: number, start: number, count: number, step: numbe
 export function averagePool(x: Value, size: number): Value {
   const [n = 0, c = 0, h = 0, w = 0] = x.shape
   expectShapes(
-    x.shape.length === 4 && h % size === 0 && w % size === 0,
+    x.shape.length === 4 && Number.isInteger(size) && h % size === 0 && w % size === 0,
     'averagePool',
     [x],
     `(n, c, h, w) with sides that ${size} divides`,
@@ -105,17 +107,22 @@ export function averagePool(x: Value, size: number): Value {
     'AveragePool',
     [x],
     [n, c, h / size, w / size],
-    (dy) => {
-      const spread = expand(reshape(scale(dy, 1 / (size * size)), [n, c, h / size, 1, w / size, 1]), [
-        n,
-        c,
-        h / size,
-        size,
-        w / size,
-        size,
-      ])
-      return [reshape(spread, x.shape)]
-    },
+    (dy) => [repeatPixels(scale(dy, 1 / (size * size)), size)],
     { kernel_shape: [size, size], strides: [size, size] },
+  )
+}
+
+/** Each pixel as a `size x size` square: what average pooling's gradient does. (n, c, h, w) -> (n, c, h size, w size) */
+function repeatPixels(x: Value, size: number): Value {
+  const [n = 0, c = 0, h = 0, w = 0] = x.shape
+  const { graph } = x
+  const none = graph.constant(floatTensor([0]))
+  const scales = graph.constant(floatTensor([4], Float32Array.of(1, 1, size, size)))
+  return apply(
+    'Resize',
+    [x, none, scales],
+    [n, c, h * size, w * size],
+    (dy) => [scale(averagePool(dy, size), size * size), null, null],
+    { mode: 'nearest', nearest_mode: 'floor', coordinate_transformation_mode: 'asymmetric' },
   )
 }

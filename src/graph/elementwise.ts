@@ -1,4 +1,4 @@
-import { apply, broadcast, type Value } from './graph.ts'
+import { apply, broadcast, expectShapes, type Value } from './graph.ts'
 
 // Element by element. Gradients come in the shape of the output; the driver sums over broadcast axes.
 
@@ -77,10 +77,11 @@ export function positive(x: Value): Value {
 /** a where the condition holds, else b. */
 export function where(condition: Value, a: Value, b: Value): Value {
   const { graph } = a
+  expectShapes(condition.dtype === 'bool', 'where', [condition, a, b], 'the condition is a mask')
   return apply(
     'Where',
     [condition, a, b],
-    broadcast('where', [condition, a, b]),
+    broadcast('where', [a, b], [condition.shape, a.shape, b.shape]),
     (dy) => [null, where(condition, dy, graph.scalar(0)), where(condition, graph.scalar(0), dy)],
     {},
     a.dtype,

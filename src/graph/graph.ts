@@ -84,7 +84,10 @@ export class Graph {
 
   /** A small constant, written into the model file. */
   constant(tensor: Tensor): Value {
-    const key = `constant ${tensor.dtype} (${tensor.shape.join()}) ${tensor.data.length <= 64 ? tensor.data.join() : this.nodes.length}`
+    if (tensor.data.length > 64) return first(this.#constant('constant', tensor))
+    const { buffer, byteOffset, byteLength } = tensor.data
+    const bytes = new Uint8Array(buffer, byteOffset, byteLength)
+    const key = `constant ${tensor.dtype} (${tensor.shape.join()}) ${bytes.join()}`
     const node = this.#known.get(key) ?? this.#constant('constant', tensor)
     this.#known.set(key, node)
     return first(node)
@@ -97,6 +100,8 @@ export class Graph {
 
   /** A list of int64: the form in which ONNX takes axes, shapes and offsets. */
   ints(values: readonly number[]): Value {
+    if (!values.every(Number.isInteger))
+      throw new ShapeError(`axes, lengths and offsets are whole numbers, not ${values}`)
     return this.constant({ dtype: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) })
   }
 
@@ -105,6 +110,7 @@ export class Graph {
     for (const x of spec.inputs) {
       if (x.graph !== this) throw new ShapeError(`${spec.op}: the values come from different graphs`)
     }
+    if (spec.op === ALIAS) return this.#record(spec).outputs // Its gradient is its own: two are never the same.
     const key = `${spec.op}(${spec.inputs.map((x) => x.id).join()}) ${spec.outputs.length} ${JSON.stringify(spec.attributes ?? {})}`
     const node = this.#known.get(key) ?? this.#record(spec)
     this.#known.set(key, node)
@@ -178,12 +184,15 @@ const first = (node: Node): Value => only(node.outputs)
 /** Throws ShapeError naming operator and shapes when a condition does not hold. */
 export function expectShapes(holds: boolean, op: string, inputs: readonly Value[], expected: string): asserts holds {
   if (!holds) {
-    throw new ShapeError(`${op}: ${inputs.map((x) => `(${x.shape.join(', ')})`).join(', ')} do not fit: ${expected}`)
+    const shapes = inputs.map((x) => `${x.dtype === 'float32' ? '' : x.dtype}(${x.shape.join(', ')})`)
+    throw new ShapeError(`${op}: ${shapes.join(', ')} ${shapes.length === 1 ? 'does' : 'do'} not fit: ${expected}`)
   }
 }
 
-/** The shape that shapes broadcast to (NumPy's rule), or throws naming the operator. */
+/** The shape that shapes broadcast to (NumPy's rule), or throws naming the operator. Values are of one type. */
 export function broadcast(op: string, inputs: readonly Value[], shapes = inputs.map((x) => x.shape)): Shape {
+  const sameType = inputs.every((x) => x.dtype === inputs[0]?.dtype)
+  expectShapes(sameType, op, inputs, 'values are of one type')
   const rank = Math.max(...shapes.map((shape) => shape.length))
   return Array.from({ length: rank }, (_, i) => {
     const lengths = shapes.map((shape) => shape[shape.length - rank + i] ?? 1)

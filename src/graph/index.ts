@@ -22,9 +22,17 @@ export {
 export { gradients } from './gradients.ts'
 export { Graph, Value, withGradient } from './graph.ts'
 export { type MatmulOptions, matmul } from './matrix.ts'
-export { type BatchNorm, batchNorm, crossEntropy, l2Normalise, layerNorm, logSoftmax, softmax } from './normalisation.ts'
+export {
+  type BatchNorm,
+  batchNorm,
+  crossEntropy,
+  l2Normalise,
+  layerNorm,
+  logSoftmax,
+  softmax,
+} from './normalisation.ts'
 export { encodeOnnx, type OnnxModel } from './onnx.ts'
-export { type Program, printProgram, program } from './program.ts'
+export { checkProgram, type Program, printProgram, program } from './program.ts'
 export { max, mean, sum, sumSquares } from './reduction.ts'
 export { concat, expand, flip, gather, pad, reshape, scatterAdd, slice, transpose } from './shaping.ts'
 export { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, sizeOf, type Tensor } from './tensor.ts'

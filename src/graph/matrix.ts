@@ -1,4 +1,6 @@
 import { apply, broadcast, expectShapes, type Value } from './graph.ts'
+import { reshape } from './shaping.ts'
+import { sizeOf } from './tensor.ts'
 
 export interface MatmulOptions {
   /** Take the last two axes of a (of b) the other way round. */
@@ -17,14 +19,14 @@ export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
   const { transA = false, transB = false, alpha = 1 } = options
   const [m, ka] = lastTwo(a, transA)
   const [kb, n] = lastTwo(b, transB)
-  expectShapes(
-    m !== 0 && ka === kb && a.shape.length >= 2 && b.shape.length >= 2,
-    'matmul',
-    [a, b],
-    `inner axes agree (transA ${transA}, transB ${transB})`,
-  )
+  const fits = a.shape.length >= 2 && b.shape.length >= 2 && ka === kb
+  expectShapes(fits, 'matmul', [a, b], `inner axes agree (transA ${transA}, transB ${transB})`)
   const leading = broadcast('matmul', [a, b], [a.shape.slice(0, -2), b.shape.slice(0, -2)])
   const shape = [...leading, m, n]
+  if (a.shape.length > 2 && b.shape.length === 2 && !transA) {
+    // One tall product, so that the gradient of b is one, too, and not a sum of small ones.
+    return reshape(matmul(reshape(a, [sizeOf(leading) * m, ka]), b, options), shape)
+  }
   const gradient = (dy: Value) => [
     transA ? matmul(b, dy, { transA: transB, transB: true, alpha }) : matmul(dy, b, { transB: !transB, alpha }),
     transB ? matmul(dy, a, { transA: true, transB: transA, alpha }) : matmul(a, dy, { transA: !transA, alpha }),

@@ -1,11 +1,12 @@
-import { add, div, mul, reciprocal, scale, sqrt, sub } from './elementwise.ts'
+import { ShapeError } from '../errors.ts'
+import { add, div, mul, reciprocal, relu, scale, sqrt, sub } from './elementwise.ts'
 import { apply, expectShapes, type Value, withGradient } from './graph.ts'
 import { mean, sum, sumSquares } from './reduction.ts'
 import { reshape } from './shaping.ts'
 
 /** exp(x) / sum exp(x) over the last axis.  dx = y (dy - sum(dy y)) */
 export function softmax(x: Value): Value {
-  const last = x.shape.length - 1
+  const last = lastAxis('softmax', x)
   const y: Value = apply(
     'Softmax',
     [x],
@@ -21,7 +22,7 @@ export function softmax(x: Value): Value {
 
 /** log softmax over the last axis.  dx = dy - softmax(x) sum(dy) */
 export function logSoftmax(x: Value): Value {
-  const last = x.shape.length - 1
+  const last = lastAxis('logSoftmax', x)
   return apply('LogSoftmax', [x], x.shape, (dy) => [sub(dy, mul(softmax(x), sum(dy, [last], true)))], { axis: last })
 }
 
@@ -31,13 +32,19 @@ export function logSoftmax(x: Value): Value {
  */
 export function crossEntropy(logits: Value, targets: Value): Value {
   const [n = 0] = logits.shape
-  expectShapes(logits.shape.join() === targets.shape.join(), 'crossEntropy', [logits, targets], 'equal shapes')
+  const fits = logits.shape.length === 2 && logits.shape.join() === targets.shape.join()
+  expectShapes(fits, 'crossEntropy', [logits, targets], 'both (n, classes)')
   return scale(sum(mul(logSoftmax(logits), targets), [0, 1]), -1 / n)
 }
 
 /** Rows along the last axis divided by their length. */
 export function l2Normalise(x: Value): Value {
-  return div(x, sqrt(sumSquares(x, [x.shape.length - 1], true)))
+  return div(x, sqrt(sumSquares(x, [lastAxis('l2Normalise', x)], true)))
+}
+
+function lastAxis(op: string, x: Value): number {
+  expectShapes(x.shape.length > 0, op, [x], 'at least one axis')
+  return x.shape.length - 1
 }
 
 /**
@@ -62,7 +69,8 @@ export function layerNorm(x: Value, gamma: Value, beta: Value, epsilon: number):
     inputs: [x, gamma, beta],
     attributes: { axis: last, epsilon: { float: epsilon } },
     outputs: [{ shape: x.shape }, { shape: rowShape }, { shape: rowShape }],
-    gradient: (dy) => {
+    gradient: (dy, ...dStatistics) => {
+      if (dStatistics.some((d) => d != null)) throw new ShapeError('layerNorm: mean and deviation have no gradient')
       if (dy === null) return [null, null, null]
       if (mu === undefined || r === undefined) throw new Error('layerNorm has three outputs')
       const h = mul(sub(x, mu), r)
@@ -108,7 +116,8 @@ export function batchNorm(x: Value, gamma: Value, beta: Value, channelAxis: numb
   const { graph } = x
 
   const mu = mean(x, others)
-  const variance = sub(scale(sumSquares(x, others), 1 / n), mul(mu, mu))
+  // Rounding may take E[x^2] - mean^2 below 0; relu keeps the root real.
+  const variance = relu(sub(scale(sumSquares(x, others), 1 / n), mul(mu, mu)))
   const r = reciprocal(sqrt(add(variance, graph.scalar(epsilon))))
   const a = mul(gamma, r)
   const y = add(mul(x, across(a)), across(sub(beta, mul(mu, a))))

@@ -1,5 +1,5 @@
 import type { Attribute, DType, Node, Value } from './graph.ts'
-import { type Program, resolve } from './program.ts'
+import { checkProgram, type Program, resolve } from './program.ts'
 import { Message } from './protobuf.ts'
 import type { Tensor } from './tensor.ts'
 
@@ -28,8 +28,13 @@ const ALIGNMENT = 4096
 const INLINE_BYTES = 1024
 const ELEMENT_TYPE: Record<DType, number> = { float32: 1, int64: 7, bool: 9 }
 
-/** Encodes a program as an ONNX model (onnx.proto3: ModelProto 1 ir_version, 8 opset_import, 2 producer_name, 7 graph). */
+/**
+ * Encodes a program as an ONNX model (onnx.proto3: ModelProto 1 ir_version, 8 opset_import, 2 producer_name, 7 graph).
+ *
+ * @throws ShapeError when the program is not one (see checkProgram)
+ */
 export function encodeOnnx(p: Program, location = 'weights.bin'): OnnxModel {
+  checkProgram(p)
   const placed = place(p.weights)
   const model = new Message()
     .int(1, IR_VERSION)
@@ -37,21 +42,19 @@ export function encodeOnnx(p: Program, location = 'weights.bin'): OnnxModel {
     .message(7, graphProto(p, placed, location))
     .message(8, new Message().text(1, '').int(2, OPSET))
     .message(8, new Message().text(1, 'com.microsoft').int(2, 1))
-  const last = placed.at(-1)
-  return {
-    bytes: model.bytes(),
-    location,
-    weights: placed,
-    weightBytes: last === undefined ? 0 : last.offset + last.tensor.data.byteLength,
-  }
+  const weightBytes = Math.max(0, ...placed.map(({ offset, tensor }) => offset + tensor.data.byteLength))
+  return { bytes: model.bytes(), location, weights: placed, weightBytes }
 }
 
+/** Lays the weights out one after the other; weights that share their data share the place. */
 function place(weights: readonly Node[]): PlacedTensor[] {
+  const offsets = new Map<Tensor['data'], number>()
   let end = 0
   return weights.flatMap(({ tensor, name }) => {
     if (tensor === undefined || name === undefined || tensor.data.byteLength < INLINE_BYTES) return []
-    const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT
-    end = offset + tensor.data.byteLength
+    const offset = offsets.get(tensor.data) ?? Math.ceil(end / ALIGNMENT) * ALIGNMENT
+    offsets.set(tensor.data, offset)
+    end = Math.max(end, offset + tensor.data.byteLength)
     return [{ name, tensor, offset }]
   })
 }

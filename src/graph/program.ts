@@ -41,6 +41,33 @@ export function program(graph: Graph, outputs: Readonly<Record<string, Value>>):
   }
 }
 
+/**
+ * Throws ShapeError for a program that cannot run: a value used before it is made, a name that stands twice, an output
+ * that nothing makes or that is not float32. A fault of the code that made it, not of its user.
+ */
+export function checkProgram(p: Program): void {
+  const made = new Set<Value>()
+  const names = new Set<string>()
+  const claim = (name: string) => {
+    if (name === '' || names.has(name)) throw new ShapeError(`program: the name "${name}" is empty or stands twice`)
+    names.add(name)
+  }
+  for (const node of [...p.inputs, ...p.weights, ...p.constants, ...p.nodes]) {
+    for (const x of node.inputs.map(resolve)) {
+      if (!made.has(x)) throw new ShapeError(`program: ${node.op} uses ${x.id} (${x.node.op}) before it is made`)
+    }
+    for (const y of node.outputs) {
+      made.add(y)
+      claim(node.name ?? y.id)
+    }
+  }
+  for (const [name, y] of p.outputs) {
+    if (!made.has(y)) throw new ShapeError(`program: nothing makes the output ${name}`)
+    if (y.dtype !== 'float32') throw new ShapeError(`program: the output ${name} is ${y.dtype}, not float32`)
+    if (y.node.name !== name) claim(name)
+  }
+}
+
 /** The program as text, a line a node: what is computed from what, with shapes. */
 export function printProgram(p: Program): string {
   const shape = (x: Value) => `${x.dtype === 'float32' ? '' : x.dtype}(${x.shape.join(', ')})`

@@ -16,6 +16,7 @@ export function mean(x: Value, axes: readonly number[], keep = false): Value {
 
 /** Sum of squares over axes: d = 2 x dy */
 export function sumSquares(x: Value, axes: readonly number[], keep = false): Value {
+  if (axes.length === 0) return mul(x, x)
   return reduce('ReduceSumSquare', x, axes, keep, (dy) => scale(mul(dy, x), 2))
 }
 
@@ -40,7 +41,7 @@ function reduce(
 ): Value {
   const valid = new Set(axes).size === axes.length && axes.every((axis) => x.shape[axis] !== undefined)
   expectShapes(valid, op, [x], `axes ${axes}`)
-  if (axes.length === 0 && op !== 'ReduceSumSquare') return x
+  if (axes.length === 0) return x
   const kept = x.shape.map((n, i) => (axes.includes(i) ? 1 : n))
   const shape = keep ? kept : x.shape.filter((_, i) => !axes.includes(i))
   return apply(
@@ -48,6 +49,6 @@ function reduce(
     [x, x.graph.ints(axes)],
     shape,
     gradient === 'none' ? 'none' : (dy) => [expand(gradient(reshape(dy, kept)), x.shape), null],
-    { keepdims: keep ? 1 : 0, noop_with_empty_axes: 1 },
+    { keepdims: keep ? 1 : 0 },
   )
 }

@@ -1,3 +1,4 @@
+import { ShapeError } from '../errors.ts'
 import { apply, expectShapes, type Value } from './graph.ts'
 import { type Shape, sizeOf } from './tensor.ts'
 
@@ -5,9 +6,12 @@ import { type Shape, sizeOf } from './tensor.ts'
 export function reshape(x: Value, shape: Shape): Value {
   const known = shape.reduce((product, n) => (n === -1 ? product : product * n), 1)
   const target = shape.map((n) => (n === -1 ? sizeOf(x.shape) / known : n))
-  expectShapes(sizeOf(target) === sizeOf(x.shape), 'reshape', [x], `as many values as (${target.join(', ')})`)
+  const fits = sizeOf(target) === sizeOf(x.shape) && target.every(Number.isInteger)
+  expectShapes(fits, 'reshape', [x], `as many values as (${shape.join(', ')})`)
   if (target.length === x.shape.length && target.every((n, i) => n === x.shape[i])) return x
-  return apply('Reshape', [x, x.graph.ints(target)], target, (dy) => [reshape(dy, x.shape), null])
+  // Without allowzero a length 0 would mean "as it was".
+  const attributes = target.includes(0) ? { allowzero: 1 } : {}
+  return apply('Reshape', [x, x.graph.ints(target)], target, (dy) => [reshape(dy, x.shape), null], attributes)
 }
 
 /** Axis i of the result is axis perm[i] of x. */
@@ -33,7 +37,7 @@ export function transpose(x: Value, perm: readonly number[]): Value {
 export function slice(x: Value, axis: number, start: number, end: number): Value {
   const length = x.shape[axis]
   expectShapes(
-    length !== undefined && 0 <= start && start <= end && end <= length,
+    length !== undefined && 0 <= start && start <= end && end <= length && [start, end].every(Number.isInteger),
     'slice',
     [x],
     `axis ${axis} has ${start} to ${end}`,
@@ -55,7 +59,7 @@ export function slice(x: Value, axis: number, start: number, end: number): Value
 /** The order of one or more axes turned round. */
 export function flip(x: Value, axes: readonly number[]): Value {
   expectShapes(
-    axes.every((axis) => x.shape[axis] !== undefined),
+    new Set(axes).size === axes.length && axes.every((axis) => x.shape[axis] !== undefined),
     'flip',
     [x],
     `axes ${axes}`,
@@ -75,11 +79,13 @@ export function flip(x: Value, axes: readonly number[]): Value {
 /** Zeros before and after along each axis. */
 export function pad(x: Value, before: readonly number[], after: readonly number[]): Value {
   const rank = x.shape.length
-  expectShapes(before.length === rank && after.length === rank, 'pad', [x], 'one width an axis')
-  if ([...before, ...after].every((n) => n === 0)) return x
+  const widths = [...before, ...after]
+  const fits = before.length === rank && after.length === rank && widths.every((n) => Number.isInteger(n) && n >= 0)
+  expectShapes(fits, 'pad', [x], `one width >= 0 an axis, not (${before}) and (${after})`)
+  if (widths.every((n) => n === 0)) return x
   return apply(
     'Pad',
-    [x, x.graph.ints([...before, ...after])],
+    [x, x.graph.ints(widths)],
     x.shape.map((n, i) => n + (before[i] ?? 0) + (after[i] ?? 0)),
     (dy) => [
       x.shape.reduce((part, n, axis) => slice(part, axis, before[axis] ?? 0, (before[axis] ?? 0) + n), dy),
@@ -91,7 +97,7 @@ export function pad(x: Value, before: readonly number[], after: readonly number[
 /** Values one after the other along an axis. */
 export function concat(values: readonly Value[], axis: number): Value {
   const [head, ...rest] = values
-  if (head === undefined) throw new RangeError('concat: nothing to join')
+  if (head === undefined) throw new ShapeError('concat: nothing to join')
   if (rest.length === 0) return head
   const fits = values.every(
     (v) => v.shape.length === head.shape.length && v.shape.every((n, i) => i === axis || n === head.shape[i]),
@@ -142,19 +148,20 @@ export function gather(table: Value, indices: Value): Value {
 /** Zeros of the given shape with `updates (n, ...)` added to the rows `indices (n)`. */
 export function scatterAdd(shape: Shape, indices: Value, updates: Value): Value {
   const { graph } = updates
-  const rank = indices.shape.length
+  const [rows = 0, ...row] = shape
   const fits =
-    indices.shape.every((n, i) => n === updates.shape[i]) &&
-    shape.slice(1).every((n, i) => n === updates.shape[rank + i])
-  expectShapes(
-    fits && rank + shape.length - 1 === updates.shape.length,
-    'scatterAdd',
-    [indices, updates],
-    `rows of (${shape.join(', ')})`,
+    shape.length >= 1 && indices.dtype === 'int64' && updates.shape.join() === [...indices.shape, ...row].join()
+  expectShapes(fits, 'scatterAdd', [indices, updates], `int64 indices and rows of (${shape.join(', ')})`)
+  // ScatterElements, although it wants an index a number: on several threads ONNX Runtime's ScatterND loses additions
+  // to the same row (https://github.com/microsoft/onnxruntime/issues/18048).
+  const n = sizeOf(indices.shape)
+  const where = expand(reshape(indices, [n, ...row.map(() => 1)]), [n, ...row])
+  const zeros = expand(graph.scalar(0), [rows, ...row])
+  return apply(
+    'ScatterElements',
+    [zeros, where, reshape(updates, [n, ...row])],
+    shape,
+    (dy) => [dy, null, gather(dy, reshape(indices, [n]))],
+    { axis: 0, reduction: 'add' },
   )
-  const zeros = expand(graph.scalar(0), shape)
-  const rows = reshape(indices, [...indices.shape, 1])
-  return apply('ScatterND', [zeros, rows, updates], shape, (dy) => [dy, null, gather(dy, indices)], {
-    reduction: 'add',
-  })
 }
