@@ -81,7 +81,7 @@ export function nameForms(facts: PictureFacts): string[] {
   const person = /^(man|woman|men|women|person|people) (.+)$/.exec(label)
   if (person === null || facts.section !== 'people-body') return [label]
   const [, who = '', rest = ''] = person
-  if (/^(with|in|and|holding) /.test(rest)) return [label, label, rest]
+  if (/^(with|in|and|holding) /.test(rest)) return [label]
   const sex = who.startsWith('m') ? 'male' : who.startsWith('w') ? 'female' : who
   return [label, label, rest, rest, `${sex} ${rest}`, `${rest}, ${who}`]
 }
@@ -148,6 +148,7 @@ function fill(template: string, name: string, style: StyleWords, random: Random)
   return template
     .replace('{noun}', pick(style.nouns, random))
     .replace('{look}', pick(style.looks, random))
+    .replaceAll(/\ba (?=[aeiou])/g, 'an ')
     .replace('{}', name)
 }
 

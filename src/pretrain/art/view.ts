@@ -124,12 +124,12 @@ export function randomView(facts: PictureFacts, random: Random): View {
     flip: facts.flippable && random.next() < 0.4,
     effect: effect?.value,
     gain: [drawGain(random), drawGain(random), drawGain(random)],
-    offset: random.normal() * 6,
+    offset: random.normal() * 5,
   }
 }
 
 function drawGain(random: Random): number {
-  return 1 + 0.05 * random.normal()
+  return 1 + 0.03 * random.normal()
 }
 
 const turns: readonly Pose[] = ['upside down', 'rotated left', 'rotated right']
