@@ -1,19 +1,21 @@
 import { CoopError, ShapeError } from '../errors.ts'
-import { type Graph, type Shape, sizeOf, type Value } from '../graph/index.ts'
+import { type FloatTensor, type Graph, type Shape, sizeOf, type Value } from '../graph/index.ts'
 import type { Weights } from './types.ts'
 
 /** Where an encoder's tensors come from: constants of a loaded model, or inputs of a training step. */
 export type Parameters = (name: string, shape: Shape) => Value
 
+/** A tensor of a loaded model. Throws CoopError when it has none of that name. */
+export function weightOf(weights: Weights, name: string): FloatTensor {
+  const tensor = weights.get(name)
+  if (tensor !== undefined) return tensor
+  throw new CoopError(`the model has no tensor ${name}`, 'Its configuration names more layers than its weights have.')
+}
+
 /** The tensors of a loaded model as constants of a graph. Throws when one is missing or has another shape. */
 export function constantParameters(graph: Graph, weights: Weights): Parameters {
   return (name, shape) => {
-    const tensor = weights.get(name)
-    if (tensor === undefined)
-      throw new CoopError(
-        `the model has no tensor ${name}`,
-        'Its configuration names more layers than its weights have.',
-      )
+    const tensor = weightOf(weights, name)
     if (tensor.shape.join() !== shape.join()) {
       throw new ShapeError(`${name} is (${tensor.shape.join(', ')}) where the configuration says (${shape.join(', ')})`)
     }

@@ -1,0 +1,53 @@
+import { encodeTexts } from '../clip/encode.ts'
+import type { Clip } from '../clip/types.ts'
+import { UsageError } from '../errors.ts'
+import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import { type Classifier, classifierOf } from '../prompt/classifier.ts'
+import { normaliseRows } from '../prompt/vectors.ts'
+import type { Runtime } from '../runtime/types.ts'
+
+/**
+ * The prompt of a class: the template with each `{}` replaced by the name, whose `_` become spaces.
+ * Throws UsageError for a template without `{}`.
+ */
+export function fillTemplate(template: string, className: string): string {
+  if (!template.includes('{}')) {
+    throw new UsageError(
+      `the prompt ${JSON.stringify(template)} has no {} where the class name goes`,
+      'write it like "a photo of a {}."',
+    )
+  }
+  return template.replaceAll('{}', () => className.replaceAll('_', ' '))
+}
+
+/**
+ * Text features of classes, `(classes, embed)` of length 1: the mean of the templates' normalised features, normalised
+ * again (one template: its normalised features).
+ */
+export async function zeroShotFeatures(
+  clip: Clip,
+  runtime: Runtime,
+  classNames: readonly string[],
+  templates: readonly string[],
+): Promise<FloatTensor> {
+  if (templates.length === 0) throw new UsageError('there is no prompt', 'give at least one like "a photo of a {}."')
+  const texts = classNames.flatMap((name) => templates.map((template) => fillTemplate(template, name)))
+  const each = normaliseRows(await encodeTexts(clip, runtime, texts))
+  const embed = clip.config.embedDim
+  const sums = floatTensor([classNames.length, embed])
+  for (let row = 0; row < texts.length; row++) {
+    const c = Math.floor(row / templates.length)
+    for (let j = 0; j < embed; j++) sums.data[c * embed + j]! += each.data[row * embed + j]!
+  }
+  return normaliseRows(sums) // the mean has the direction of the sum
+}
+
+/** A classifier by hand-written prompts, nothing learned. */
+export async function zeroShotClassifier(
+  clip: Clip,
+  runtime: Runtime,
+  classNames: readonly string[],
+  templates: readonly string[],
+): Promise<Classifier> {
+  return classifierOf(clip, classNames, await zeroShotFeatures(clip, runtime, classNames, templates))
+}

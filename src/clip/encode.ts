@@ -1,0 +1,138 @@
+import { UsageError } from '../errors.ts'
+import { type FloatTensor, floatTensor, Graph, program } from '../graph/index.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { imageTower } from './image-tower.ts'
+import { type Packing, pack } from './packing.ts'
+import { constantParameters, weightOf } from './parameters.ts'
+import { textTower } from './text-tower.ts'
+import type { Clip } from './types.ts'
+
+/** A session that turns preprocessed images into features. */
+export interface ImageEncoder {
+  /**
+   * @param images each `(3, size, size)`, preprocessed
+   * @returns `(images, embed)`, not normalised
+   */
+  encode(images: readonly Float32Array[]): Promise<Float32Array>
+  dispose(): Promise<void>
+}
+
+/** Loads the image tower for batches of `batchSize` images; a smaller last batch is filled up with zeros. */
+export async function imageEncoder(clip: Clip, runtime: Runtime, batchSize: number): Promise<ImageEncoder> {
+  if (!Number.isInteger(batchSize) || batchSize < 1) {
+    throw new UsageError(`the batch size is a whole number of at least 1, not ${batchSize}`)
+  }
+  const { config, weights } = clip
+  const { size } = config.preprocess
+  const shape = [batchSize, 3, size, size]
+  const graph = new Graph()
+  const features = imageTower(constantParameters(graph, weights), config, graph.input('pixels', shape))
+  const session = await runtime.load(program(graph, { features }))
+
+  async function encodeBatch(images: readonly Float32Array[]): Promise<Float32Array> {
+    const pixels = floatTensor(shape)
+    for (const [i, image] of images.entries()) {
+      floatTensor([3, size, size], image) // throws when the image has another size
+      pixels.data.set(image, i * image.length)
+    }
+    const { features } = await session.run({ pixels })
+    if (features === undefined) throw new Error('the program has an output "features"')
+    return features.data.subarray(0, images.length * config.embedDim)
+  }
+  return {
+    async encode(images) {
+      const all = new Float32Array(images.length * config.embedDim)
+      for (let start = 0; start < images.length; start += batchSize) {
+        all.set(await encodeBatch(images.slice(start, start + batchSize)), start * config.embedDim)
+      }
+      return all
+    },
+    dispose: () => session.dispose(),
+  }
+}
+
+/** Rows that one program of `encodeTexts` computes at most, unless a single text has more. */
+const MAX_ROWS = 8192
+
+/**
+ * Features of texts, `(texts, embed)`, not normalised. Texts are cut to the tower's context length. What all texts of a
+ * program begin with is computed once (see packing.ts).
+ *
+ * @param maxRows of tokens in one program; more texts take several programs
+ */
+export async function encodeTexts(
+  clip: Clip,
+  runtime: Runtime,
+  texts: readonly string[],
+  maxRows = MAX_ROWS,
+): Promise<FloatTensor> {
+  const { embedDim } = clip.config
+  const features = floatTensor([texts.length, embedDim])
+  const sequences = texts.map((text) => clip.tokenizer.tokenize(text))
+  let start = 0
+  for (const chunk of chunksOfRows(sequences, maxRows)) {
+    features.data.set(await encodePacked(clip, runtime, pack(chunk)), start * embedDim)
+    start += chunk.length
+  }
+  return features
+}
+
+function chunksOfRows<T>(sequences: readonly (readonly T[])[], maxRows: number): (readonly T[])[][] {
+  const chunks: (readonly T[])[][] = []
+  let rows = Number.POSITIVE_INFINITY
+  for (const sequence of sequences) {
+    if (rows + sequence.length > maxRows) {
+      chunks.push([])
+      rows = 0
+    }
+    chunks.at(-1)?.push(sequence)
+    rows += sequence.length
+  }
+  return chunks
+}
+
+async function encodePacked(clip: Clip, runtime: Runtime, packing: Packing): Promise<Float32Array> {
+  const { config, weights } = clip
+  const graph = new Graph()
+  const rows = graph.weight('rows', embedRows(clip, packing.slots, packing.positions))
+  const p = constantParameters(graph, weights)
+  const session = await runtime.load(
+    program(graph, { features: textTower(p, config.text, config.embedDim, packing, rows) }),
+  )
+  try {
+    const { features } = await session.run({})
+    if (features === undefined) throw new Error('the program has an output "features"')
+    return features.data
+  } finally {
+    await session.dispose()
+  }
+}
+
+/** What the text tower takes, `(rows, width)`: the embedding of each row's token plus that of its position. */
+export function embedRows(clip: Clip, tokens: readonly number[], positions: readonly number[]): FloatTensor {
+  const { width } = clip.config.text
+  const rows = tokenRows(clip, tokens)
+  const positional = weightOf(clip.weights, 'positional_embedding').data
+  for (const [i, position] of positions.entries()) {
+    for (let j = 0; j < width; j++) rows.data[i * width + j]! += positional[position * width + j]!
+  }
+  return rows
+}
+
+/** Token embeddings `(tokens, width)`. */
+export function tokenRows(clip: Clip, tokens: readonly number[]): FloatTensor {
+  return rowsOfTable(weightOf(clip.weights, 'token_embedding.weight'), tokens)
+}
+
+/** Position embeddings `(positions, width)`. */
+export function positionRows(clip: Clip, positions: readonly number[]): FloatTensor {
+  return rowsOfTable(weightOf(clip.weights, 'positional_embedding'), positions)
+}
+
+function rowsOfTable({ shape, data }: FloatTensor, indices: readonly number[]): FloatTensor {
+  const width = shape[1] ?? 0
+  const rows = floatTensor([indices.length, width])
+  for (const [i, index] of indices.entries())
+    rows.data.set(data.subarray(index * width, (index + 1) * width), i * width)
+  return rows
+}

@@ -1,0 +1,57 @@
+import { type FloatTensor, floatTensor, type IntTensor, intTensor } from '../graph/tensor.ts'
+import { randomFor } from '../random.ts'
+
+/** Image features to learn from: one or more augmented views of each image, and the images' classes. */
+export interface TrainingSet {
+  /** `(images, views, embed)`, of any length. */
+  readonly features: FloatTensor
+  readonly labels: readonly number[]
+}
+
+/** In which order an epoch (counted from 0) goes through `n` images. */
+export type BatchOrder = (epoch: number, n: number) => ArrayLike<number>
+
+/** A new random order each epoch; the same seed gives the same orders. */
+export const shuffled =
+  (seed: number): BatchOrder =>
+  (epoch, n) =>
+    randomFor('batches', seed, epoch).permutation(n)
+
+/** First to last in every epoch. */
+export const inOrder: BatchOrder = (_, n) => Array.from({ length: n }, (_, i) => i)
+
+/** Images of each step of an epoch; what is left over at the end is dropped, unless it is all there is. */
+export function batchesOf(order: ArrayLike<number>, batchSize: number): number[][] {
+  const images = Array.from(order)
+  const size = Math.min(batchSize, images.length)
+  return Array.from({ length: stepsOf(images.length, batchSize) }, (_, i) => images.slice(i * size, (i + 1) * size))
+}
+
+/** Steps of one epoch over `n` images. */
+export function stepsOf(n: number, batchSize: number): number {
+  return n === 0 ? 0 : Math.max(1, Math.floor(n / batchSize))
+}
+
+/**
+ * What a step is fed: features `(batch, embed)` and labels. Each image shows its views in turn, one an epoch, and
+ * neighbouring images are at different ones.
+ */
+export function feedsOf(
+  { features, labels }: TrainingSet,
+  images: readonly number[],
+  epoch: number,
+): { features: FloatTensor; labels: IntTensor } {
+  const [, views = 1, embed = 0] = features.shape
+  const batch = floatTensor([images.length, embed])
+  for (const [row, image] of images.entries()) {
+    const start = (image * views + ((epoch + image) % views)) * embed
+    batch.data.set(features.data.subarray(start, start + embed), row * embed)
+  }
+  return {
+    features: batch,
+    labels: intTensor(
+      [images.length],
+      images.map((image) => labels[image] ?? 0),
+    ),
+  }
+}

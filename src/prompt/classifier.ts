@@ -1,0 +1,70 @@
+import type { Clip } from '../clip/types.ts'
+import { ShapeError } from '../errors.ts'
+import type { FloatTensor } from '../graph/tensor.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { promptLayout } from './layout.ts'
+import { checkFits, type LearnedPrompt } from './learned-prompt.ts'
+import { classFeaturesProgram, logitFactor } from './prompted-tower.ts'
+import { argmaxRows, normaliseRows, rowProducts, softmaxRows } from './vectors.ts'
+
+/** Text features of classes, ready to be compared with image features. */
+export interface Classifier {
+  readonly classNames: readonly string[]
+  /** `(classes, embed)`, of length 1. */
+  readonly textFeatures: FloatTensor
+  /** exp(logit_scale) cos(image, text): image features `(n, embed)` of any length -> `(n, classes)`. */
+  logits(features: FloatTensor): FloatTensor
+  /** Probability of each class: image features `(n, embed)` of any length -> `(n, classes)`. */
+  classify(features: FloatTensor): FloatTensor
+  /** The most probable class of each image. */
+  predict(features: FloatTensor): number[]
+}
+
+/** A classifier from text features `(classes, embed)` of length 1. */
+export function classifierOf(clip: Clip, classNames: readonly string[], textFeatures: FloatTensor): Classifier {
+  const { embedDim } = clip.config
+  const factor = logitFactor(clip)
+  const logits = (features: FloatTensor) => {
+    if (features.shape.length !== 2 || features.shape[1] !== embedDim) {
+      throw new ShapeError(`image features are (n, ${embedDim}) for this model, not (${features.shape.join(', ')})`)
+    }
+    return rowProducts(normaliseRows(features), textFeatures, factor)
+  }
+  return {
+    classNames,
+    textFeatures,
+    logits,
+    classify: (features) => softmaxRows(logits(features)),
+    predict: (features) => argmaxRows(logits(features)),
+  }
+}
+
+/** The classifier of a learned prompt: its text features are computed once. Throws CoopError when the model is another. */
+export async function promptClassifier(clip: Clip, runtime: Runtime, prompt: LearnedPrompt): Promise<Classifier> {
+  checkFits(prompt, clip)
+  const layout = promptLayout(clip.tokenizer, prompt.classNames, prompt)
+  const session = await runtime.load(classFeaturesProgram(clip, layout))
+  try {
+    const { features } = await session.run({ ctx: prompt.ctx })
+    if (features === undefined) throw new Error('the program has an output "features"')
+    return classifierOf(clip, prompt.classNames, features)
+  } finally {
+    await session.dispose()
+  }
+}
+
+/** Share of images whose most probable class is theirs, a fraction of 1, in all and by class (NaN without images). */
+export function accuracyOf(
+  { classNames }: Pick<Classifier, 'classNames'>,
+  predicted: readonly number[],
+  labels: readonly number[],
+): { accuracy: number; perClass: number[] } {
+  const right = classNames.map(() => 0)
+  const total = classNames.map(() => 0)
+  for (const [i, label] of labels.entries()) {
+    total[label]! += 1
+    if (predicted[i] === label) right[label]! += 1
+  }
+  const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0)
+  return { accuracy: sum(right) / sum(total), perClass: right.map((count, c) => count / total[c]!) }
+}

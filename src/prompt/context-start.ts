@@ -1,0 +1,33 @@
+import { tokenRows } from '../clip/encode.ts'
+import type { Clip } from '../clip/types.ts'
+import { UsageError } from '../errors.ts'
+import { type FloatTensor, floatTensor, type Shape, sizeOf } from '../graph/tensor.ts'
+import { randomFor } from '../random.ts'
+
+/** Standard deviation of random context vectors. */
+const DEVIATION = 0.02
+
+/** Context vectors from N(0, 0.02^2); the same seed gives the same. */
+export function randomContext(shape: Shape, seed: number): FloatTensor {
+  const random = randomFor('context', seed)
+  return floatTensor(
+    shape,
+    Float32Array.from({ length: sizeOf(shape) }, () => DEVIATION * random.normal()),
+  )
+}
+
+/** The tokens of words to start from, such as "a photo of a"; their number is M. Throws UsageError when there are none. */
+export function startTokens({ tokenizer }: Pick<Clip, 'tokenizer'>, words: string): number[] {
+  const tokens = tokenizer.encode(words.replaceAll('_', ' '))
+  if (tokens.length === 0) throw new UsageError(`there are no words to start from in ${JSON.stringify(words)}`)
+  return tokens
+}
+
+/** Context vectors that are the embeddings of words: `(M, width)`, or the same for each class, `(classes, M, width)`. */
+export function wordContext(clip: Clip, words: string, classes?: number): FloatTensor {
+  const { shape, data } = tokenRows(clip, startTokens(clip, words))
+  if (classes === undefined) return { dtype: 'float32', shape, data }
+  const all = floatTensor([classes, ...shape])
+  for (let c = 0; c < classes; c++) all.data.set(data, c * data.length)
+  return all
+}

@@ -1,0 +1,101 @@
+import { type Packing, pack } from '../clip/packing.ts'
+import type { Tokenizer } from '../clip/tokenizer.ts'
+import { CoopError, UsageError } from '../errors.ts'
+
+/** Where the class name stands among the context vectors. */
+export type Position = 'end' | 'middle' | 'front'
+
+/** The form of a prompt. */
+export interface PromptShape {
+  /** Number of context vectors. */
+  readonly M: number
+  readonly position: Position
+  /** A context of its own for each class, instead of one for all. */
+  readonly classSpecific: boolean
+}
+
+/**
+ * The prompts of all classes as sequences of slots: slots below `contextRows` are context vectors, slot
+ * `contextRows + i` is the token `tokens[i]`.
+ */
+export interface PromptLayout extends PromptShape {
+  readonly classes: number
+  /** M, or classes M where each class has its own context. */
+  readonly contextRows: number
+  readonly tokens: readonly number[]
+  readonly sequences: readonly (readonly number[])[]
+  readonly packing: Packing
+}
+
+interface Parts {
+  readonly context: readonly number[]
+  readonly name: readonly number[]
+  /** The full stop. */
+  readonly stop: readonly number[]
+}
+
+/** What stands between start and end token. In the middle the smaller half of an odd context comes first. */
+const ARRANGEMENTS: Record<Position, (parts: Parts) => readonly number[]> = {
+  end: ({ context, name, stop }) => [...context, ...name, ...stop],
+  middle: ({ context, name, stop }) => {
+    const half = Math.floor(context.length / 2)
+    return [...context.slice(0, half), ...name, ...context.slice(half), ...stop]
+  },
+  front: ({ context, name, stop }) => [...name, ...context, ...stop],
+}
+
+/**
+ * Lays out the prompts of the official code: a class name, its `_` as spaces, is tokenised together with the full stop
+ * that follows it; the name's part is as long as the name alone.
+ *
+ * @throws UsageError when M is not a whole number above 0
+ * @throws CoopError when a name has no words or the prompt does not fit the text tower
+ */
+export function promptLayout(tokenizer: Tokenizer, classNames: readonly string[], shape: PromptShape): PromptLayout {
+  const { M, position, classSpecific } = shape
+  if (!Number.isInteger(M) || M < 1)
+    throw new UsageError(`the number of context vectors is a whole number above 0, not ${M}`)
+  const contextRows = classSpecific ? classNames.length * M : M
+  const slotOf = new Map<number, number>()
+  const slot = (token: number) => {
+    const known = slotOf.get(token) ?? contextRows + slotOf.size
+    slotOf.set(token, known)
+    return known
+  }
+  const sequences = classNames.map((className, c) => {
+    const { name, stop } = tokensOf(tokenizer, className, M)
+    const first = classSpecific ? c * M : 0
+    const context = Array.from({ length: M }, (_, i) => first + i)
+    const between = ARRANGEMENTS[position]({ context, name: name.map(slot), stop: stop.map(slot) })
+    return [slot(tokenizer.startToken), ...between, slot(tokenizer.endToken)]
+  })
+  return {
+    ...shape,
+    classes: classNames.length,
+    contextRows,
+    tokens: [...slotOf.keys()],
+    sequences,
+    packing: pack(sequences),
+  }
+}
+
+/** Start and end token. */
+const ENDS = 2
+
+function tokensOf(tokenizer: Tokenizer, className: string, M: number): { name: number[]; stop: number[] } {
+  const words = className.replaceAll('_', ' ')
+  const nameLength = tokenizer.encode(words).length
+  const tokens = tokenizer.encode(`${words}.`)
+  if (nameLength === 0) throw new CoopError(`the class name ${JSON.stringify(className)} has no words`)
+  const length = tokens.length + M + ENDS
+  const { contextLength } = tokenizer
+  if (length > contextLength) {
+    const most = contextLength - ENDS - tokens.length
+    throw new CoopError(
+      `the class name ${JSON.stringify(className)} is too long: its ${tokens.length} tokens (with the full stop), ` +
+        `${M} context vectors, start and end make ${length}, and the text tower takes ${contextLength}`,
+      most > 0 ? `shorten the name, or take at most ${most} context vectors` : 'shorten the name',
+    )
+  }
+  return { name: tokens.slice(0, nameLength), stop: tokens.slice(nameLength) }
+}

@@ -1,0 +1,82 @@
+import { z } from 'zod'
+import { parseJson } from '../clip/json.ts'
+import { type ByteSource, openSafetensors, writeSafetensors } from '../clip/safetensors.ts'
+import { readSchema } from '../clip/schema.ts'
+import type { Clip } from '../clip/types.ts'
+import { CoopError, FileError } from '../errors.ts'
+import type { FloatTensor } from '../graph/tensor.ts'
+import type { PromptShape } from './layout.ts'
+
+/** What CoOp learns, and all that is needed to use it with its model. */
+export interface LearnedPrompt extends PromptShape {
+  /** `(M, width)`, or `(classes, M, width)` where each class has its own context. */
+  readonly ctx: FloatTensor
+  readonly classNames: readonly string[]
+  /** Fingerprint of the model it was learned on. */
+  readonly model: string
+}
+
+const FORMAT = 'coop-prompt-1'
+
+const metadataSchema = z.object({
+  format: z.literal(FORMAT),
+  M: z.int().min(1),
+  position: z.enum(['end', 'middle', 'front']),
+  classSpecific: z.boolean(),
+  classNames: z.array(z.string()).min(1),
+  model: z.string().regex(/^[0-9a-f]+$/),
+})
+
+/**
+ * The bytes of a safetensors file: `ctx` in float32; the rest, and whatever settings are given besides, as JSON in the
+ * metadata entries `prompt` and `settings`.
+ */
+export function writePrompt(
+  prompt: LearnedPrompt,
+  settings: Readonly<Record<string, unknown>> = {},
+): Uint8Array<ArrayBuffer> {
+  const { ctx, M, position, classSpecific, classNames, model } = prompt
+  const about = { format: FORMAT, M, position, classSpecific, classNames, model }
+  return writeSafetensors(new Map([['ctx', ctx]]), {
+    prompt: JSON.stringify(about),
+    settings: JSON.stringify(settings),
+  })
+}
+
+/** Reads what writePrompt wrote. Throws FileError when the file is damaged, is something else, or contradicts itself. */
+export async function readPrompt(source: ByteSource): Promise<LearnedPrompt> {
+  const file = await openSafetensors(source)
+  const text = file.metadata.get('prompt')
+  if (text === undefined || !file.entries.has('ctx')) {
+    throw new FileError(`${source.name} holds no learned prompt`, 'give the prompt.safetensors of a training run')
+  }
+  const what = `${source.name} (metadata "prompt")`
+  const { format: _, ...about } = readSchema(metadataSchema, parseJson(text, what), what)
+  const ctx = await file.readFloat('ctx')
+  const leading = about.classSpecific ? [about.classNames.length, about.M] : [about.M]
+  if (ctx.shape.length !== leading.length + 1 || leading.some((n, i) => ctx.shape[i] !== n)) {
+    throw new FileError(
+      `${source.name}: ctx is (${ctx.shape.join(', ')}) where its metadata say (${leading.join(', ')}, width)`,
+    )
+  }
+  if (ctx.data.some((x) => !Number.isFinite(x))) {
+    throw new FileError(`${source.name}: ctx has values that are not numbers`)
+  }
+  return { ...about, ctx }
+}
+
+/** Throws CoopError when a prompt was learned on another model. */
+export function checkFits({ ctx, model }: LearnedPrompt, clip: Clip): void {
+  const width = ctx.shape.at(-1)
+  const own = clip.config.text.width
+  const remedy = 'give the model that the prompt was learned on, or learn the prompt again'
+  if (width !== own) {
+    throw new CoopError(`the prompt's vectors have ${width} values, the words of this model have ${own}`, remedy)
+  }
+  if (model !== clip.fingerprint) {
+    throw new CoopError(
+      `the prompt was learned on another model: fingerprint ${model.slice(0, 12)}..., this one has ${clip.fingerprint.slice(0, 12)}...`,
+      remedy,
+    )
+  }
+}

@@ -1,0 +1,167 @@
+import type { Clip } from '../clip/types.ts'
+import { CoopError, DivergedError, ShapeError, UsageError } from '../errors.ts'
+import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import type { Hooks } from '../progress.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { type BatchOrder, batchesOf, feedsOf, shuffled, stepsOf, type TrainingSet } from './batches.ts'
+import { randomContext, startTokens, wordContext } from './context-start.ts'
+import { type PromptLayout, type PromptShape, promptLayout } from './layout.ts'
+import { contextShape, trainingProgram } from './prompted-tower.ts'
+import { learningRateOf } from './schedule.ts'
+import { sgdStep } from './sgd.ts'
+
+/** All that decides what is learned, besides model, classes and images. */
+export interface LearningSettings extends PromptShape {
+  /** Words whose embeddings the context starts from (M is then the number of their tokens); null: random vectors. */
+  readonly init: string | null
+  readonly epochs: number
+  readonly batchSize: number
+  /** Learning rate at its highest. */
+  readonly learningRate: number
+  readonly seed: number
+}
+
+/** The paper's settings, save for epochs, which follow from the shots (defaultEpochs). */
+export const PAPER_SETTINGS = {
+  M: 16,
+  position: 'end',
+  classSpecific: false,
+  init: null,
+  batchSize: 32,
+  learningRate: 0.002,
+  seed: 1,
+} as const satisfies Omit<LearningSettings, 'epochs'>
+
+/** Training after some whole epochs; from here it goes on to the same numbers as without a stop. */
+export interface TrainingState {
+  /** Epochs done. */
+  readonly epoch: number
+  /** `(M, width)`, or `(classes, M, width)` where each class has its own. */
+  readonly ctx: FloatTensor
+  readonly momentum: FloatTensor
+  /** Of every step so far. */
+  readonly losses: readonly number[]
+}
+
+export interface TrainingTask {
+  readonly clip: Clip
+  readonly runtime: Runtime
+  readonly classNames: readonly string[]
+  readonly set: TrainingSet
+  readonly settings: LearningSettings
+}
+
+export interface TrainingOptions extends Hooks {
+  /** Default: a random order by the seed. */
+  readonly order?: BatchOrder
+  /** Where to begin; default: startOf(task). */
+  readonly from?: TrainingState
+  /** Awaited after each epoch. The state is the caller's to keep. */
+  readonly onEpoch?: (state: TrainingState) => unknown
+  /** Stops training before the next step; the promise is then rejected with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Learns the context vectors of a prompt by the paper's recipe: cross-entropy over the images' similarities to the
+ * class prompts, SGD, everything else of the model frozen. Returns the state after the last epoch.
+ *
+ * @throws CoopError when classes, images and settings do not fit; DivergedError when the loss is no number any more
+ */
+export async function trainPrompt(task: TrainingTask, options: TrainingOptions = {}): Promise<TrainingState> {
+  const { clip, runtime, set, settings } = task
+  const { order = shuffled(settings.seed), from, onEpoch, onProgress, signal } = options
+  const layout = layoutOf(task)
+  checkTrainingSet(set, layout, clip.config.embedDim)
+  const n = set.labels.length
+  const start = from ?? startOf(task)
+  checkState(start, contextShape(clip, layout))
+  const batchSize = Math.min(settings.batchSize, n)
+  const totalSteps = settings.epochs * stepsOf(n, batchSize)
+
+  const ctx = floatTensor(start.ctx.shape, start.ctx.data.slice())
+  const momentum = floatTensor(start.momentum.shape, start.momentum.data.slice())
+  const losses = [...start.losses]
+  const session = await runtime.load(trainingProgram(clip, layout, batchSize))
+  try {
+    for (let epoch = start.epoch; epoch < settings.epochs; epoch++) {
+      const learningRate = learningRateOf(settings, epoch)
+      for (const images of batchesOf(order(epoch, n), batchSize)) {
+        signal?.throwIfAborted()
+        const { loss, gradient } = await session.run({ ctx, ...feedsOf(set, images, epoch) })
+        if (loss === undefined || gradient === undefined) throw new Error('a training program has loss and gradient')
+        const [value = Number.NaN] = loss.data
+        if (!Number.isFinite(value)) throw diverged(value, losses.length + 1, learningRate)
+        sgdStep({ values: ctx.data, momentum: momentum.data }, gradient.data, learningRate)
+        losses.push(value)
+        onProgress?.({ kind: 'train', done: losses.length, total: totalSteps, loss: value })
+      }
+      await onEpoch?.(stateOf(epoch + 1))
+    }
+  } finally {
+    await session.dispose()
+  }
+  return stateOf(settings.epochs)
+
+  function stateOf(epoch: number): TrainingState {
+    const copy = ({ shape, data }: FloatTensor) => floatTensor(shape, data.slice())
+    return { epoch, ctx: copy(ctx), momentum: copy(momentum), losses: [...losses] }
+  }
+}
+
+/** The state before the first step: random context vectors by the seed, or the embeddings of the words to start from. */
+export function startOf(task: Omit<TrainingTask, 'runtime' | 'set'>): TrainingState {
+  const { clip, settings, classNames } = task
+  const shape = contextShape(clip, layoutOf(task))
+  const ctx =
+    settings.init === null
+      ? randomContext(shape, settings.seed)
+      : wordContext(clip, settings.init, settings.classSpecific ? classNames.length : undefined)
+  return { epoch: 0, ctx, momentum: floatTensor(shape), losses: [] }
+}
+
+function layoutOf({ clip, classNames, settings }: Omit<TrainingTask, 'runtime' | 'set'>): PromptLayout {
+  checkSettings(clip, settings)
+  if (classNames.length < 2) throw new CoopError('there is one class only', 'a classifier needs two or more classes')
+  return promptLayout(clip.tokenizer, classNames, settings)
+}
+
+function checkSettings(clip: Clip, { M, init, epochs, batchSize, learningRate }: LearningSettings): void {
+  const counts = { epochs, 'batch size': batchSize }
+  for (const [name, value] of Object.entries(counts)) {
+    if (!Number.isInteger(value) || value < 1) throw new UsageError(`${name}: a whole number above 0, not ${value}`)
+  }
+  if (!(learningRate > 0 && Number.isFinite(learningRate))) {
+    throw new UsageError(`learning rate: a number above 0, not ${learningRate}`)
+  }
+  const words = init === null ? M : startTokens(clip, init).length
+  if (words !== M) throw new UsageError(`${JSON.stringify(init)} has ${words} tokens, so M is ${words}, not ${M}`)
+}
+
+function checkTrainingSet({ features, labels }: TrainingSet, { classes }: PromptLayout, embedDim: number): void {
+  const [images, views = 0, embed] = features.shape
+  if (features.shape.length !== 3 || images !== labels.length || views < 1 || embed !== embedDim) {
+    throw new ShapeError(
+      `training features are (${features.shape.join(', ')}), expected (${labels.length} images, views, ${embedDim})`,
+    )
+  }
+  if (labels.length === 0) throw new CoopError('there are no images to learn from')
+  const strange = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= classes)
+  if (strange !== undefined) throw new ShapeError(`the label ${strange} is none of the ${classes} classes`)
+}
+
+function checkState({ ctx, momentum }: TrainingState, shape: readonly number[]): void {
+  for (const [what, tensor] of Object.entries({ 'context vectors': ctx, momentum })) {
+    if (tensor.shape.join() === shape.join()) continue
+    throw new ShapeError(
+      `the ${what} to start from are (${tensor.shape.join(', ')}), this model and prompt take (${shape.join(', ')})`,
+    )
+  }
+}
+
+function diverged(loss: number, step: number, learningRate: number): DivergedError {
+  return new DivergedError(
+    `training broke down: the loss of step ${step} is ${loss} (learning rate ${learningRate})`,
+    'take a smaller learning rate, and see that the image features are finite',
+  )
+}
