@@ -158,7 +158,18 @@ const ownTower = (what: string) =>
 const normOptions = z.strictObject({ eps: positive.optional() }).nullish()
 const actOptions = z.strictObject({}).nullish()
 
+/** Variants of the transformer block that change what it computes. */
+const plainBlocks = {
+  qk_norm: only(false),
+  scaled_cosine_attn: only(false),
+  scale_heads: only(false),
+  scale_attn_inner: only(false),
+  scale_attn: only(false),
+  scale_fc: only(false),
+}
+
 const openText = z.object({
+  text_arch: only('clip'),
   hf_model_name: ownTower('the text tower of'),
   context_length: optional(size, 77),
   vocab_size: optional(size, 49408),
@@ -175,6 +186,7 @@ const openText = z.object({
   final_ln_after_pool: only(false),
   proj_type: only('linear'),
   proj_bias: only(false),
+  ...plainBlocks,
 })
 
 const openVision = z.object({
@@ -195,6 +207,7 @@ const openVision = z.object({
   pos_embed_type: only('learnable'),
   pool_type: only('tok'),
   final_ln_after_pool: only(false),
+  ...plainBlocks,
 })
 
 const openConfig = z.object({
@@ -202,6 +215,7 @@ const openConfig = z.object({
     embed_dim: size,
     quick_gelu: optional(z.boolean(), false),
     init_logit_bias: only(),
+    custom_text: only(false),
     multimodal_cfg: ownTower('a multimodal tower'),
     text_cfg: openText,
     vision_cfg: openVision,

@@ -50,7 +50,7 @@ function checkNames(checkpoint: Checkpoint, expected: Shapes, layout: NameLayout
     for (const name of source.names) {
       const entry = checkpoint.tensors.get(name)?.entries.get(name)
       if (entry === undefined) missing.push(`${name} (${wanted.join(', ')})`)
-      else if (!sameShape(entry.shape, wanted)) {
+      else if (!fits(entry.shape, wanted)) {
         misshapen.push(`${name}: expected (${wanted.join(', ')}), found (${entry.shape.join(', ')})`)
       }
     }
@@ -91,7 +91,7 @@ async function readFinite(checkpoint: Checkpoint, name: string): Promise<FloatTe
 
 function combine({ change }: Source, tensors: readonly FloatTensor[], shape: Shape): FloatTensor {
   const [first] = tensors
-  if (first !== undefined && change === 'copy') return first
+  if (first !== undefined && change === 'copy') return floatTensor(shape, first.data)
   if (first !== undefined && change === 'transpose') return floatTensor(shape, transposed(first))
   const stacked = floatTensor(shape)
   let offset = 0
@@ -109,6 +109,11 @@ function transposed({ shape: [rows = 0, columns = 0], data }: FloatTensor): Floa
     for (let c = 0; c < columns; c++) result[c * rows + r] = data[r * columns + c]!
   }
   return result
+}
+
+/** A scalar may also be stored as one value in a row, as some checkpoints have the logit scale. */
+function fits(found: Shape, wanted: Shape): boolean {
+  return sameShape(found, wanted) || (wanted.length === 0 && sameShape(found, [1]))
 }
 
 function sameShape(a: Shape, b: Shape): boolean {
