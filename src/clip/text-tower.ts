@@ -11,19 +11,29 @@ import type { TextConfig } from './types.ts'
  * does not see the tails, no tail sees another, and nothing behind the last token matters.
  *
  * @param x `(rows, width)`: token embedding plus position embedding of each packed row
- * @returns `(sequences, embed)`, not normalised, in the order of the sequences
+ * @param ends int64 `(sequences)`: the packed row of each sequence's end token, for sequences that are padded behind it
+ *   (in training, where their lengths change from step to step); by default the last row of each
+ * @returns `(sequences, embed)`, not normalised, in the order of the sequences (of `ends`)
  */
-export function textTower(p: Parameters, config: TextConfig, embedDim: number, packing: Packing, x: Value): Value {
+export function textTower(
+  p: Parameters,
+  config: TextConfig,
+  embedDim: number,
+  packing: Packing,
+  x: Value,
+  ends?: Value,
+): Value {
   const { layers, width, layerNormEpsilon } = config
   let rows = x
   for (let i = 0; i < layers; i++) {
-    const last = i === layers - 1
+    const last = i === layers - 1 && ends === undefined
     const attend = (qkv: Value) => packedAttention(qkv, packing, config.heads, last)
     const keep = last ? (all: Value) => endRows(all, packing) : undefined
     rows = block(under(p, `transformer.resblocks.${i}.`), config, rows, attend, keep)
   }
+  if (ends !== undefined) rows = gather(rows, ends)
   const features = matmul(norm(p, 'ln_final', rows, layerNormEpsilon), p('text_projection', [width, embedDim]))
-  return gather(features, x.graph.ints(packing.place))
+  return ends === undefined ? gather(features, x.graph.ints(packing.place)) : features
 }
 
 /**

@@ -1,0 +1,130 @@
+import { appendFile, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DivergedError } from '../errors.ts'
+import { type FloatTensor, floatTensor, type Tensor } from '../graph/index.ts'
+import { writeFileAtomic } from '../node/files.ts'
+import type { Hooks } from '../progress.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { adamW, globalNorm } from './adamw.ts'
+import type { ArtData } from './art/source.ts'
+import { batchFeeds } from './batch.ts'
+import { learningRate, type PretrainSettings, smallClipConfig } from './settings.ts'
+import { loadState, type PretrainState, saveState, startState } from './state.ts'
+import { type PretrainStep, pretrainStep } from './step.ts'
+
+const CHECKPOINT_STEPS = 100
+const RUNNING_MOMENTUM = 0.1
+const MAX_LOGIT_SCALE = Math.log(100)
+
+export interface PretrainRun {
+  readonly step: PretrainStep
+  readonly state: PretrainState
+}
+
+/**
+ * Trains the small CLIP on drawings and captions; a run is a folder with settings, metrics as JSON lines and a
+ * checkpoint, and goes on from there when `resume` is set.
+ *
+ * @throws DivergedError when the loss is not a number
+ */
+export async function pretrain(
+  art: ArtData,
+  settings: PretrainSettings,
+  runtime: Runtime,
+  folder: string,
+  resume: boolean,
+  hooks: Hooks = {},
+  signal?: AbortSignal,
+): Promise<PretrainRun> {
+  const config = smallClipConfig(settings, art.tables.vocab.size)
+  const step = pretrainStep(config, settings)
+  const state = startState(step, config, settings.seed)
+  const checkpoint = join(folder, 'checkpoint.safetensors')
+  await mkdir(folder, { recursive: true })
+  if (resume) await loadState(checkpoint, state)
+  await writeFileAtomic(join(folder, 'settings.json'), `${JSON.stringify(settings, null, 2)}\n`)
+
+  const session = await runtime.load(step.program)
+  let next = batchFeeds(art, settings, state.step)
+  while (state.step < settings.steps) {
+    const started = performance.now()
+    const running = session.run({ ...parameterFeeds(step, state), ...next })
+    // The next batch is drawn while this one is in the worker.
+    next = batchFeeds(art, settings, state.step + 1)
+    const outputs = await running
+    const lr = learningRate(state.step, settings)
+    const { loss, norm } = update(step, state, outputs, settings, lr)
+    state.step++
+    const seconds = (performance.now() - started) / 1000
+    const line = {
+      step: state.step,
+      loss,
+      lr,
+      norm,
+      scale: Math.exp(state.parameters.get('logit_scale')?.[0] ?? 0),
+      seconds,
+    }
+    await appendFile(join(folder, 'metrics.jsonl'), `${JSON.stringify(line)}\n`)
+    hooks.onProgress?.({ kind: 'pretrain', done: state.step, total: settings.steps, loss })
+    const stop = signal?.aborted === true || state.step === settings.steps
+    if (stop || state.step % CHECKPOINT_STEPS === 0) await saveState(checkpoint, state)
+    if (stop) break
+  }
+  await session.dispose()
+  return { step, state }
+}
+
+function parameterFeeds(step: PretrainStep, state: PretrainState): Record<string, Tensor> {
+  const feeds: Record<string, Tensor> = {}
+  for (const [name, x] of state.parameters) feeds[name] = floatTensor(step.parameters.get(name) ?? [], x)
+  return feeds
+}
+
+/** One step of the optimiser and of the running statistics, in place. */
+function update(
+  step: PretrainStep,
+  state: PretrainState,
+  outputs: Readonly<Record<string, FloatTensor>>,
+  settings: PretrainSettings,
+  lr: number,
+): { loss: number; norm: number } {
+  const output = (name: string): Float32Array => {
+    const tensor = outputs[name]
+    if (tensor === undefined) throw new RangeError(`the step has no output ${name}`)
+    return tensor.data
+  }
+  const loss = output('loss')[0] ?? Number.NaN
+  const norm = globalNorm([...state.parameters.keys()].map((name) => output(`d ${name}`)))
+  if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+    throw new DivergedError(
+      `pretraining: the loss is ${loss} at step ${state.step + 1} (learning rate ${lr})`,
+      'Resume from the last checkpoint with a smaller learning rate.',
+    )
+  }
+  const gradientScale = Math.min(1, settings.clipNorm / norm)
+  adamW(
+    state.parameters,
+    step.parameters,
+    (name) => output(`d ${name}`),
+    state.moments,
+    state.step + 1,
+    lr,
+    gradientScale,
+    { ...settings, epsilon: 1e-8 },
+  )
+  const scale = state.parameters.get('logit_scale')
+  if (scale !== undefined) scale[0] = Math.min(scale[0] ?? 0, MAX_LOGIT_SCALE)
+  for (const [name, { count }] of step.norms) {
+    follow(state.running.get(`${name}.running_mean`), output(`mean ${name}`), 1)
+    follow(state.running.get(`${name}.running_var`), output(`variance ${name}`), count / (count - 1))
+  }
+  return { loss, norm }
+}
+
+/** r = (1 - momentum) r + momentum factor x, PyTorch's running statistics. */
+function follow(running: Float32Array | undefined, x: Float32Array, factor: number): void {
+  if (running === undefined) return
+  for (let i = 0; i < running.length; i++) {
+    running[i] = (1 - RUNNING_MOMENTUM) * running[i]! + RUNNING_MOMENTUM * factor * x[i]!
+  }
+}
