@@ -3,36 +3,63 @@ import type { RgbImage } from '../clip/types.ts'
 import { FileError } from '../errors.ts'
 import { readBytes } from './files.ts'
 
-/** Pictures above this are refused: they would fill the memory (Pillow's limit is near it). */
+/** Pictures above this are refused: they would fill the memory (Pillow's own limit is near it). */
 const MAX_PIXELS = 180_000_000
 
+const OPTIONS = { ignoreIcc: true, failOn: 'error', limitInputPixels: MAX_PIXELS } as const
+
 /**
- * Decodes a picture (PNG, JPEG, WebP, GIF, TIFF, AVIF ...; first frame) as Pillow's `Image.open(path).convert("RGB")`
+ * Decodes a picture (PNG, JPEG, WebP, GIF, TIFF, AVIF; first frame) as Pillow's `Image.open(path).convert("RGB")`
  * does: transparency is dropped, not blended; greys and palettes become RGB; no rotation by EXIF, no colour profiles.
- * 16-bit values keep their upper 8 bits. Throws FileError naming the file.
+ * Of 16-bit values the upper 8 bits are kept. `name` is what messages call bytes.
+ * Throws FileError naming the file when it cannot be decoded or is cut short.
  */
-export async function decodeImage(picture: string | Uint8Array, name?: string): Promise<RgbImage> {
-  const what = name ?? (typeof picture === 'string' ? picture : 'the picture')
-  const bytes = typeof picture === 'string' ? await readBytes(picture) : picture
-  if (bytes.length === 0) throw new FileError(`${what} is empty, not a picture`)
+export async function decodeImage(picture: string | Uint8Array, name = 'the picture'): Promise<RgbImage> {
+  const isPath = typeof picture === 'string'
+  const what = isPath ? picture : name
+  const bytes = isPath ? await readBytes(picture) : picture
+  if (bytes.length === 0) throw new FileError(`${what} cannot be read as a picture: it is empty`, REMEDY)
   try {
-    const { data, info } = await sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: MAX_PIXELS })
-      .toColourspace('srgb')
-      .removeAlpha()
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true })
-    return { width: info.width, height: info.height, data: asRgb(data, info.channels) }
+    const { space } = await sharp(bytes, OPTIONS).metadata()
+    return space === 'cmyk' ? await decodeCmyk(bytes) : await decodeRgb(bytes)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.trim() : String(cause)
-    throw new FileError(`${what} cannot be read as a picture: ${why}`, 'Remove or replace the file.', { cause })
+    throw new FileError(`${what} cannot be read as a picture: ${why}`, REMEDY, { cause })
   }
 }
 
-function asRgb(data: Uint8Array, channels: number): Uint8Array {
-  if (channels === 3) return new Uint8Array(data)
-  const rgb = new Uint8Array((data.length / channels) * 3)
-  for (let i = 0; i < rgb.length; i++) rgb[i] = data[Math.floor(i / 3) * channels]!
+const REMEDY = 'Remove the file, or replace it by a PNG, JPEG, WebP, GIF, TIFF or AVIF picture.'
+
+async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
+  const { data, info } = await sharp(bytes, OPTIONS)
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true })
+  return { width: info.width, height: info.height, data: info.channels === 3 ? new Uint8Array(data) : greyToRgb(data) }
+}
+
+function greyToRgb(grey: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array(grey.length * 3)
+  for (let i = 0; i < grey.length; i++) rgb.fill(grey[i]!, i * 3, i * 3 + 3)
   return rgb
+}
+
+/** Pillow's plain conversion of the four inks: value = (255 - k) - ink (255 - k) / 255, no colour management. */
+async function decodeCmyk(bytes: Uint8Array): Promise<RgbImage> {
+  const { data: inks, info } = await sharp(bytes, OPTIONS)
+    .pipelineColourspace('cmyk')
+    .toColourspace('cmyk')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true })
+  const data = new Uint8Array(info.width * info.height * 3)
+  for (let pixel = 0; pixel < info.width * info.height; pixel++) {
+    const light = 255 - inks[pixel * info.channels + 3]!
+    for (let ink = 0; ink < 3; ink++) {
+      data[pixel * 3 + ink] = light - Math.round((inks[pixel * info.channels + ink]! * light) / 255)
+    }
+  }
+  return { width: info.width, height: info.height, data }
 }
 
 /** An image as PNG. */
