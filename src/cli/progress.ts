@@ -12,6 +12,8 @@ const LABELS: Record<ProgressKind, string> = {
 
 const REDRAW_MS = 100
 const LINE_EVERY_MS = 10_000
+/** Taken where a terminal does not tell its width, or tells 0. */
+const DEFAULT_COLUMNS = 80
 const BAR_WIDTH = 24
 const CLEAR_LINE = '\r\u001b[K'
 
@@ -65,7 +67,8 @@ export function createProgressPrinter(terminal: Terminal, now: () => number = Da
       shownAt = time
       const line = progressLine(event, time - phase.startedAt, event.done - phase.startedFrom)
       if (!isTTY) terminal.write(`${line}\n`)
-      else terminal.write(`${CLEAR_LINE}${line.slice(0, (terminal.columns ?? 80) - 1)}${isLast ? '\n' : ''}`)
+      else
+        terminal.write(`${CLEAR_LINE}${line.slice(0, (terminal.columns || DEFAULT_COLUMNS) - 1)}${isLast ? '\n' : ''}`)
     },
     say(text) {
       clear()
@@ -86,8 +89,9 @@ export function progressLine(event: Progress, elapsed: number, advanced: number)
   const filled = Math.round(share * BAR_WIDTH)
   const parts = [`[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${event.done}/${event.total}`]
   if ('loss' in event && event.loss !== undefined) parts.push(`loss ${event.loss.toFixed(3)}`)
-  if ('detail' in event && event.detail !== undefined) parts.push(event.detail)
   if (share === 1) parts.push(`${duration(elapsed)} in all`)
   else if (advanced > 0) parts.push(`${duration((elapsed / advanced) * (event.total - event.done))} left`)
+  // last, because a narrow terminal cuts the end off
+  if ('detail' in event && event.detail !== undefined) parts.push(event.detail)
   return `${LABELS[event.kind]} ${parts.join(', ')}`
 }
