@@ -4,8 +4,8 @@ import { DivergedError } from '../errors.ts'
 import { type FloatTensor, floatTensor, type Tensor } from '../graph/index.ts'
 import { writeFileAtomic } from '../node/files.ts'
 import type { Hooks } from '../progress.ts'
+import { adamWStep } from '../prompt/adamw.ts'
 import type { Runtime } from '../runtime/types.ts'
-import { adamW, globalNorm } from './adamw.ts'
 import type { ArtData } from './art/source.ts'
 import { batchFeeds } from './batch.ts'
 import { learningRate, type PretrainSettings, smallClipConfig } from './settings.ts'
@@ -102,16 +102,14 @@ function update(
     )
   }
   const gradientScale = Math.min(1, settings.clipNorm / norm)
-  adamW(
-    state.parameters,
-    step.parameters,
-    (name) => output(`d ${name}`),
-    state.moments,
-    state.step + 1,
-    lr,
-    gradientScale,
-    { ...settings, epsilon: 1e-8 },
-  )
+  for (const [name, values] of state.parameters) {
+    const [first, second] = [state.moments.first.get(name), state.moments.second.get(name)]
+    if (first === undefined || second === undefined) throw new RangeError(`no moments for ${name}`)
+    // Matrices decay; biases, gains and scalars do not.
+    const weightDecay = (step.parameters.get(name)?.length ?? 0) >= 2 ? settings.weightDecay : 0
+    const rules = { ...settings, weightDecay, epsilon: 1e-8 }
+    adamWStep({ values, first, second }, output(`d ${name}`), state.step + 1, lr, rules, gradientScale)
+  }
   const scale = state.parameters.get('logit_scale')
   if (scale !== undefined) scale[0] = Math.min(scale[0] ?? 0, MAX_LOGIT_SCALE)
   for (const [name, { count }] of step.norms) {
@@ -127,4 +125,11 @@ function follow(running: Float32Array | undefined, x: Float32Array, factor: numb
   for (let i = 0; i < running.length; i++) {
     running[i] = (1 - RUNNING_MOMENTUM) * running[i]! + RUNNING_MOMENTUM * factor * x[i]!
   }
+}
+
+/** Euclidean length of all gradients together. */
+function globalNorm(gradients: Iterable<Float32Array>): number {
+  let total = 0
+  for (const g of gradients) for (let i = 0; i < g.length; i++) total += g[i]! * g[i]!
+  return Math.sqrt(total)
 }

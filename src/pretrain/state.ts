@@ -3,9 +3,14 @@ import type { ClipConfig, Weights } from '../clip/types.ts'
 import { FileError } from '../errors.ts'
 import { type FloatTensor, floatTensor, type Shape } from '../graph/index.ts'
 import { fileSource, writeFileAtomic } from '../node/files.ts'
-import type { Moments } from './adamw.ts'
 import { startParameters } from './start.ts'
 import type { PretrainStep } from './step.ts'
+
+/** First and second moments of each parameter (AdamW). */
+interface Moments {
+  readonly first: Map<string, Float32Array>
+  readonly second: Map<string, Float32Array>
+}
 
 /** All that a run needs to go on as if it had never stopped. */
 export interface PretrainState {
