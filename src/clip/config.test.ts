@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest'
+import { FileError } from '../errors.ts'
+import { CLIP_MEAN, CLIP_STD, parseHuggingFaceConfig, parseOpenClipConfig } from './config.ts'
+
+const hugging = (config: unknown, preprocessor?: unknown) =>
+  parseHuggingFaceConfig(
+    { name: 'm/config.json', text: JSON.stringify(config) },
+    preprocessor === undefined ? undefined : { name: 'm/preprocessor_config.json', text: JSON.stringify(preprocessor) },
+  )
+const open = (config: unknown) => parseOpenClipConfig({ name: 'm/open_clip_config.json', text: JSON.stringify(config) })
+
+/** CLIP ViT-B/32, which is what transformers' defaults describe. */
+const base32 = {
+  embedDim: 512,
+  text: {
+    vocabSize: 49408,
+    contextLength: 77,
+    width: 512,
+    heads: 8,
+    layers: 12,
+    mlpWidth: 2048,
+    activation: 'quick_gelu',
+    layerNormEpsilon: 1e-5,
+  },
+  vision: {
+    kind: 'vit',
+    imageSize: 224,
+    patchSize: 32,
+    width: 768,
+    heads: 12,
+    layers: 12,
+    mlpWidth: 3072,
+    activation: 'quick_gelu',
+    layerNormEpsilon: 1e-5,
+  },
+  preprocess: { size: 224, mean: CLIP_MEAN, std: CLIP_STD },
+}
+
+describe('Hugging Face', () => {
+  it('fills in the defaults that files leave out', () => {
+    expect(hugging({ model_type: 'clip', text_config: { eos_token_id: 2 }, vision_config: null })).toEqual(base32)
+    expect(hugging({})).toEqual(base32)
+  })
+
+  it('reads sizes, activation and preprocessing', () => {
+    const config = hugging(
+      {
+        projection_dim: 768,
+        text_config: { hidden_size: 768, num_attention_heads: 12, intermediate_size: 3072, hidden_act: 'gelu' },
+        vision_config: {
+          hidden_size: 1024,
+          num_attention_heads: 16,
+          num_hidden_layers: 24,
+          patch_size: 14,
+          image_size: 336,
+        },
+      },
+      {
+        size: { shortest_edge: 336 },
+        crop_size: { height: 336, width: 336 },
+        image_mean: [0.5, 0.5, 0.5],
+        image_std: [1, 1, 1],
+      },
+    )
+    expect(config.embedDim).toBe(768)
+    expect(config.text).toMatchObject({ width: 768, heads: 12, activation: 'gelu' })
+    expect(config.vision).toMatchObject({
+      kind: 'vit',
+      width: 1024,
+      layers: 24,
+      patchSize: 14,
+      activation: 'quick_gelu',
+    })
+    expect(config.preprocess).toEqual({ size: 336, mean: [0.5, 0.5, 0.5], std: [1, 1, 1] })
+  })
+
+  it('lets the older *_config_dict win, as transformers does', () => {
+    expect(hugging({ text_config: { hidden_size: 64 }, text_config_dict: { hidden_size: 256 } }).text.width).toBe(256)
+  })
+
+  it('reads the older form of sizes', () => {
+    expect(hugging({}, { size: 224, crop_size: 224, resample: 3 }).preprocess.size).toBe(224)
+  })
+})
+
+describe('OpenCLIP', () => {
+  it("reads OpenAI's ResNet-50", () => {
+    const config = open({
+      model_cfg: {
+        embed_dim: 1024,
+        quick_gelu: true,
+        vision_cfg: { image_size: 224, layers: [3, 4, 6, 3], width: 64, patch_size: null },
+        text_cfg: { context_length: 77, vocab_size: 49408, width: 512, heads: 8, layers: 12 },
+      },
+      preprocess_cfg: { mean: [0.1, 0.2, 0.3], std: [0.4, 0.5, 0.6] },
+    })
+    expect(config).toEqual({
+      embedDim: 1024,
+      text: base32.text,
+      vision: { kind: 'resnet', imageSize: 224, width: 64, layers: [3, 4, 6, 3], heads: 32 },
+      preprocess: { size: 224, mean: [0.1, 0.2, 0.3], std: [0.4, 0.5, 0.6] },
+    })
+  })
+
+  it('takes gelu unless told quick_gelu, and heads from head_width', () => {
+    const config = open({
+      model_cfg: {
+        embed_dim: 1280,
+        vision_cfg: {
+          image_size: [224, 224],
+          layers: 48,
+          width: 1664,
+          head_width: 104,
+          mlp_ratio: 4.9231,
+          patch_size: 14,
+        },
+        text_cfg: { width: 1280, heads: 20, layers: 32, norm_kwargs: { eps: 1e-6 } },
+      },
+    })
+    expect(config.vision).toMatchObject({ heads: 16, mlpWidth: 8192, activation: 'gelu' })
+    expect(config.text).toMatchObject({ activation: 'gelu', layerNormEpsilon: 1e-6 })
+    expect(config.preprocess).toEqual(base32.preprocess)
+  })
+})
+
+describe('what is refused, with file and key', () => {
+  const model = { embed_dim: 8, vision_cfg: {}, text_cfg: {} }
+  const cases: readonly (readonly [what: string, read: () => unknown, message: RegExp])[] = [
+    [
+      'wrong type',
+      () => hugging({ text_config: { hidden_size: '512' } }),
+      /config\.json \(text_config\).*\n {2}hidden_size: .*expected number, received string/,
+    ],
+    ['not a size', () => hugging({ vision_config: { patch_size: 0 } }), /patch_size: .*>0/],
+    ['activation', () => hugging({ text_config: { hidden_act: 'gelu_new' } }), /hidden_act: .*quick_gelu/],
+    [
+      'another model',
+      () => hugging({ model_type: 'siglip' }),
+      /model_type: "siglip" is not supported \(supported: "clip"\)/,
+    ],
+    ['heads', () => hugging({ text_config: { num_attention_heads: 7 } }), /512 is not a multiple of 7/],
+    [
+      'crop size',
+      () => hugging({}, { crop_size: 200 }),
+      /preprocessor_config\.json: crop_size is 200, the image tower takes 224/,
+    ],
+    ['squashing', () => hugging({}, { size: { height: 224, width: 224 } }), /preprocessor_config\.json.*\n {2}size/],
+    ['bilinear', () => hugging({}, { resample: 2 }), /resample: 2 is not supported/],
+    ['zero deviation', () => hugging({}, { image_std: [0, 1, 1] }), /image_std\.0/],
+    [
+      'text tower of another kind',
+      () => open({ model_cfg: { ...model, text_cfg: { hf_model_name: 'roberta-base' } } }),
+      /text_cfg\.hf_model_name: the text tower of "roberta-base" is not supported/,
+    ],
+    [
+      'timm image tower',
+      () => open({ model_cfg: { ...model, vision_cfg: { timm_model_name: 'convnext_base' } } }),
+      /timm_model_name: the image tower "convnext_base" is not supported/,
+    ],
+    [
+      'pooling',
+      () => open({ model_cfg: { ...model, text_cfg: { pool_type: 'last' } } }),
+      /pool_type: "last" is not supported \(supported: "argmax"\)/,
+    ],
+    [
+      'all at once',
+      () => open({ model_cfg: { ...model, text_cfg: { width: 'x' }, vision_cfg: { layers: [1, 2] } } }),
+      /layers[\s\S]*width|width[\s\S]*layers/,
+    ],
+    ['no model', () => open({}), /open_clip_config\.json.*\n {2}model_cfg: .*expected object, received undefined/],
+    [
+      'image that is not square',
+      () => open({ model_cfg: { ...model, vision_cfg: { image_size: [224, 320] } } }),
+      /image_size is 224 x 320/,
+    ],
+    [
+      'ResNet image size',
+      () => open({ model_cfg: { ...model, vision_cfg: { image_size: 100, layers: [1, 1, 1, 1], width: 64 } } }),
+      /100 is not a multiple of 32/,
+    ],
+    ['not an object', () => open([]), /\(the whole file\): .*expected object, received array/],
+  ]
+  it.each(cases)('%s', (_, read, message) => {
+    expect(read).toThrow(FileError)
+    expect(read).toThrow(message)
+  })
+
+  it('a key twice', () => {
+    expect(() => parseOpenClipConfig({ name: 'c.json', text: '{"model_cfg": 1, "model_cfg": 2}' })).toThrow(
+      /c\.json: the key "model_cfg" stands twice/,
+    )
+  })
+})
