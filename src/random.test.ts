@@ -57,6 +57,9 @@ describe('randomFor', () => {
     const counts = [0, 0, 0]
     for (let i = 0; i < 30000; i++) counts[random.int(3)]! += 1
     for (const count of counts) expect(Math.abs(count - 10000)).toBeLessThan(400)
+    // 2^32 values leave a remainder of 2^30 here, which would fall on the lowest third a second time
+    const lowest = Array.from({ length: 3000 }, () => random.int(3 * 2 ** 30)).filter((value) => value < 2 ** 30)
+    expect(Math.abs(lowest.length - 1000)).toBeLessThan(130)
     expect(random.int(1)).toBe(0)
     expect(random.int(2 ** 32)).toBeLessThan(2 ** 32)
     for (const wrong of [0, -1, 1.5, Number.NaN, 2 ** 33]) expect(() => random.int(wrong)).toThrow(RangeError)

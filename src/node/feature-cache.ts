@@ -34,20 +34,19 @@ export function openFeatureCache(folder: string, dim: number): FeatureCache {
   }
 }
 
-// A file: magic (8 bytes), rows (uint32), dim (uint32); for every row its id (32 bytes) and the checksum of its values;
-// the checksum of all that; then the rows' values (float32). Little-endian; checksums are CRC-32.
+// A file: magic (8 bytes), rows (uint32), dim (uint32); for every row its id (32 bytes) and the CRC-32 of id and values;
+// then the rows' values (float32). Little-endian.
 const EXTENSION = '.features'
 const MAGIC = Buffer.from('coopfea1')
 const HEADER_BYTES = 16
 const ID_BYTES = 32
 const ENTRY_BYTES = ID_BYTES + 4
-const CHECKSUM_BYTES = 4
 
 /** Temporary files older than this are what a killed process left. */
 const LEFTOVER_AGE_MS = 3_600_000
 
 function encodeRows(rows: ReadonlyMap<string, Float32Array>, dim: number): Buffer {
-  const valuesStart = HEADER_BYTES + rows.size * ENTRY_BYTES + CHECKSUM_BYTES
+  const valuesStart = HEADER_BYTES + rows.size * ENTRY_BYTES
   const file = Buffer.alloc(valuesStart + rows.size * dim * 4)
   MAGIC.copy(file)
   file.writeUInt32LE(rows.size, 8)
@@ -60,11 +59,10 @@ function encodeRows(rows: ReadonlyMap<string, Float32Array>, dim: number): Buffe
       bytes.writeFloatLE(value, i * 4)
     })
     file.write(id, entry, 'hex')
-    file.writeUInt32LE(crc32(bytes), entry + ID_BYTES)
+    file.writeUInt32LE(checksumOf(file.subarray(entry, entry + ID_BYTES), bytes), entry + ID_BYTES)
     entry += ENTRY_BYTES
     start += dim * 4
   }
-  file.writeUInt32LE(crc32(file.subarray(0, entry)), entry)
   return file
 }
 
@@ -88,11 +86,10 @@ async function readRows(
   if (header.length < HEADER_BYTES || !header.subarray(0, 8).equals(MAGIC) || header.readUInt32LE(12) !== dim) return
   const count = header.readUInt32LE(8)
   const indexBytes = count * ENTRY_BYTES
-  const valuesStart = HEADER_BYTES + indexBytes + CHECKSUM_BYTES
+  const valuesStart = HEADER_BYTES + indexBytes
   if (source.size !== valuesStart + count * dim * 4) return
-  const index = await read(HEADER_BYTES, indexBytes + CHECKSUM_BYTES)
-  if (index.length < indexBytes + CHECKSUM_BYTES) return
-  if (crc32(index.subarray(0, indexBytes), crc32(header)) !== index.readUInt32LE(indexBytes)) return
+  const index = await read(HEADER_BYTES, indexBytes)
+  if (index.length < indexBytes) return
 
   const entries = Array.from({ length: count }, (_, row) => {
     const start = row * ENTRY_BYTES
@@ -102,8 +99,13 @@ async function readRows(
   const values = await read(valuesStart, count * dim * 4)
   for (const { row, id, checksum } of entries) {
     const bytes = values.subarray(row * dim * 4, (row + 1) * dim * 4)
-    if (bytes.length === dim * 4 && crc32(bytes) === checksum) found.set(id, floatsOf(bytes))
+    if (bytes.length === dim * 4 && checksumOf(Buffer.from(id, 'hex'), bytes) === checksum)
+      found.set(id, floatsOf(bytes))
   }
+}
+
+function checksumOf(id: Uint8Array, values: Uint8Array): number {
+  return crc32(values, crc32(id))
 }
 
 function floatsOf(bytes: Buffer): Float32Array {
