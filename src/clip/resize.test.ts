@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { resize, resizePart } from './resize.ts'
+import type { RgbImage } from './types.ts'
+
+const { rows } = z
+  .object({
+    rows: z.array(
+      z.object({
+        width: z.number(),
+        height: z.number(),
+        box: z.tuple([z.number(), z.number(), z.number(), z.number()]).nullable(),
+        rgb: z.base64(),
+      }),
+    ),
+  })
+  .parse(JSON.parse(readFileSync(new URL('fixtures/resize.json', import.meta.url), 'utf8')))
+
+/** The picture of the fixture: value (3xx + 7y + 50c + 5xy) mod 256. */
+function pattern(width: number, height: number): RgbImage {
+  const data = new Uint8Array(width * height * 3)
+  for (let i = 0; i < data.length; i++) {
+    const [c, x, y] = [i % 3, Math.floor(i / 3) % width, Math.floor(i / 3 / width)]
+    data[i] = 3 * x * x + 7 * y + 50 * c + 5 * x * y
+  }
+  return { width, height, data }
+}
+
+describe("equals Pillow's bicubic resize", () => {
+  it.each(rows)('to $width x $height, box $box', ({ width, height, box, rgb }) => {
+    const [left, top, right, bottom] = box ?? [0, 0, 37, 23]
+    const resized = resize(pattern(37, 23), width, height, { left, top, right, bottom })
+    expect(resized.width).toBe(width)
+    expect(resized.height).toBe(height)
+    expect(Buffer.from(resized.data).equals(Buffer.from(rgb, 'base64'))).toBe(true)
+  })
+})
+
+it('keeps an image of one colour', () => {
+  const sizes = fc.integer({ min: 1, max: 40 })
+  fc.assert(
+    fc.property(sizes, sizes, sizes, sizes, fc.nat(255), (width, height, toWidth, toHeight, value) => {
+      const image = { width, height, data: new Uint8Array(width * height * 3).fill(value) }
+      expect(resize(image, toWidth, toHeight).data.every((level) => level === value)).toBe(true)
+    }),
+  )
+})
+
+it('gives a part as it would be in the whole', () => {
+  const whole = resize(pattern(37, 23), 30, 20)
+  const part = resizePart(pattern(37, 23), { whole: 30, first: 7, size: 11 }, { whole: 20, first: 3, size: 9 })
+  for (let y = 0; y < 9; y++) {
+    const from = ((y + 3) * 30 + 7) * 3
+    expect(part.data.subarray(y * 33, (y + 1) * 33)).toEqual(whole.data.subarray(from, from + 33))
+  }
+})

@@ -1,0 +1,40 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { FileError } from '../errors.ts'
+import { folderModelFiles, writeFileAtomic } from './files.ts'
+
+let folder = ''
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'coop-files-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+it('reads texts and ranges of a folder', async () => {
+  await writeFile(join(folder, 'a.txt'), 'hällo')
+  const files = folderModelFiles(folder)
+  expect(await files.has('a.txt')).toBe(true)
+  expect(await files.has('b.txt')).toBe(false)
+  expect(await files.text('a.txt')).toBe('hällo')
+  const source = await files.open('a.txt')
+  expect(source).toMatchObject({ name: join(folder, 'a.txt'), size: 6 })
+  expect([...(await source.read(3, 2))]).toEqual([0x6c, 0x6c])
+  expect((await source.read(4, 100)).length).toBe(2)
+  await expect(files.text('b.txt')).rejects.toThrow(FileError)
+  await expect(files.open('b.txt')).rejects.toThrow(/b\.txt: there is no such file/)
+})
+
+it('writes whole files, making folders, replacing what was there, leaving nothing else', async () => {
+  const path = join(folder, 'deep/er/x.bin')
+  await writeFileAtomic(path, 'one')
+  await writeFileAtomic(path, Uint8Array.of(1, 2))
+  expect([...(await readFile(path))]).toEqual([1, 2])
+  expect(await readdir(join(folder, 'deep/er'))).toEqual(['x.bin'])
+})
+
+it('leaves the old content and no temporary file when it cannot write', async () => {
+  await mkdir(join(folder, 'taken'))
+  await expect(writeFileAtomic(join(folder, 'taken'), 'x')).rejects.toThrow(/cannot write .*taken/)
+  expect(await readdir(folder)).toEqual(['taken'])
+})
