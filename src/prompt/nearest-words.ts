@@ -1,0 +1,98 @@
+import { constantParameters, weightOf } from '../clip/parameters.ts'
+import type { Clip } from '../clip/types.ts'
+import { type FloatTensor, floatTensor, Graph, matmul, program } from '../graph/index.ts'
+import type { Runtime } from '../runtime/types.ts'
+
+export interface NearWord {
+  readonly word: string
+  /** Its id in the vocabulary. */
+  readonly token: number
+  /** Euclidean distance between context vector and token embedding. */
+  readonly distance: number
+}
+
+export interface NearestOptions {
+  /** Words for each vector (default 1). */
+  readonly count?: number
+  /** Only tokens that are whole words of letters, no punctuation, digits and pieces of words (default true). */
+  readonly wordsOnly?: boolean
+}
+
+/** Context vectors compared in one run: bounds the (vectors, vocabulary) table. */
+const CHUNK = 64
+
+/**
+ * The tokens whose embeddings are nearest to each context vector, nearest first (Table 4 of the paper). What the
+ * vectors mean need not be these words: the nearest token may be far.
+ *
+ * @param ctx `(M, width)` or `(classes, M, width)`; the vectors are taken in this order
+ */
+export async function nearestWords(
+  clip: Clip,
+  runtime: Runtime,
+  ctx: FloatTensor,
+  { count = 1, wordsOnly = true }: NearestOptions = {},
+): Promise<NearWord[][]> {
+  const { vocabSize, width } = clip.config.text
+  const table = weightOf(clip.weights, 'token_embedding.weight').data
+  const squares = Float64Array.from({ length: vocabSize }, (_, token) => squareOf(table, token * width, width))
+  const allowed = wordsOnly ? isWord(clip) : () => true
+
+  const graph = new Graph()
+  const words = constantParameters(graph, clip.weights)('token_embedding.weight', [vocabSize, width])
+  const products = matmul(graph.input('vectors', [CHUNK, width]), words, { transB: true })
+  const session = await runtime.load(program(graph, { products }))
+  const near: NearWord[][] = []
+  try {
+    for (let start = 0; start < ctx.data.length; start += CHUNK * width) {
+      const chunk = ctx.data.subarray(start, start + CHUNK * width)
+      const vectors = floatTensor([CHUNK, width])
+      vectors.data.set(chunk)
+      const { products } = await session.run({ vectors })
+      if (products === undefined) throw new Error('the program has an output "products"')
+      for (let v = 0; v < chunk.length / width; v++) {
+        // |e - c|^2 = |e|^2 - 2 e c + |c|^2, the last the same for all tokens e
+        const row = products.data.subarray(v * vocabSize, (v + 1) * vocabSize)
+        const tokens = smallest(count, vocabSize, (token) => squares[token]! - 2 * row[token]!, allowed)
+        near.push(tokens.map((token) => nearWord(chunk.subarray(v * width, (v + 1) * width), token)))
+      }
+    }
+  } finally {
+    await session.dispose()
+  }
+  return near
+
+  function nearWord(vector: Float32Array, token: number): NearWord {
+    const distance = Math.sqrt(vector.reduce((sum, x, j) => sum + (x - table[token * width + j]!) ** 2, 0))
+    return { word: clip.tokenizer.tokenText(token), token, distance }
+  }
+}
+
+function squareOf(table: Float32Array, start: number, width: number): number {
+  return table.subarray(start, start + width).reduce((sum, x) => sum + x * x, 0)
+}
+
+/** The `count` allowed numbers below `n` with the smallest rank, in order of rank. `allowed` is asked as little as can be. */
+function smallest(count: number, n: number, rank: (i: number) => number, allowed: (i: number) => boolean): number[] {
+  const best: number[] = []
+  for (let i = 0; i < n; i++) {
+    const last = best[count - 1]
+    if (last !== undefined && rank(i) >= rank(last)) continue
+    if (!allowed(i)) continue
+    const at = best.findIndex((other) => rank(i) < rank(other))
+    best.splice(at < 0 ? best.length : at, 0, i)
+    best.length = Math.min(best.length, count)
+  }
+  return best
+}
+
+/** Whether a token is a whole word: letters alone that encode to this very token (a piece of a word encodes to another). */
+function isWord({ tokenizer }: Clip): (token: number) => boolean {
+  return (token) => {
+    if (token === tokenizer.startToken || token === tokenizer.endToken) return false
+    const text = tokenizer.tokenText(token)
+    if (!/^\p{L}+$/u.test(text)) return false
+    const ids = tokenizer.encode(text)
+    return ids.length === 1 && ids[0] === token
+  }
+}

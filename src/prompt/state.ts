@@ -1,0 +1,27 @@
+import { type ByteSource, openSafetensors, writeSafetensors } from '../clip/safetensors.ts'
+import { FileError } from '../errors.ts'
+import { floatTensor } from '../graph/tensor.ts'
+import type { TrainingState } from './train.ts'
+
+/** A training state as a safetensors file: `ctx`, `momentum`, `losses`, and the epoch in the metadata. */
+export function writeState({ epoch, ctx, momentum, losses }: TrainingState): Uint8Array<ArrayBuffer> {
+  const tensors = new Map([
+    ['ctx', ctx],
+    ['momentum', momentum],
+    // losses come from the runtime as float32, so none of them loses a bit
+    ['losses', floatTensor([losses.length], Float32Array.from(losses))],
+  ])
+  return writeSafetensors(tensors, { epoch: String(epoch) })
+}
+
+/** Reads what writeState wrote. Throws FileError when the file is damaged or something else. */
+export async function readState(source: ByteSource): Promise<TrainingState> {
+  const file = await openSafetensors(source)
+  const epoch = Number(file.metadata.get('epoch'))
+  if (!Number.isInteger(epoch) || epoch < 0) {
+    throw new FileError(`${source.name} is no checkpoint of a training run: it names no epoch`)
+  }
+  const [ctx, momentum, losses] = await Promise.all(['ctx', 'momentum', 'losses'].map((name) => file.readFloat(name)))
+  if (ctx === undefined || momentum === undefined || losses === undefined) throw new Error('three tensors were read')
+  return { epoch, ctx, momentum, losses: Array.from(losses.data) }
+}
