@@ -1,13 +1,31 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { openRuntime } from '../runtime/client.ts'
+import { openRuntime, type WorkerPort } from '../runtime/client.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 
-/** ONNX Runtime in a worker thread of this process. */
+/**
+ * ONNX Runtime in a worker thread of this process.
+ *
+ * @throws UsageError when `threads` is not a whole number from 1 up
+ * @throws CoopError when no execution provider answers
+ */
 export async function nodeRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
-  const worker = new Worker(new URL('../runtime/worker.js', import.meta.url), { execArgv: [] })
-  let ending = false
-  // While an answer is awaited the worker keeps the process alive; an idle one does not.
+  const flags = new Int32Array(new SharedArrayBuffer(8))
+  const worker = new Worker(new URL('../runtime/worker.js', import.meta.url), { execArgv: [], workerData: { flags } })
+  return openRuntime(workerPort(worker, flags), { ...options, threads: options.threads ?? availableParallelism() })
+}
+
+/** Cells of the flags shared with the worker: is it at work, and is it told to begin nothing more? */
+const BUSY = 0
+const CLOSING = 1
+
+/**
+ * While an answer is awaited the worker keeps the process alive; an idle one does not. A worker is never ended in the
+ * middle of a run, which ONNX Runtime would answer by aborting the whole process: closing awaits the run, and so does
+ * an exit of the process.
+ */
+export function workerPort(worker: Worker, flags = new Int32Array(new SharedArrayBuffer(8))): WorkerPort {
+  const closing = () => Atomics.load(flags, CLOSING) === 1
   let pending = 0
   const count = (change: number) => {
     pending += change
@@ -15,27 +33,35 @@ export async function nodeRuntime(options: RuntimeOptions = {}): Promise<Runtime
     else worker.unref()
   }
   count(0)
-  const threads = options.threads ?? availableParallelism()
-  return openRuntime(
-    {
-      post: (message, transfer) => {
-        count(+1)
-        worker.postMessage(message, transfer)
-      },
-      onAnswer: (listener) =>
-        worker.on('message', (answer) => {
-          count(-1)
-          listener(answer)
-        }),
-      onFailure: (listener) => {
-        worker.on('error', (error) => listener(error.message))
-        worker.on('exit', (code) => listener(ending ? 'it was closed' : `exit status ${code}`))
-      },
-      terminate: async () => {
-        ending = true
-        await worker.terminate()
-      },
+  const onProcessExit = () => {
+    Atomics.store(flags, CLOSING, 1)
+    Atomics.wait(flags, BUSY, 1)
+  }
+  process.once('exit', onProcessExit)
+  const idle = new Promise<void>((resolve) => {
+    worker.on('message', () => {
+      count(-1)
+      if (pending === 0 && closing()) resolve()
+    })
+    worker.on('exit', () => {
+      process.off('exit', onProcessExit)
+      resolve()
+    })
+  })
+  return {
+    post: (message, transfer) => {
+      worker.postMessage(message, transfer)
+      count(+1)
     },
-    { ...options, threads },
-  )
+    onAnswer: (listener) => worker.on('message', listener),
+    onFailure: (listener) => {
+      worker.on('error', (error) => listener(error.message))
+      worker.on('exit', (code) => listener(closing() ? 'it was closed' : `its worker left with status ${code}`))
+    },
+    terminate: async () => {
+      Atomics.store(flags, CLOSING, 1)
+      if (pending > 0) await idle
+      await worker.terminate()
+    },
+  }
 }

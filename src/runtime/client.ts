@@ -1,10 +1,10 @@
-import { CoopError, ShapeError } from '../errors.ts'
+import { CoopError, ShapeError, UsageError } from '../errors.ts'
 import { add } from '../graph/elementwise.ts'
 import { Graph } from '../graph/graph.ts'
 import { lower } from '../graph/lowering.ts'
 import { encodeOnnx } from '../graph/onnx.ts'
 import { type Program, program } from '../graph/program.ts'
-import type { FloatTensor, Tensor } from '../graph/tensor.ts'
+import { type FloatTensor, sizeOf, type Tensor } from '../graph/tensor.ts'
 import type { Answer, Device, Request, Runtime, RuntimeOptions, Session } from './types.ts'
 
 /** A worker (Node's or the browser's) that answers requests; what a platform must bring. */
@@ -25,6 +25,10 @@ const CANDIDATES: Record<Device, readonly Runtime['device'][]> = {
 /** Opens a runtime on a worker: the first provider of the wanted device's list that answers a probe. */
 export async function openRuntime(port: WorkerPort, options: RuntimeOptions & { threads: number }): Promise<Runtime> {
   const { device = 'cpu', threads } = options
+  if (!Number.isInteger(threads) || threads < 1) {
+    await port.terminate()
+    throw new UsageError(`threads: ${threads} is not a whole number from 1 up`)
+  }
   const channel = new Channel(port)
   const refused: string[] = []
   for (const provider of CANDIDATES[device]) {
@@ -65,23 +69,27 @@ class Channel {
     port.onAnswer((answer) => {
       const waiting = this.#waiting.get(answer.id)
       this.#waiting.delete(answer.id)
-      if ('error' in answer) waiting?.reject(new CoopError(`ONNX Runtime: ${answer.error}`))
+      if ('error' in answer) waiting?.reject(new CoopError(answer.error))
       else waiting?.resolve(answer.outputs)
     })
     port.onFailure((reason) => {
-      this.#broken = reason
-      for (const { reject } of this.#waiting.values()) reject(new CoopError(`the runtime's worker ended: ${reason}`))
+      this.#broken ??= reason // An error comes before the exit that it causes.
+      for (const { reject } of this.#waiting.values()) reject(this.#ended())
       this.#waiting.clear()
     })
   }
 
   ask(request: Request, transfer: ArrayBuffer[] = []): Promise<Record<string, FloatTensor>> {
-    if (this.#broken !== undefined) return Promise.reject(new CoopError(`the runtime's worker ended: ${this.#broken}`))
+    if (this.#broken !== undefined) return Promise.reject(this.#ended())
     const id = this.#next++
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject })
       this.port.post({ ...request, id }, transfer)
+      this.#waiting.set(id, { resolve, reject })
     })
+  }
+
+  #ended(): CoopError {
+    return new CoopError(`the runtime has ended: ${this.#broken}`, 'Open a new runtime and load the program again.')
   }
 }
 
@@ -104,13 +112,17 @@ class WorkerRuntime implements Runtime {
       all.set(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength), offset)
     }
     const session = this.#sessions++
+    let disposed = false
     await this.#channel.ask({ kind: 'load', session, model: bytes, location, weights: all }, [bytes.buffer, all.buffer])
     return {
       run: async (feeds) => {
+        if (disposed) throw new CoopError('the session is disposed', 'Load the program again.')
         checkFeeds(program, feeds)
-        return this.#channel.ask({ kind: 'run', session, feeds })
+        return this.#channel.ask({ kind: 'run', session, feeds: detached(feeds) })
       },
       dispose: async () => {
+        if (disposed) return
+        disposed = true
         await this.#channel.ask({ kind: 'dispose', session })
       },
     }
@@ -130,6 +142,9 @@ function checkFeeds(program: Program, feeds: Readonly<Record<string, Tensor>>): 
     const feed = feeds[name]
     const [wanted] = outputs
     if (feed === undefined) throw new ShapeError(`the input ${name} is not fed`)
+    if (feed.data.length !== sizeOf(feed.shape)) {
+      throw new ShapeError(`input ${name}: (${feed.shape.join(', ')}) does not hold ${feed.data.length} values`)
+    }
     if (wanted !== undefined && (feed.dtype !== wanted.dtype || feed.shape.join() !== wanted.shape.join())) {
       throw new ShapeError(
         `input ${name} is ${wanted.dtype} (${wanted.shape.join(', ')}), fed ${feed.dtype} (${feed.shape.join(', ')})`,
@@ -137,3 +152,14 @@ function checkFeeds(program: Program, feeds: Readonly<Record<string, Tensor>>): 
     }
   }
 }
+
+/** Tensors with buffers of their own: a view of a larger buffer would be posted with all of it. */
+function detached(feeds: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(feeds).map(([name, x]) => [name, ownsBuffer(x) ? x : copy(x)]))
+}
+
+const ownsBuffer = ({ data }: Tensor) =>
+  data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength
+
+const copy = (x: Tensor): Tensor =>
+  x.dtype === 'int64' ? { ...x, data: x.data.slice() } : { ...x, data: x.data.slice() }

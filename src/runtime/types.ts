@@ -21,7 +21,7 @@ export interface Runtime {
   readonly note?: string
   /** Makes a session; its weights are held until it is disposed. */
   load(program: Program): Promise<Session>
-  /** Ends all sessions. */
+  /** Ends all sessions. A run that has begun is finished first; those that wait are refused. */
   close(): Promise<void>
 }
 

@@ -1,13 +1,22 @@
 // @ts-check
 // Runs inside a worker thread: session.run blocks its thread, so it must not be the caller's. Plain JavaScript, because
 // a worker starts from a file that Node reads as it stands.
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import * as ort from 'onnxruntime-node'
 
-/** @import { Request } from './types.ts' */
+/** @import { FloatTensor } from '../graph/tensor.ts' */
+/** @import { Answer, Request } from './types.ts' */
+
+// What goes wrong comes back as an error; ONNX Runtime need not print it as well.
+ort.env.logLevel = 'fatal'
 
 if (parentPort === null) throw new Error('this file is the body of a worker thread')
 const port = parentPort
+
+/** @type {Int32Array} Shared with the thread that owns this one, which never ends it while it is busy. */
+const flags = workerData.flags
+const BUSY = 0
+const CLOSING = 1
 
 /** @type {Map<number, ort.InferenceSession>} */
 const sessions = new Map()
@@ -19,11 +28,11 @@ const options = () => ({
   executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
-  logSeverityLevel: 3,
+  logSeverityLevel: 4,
   graphOptimizationLevel: 'all',
 })
 
-/** @type {{ [K in Request['kind']]: (request: Extract<Request, { kind: K }>) => Promise<Record<string, unknown>> }} */
+/** @type {{ [K in Request['kind']]: (request: Extract<Request, { kind: K }>) => Promise<Record<string, FloatTensor>> }} */
 const handlers = {
   async open(request) {
     provider = request.provider
@@ -47,10 +56,8 @@ const handlers = {
     )
     const found = sessions.get(session)
     if (found === undefined) throw new Error('the session is disposed')
-    const outputs = await found.run(tensors)
-    return Object.fromEntries(
-      Object.entries(outputs).map(([name, { type, dims, data }]) => [name, { dtype: type, shape: dims, data }]),
-    )
+    const outputs = Object.entries(await found.run(tensors))
+    return Object.fromEntries(outputs.map(([name, tensor]) => [name, floatTensor(tensor)]))
   },
 
   async dispose({ session }) {
@@ -60,17 +67,31 @@ const handlers = {
   },
 }
 
+/** @param {ort.Tensor} tensor @returns {FloatTensor} */
+function floatTensor({ dims, data }) {
+  if (!(data instanceof Float32Array)) throw new Error('an output is not float32')
+  return { dtype: 'float32', shape: dims, data }
+}
+
 /** @template {Request['kind']} K @param {Extract<Request, { kind: K }>} request */
 const handle = (request) => handlers[/** @type {K} */ (request.kind)](request)
 
+/** @param {Request & { id: number }} request @returns {Promise<Answer>} */
+async function answer(request) {
+  const { id } = request
+  Atomics.store(flags, BUSY, 1)
+  try {
+    if (Atomics.load(flags, CLOSING) === 1) return { id, error: 'the runtime has ended: it was closed' }
+    return { id, outputs: await handle(request) }
+  } catch (error) {
+    return { id, error: `ONNX Runtime: ${error instanceof Error ? error.message : error}` }
+  } finally {
+    Atomics.store(flags, BUSY, 0)
+    Atomics.notify(flags, BUSY)
+  }
+}
+
 let last = Promise.resolve()
 port.on('message', (/** @type {Request & { id: number }} */ request) => {
-  last = last.then(async () => {
-    try {
-      const outputs = await handle(request)
-      port.postMessage({ id: request.id, outputs })
-    } catch (error) {
-      port.postMessage({ id: request.id, error: error instanceof Error ? error.message : String(error) })
-    }
-  })
+  last = last.then(async () => port.postMessage(await answer(request)))
 })
