@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FileError } from '../errors.ts'
-import { floatTensor, intTensor } from '../graph/tensor.ts'
+import { floatTensor, intTensor, type Tensor } from '../graph/tensor.ts'
 import { bytesSource, openSafetensors, writeSafetensors } from './safetensors.ts'
 
 /** A file with this header text, or header object, and so many zero bytes of data. */
@@ -83,7 +83,7 @@ describe('hostile files', () => {
 
   it('never fails otherwise than with FileError on damaged bytes', async () => {
     const whole = writeSafetensors(
-      new Map([
+      new Map<string, Tensor>([
         ['a', floatTensor([2, 3])],
         ['b', intTensor([1], [7])],
       ]),

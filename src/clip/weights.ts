@@ -83,10 +83,15 @@ async function readFinite(checkpoint: Checkpoint, name: string): Promise<FloatTe
   const file = checkpoint.tensors.get(name)
   if (file === undefined) throw new FileError(`${checkpoint.name}: there is no tensor "${name}"`)
   const tensor = await file.readFloat(name)
-  if (!tensor.data.every(Number.isFinite)) {
+  if (!allFinite(tensor.data)) {
     throw new FileError(`${file.name}: tensor "${name}" holds values that are not finite numbers`)
   }
   return tensor
+}
+
+function allFinite(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false
+  return true
 }
 
 function combine({ change }: Source, tensors: readonly FloatTensor[], shape: Shape): FloatTensor {
