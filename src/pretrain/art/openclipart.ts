@@ -20,7 +20,7 @@ export async function listClipart(): Promise<PictureSet> {
     const top = path.split('/')[0] ?? ''
     if (leftOutFolders.includes(top) || leftOutPaths.test(path)) continue
     if ((await stat(file)).size > largestFile) continue
-    const picture = clipartPicture(file, path, await readFile(file, 'latin1'))
+    const picture = clipartPicture(file, path, await readFile(file, 'utf8'))
     // The same drawing often comes by the same author under several numbers: one title and size is enough.
     if (picture === undefined || seen.has(picture.key)) continue
     seen.add(picture.key)

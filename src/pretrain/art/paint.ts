@@ -29,7 +29,7 @@ export function createPainter(): Painter {
       const shift = -imageMean[c]! / imageStd[c]!
       for (let i = 0; i < planeSize; i++) {
         const value = plane[i]! * gain + view.offset
-        out[at + c * planeSize + i] = (value < 0 ? 0 : value > 255 ? 255 : value) * scale + shift
+        out[at + c * planeSize + i] = Math.min(255, Math.max(0, value)) * scale + shift
       }
     }
   }

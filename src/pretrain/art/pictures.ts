@@ -1,3 +1,4 @@
+import { FileError } from '../../errors.ts'
 import { type Emoji, loadEmoji, loadEmojiNames, squeeze } from './emoji.ts'
 import { type Icon, loadIconSet } from './iconify.ts'
 import { listClipart } from './openclipart.ts'
@@ -84,11 +85,27 @@ export async function listTrainingPictures(): Promise<PictureSet[]> {
   const emoji = await loadEmoji()
   const names = await loadEmojiNames(emoji)
   const sets: PictureSet[] = []
-  for (const row of trainingSets)
-    sets.push(row.group === 'emoji' ? await emojiSet(row.set, emoji, names) : await iconSet(row))
+  for (const row of trainingSets) sets.push(await listSet(row, emoji, names))
   const clipart = await listClipart()
   if (clipart.pictures.length > 0) sets.push(clipart)
   return sets
+}
+
+/** The pictures of one training set, by name. Throws FileError for an unknown one. */
+export async function listPictureSet(set: string): Promise<PictureSet> {
+  const row = trainingSets.find((one) => one.set === set)
+  if (row === undefined) throw new FileError(`${set} is no training set`)
+  const emoji = await loadEmoji()
+  return await listSet(row, emoji, await loadEmojiNames(emoji))
+}
+
+async function listSet(
+  row: EmojiSetRow | IconSetRow,
+  emoji: ReadonlyMap<string, Emoji>,
+  names: ReadonlyMap<string, string>,
+): Promise<PictureSet> {
+  if (row.group === 'emoji') return await emojiSet(row.set, emoji, names)
+  return await iconSet(row, new Map([...emoji.values()].map((entry) => [squeeze(entry.label), entry])))
 }
 
 async function emojiSet(
@@ -101,11 +118,25 @@ async function emojiSet(
   for (const [code, name] of codes) if (emoji.has(code) && !codeOf.has(name)) codeOf.set(name, code)
   const pictures: Picture[] = []
   for (const icon of icons.values()) {
-    const code = codeOf.get(icon.name) ?? names.get(squeeze(icon.name))
+    const code = codeOf.get(icon.name) ?? names.get(squeeze(icon.name)) ?? names.get(squeeze(newName(icon.name)))
     const entry = code === undefined ? undefined : emoji.get(code)
     if (entry !== undefined) pictures.push(emojiPicture(set, icon, entry, palette))
   }
   return { name: set, pictures, leftOut: icons.size - pictures.length }
+}
+
+/** Older sets use names that Unicode has given up. */
+const renames: readonly (readonly [old: RegExp, now: string])[] = [
+  [/^blond-haired-person/, 'person-blond-hair'],
+  [/^bride-with-veil/, 'person-with-veil'],
+  [/^man-with-chinese-cap/, 'person-with-skullcap'],
+  [/^(.*)cat-face/, '$1cat'],
+  [/^flag-for-/, 'flag-'],
+  [/^laptop-computer/, 'laptop'],
+]
+
+function newName(name: string): string {
+  return renames.reduce((text, [old, now]) => text.replace(old, now), name)
 }
 
 function emojiPicture(set: string, icon: Icon, entry: Emoji, palette: boolean): Picture {
@@ -127,7 +158,7 @@ function emojiPicture(set: string, icon: Icon, entry: Emoji, palette: boolean): 
   }
 }
 
-async function iconSet(row: IconSetRow): Promise<PictureSet> {
+async function iconSet(row: IconSetRow, byLabel: ReadonlyMap<string, Emoji>): Promise<PictureSet> {
   const { icons, palette } = await loadIconSet(row.set)
   const endings = Object.entries(row.endings).sort(([a], [b]) => b.length - a.length)
   const pictures: Picture[] = []
@@ -137,6 +168,8 @@ async function iconSet(row: IconSetRow): Promise<PictureSet> {
     const name = ending === undefined ? icon.name : icon.name.slice(0, -ending[0].length)
     if (style === undefined || !isDrawing(name, icon.categories)) continue
     const label = name.replaceAll('-', ' ').replace(/ \d+$/, '')
+    // An icon with an emoji's name shows the same thing: what is known of one holds for the other.
+    const alike = byLabel.get(squeeze(label))
     pictures.push({
       id: `${row.set}/${icon.name}`,
       set: row.set,
@@ -144,8 +177,8 @@ async function iconSet(row: IconSetRow): Promise<PictureSet> {
       group: 'icon',
       concept: squeeze(label),
       label,
-      keywords: [],
-      subgroup: (icon.categories[0] ?? '').toLowerCase().replaceAll(/ [/+] /g, ' and '),
+      keywords: alike?.keywords ?? [],
+      subgroup: alike?.subgroup ?? (icon.categories[0] ?? '').toLowerCase().replaceAll(/ [/+] /g, ' and '),
       section: '',
       tones: [],
       palette,

@@ -1,6 +1,6 @@
-import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { listTrainingPictures } from './pictures.ts'
+import { writeFileAtomic } from '../../node/files.ts'
+import { listTrainingPictures, type PictureSet } from './pictures.ts'
 import { type RenderProgress, renderSets } from './render.ts'
 import { buildTokenizer } from './vocabulary.ts'
 
@@ -15,15 +15,16 @@ export const mergesFile = 'merges.txt'
 export async function prepareArt(folder: string, report?: (progress: RenderProgress) => void): Promise<void> {
   const sets = await listTrainingPictures()
   await renderSets(sets, folder, report)
-  const { vocab, merges } = buildTokenizer(sets.flatMap((set) => set.pictures))
-  await writeWhole(join(folder, vocabFile), `${JSON.stringify(Object.fromEntries(vocab))}\n`)
-  await writeWhole(
-    join(folder, mergesFile),
-    ['#version: 0.2', ...merges.map((merge) => merge.join(' ')), ''].join('\n'),
-  )
+  await writeTokenizer(sets, folder)
 }
 
-async function writeWhole(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.part`, text)
-  await rename(`${file}.part`, file)
+/** Learns the tokenizer's table on the sets' captions and writes its two files. */
+export async function writeTokenizer(sets: readonly PictureSet[], folder: string, merges?: number): Promise<void> {
+  const tables = buildTokenizer(
+    sets.flatMap((set) => set.pictures),
+    merges,
+  )
+  await writeFileAtomic(join(folder, vocabFile), `${JSON.stringify(Object.fromEntries(tables.vocab))}\n`)
+  const lines = ['#version: 0.2', ...tables.merges.map((merge) => merge.join(' ')), '']
+  await writeFileAtomic(join(folder, mergesFile), lines.join('\n'))
 }

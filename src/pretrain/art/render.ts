@@ -1,8 +1,9 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { z } from 'zod'
 import { FileError } from '../../errors.ts'
+import { writeFileAtomic } from '../../node/files.ts'
 import type { Picture, PictureFacts, PictureSet } from './pictures.ts'
 
 /** Side of the stored square; larger than the model's 64, so that turning and cropping keep detail. */
@@ -61,27 +62,18 @@ export async function renderSets(
   await mkdir(folder, { recursive: true })
   for (const set of sets) {
     const before = await readIndex(folder, set.name)
-    const wanted = set.pictures.length
-    if (before !== undefined && before.pictures.length + before.failed.length === wanted) {
-      report({ set: set.name, pictures: before.pictures.length, failed: before.failed.length, kept: true })
-      continue
-    }
-    const { sprites, failed } = await renderSet(set.pictures)
-    const pixels = Buffer.concat(sprites.map((sprite) => sprite.pixels))
-    const index: z.infer<typeof indexShape> = {
-      version: cacheVersion,
-      side: spriteSide,
-      bytes: pixels.length,
-      pictures: sprites.map(({ facts }) => ({ ...facts, keywords: [...facts.keywords], tones: [...facts.tones] })),
-      failed,
-    }
-    await writeWhole(join(folder, `${set.name}.pixels`), pixels)
-    await writeWhole(join(folder, `${set.name}.json`), JSON.stringify(index))
-    report({ set: set.name, pictures: sprites.length, failed: failed.length, kept: false })
+    const kept = before !== undefined && hasPictures(before, set.pictures)
+    const { failed, bytes } = kept ? before : await renderInto(folder, set)
+    const left = new Set(failed)
+    // What is known of the pictures is written anew even where the pixels are kept.
+    const pictures = set.pictures.filter(({ id }) => !left.has(id)).map(({ source: _, ...facts }) => facts)
+    const index = { version: cacheVersion, side: spriteSide, bytes, pictures, failed }
+    await writeFileAtomic(join(folder, `${set.name}.json`), JSON.stringify(index))
+    report({ set: set.name, pictures: pictures.length, failed: failed.length, kept })
   }
   // The list comes last: a folder with a list is whole.
   const list = { version: cacheVersion, sets: sets.map((set) => set.name) }
-  await writeWhole(join(folder, 'sets.json'), JSON.stringify(list))
+  await writeFileAtomic(join(folder, 'sets.json'), JSON.stringify(list))
 }
 
 /** Reads a prepared folder. Throws FileError where preparation was not finished or a file is damaged. */
@@ -106,6 +98,24 @@ export async function readSprites(folder: string): Promise<Sprite[]> {
   return sprites
 }
 
+async function renderInto(folder: string, set: PictureSet): Promise<{ failed: string[]; bytes: number }> {
+  const { sprites, failed } = await renderSet(set.pictures)
+  const pixels = Buffer.concat(sprites.map((sprite) => sprite.pixels))
+  await writeFileAtomic(join(folder, `${set.name}.pixels`), pixels)
+  return { failed, bytes: pixels.length }
+}
+
+/** Whether the index is of these pictures, in this order, stored in these formats. */
+function hasPictures(index: z.infer<typeof indexShape>, pictures: readonly Picture[]): boolean {
+  const failed = new Set(index.failed)
+  const wanted = pictures.filter(({ id }) => !failed.has(id))
+  return (
+    wanted.length === index.pictures.length &&
+    pictures.length === wanted.length + index.failed.length &&
+    wanted.every(({ id, palette }, i) => id === index.pictures[i]?.id && palette === index.pictures[i]?.palette)
+  )
+}
+
 function bytesOf(facts: PictureFacts): number {
   return spriteSide * spriteSide * (facts.palette ? 4 : 1)
 }
@@ -121,11 +131,6 @@ async function readJson(file: string): Promise<unknown> {
   } catch {
     return undefined
   }
-}
-
-async function writeWhole(file: string, content: Uint8Array | string): Promise<void> {
-  await writeFile(`${file}.part`, content)
-  await rename(`${file}.part`, file)
 }
 
 /** Pictures that are decoded at the same time. */
