@@ -1,7 +1,7 @@
-import { CoopError } from '../errors.ts'
 import type { Hooks } from '../progress.ts'
 import type { DemoResult } from '../report/types.ts'
 import type { Settings } from './options.ts'
+import { bundledModel } from './package.ts'
 
 /** Accuracies are fractions of 1. */
 export interface TrainResult {
@@ -47,16 +47,56 @@ export interface Actions {
   pretrain(settings: Settings<'pretrain'>, hooks: Hooks): Promise<PretrainResult>
 }
 
-const missing = (what: string) => async (): Promise<never> => {
-  throw new CoopError(`${what} is not part of this build`)
-}
-
 /** The work behind each command, imported only when the command runs. */
 export const actions: Actions = {
-  demo: missing('demo'),
-  train: missing('train'),
-  evaluate: missing('evaluate'),
-  zeroShot: missing('zero-shot'),
-  classify: missing('classify'),
-  pretrain: missing('pretrain'),
+  async demo({ quick, tasks, shotsList, seeds, model, device, threads }, hooks) {
+    const { demo } = await import('../experiments/demo.ts')
+    return demo(
+      { model: model ?? bundledModel(), quick, ...defined({ tasks, shots: shotsList, seeds, device, threads }) },
+      hooks,
+    )
+  },
+
+  async train(dir, settings, hooks) {
+    const { trainOnFolder } = await import('../experiments/folder.ts')
+    const { contextLength: M, lr: learningRate, template: templates, init = null, model, ...rest } = settings
+    return trainOnFolder(
+      dir,
+      { ...defined(rest), M, learningRate, templates, init, model: model ?? bundledModel() },
+      hooks,
+    )
+  },
+
+  async evaluate(run, dir, { runModel: model, ...settings }, hooks) {
+    const { evaluateRun } = await import('../experiments/folder.ts')
+    return evaluateRun(run, dir, defined({ ...settings, model }), hooks)
+  },
+
+  async zeroShot(dir, { template, model, ...settings }, hooks) {
+    const { zeroShotOnFolder } = await import('../experiments/folder.ts')
+    return zeroShotOnFolder(dir, template, { ...defined(settings), model: model ?? bundledModel() }, hooks)
+  },
+
+  async classify(run, images, { runModel: model, top, ...settings }, hooks) {
+    const { classifyImages } = await import('../experiments/folder.ts')
+    return classifyImages(run, images, top, defined({ ...settings, model }), hooks)
+  },
+
+  async pretrain({ pretrainOut, steps, seed, hours, resume, force, device, threads, cache }, hooks) {
+    const { pretrainSmallClip } = await import('../pretrain/command.ts')
+    return pretrainSmallClip(
+      { out: pretrainOut, seed, resume, force, cache, ...defined({ steps, hours, device, threads }) },
+      hooks,
+    )
+  },
+}
+
+/** Settings that were left out are no properties at all. */
+type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
+}
+
+function defined<T extends object>(settings: T): Defined<T>
+function defined(settings: object): object {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined))
 }

@@ -230,8 +230,8 @@ export const SETTINGS = {
     ...EVERY,
   }),
   evaluate: OPTIONS.pick({ runModel: true, ...PICTURES, ...EVERY }),
-  'zero-shot': OPTIONS.pick({ template: true, model: true, seed: true, ...PICTURES, ...EVERY }),
-  classify: OPTIONS.pick({ top: true, runModel: true, skipBadImages: true, ...EVERY }),
+  'zero-shot': OPTIONS.pick({ template: true, model: true, ...PICTURES, ...EVERY }),
+  classify: OPTIONS.pick({ top: true, runModel: true, ...PICTURES, ...EVERY }),
   pretrain: OPTIONS.pick({
     pretrainOut: true,
     hours: true,
@@ -239,6 +239,7 @@ export const SETTINGS = {
     seed: true,
     resume: true,
     force: true,
+    cache: true,
     ...EVERY,
   }),
 } as const

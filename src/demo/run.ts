@@ -60,7 +60,7 @@ async function runTask(
   const { name, title, prompt, classNames } = task
   const zeroShot = accuracy(await zeroShotClassifier(clip, runtime, classNames, [prompt]), test, task)
   const curves: Curve[] = []
-  let words: readonly string[] = []
+  let learned: FloatTensor | undefined
   for (const classSpecific of [false, true]) {
     const shape = { M: CONTEXT_LENGTH, position: 'end', classSpecific } as const
     const learner = await fullBatchLearner(clip, runtime, classNames, shape, Math.max(...plan.shots))
@@ -70,7 +70,7 @@ async function runTask(
       for (const seed of plan.seeds) {
         const { value, ctx } = await learnOnce(learner, task, train, test, shots, seed, signal)
         found.push(value)
-        if (!classSpecific) words = nearestWords(clip, ctx, 1).flatMap((nearest) => nearest.map(({ word }) => word))
+        if (!classSpecific) learned = ctx
         tick(`${name}, ${shots} ${shots === 1 ? 'shot' : 'shots'}, seed ${seed}`)
       }
       curve[shots] = spread(found)
@@ -78,6 +78,8 @@ async function runTask(
     await learner.dispose()
     curves.push(curve)
   }
+  const nearest = learned === undefined ? [] : await nearestWords(clip, runtime, learned)
+  const words = nearest.flatMap(([word]) => (word === undefined ? [] : [word.word]))
   const [coop = {}, coopCsc = {}] = curves
   const chance = 1 / classNames.length
   const result = { name, title, classes: classNames.length, chance, zeroShot, prompt, coop, coopCsc, words }

@@ -75,7 +75,7 @@ export async function trainInFolder(
   })
   const { M, position, classSpecific } = settings
   const prompt = { M, position, classSpecific, ctx: end.ctx, classNames, model: clip.fingerprint }
-  await writeFileAtomic(join(folder, PROMPT), writePrompt(prompt, { ...settings }))
+  await writeFileAtomic(join(folder, PROMPT), writePrompt(prompt, learningSettings(settings)))
   return { prompt, losses: end.losses }
 }
 
@@ -99,22 +99,24 @@ export async function readRunSettings(folder: string): Promise<Record<string, un
   return { ...value }
 }
 
+/** Refuses a folder with a run in it, before any work, unless the caller says what to do with that run. */
+export async function checkFolder(folder: string, options: Pick<RunOptions, 'resume' | 'force'>): Promise<void> {
+  if (options.resume || options.force || !(await exists(join(folder, SETTINGS)))) return
+  throw new UsageError(
+    `there is a run in ${folder} already`,
+    'go on with it (--resume), write over it (--force), or take another folder',
+  )
+}
+
 /** Writes settings.json, or on resume compares it; gives the state to start from. */
 async function prepareFolder(folder: string, task: TrainingTask, options: RunOptions): Promise<TrainingState> {
-  const { resume = false, force = false, about = {} } = options
+  const { resume = false, about = {} } = options
+  await checkFolder(folder, options)
   const decides = JSON.stringify(whatDecides(task))
-  if (await exists(join(folder, SETTINGS))) {
-    if (resume) {
-      checkSame(folder, await readRunSettings(folder), JSON.parse(decides))
-      const checkpoint = join(folder, CHECKPOINT)
-      return (await exists(checkpoint)) ? readState(await fileSource(checkpoint)) : startOf(task)
-    }
-    if (!force) {
-      throw new UsageError(
-        `there is a run in ${folder} already`,
-        'go on with it (--resume), write over it (--force), or take another folder',
-      )
-    }
+  if (resume && (await exists(join(folder, SETTINGS)))) {
+    checkSame(folder, await readRunSettings(folder), JSON.parse(decides))
+    const checkpoint = join(folder, CHECKPOINT)
+    return (await exists(checkpoint)) ? readState(await fileSource(checkpoint)) : startOf(task)
   }
   const start = startOf(task) // wrong settings are refused before anything is written
   await Promise.all([CHECKPOINT, PROMPT].map((file) => rm(join(folder, file), { force: true })))
@@ -124,13 +126,18 @@ async function prepareFolder(folder: string, task: TrainingTask, options: RunOpt
 
 /** All that decides a run's numbers: settings, classes, model, images. */
 function whatDecides({ settings, classNames, clip, set }: TrainingTask): Record<string, unknown> {
-  const { M, position, classSpecific, init, epochs, batchSize, learningRate, seed } = settings
   return {
-    settings: { M, position, classSpecific, init, epochs, batchSize, learningRate, seed },
+    settings: learningSettings(settings),
     classNames,
     model: clip.fingerprint,
     images: trainingSetHash(set),
   }
+}
+
+/** These settings alone, whatever else the caller's object holds. */
+function learningSettings(settings: LearningSettings): Readonly<Record<keyof LearningSettings, unknown>> {
+  const { M, position, classSpecific, init, epochs, batchSize, learningRate, seed } = settings
+  return { M, position, classSpecific, init, epochs, batchSize, learningRate, seed }
 }
 
 function trainingSetHash({ features, labels }: TrainingSet): string {

@@ -19,6 +19,8 @@ const MAX_LOGIT_SCALE = Math.log(100)
 export interface PretrainRun {
   readonly step: PretrainStep
   readonly state: PretrainState
+  /** Of the last step. */
+  readonly loss: number
 }
 
 /**
@@ -46,6 +48,7 @@ export async function pretrain(
 
   const session = await runtime.load(step.program)
   let next = batchFeeds(art, settings, state.step)
+  let loss = Number.NaN
   while (state.step < settings.steps) {
     const started = performance.now()
     const running = session.run({ ...parameterFeeds(step, state), ...next })
@@ -53,14 +56,15 @@ export async function pretrain(
     next = batchFeeds(art, settings, state.step + 1)
     const outputs = await running
     const lr = learningRate(state.step, settings)
-    const { loss, norm } = update(step, state, outputs, settings, lr)
+    const updated = update(step, state, outputs, settings, lr)
+    loss = updated.loss
     state.step++
     const seconds = (performance.now() - started) / 1000
     const line = {
       step: state.step,
       loss,
       lr,
-      norm,
+      norm: updated.norm,
       scale: Math.exp(state.parameters.get('logit_scale')?.[0] ?? 0),
       seconds,
     }
@@ -71,7 +75,7 @@ export async function pretrain(
     if (stop) break
   }
   await session.dispose()
-  return { step, state }
+  return { step, state, loss }
 }
 
 function parameterFeeds(step: PretrainStep, state: PretrainState): Record<string, Tensor> {

@@ -1,0 +1,87 @@
+import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
+import { normalize, preprocess } from '../clip/preprocess.ts'
+import type { Clip } from '../clip/types.ts'
+import { featuresOf } from '../data/features.ts'
+import type { Item } from '../data/items.ts'
+import { augmentedView } from '../data/views.ts'
+import type { FloatTensor } from '../graph/tensor.ts'
+import { decodeImage } from '../node/image.ts'
+import type { Hooks } from '../progress.ts'
+import type { Runtime } from '../runtime/types.ts'
+
+const BATCH = 32
+
+export interface PictureOptions {
+  readonly cache?: string
+  readonly skipBadImages: boolean
+}
+
+/** Features of labelled pictures; those that could not be read are left out of all three. */
+export interface EncodedItems {
+  /** `(items, views, embed)`, not normalised. */
+  readonly features: FloatTensor
+  readonly items: readonly Item[]
+  readonly labels: readonly number[]
+}
+
+/** A set of pictures to encode: as for testing, or in `views` augmented views by `seed`. */
+export interface PictureSet {
+  readonly items: readonly Item[]
+  readonly views?: { readonly count: number; readonly seed: number }
+}
+
+/**
+ * Image features of several sets, computed once and kept in the cache folder. Progress counts all sets as one.
+ * Throws FileError naming a picture that cannot be read, or warns and goes on with `skipBadImages`.
+ */
+export async function encodeSets(
+  clip: Clip,
+  runtime: Runtime,
+  sets: readonly PictureSet[],
+  options: PictureOptions,
+  hooks: Hooks,
+): Promise<EncodedItems[]> {
+  const encoder = await imageEncoder(clip, runtime, BATCH)
+  const total = sets.reduce((sum, { items }) => sum + items.length, 0)
+  const encoded: EncodedItems[] = []
+  let before = 0
+  try {
+    for (const set of sets) {
+      const onProgress = ({ done }: { done: number }) =>
+        hooks.onProgress?.({ kind: 'features', done: before + done, total })
+      encoded.push(await encodeSet(clip, encoder, set, options, { ...hooks, onProgress }))
+      before += set.items.length
+    }
+  } finally {
+    await encoder.dispose()
+  }
+  return encoded
+}
+
+async function encodeSet(
+  clip: Clip,
+  encoder: ImageEncoder,
+  { items, views }: PictureSet,
+  { cache, skipBadImages }: PictureOptions,
+  { onProgress, onWarning }: { onProgress: (p: { done: number }) => void; onWarning?: (text: string) => void },
+): Promise<EncodedItems> {
+  const config = clip.config.preprocess
+  const { features, kept, bad } = await featuresOf(items, {
+    load: decodeImage,
+    prepare: (image, view) =>
+      view === undefined ? preprocess(image, config) : normalize(augmentedView(image, config.size, view), config),
+    encode: encoder.encode,
+    encoderKey: clip.fingerprint,
+    dim: clip.config.embedDim,
+    batchSize: BATCH,
+    skipBadImages,
+    onProgress,
+    ...(views !== undefined && { views }),
+    ...(cache !== undefined && { cacheDir: cache }),
+    ...(onWarning !== undefined && { onWarning }),
+  })
+  for (const { path, reason } of bad)
+    onWarning?.(reason.includes(path) ? `left out: ${reason}` : `left out ${path}: ${reason}`)
+  const left = kept.flatMap((i) => items[i] ?? [])
+  return { features, items: left, labels: left.map(({ label }) => label) }
+}
