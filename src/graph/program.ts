@@ -76,7 +76,9 @@ export function printProgram(p: Program): string {
   const lines = [...p.inputs, ...p.weights].map(leaf)
   for (const node of p.nodes) {
     const args = node.inputs.map(resolve).map((x) => constantText(x) ?? x.id)
-    const attributes = Object.entries(node.attributes).map(([k, v]) => ` ${k}=${JSON.stringify(v)}`)
+    const attributes = Object.entries(node.attributes).map(
+      ([k, v]) => ` ${k}=${JSON.stringify(typeof v === 'object' && 'float' in v ? v.float : v)}`,
+    )
     lines.push(
       `${node.outputs.map((x) => `${x.id} ${shape(x)}`).join(', ')} = ${node.op}(${args.join(', ')})${attributes.join('')}`,
     )

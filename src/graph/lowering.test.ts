@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest'
+import { engine, randomTensor, worstError } from '../../test/engine.ts'
+import {
+  add,
+  crossEntropy,
+  Graph,
+  gather,
+  gradients,
+  intTensor,
+  l2Normalise,
+  layerNorm,
+  logSoftmax,
+  matmul,
+  program,
+  quickGelu,
+  reshape,
+  scale,
+  softmax,
+} from './index.ts'
+import { lower } from './lowering.ts'
+import type { Program } from './program.ts'
+
+/** A training step with all that a text tower has: attention, layer normalisation, quickGelu, a table of rows. */
+function step(): Program {
+  const graph = new Graph()
+  const [tokens, width] = [6, 8]
+  const context = graph.input('context', [3, width])
+  const weight = (name: string, shape: number[], seed: number) => graph.weight(name, randomTensor(shape, seed))
+  const x = gather(context, graph.input('tokens', [tokens], 'int64'))
+  const h = layerNorm(x, weight('gamma', [width], 1), weight('beta', [width], 2), 1e-5)
+  const q = matmul(h, weight('q', [width, width], 3), { transB: true })
+  const k = matmul(h, weight('k', [width, width], 4), { transB: true })
+  const attention = softmax(matmul(q, k, { transB: true, alpha: 0.35 }))
+  const y = quickGelu(add(x, matmul(attention, h)))
+  const features = l2Normalise(matmul(y, weight('features', [5, 2 * width, width], 5), { transB: true }))
+  const logits = scale(matmul(features, weight('classes', [16, 4], 6)), 10)
+  const rows = reshape(logits, [30, 4])
+  const loss = crossEntropy(rows, graph.constant(randomTensor([30, 4], 7, Math.abs)))
+  const [dContext = context] = gradients(loss, [context])
+  return program(graph, { loss, dContext, logProbabilities: logSoftmax(rows) })
+}
+
+const operators = (p: Program) => [...new Set(p.nodes.map((node) => node.op))]
+
+async function run(p: Program) {
+  const session = await engine.load(p)
+  const results = await session.run({ context: randomTensor([3, 8], 9), tokens: intTensor([6], [0, 1, 2, 2, 1, 2]) })
+  await session.dispose()
+  return results
+}
+
+describe('lowering for webgpu', () => {
+  it('leaves none of the operators that the provider lacks', () => {
+    const missing = ['com.microsoft.FusedMatMul', 'LogSoftmax']
+    expect(operators(step())).toEqual(expect.arrayContaining(missing))
+    expect(operators(lower(step(), 'webgpu')).filter((op) => missing.includes(op))).toEqual([])
+  })
+
+  it('gives the same values, with the same inputs, weights and outputs', async () => {
+    const p = step()
+    const lowered = lower(p, 'webgpu')
+    expect(lowered.inputs.map((node) => node.name)).toEqual(p.inputs.map((node) => node.name))
+    expect(lowered.weights.map((node) => node.tensor)).toEqual(p.weights.map((node) => node.tensor))
+    expect([...lowered.outputs.keys()]).toEqual([...p.outputs.keys()])
+    const [expected, actual] = [await run(p), await run(lowered)]
+    for (const [name, tensor] of Object.entries(expected)) {
+      expect(actual[name]?.shape).toEqual(tensor.shape)
+      expect(worstError(actual[name]?.data ?? [], tensor.data), name).toBeLessThan(1e-5)
+    }
+  })
+
+  it('leaves programs for other providers as they are', () => {
+    const p = step()
+    expect(lower(p, 'cpu')).toBe(p)
+    expect(lower(p, 'cuda')).toBe(p)
+  })
+})
