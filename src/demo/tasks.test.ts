@@ -11,7 +11,7 @@ const unshifted = () => tasks.filter((task) => !task.shift)
 const counts = (images: readonly DemoImage[], classes: number) =>
   Array.from({ length: classes }, (_, label) => images.filter((image) => image.label === label).length)
 
-describe('demoTasks', () => {
+describe('demoTasks', { timeout: 120_000 }, () => {
   test('there are nine tasks and one under a shift of style, with 60 classes of people and more', () => {
     expect(tasks.map(({ name, classNames }) => [name, classNames.length])).toEqual([
       ['objects', 24],
@@ -77,7 +77,7 @@ describe('demoTasks', () => {
     const ids = (list: readonly Task[]) =>
       list.map(({ train, test: tested }) => [...train, ...tested].map(({ id }) => id))
     expect(ids(again)).toEqual(ids(tasks))
-  }, 60_000)
+  })
 
   test('drawings are 128 pixels wide on white, one of each style', async () => {
     const style = tasks.find(({ name }) => name === 'style')

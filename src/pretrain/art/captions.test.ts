@@ -47,6 +47,15 @@ describe('captionFor', () => {
     expect(names.filter((at) => at >= 10).length).toBeGreaterThan(20)
   })
 
+  test('tells first what other pictures of the batch differ in', () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const tell = (contrast: 'tone' | 'style') =>
+        captionFor(facts(), [], randomFor(seed), words, { least: 12, most: 14 }, contrast)
+      expect(tell('tone')).toMatch(/medium skin tone/)
+      expect(tell('style')).toMatch(/ style|in the style of/)
+    }
+  })
+
   test('is the same for the same stream', () => {
     expect(caption(7)).toBe(caption(7))
     expect(new Set(Array.from({ length: 50 }, (_, seed) => caption(seed))).size).toBeGreaterThan(45)

@@ -1,6 +1,7 @@
 import type { Random } from '../../random.ts'
 import { toneNames } from './emoji.ts'
 import type { PictureFacts } from './pictures.ts'
+import type { Contrast } from './sampling.ts'
 import type { Named } from './view.ts'
 import {
   backgroundWords,
@@ -29,7 +30,7 @@ const nameShares = { keyword: 0.1, kind: 0.12 }
 /**
  * A caption for a picture shown as `named` says, filled up with keywords, attributes, style words and idle phrases
  * until it has the asked number of tokens. Much of it stands before the name, so that names are met at all positions
- * where prompt learning will put them.
+ * where prompt learning will put them. `contrast` is what other pictures of the batch differ in: it is told first.
  */
 export function captionFor(
   facts: PictureFacts,
@@ -37,6 +38,7 @@ export function captionFor(
   random: Random,
   tokenCount: (text: string) => number,
   { least, most }: CaptionRoom,
+  contrast?: Contrast,
 ): string {
   const style = styleWords[facts.style] ?? plainStyle
   const name = drawName(facts, random)
@@ -55,6 +57,8 @@ export function captionFor(
     else back.push(phrase)
   }
 
+  if (contrast === 'tone') for (const phrase of tonePhrases(facts, random).slice(0, 1)) add(phrase)
+  if (contrast === 'style' && !hasEffect(named)) add(stylePhrase(style, random))
   for (const item of named) add(namedPhrase(item, random))
   const enough = () => most - room > least
   // A short caption is not stuffed: half of the facts of a long one say more than all of them in a row.
@@ -108,14 +112,17 @@ function factPhrases(
   const phrases = [...facts.keywords, ...kinds, ...tonePhrases(facts, random)]
   if (random.next() < 0.5) phrases.push(plainLabel(facts.label))
   // An effect changes the look, so the style of the set would be half true.
-  if (!named.some((item) => item.kind === 'effect'))
-    phrases.push(
-      pick(style.looks, random),
-      `${pick(style.looks, random)} style`,
-      `in the style of ${pick(style.names, random)}`,
-    )
+  if (!hasEffect(named)) phrases.push(pick(style.looks, random), stylePhrase(style, random))
   if (!named.some((item) => item.kind === 'pose') && random.next() < 0.15) phrases.push(pick(uprightWords, random))
   return [...new Set(phrases)].filter((phrase) => phrase !== '' && phrase !== name)
+}
+
+function hasEffect(named: readonly Named[]): boolean {
+  return named.some((item) => item.kind === 'effect')
+}
+
+function stylePhrase(style: StyleWords, random: Random): string {
+  return random.next() < 0.6 ? `${pick(style.looks, random)} style` : `in the style of ${pick(style.names, random)}`
 }
 
 const yellowPeople = /^(hand-|hands|person$|person-gesture|person-role|person-activity|person-sport|person-resting)/

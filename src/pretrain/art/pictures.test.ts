@@ -4,7 +4,7 @@ import { loadEmoji, loadEmojiNames, squeeze } from './emoji.ts'
 import { loadIconSet } from './iconify.ts'
 import { listPictureSet, trainingSets } from './pictures.ts'
 
-describe('training sets', () => {
+describe('training sets', { timeout: 60_000 }, () => {
   test('no held-out style is among them', () => {
     const packages = trainingSets.map(({ set }) => `@iconify-json/${set}`)
     for (const held of Object.values(heldOutStyles)) expect(packages).not.toContain(held)
@@ -37,7 +37,7 @@ describe('training sets', () => {
   })
 })
 
-describe('emoji', () => {
+describe('emoji', { timeout: 60_000 }, () => {
   test('names lead to codes, with and without skin tones', async () => {
     const names = await loadEmojiNames(await loadEmoji())
     expect(names.get(squeeze('Red Apple'))).toBe('1F34E')
@@ -45,7 +45,7 @@ describe('emoji', () => {
   })
 })
 
-describe('loadIconSet', () => {
+describe('loadIconSet', { timeout: 60_000 }, () => {
   test('draws in the set’s own box and follows aliases', async () => {
     const { icons, nameOf, codes, palette } = await loadIconSet('twemoji')
     expect(icons.get('dog')?.svg).toContain('viewBox="0 0 36 36"')

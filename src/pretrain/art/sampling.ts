@@ -14,13 +14,18 @@ interface Pool {
   readonly sums: Float64Array
 }
 
+/** What tells pictures of one concept apart, and so has to be in their captions. */
+export type Contrast = 'tone' | 'style'
+
 export interface Drawn {
   readonly sprite: Sprite
+  /** Pictures with the same number may share a caption. */
   readonly concept: number
+  readonly contrast?: Contrast
 }
 
 export interface Sampler {
-  /** `size` pictures of different concepts. */
+  /** `size` pictures of different concepts, or of one concept in different tones or styles. */
   draw(random: Random, size: number): Drawn[]
   readonly conceptCount: number
 }
@@ -36,6 +41,12 @@ const focusSections: readonly (readonly string[])[] = [
   ['animals-nature', 'food-drink'],
   ['objects', 'activities', 'travel-places'],
   ['smileys-emotion'],
+]
+
+/** In a share of the batches half of the rows are one concept in all its tones, or in all its styles. */
+const contrasts: readonly { contrast: Contrast; share: number }[] = [
+  { contrast: 'tone', share: 0.07 },
+  { contrast: 'style', share: 0.07 },
 ]
 
 export function createSampler(sprites: readonly Sprite[]): Sampler {
@@ -55,6 +66,8 @@ export function createSampler(sprites: readonly Sprite[]): Sampler {
     .map((names) => poolOf((facts) => facts.group === 'emoji' && names.includes(facts.section)))
     .filter((pool) => pool.concepts.length > 0)
 
+  const everything = poolOf((facts) => facts.group === 'emoji')
+
   const drawGroup = (random: Random) => {
     let chance = random.next() * groups.reduce((sum, { share }) => sum + share, 0)
     const found = groups.find(({ share }) => {
@@ -64,10 +77,32 @@ export function createSampler(sprites: readonly Sprite[]): Sampler {
     return (found ?? groups[0]!).pool
   }
 
-  function draw(random: Random, size: number): Drawn[] {
-    const focus = random.next() < focusShare ? sections[random.int(sections.length)] : undefined
-    const used = new Set<number>()
+  const families: Readonly<Record<Contrast, readonly Concept[]>> = {
+    tone: everything.concepts.filter(({ bySet }) => bySet.some(hasTones)),
+    style: everything.concepts.filter(({ bySet }) => bySet.length >= 4),
+  }
+
+  /** Families until half of the batch is full. Each member counts as a concept of its own. */
+  function drawFamilies(contrast: Contrast, random: Random, size: number): Drawn[] {
     const drawn: Drawn[] = []
+    const order = random.permutation(families[contrast].length)
+    for (const i of order) {
+      const { id, bySet } = families[contrast][i]!
+      const members =
+        contrast === 'style' ? bySet.map((sprites) => pick(sprites, random)) : pick(bySet.filter(hasTones), random)
+      if (drawn.length + members.length > size / 2) break
+      members.forEach((sprite, k) => {
+        drawn.push({ sprite, contrast, concept: id + (k + 1) * ids.size })
+      })
+    }
+    return drawn
+  }
+
+  function draw(random: Random, size: number): Drawn[] {
+    const kind = drawKind(random)
+    const drawn = kind === undefined || kind === 'focus' ? [] : drawFamilies(kind, random, size)
+    const used = new Set(drawn.map(({ concept }) => concept % ids.size))
+    const focus = kind === 'focus' ? sections[random.int(sections.length)] : undefined
     // Small pools run out: after many repeats any concept will do.
     for (let tries = 0; drawn.length < size; tries++) {
       const pool = focus !== undefined && tries < 3 * size && random.next() < 0.5 ? focus : drawGroup(random)
@@ -76,9 +111,24 @@ export function createSampler(sprites: readonly Sprite[]): Sampler {
       used.add(concept.id)
       drawn.push({ concept: concept.id, sprite: pick(pick(concept.bySet, random), random) })
     }
-    return drawn
+    // The rows' places decide the lengths of their captions: families must not always get the short ones.
+    return Array.from(random.permutation(size), (i) => drawn[i]!)
   }
   return { draw, conceptCount: ids.size }
+}
+
+function drawKind(random: Random): Contrast | 'focus' | undefined {
+  let chance = random.next()
+  for (const { contrast, share } of contrasts) {
+    chance -= share
+    if (chance < 0) return contrast
+  }
+  return chance < focusShare ? 'focus' : undefined
+}
+
+/** One person in at least five skin tones; couples have more, which few words can tell apart. */
+function hasTones(sprites: readonly Sprite[]): boolean {
+  return sprites.length >= 5 && sprites.length <= 6
 }
 
 function createPool(sprites: readonly Sprite[], idOf: (facts: PictureFacts) => number): Pool {
@@ -106,7 +156,7 @@ function weightOf({ bySet }: Concept): number {
   const facts = bySet[0]![0]!.facts
   if (facts.section === 'flags') return 0.12
   if (facts.section === 'symbols') return 0.4
-  return bySet.some((sprites) => sprites.length >= 5) ? 1.5 : 1
+  return bySet.some(hasTones) ? 1.5 : 1
 }
 
 function drawConcept({ concepts, sums }: Pool, random: Random): Concept {

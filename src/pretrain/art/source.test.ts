@@ -77,7 +77,7 @@ describe('renderSets', () => {
   })
 })
 
-describe('openArt', () => {
+describe('openArt', { timeout: 30_000 }, () => {
   test('gives rows bucket by bucket, one concept a row, the same for the same step', async () => {
     const art = await openArt(folder)
     expect([art.pictures, art.conceptCount]).toEqual([24, 12])

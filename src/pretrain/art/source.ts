@@ -23,7 +23,7 @@ export interface ArtBatch {
    * `size / buckets.length` rows have at most `buckets[0]` tokens, and so on.
    */
   readonly captions: number[][]
-  /** `(size)`: equal numbers mean the same concept (rarely more than one row). */
+  /** `(size)`: rows with equal numbers show the same thing, so their captions are no negatives of each other. */
   readonly concepts: Int32Array
 }
 
@@ -52,12 +52,12 @@ export async function openArt(folder: string): Promise<ArtData> {
     const drawn = sampler.draw(random, size)
     const pixels = new Float32Array(size * 3 * planeSize)
     const rows = size / buckets.length
-    const captions = drawn.map(({ sprite }: Drawn, row) => {
+    const captions = drawn.map(({ sprite, contrast }: Drawn, row) => {
       const view = randomView(sprite.facts, random)
       paint(sprite, view, pixels, row * 3 * planeSize)
       const bucket = Math.floor(row / rows)
       const room = captionRoom(buckets, bucket, random)
-      const text = captionFor(sprite.facts, view.named, random, tokenCount, room)
+      const text = captionFor(sprite.facts, view.named, random, tokenCount, room, contrast)
       return [tokenizer.startToken, ...tokenizer.encode(text).slice(0, room.most), tokenizer.endToken]
     })
     return { pixels, captions, concepts: Int32Array.from(drawn, ({ concept }) => concept) }
