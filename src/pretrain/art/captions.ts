@@ -58,7 +58,7 @@ export function captionFor(
   }
 
   if (contrast === 'tone') for (const phrase of tonePhrases(facts, random).slice(0, 1)) add(phrase)
-  if (contrast === 'style' && !hasEffect(named)) add(stylePhrase(style, random))
+  if (contrast === 'style' && !hasEffect(named)) add(`${pick(style.names, random)} style`)
   for (const item of named) add(namedPhrase(item, random))
   const enough = () => most - room > least
   // A short caption is not stuffed: half of the facts of a long one say more than all of them in a row.

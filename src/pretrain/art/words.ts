@@ -10,18 +10,18 @@ export interface StyleWords {
 export const styleWords: Readonly<Record<string, StyleWords>> = {
   noto: {
     nouns: ['emoji', 'emoji'],
-    looks: ['flat', 'colorful', 'cartoon', 'modern'],
+    looks: ['softly shaded', 'colorful', 'cartoon', 'modern'],
     names: ['noto', 'google noto', 'android'],
   },
   'noto-v1': {
     nouns: ['emoji', 'emoji'],
-    looks: ['shaded', 'colorful', 'cartoon', 'blob'],
+    looks: ['shaded', 'glossy', 'cartoon', 'blob'],
     names: ['old noto', 'noto v1', 'old android'],
   },
-  twemoji: { nouns: ['emoji', 'emoji'], looks: ['flat', 'colorful', 'simple', 'plain'], names: ['twemoji', 'twitter'] },
+  twemoji: { nouns: ['emoji', 'emoji'], looks: ['flat', 'simple', 'plain'], names: ['twemoji', 'twitter'] },
   emojione: {
     nouns: ['emoji', 'emoji'],
-    looks: ['flat', 'colorful', 'round', 'bright'],
+    looks: ['flat', 'round', 'bright'],
     names: ['emojione', 'emoji one'],
   },
   'emojione-monotone': {
@@ -29,13 +29,13 @@ export const styleWords: Readonly<Record<string, StyleWords>> = {
     looks: ['black and white', 'one-color', 'monotone', 'high contrast', 'solid'],
     names: ['emojione monotone', 'a stencil'],
   },
-  fxemoji: { nouns: ['emoji', 'emoji'], looks: ['flat', 'colorful', 'soft'], names: ['firefox', 'mozilla'] },
+  fxemoji: { nouns: ['emoji', 'emoji'], looks: ['flat', 'soft', 'pale'], names: ['firefox', 'mozilla'] },
   'coloured line': {
     nouns: ['icon'],
     looks: ['outlined', 'blue and black', 'line and fill'],
     names: ['icon park', 'an app icon'],
   },
-  'flat colour': { nouns: ['icon'], looks: ['flat', 'colorful', 'flat color'], names: ['flat color icons'] },
+  'flat colour': { nouns: ['icon'], looks: ['flat', 'flat color', 'colorful'], names: ['flat color icons'] },
   silhouette: {
     nouns: ['icon', 'silhouette', 'glyph'],
     looks: ['solid', 'high contrast', 'detailed', 'game'],
