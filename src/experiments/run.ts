@@ -1,4 +1,4 @@
-import { access, appendFile, rm } from 'node:fs/promises'
+import { access, appendFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseJson } from '../clip/json.ts'
 import { FileError, UsageError } from '../errors.ts'
@@ -112,6 +112,7 @@ export async function checkFolder(folder: string, options: Pick<RunOptions, 'res
 async function prepareFolder(folder: string, task: TrainingTask, options: RunOptions): Promise<TrainingState> {
   const { resume = false, about = {} } = options
   await checkFolder(folder, options)
+  await removeLeftovers(folder)
   const decides = JSON.stringify(whatDecides(task))
   if (resume && (await exists(join(folder, SETTINGS)))) {
     checkSame(folder, await readRunSettings(folder), JSON.parse(decides))
@@ -122,6 +123,13 @@ async function prepareFolder(folder: string, task: TrainingTask, options: RunOpt
   await Promise.all([CHECKPOINT, PROMPT].map((file) => rm(join(folder, file), { force: true })))
   await writeFileAtomic(join(folder, SETTINGS), `${JSON.stringify({ ...JSON.parse(decides), about }, null, 2)}\n`)
   return start
+}
+
+/** Temporary files of writes that a kill cut short. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  const leftovers = names.filter((name) => name.startsWith('.') && name.endsWith('.tmp'))
+  await Promise.all(leftovers.map((name) => rm(join(folder, name), { force: true })))
 }
 
 /** All that decides a run's numbers: settings, classes, model, images. */

@@ -6,7 +6,7 @@ import { loadClip } from '../clip/load.ts'
 import { openSafetensors, type SafetensorsFile } from '../clip/safetensors.ts'
 import { readSchema } from '../clip/schema.ts'
 import type { Clip } from '../clip/types.ts'
-import { FileError, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { fileSource, folderModelFiles, readText } from '../node/files.ts'
 import type { Runtime } from '../runtime/types.ts'
 
@@ -55,12 +55,6 @@ export async function openGolden(folder: string, runtime: Runtime): Promise<Gold
       return clip
     },
   }
-}
-
-/** The model of a case: throws FileError when the folder does not have it. */
-export async function clipOf(golden: Golden, model: string): Promise<Clip> {
-  if (!golden.models.includes(model)) throw new FileError(`there is no model folder ${model}`)
-  return golden.clip(model)
 }
 
 async function hasAny(folder: string, files: readonly string[]): Promise<boolean> {

@@ -6,11 +6,11 @@ import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { inOrder } from '../prompt/batches.ts'
 import { learningRateOf } from '../prompt/schedule.ts'
 import { PAPER_SETTINGS, type TrainingState, type TrainingTask, trainPrompt } from '../prompt/train.ts'
-import { randomFor } from '../random.ts'
 import { BOUNDS } from './bounds.ts'
 import { caseName } from './coop.ts'
-import { clipOf, type Golden } from './folder.ts'
+import type { Golden } from './folder.ts'
 import { expectShape, figure, largest, type Report, relativeError } from './report.ts'
+import { ALLOWANCE, shaken } from './stability.ts'
 
 const schema = z.object({ classNames: z.array(z.string()).min(1), runs: z.array(z.unknown()) })
 
@@ -60,7 +60,7 @@ async function checkRun(
   figures: SafetensorsFile,
 ): Promise<void> {
   const { key } = run
-  const clip = await clipOf(golden, run.model)
+  const clip = await golden.clip(run.model)
   const features = await figures.readFloat(`${key}.features`)
   const labels = await figures.readInt(`${key}.labels`)
   const start = await figures.readFloat(`${key}.ctx0`)
@@ -95,11 +95,6 @@ async function trainFrom(task: TrainingTask, ctx: FloatTensor): Promise<Training
   return trainPrompt(task, { from, order: inOrder })
 }
 
-/** Runs from a start that differs by rounding alone. */
-const SHAKEN_RUNS = 4
-/** How much further than those runs from each other another float32 program may be. */
-const ALLOWANCE = 3
-
 /**
  * A training run can amplify rounding until its later losses are chance: no two float32 programs agree on them. Where
  * that is so is measured, by runs whose start differs in the last bit. Steps that are determined by the start are held
@@ -116,12 +111,12 @@ async function checkUnstableRun(
 ): Promise<void> {
   const spread = errors.map(() => 0)
   let ctxSpread = 0
-  for (let k = 0; k < SHAKEN_RUNS; k++) {
-    const shaken = await trainFrom(task, shake(start, k))
-    for (const [i, loss] of shaken.losses.entries()) {
+  for (const other of shaken(start)) {
+    const run = await trainFrom(task, other)
+    for (const [i, loss] of run.losses.entries()) {
       spread[i] = Math.max(spread[i] ?? 0, Math.abs(loss - (end.losses[i] ?? Number.NaN)))
     }
-    ctxSpread = Math.max(ctxSpread, relativeError(shaken.ctx.data, end.ctx.data))
+    ctxSpread = Math.max(ctxSpread, relativeError(run.ctx.data, end.ctx.data))
   }
   const steps = errors.length
   const lost = spread.findIndex((x) => ALLOWANCE * x > BOUNDS.training)
@@ -145,12 +140,3 @@ async function checkUnstableRun(
 }
 
 const range = (start: number, end: number) => Array.from({ length: end - start }, (_, i) => start + i)
-
-/** Every value moved up or down by about a unit in the last place of float32. */
-function shake({ shape, data }: FloatTensor, k: number): FloatTensor {
-  const random = randomFor('golden', 'shake', k)
-  return floatTensor(
-    shape,
-    data.map((x) => x * (1 + (random.int(2) === 0 ? -1 : 1) * 2 ** -23)),
-  )
-}

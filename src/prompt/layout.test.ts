@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import { createTokenizer } from '../clip/tokenizer.ts'
+import { CoopError, UsageError } from '../errors.ts'
+import { tinyTables } from '../testing/tiny-clip.ts'
+import { type Position, promptLayout } from './layout.ts'
+
+const tokenizer = createTokenizer({ ...tinyTables, contextLength: 24 })
+const { startToken, endToken } = tokenizer
+
+/** A sequence with `c0 c1 ...` for context vectors and token ids for words. */
+function readable(names: readonly string[], M: number, position: Position, classSpecific = false) {
+  const layout = promptLayout(tokenizer, names, { M, position, classSpecific })
+  return layout.sequences.map((slots) =>
+    slots.map((slot) => (slot < layout.contextRows ? `c${slot}` : layout.tokens[slot - layout.contextRows])),
+  )
+}
+
+const dog = tokenizer.encode('dog')
+const stop = tokenizer.encode('.')
+
+describe('promptLayout', () => {
+  it.each<[Position, (string | number)[]]>([
+    ['end', ['c0', 'c1', 'c2', ...dog, ...stop]],
+    ['middle', ['c0', ...dog, 'c1', 'c2', ...stop]],
+    ['front', [...dog, 'c0', 'c1', 'c2', ...stop]],
+  ])('puts the class name at the %s; the first half of an odd context is the smaller', (position, between) => {
+    expect(readable(['dog'], 3, position)).toEqual([[startToken, ...between, endToken]])
+  })
+
+  it('gives each class its own context vectors where they are class-specific', () => {
+    expect(readable(['dog', 'dog'], 2, 'end', true)).toEqual([
+      [startToken, 'c0', 'c1', ...dog, ...stop, endToken],
+      [startToken, 'c2', 'c3', ...dog, ...stop, endToken],
+    ])
+  })
+
+  it('shares what prompts begin with: all context at the end, half of it in the middle, only the start in front', () => {
+    const prefix = (position: Position, classSpecific: boolean) =>
+      promptLayout(tokenizer, ['dog', 'cat'], { M: 4, position, classSpecific }).packing.prefix
+    const positions: Position[] = ['end', 'middle', 'front']
+    expect(positions.map((position) => prefix(position, false))).toEqual([5, 3, 1])
+    expect(positions.map((position) => prefix(position, true))).toEqual([1, 1, 1])
+  })
+
+  it('reads _ as a space', () => {
+    expect(readable(['toilet_paper'], 1, 'end')).toEqual(readable(['toilet paper'], 1, 'end'))
+  })
+
+  it('tokenises the name together with the full stop, and cuts the name off by its own length', () => {
+    // ")" and "." are one run of punctuation: here a merge makes one token of them
+    const merged = createTokenizer({
+      vocab: new Map([...tinyTables.vocab, [').</w>', tinyTables.vocab.size]]),
+      merges: [...tinyTables.merges, [')', '.</w>']],
+      contextLength: 24,
+    })
+    const layout = promptLayout(merged, ['(cat)'], { M: 2, position: 'front', classSpecific: false })
+    const tokens = layout.sequences[0]?.map((slot) => layout.tokens[slot - 2] ?? 'c')
+    expect(tokens).toEqual([startToken, ...merged.encode('(cat).'), 'c', 'c', endToken])
+    expect(merged.encode('(cat).')).toHaveLength(merged.encode('(cat)').length)
+  })
+
+  it('refuses a name that leaves no room, naming it, its tokens and the limit', () => {
+    const shape = { M: 16, position: 'end', classSpecific: false } as const
+    const name = 'a very long name of a house'
+    const tokens = tokenizer.encode(`${name}.`).length
+    expect(() => promptLayout(tokenizer, ['dog', name], shape)).toThrow(CoopError)
+    expect(() => promptLayout(tokenizer, ['dog', name], shape)).toThrow(
+      new RegExp(`"${name}" is too long: its ${tokens} tokens .*16 context vectors.* make ${tokens + 18}.* takes 24`),
+    )
+  })
+
+  it('takes a prompt that fits exactly', () => {
+    const room = 24 - 2 - tokenizer.encode('dog.').length
+    expect(readable(['dog'], room, 'end')[0]).toHaveLength(24)
+    expect(() => readable(['dog'], room + 1, 'end')).toThrow(/too long/)
+  })
+
+  it('refuses a name without words, and a context that is no whole number of vectors', () => {
+    expect(() => readable(['dog', '_'], 2, 'end')).toThrow(/"_" has no words/)
+    for (const M of [0, -1, 1.5, Number.NaN]) expect(() => readable(['dog'], M, 'end')).toThrow(UsageError)
+  })
+})
