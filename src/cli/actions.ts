@@ -1,3 +1,4 @@
+import type { PretrainResult } from '../experiments/pretrain.ts'
 import type { Hooks } from '../progress.ts'
 import type { DemoResult } from '../report/types.ts'
 import type { Settings } from './options.ts'
@@ -23,13 +24,6 @@ export interface Classified {
   readonly file: string
   /** Most probable first. */
   readonly labels: readonly { readonly label: string; readonly probability: number }[]
-}
-
-export interface PretrainResult {
-  readonly steps: number
-  readonly loss: number
-  readonly seconds: number
-  readonly run: string
 }
 
 /** What the commands ask for. */
@@ -83,7 +77,7 @@ export const actions: Actions = {
   },
 
   async pretrain({ pretrainOut, steps, seed, hours, resume, force, device, threads, cache }, hooks) {
-    const { pretrainSmallClip } = await import('../pretrain/command.ts')
+    const { pretrainSmallClip } = await import('../experiments/pretrain.ts')
     return pretrainSmallClip(
       { out: pretrainOut, seed, resume, force, cache, ...defined({ steps, hours, device, threads }) },
       hooks,

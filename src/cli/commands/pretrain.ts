@@ -1,4 +1,4 @@
-import { took } from '../../report/text.ts'
+import { columns, percent, took } from '../../report/text.ts'
 import { actions } from '../actions.ts'
 import { defineCommand } from '../command.ts'
 
@@ -9,7 +9,13 @@ export const pretrain = defineCommand({
   examples: ['coop pretrain --out runs/clip --hours 2', 'coop pretrain --out runs/clip --resume'],
   async run(settings, _operands, hooks) {
     const result = await actions.pretrain(settings, hooks)
-    const { steps, loss, seconds, run } = result
-    return { json: result, text: `${steps} steps, loss ${loss.toFixed(3)}, ${took(seconds)}, kept in ${run}` }
+    const { steps, loss, seconds, run, heldOut } = result
+    const rows = Object.entries(heldOut).map(([style, { labels, top1, top5 }]) => [
+      `${style}, ${labels} labels`,
+      `top-1 ${percent(top1)}`,
+      `top-5 ${percent(top5)}`,
+    ])
+    const summary = `${steps} steps, loss ${loss.toFixed(3)}, ${took(seconds)}, kept in ${run}; the model is in ${run}/model`
+    return { json: result, text: `${summary}\nzero-shot on styles kept out of training:\n${columns(rows)}` }
   },
 })

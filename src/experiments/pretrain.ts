@@ -1,13 +1,18 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
+import { imageEncoder } from '../clip/encode.ts'
+import { openHeldOut } from '../demo/held-out.ts'
+import { heldOutAccuracy, type StyleAccuracy } from '../demo/held-out-accuracy.ts'
 import { UsageError } from '../errors.ts'
+import { writeFileAtomic } from '../node/files.ts'
 import { nodeRuntime } from '../node/runtime.ts'
+import { openArt, prepareArt } from '../pretrain/art/source.ts'
+import { exportModel } from '../pretrain/export.ts'
+import { pretrain } from '../pretrain/pretrain.ts'
+import { PRETRAIN_DEFAULTS } from '../pretrain/settings.ts'
 import type { Hooks } from '../progress.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
-import { openArt, prepareArt } from './art/source.ts'
-import { exportModel } from './export.ts'
-import { pretrain } from './pretrain.ts'
-import { PRETRAIN_DEFAULTS } from './settings.ts'
+import { withModel } from './model.ts'
 
 export interface PretrainOptions extends RuntimeOptions {
   /** Folder of the run. */
@@ -28,6 +33,8 @@ export interface PretrainResult {
   readonly loss: number
   readonly seconds: number
   readonly run: string
+  /** Zero-shot accuracy on each drawing style kept out of training. */
+  readonly heldOut: Readonly<Record<string, StyleAccuracy>>
 }
 
 /** The whole of `coop pretrain`: pictures, training with checkpoints, and the model in `OUT/model`. */
@@ -51,11 +58,27 @@ export async function pretrainSmallClip(options: PretrainOptions, hooks: Hooks):
   const runtime = await nodeRuntime(options)
   if (runtime.note !== undefined) hooks.onWarning?.(runtime.note)
   const signal = hours === undefined ? undefined : AbortSignal.timeout(hours * 3_600_000)
+  const model = join(out, 'model')
   try {
-    const run = await pretrain(art, settings, runtime, out, begun && resume, hooks, signal)
-    await exportModel(run, art, settings, join(out, 'model'))
-    return { steps: run.state.step, loss: run.loss, seconds: (performance.now() - started) / 1000, run: out }
+    const { state, step, loss } = await pretrain(art, settings, runtime, out, begun && resume, hooks, signal)
+    await exportModel({ state, step, loss }, art, settings, model)
+    const heldOut = await measureHeldOut(model, options, hooks)
+    await writeFileAtomic(join(out, 'held-out.json'), `${JSON.stringify(heldOut, null, 2)}\n`)
+    return { steps: state.step, loss, seconds: (performance.now() - started) / 1000, run: out, heldOut }
   } finally {
     await runtime.close()
   }
+}
+
+/** Zero-shot accuracy of a model folder on the drawing styles kept out of training. */
+export async function measureHeldOut(
+  model: string,
+  options: RuntimeOptions,
+  hooks: Hooks,
+): Promise<Record<string, StyleAccuracy>> {
+  const drawings = await openHeldOut()
+  return withModel(model, options, hooks, async (clip, runtime) => {
+    const encoder = await imageEncoder(clip, runtime, 64)
+    return heldOutAccuracy(clip, runtime, encoder, drawings, hooks)
+  })
 }
