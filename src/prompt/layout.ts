@@ -79,14 +79,34 @@ export function promptLayout(tokenizer: Tokenizer, classNames: readonly string[]
   }
 }
 
+/** Throws CoopError for a name without words, and for two names that the tokenizer makes the same. */
+export function checkClassNames(tokenizer: Tokenizer, classNames: readonly string[]): void {
+  const seen = new Map<string, string>()
+  for (const name of classNames) {
+    const tokens = nameTokens(tokenizer, name).join()
+    const earlier = seen.get(tokens)
+    if (earlier !== undefined) {
+      throw new CoopError(
+        `duplicate class names: ${JSON.stringify(earlier)} and ${JSON.stringify(name)} are the same words`,
+        'rename one of the classes, or merge them',
+      )
+    }
+    seen.set(tokens, name)
+  }
+}
+
+function nameTokens(tokenizer: Tokenizer, className: string): number[] {
+  const tokens = tokenizer.encode(className.replaceAll('_', ' '))
+  if (tokens.length > 0) return tokens
+  throw new CoopError(`the class name ${JSON.stringify(className)} has no words`, 'give the class a name of words')
+}
+
 /** Start and end token. */
 const ENDS = 2
 
 function tokensOf(tokenizer: Tokenizer, className: string, M: number): { name: number[]; stop: number[] } {
-  const words = className.replaceAll('_', ' ')
-  const nameLength = tokenizer.encode(words).length
-  const tokens = tokenizer.encode(`${words}.`)
-  if (nameLength === 0) throw new CoopError(`the class name ${JSON.stringify(className)} has no words`)
+  const nameLength = nameTokens(tokenizer, className).length
+  const tokens = tokenizer.encode(`${className.replaceAll('_', ' ')}.`)
   const length = tokens.length + M + ENDS
   const { contextLength } = tokenizer
   if (length > contextLength) {

@@ -65,18 +65,21 @@ export async function readPrompt(source: ByteSource): Promise<LearnedPrompt> {
   return { ...about, ctx }
 }
 
-/** Throws CoopError when a prompt was learned on another model. */
-export function checkFits({ ctx, model }: LearnedPrompt, clip: Clip): void {
+/** Throws CoopError when a prompt was learned on another model; the names are for the message. */
+export function checkFits(
+  { ctx, model }: LearnedPrompt,
+  clip: Clip,
+  names = { prompt: 'the prompt', model: 'this model' },
+): void {
   const width = ctx.shape.at(-1)
   const own = clip.config.text.width
-  const remedy = 'give the model that the prompt was learned on, or learn the prompt again'
-  if (width !== own) {
-    throw new CoopError(`the prompt's vectors have ${width} values, the words of this model have ${own}`, remedy)
-  }
-  if (model !== clip.fingerprint) {
-    throw new CoopError(
-      `the prompt was learned on another model: fingerprint ${model.slice(0, 12)}..., this one has ${clip.fingerprint.slice(0, 12)}...`,
-      remedy,
-    )
-  }
+  if (width === own && model === clip.fingerprint) return
+  const why =
+    width === own
+      ? `fingerprint ${model.slice(0, 12)}..., not ${clip.fingerprint.slice(0, 12)}...`
+      : `its vectors have ${width} values, the words of the model have ${own}`
+  throw new CoopError(
+    `${names.prompt} was learned on another model than ${names.model}: ${why}`,
+    'give the model that the prompt was learned on, or learn the prompt again',
+  )
 }

@@ -5,7 +5,7 @@ import type { Hooks } from '../progress.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { type BatchOrder, batchesOf, feedsOf, shuffled, stepsOf, type TrainingSet } from './batches.ts'
 import { randomContext, startTokens, wordContext } from './context-start.ts'
-import { type PromptLayout, type PromptShape, promptLayout } from './layout.ts'
+import { checkClassNames, type PromptLayout, type PromptShape, promptLayout } from './layout.ts'
 import { contextShape, trainingProgram } from './prompted-tower.ts'
 import { learningRateOf } from './schedule.ts'
 import { sgdStep } from './sgd.ts'
@@ -123,6 +123,7 @@ export function startOf(task: Omit<TrainingTask, 'runtime' | 'set'>): TrainingSt
 function layoutOf({ clip, classNames, settings }: Omit<TrainingTask, 'runtime' | 'set'>): PromptLayout {
   checkSettings(clip, settings)
   if (classNames.length < 2) throw new CoopError('there is one class only', 'a classifier needs two or more classes')
+  checkClassNames(clip.tokenizer, classNames)
   return promptLayout(clip.tokenizer, classNames, settings)
 }
 

@@ -20,13 +20,13 @@ export const toySettings: LearningSettings = {
 
 const clip = await tinyClip()
 
-/** Images that can be told apart: `views` views of `shots` images a class, a direction for each class with noise. */
+/** Images that can be told apart: `views` views of `shots` images a class, a direction for each class (one that a shared context can reach) with noise. */
 export function toySet(shots: number, views = 2): TrainingSet {
   const embed = clip.config.embedDim
   const labels = Array.from({ length: shots * toyClasses.length }, (_, i) => i % toyClasses.length)
   const features = floatTensor([labels.length, views, embed])
   for (const [i, label] of labels.entries()) {
-    const direction = randomFor('direction', label)
+    const direction = randomFor('direction', 1, label)
     const centre = Array.from({ length: embed }, () => direction.normal())
     for (let v = 0; v < views; v++) {
       const noise = randomFor('noise', i, v)
