@@ -1,4 +1,4 @@
-import { add, concat, gather, matmul, reshape, slice, softmax, type Value } from '../graph/index.ts'
+import { add, concat, gather, matmul, reshape, slice, softmax, split, type Value } from '../graph/index.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { Packing } from './packing.ts'
 import { type Parameters, under } from './parameters.ts'
@@ -44,57 +44,51 @@ export function textTower(
  * @returns `(rows, width)`, or `(sequences, width)` with `endsOnly`
  */
 function packedAttention(qkv: Value, packing: Packing, heads: number, endsOnly: boolean): Value {
-  const { prefix, groups } = packing
-  const shared = prefix > 0 ? slice(qkv, 0, 0, prefix) : undefined
-  const out: Value[] = []
-  if (shared !== undefined && !endsOnly) out.push(attendPrefix(shared, heads))
-  let start = prefix
-  for (const { length, members } of groups) {
-    const n = members.length
-    const own = slice(qkv, 0, start, start + n * length)
-    start += n * length
-    out.push(attendTails(own, shared, heads, n, length, endsOnly))
-  }
+  const { shared, tails } = splitRows(qkv, packing)
+  const prefix = shared && headsOf(shared, heads, 1)
+  const out = tails.map(({ rows, n }) => rowsOf(attendTails(headsOf(rows, heads, n), prefix, endsOnly)))
+  if (prefix !== undefined && !endsOnly) out.unshift(rowsOf(attendPrefix(prefix)))
   return concat(out, 0)
 }
 
-function attendPrefix(shared: Value, heads: number): Value {
-  const [q, k, v] = [headsOf(shared, 0, heads, 1), headsOf(shared, 1, heads, 1), headsOf(shared, 2, heads, 1)]
+/** Packed rows by what they belong to: the prefix, if there is one, and n tails of each length. */
+function splitRows(x: Value, { prefix, groups }: Packing) {
+  const lengths = groups.map(({ length, members }) => members.length * length)
+  const [shared, ...parts] = prefix > 0 ? split(x, 0, [prefix, ...lengths]) : [undefined, ...split(x, 0, lengths)]
+  return { shared, tails: parts.map((rows, i) => ({ rows, n: groups[i]?.members.length ?? 0 })) }
+}
+
+/** Queries, keys and values `(heads, n, length, d)` of n sequences of one length. */
+type Heads = ReturnType<typeof headsOf>
+
+function attendPrefix({ q, k, v }: Heads): Value {
   const length = q.shape[2] ?? 0
   const scores = matmul(q, k, { transB: true, alpha: headScale(q) })
-  return rowsOf(matmul(softmax(add(scores, causalMask(q, length, length, 0))), v))
+  return matmul(softmax(add(scores, causalMask(q, length, length, 0))), v)
 }
 
 /** Tails of one length; scores are `(heads, n, queries, prefix + length)`. */
-function attendTails(
-  own: Value,
-  shared: Value | undefined,
-  heads: number,
-  n: number,
-  length: number,
-  endsOnly: boolean,
-): Value {
-  const all = headsOf(own, 0, heads, n)
-  const q = endsOnly ? slice(all, 2, length - 1, length) : all
-  const [k, v] = [headsOf(own, 1, heads, n), headsOf(own, 2, heads, n)]
-  const queries = q.shape[2] ?? 0
-  const d = q.shape[3] ?? 0
+function attendTails(own: Heads, shared: Heads | undefined, endsOnly: boolean): Value {
+  const { k, v } = own
+  const [heads = 0, n = 0, length = 0, d = 0] = k.shape
+  const q = endsOnly ? slice(own.q, 2, length - 1, length) : own.q
+  const queries = endsOnly ? 1 : length
   const alpha = headScale(q)
   const toSelf = matmul(q, k, { transB: true, alpha })
   if (shared === undefined) {
     const scores = endsOnly ? toSelf : add(toSelf, causalMask(q, length, length, 0))
-    return rowsOf(matmul(softmax(scores), v))
+    return matmul(softmax(scores), v)
   }
-  const [prefixK, prefixV] = [headsOf(shared, 1, heads, 1), headsOf(shared, 2, heads, 1)]
-  const prefix = prefixK.shape[2] ?? 0
+  const prefix = shared.k.shape[2] ?? 0
   // All tails' queries as one matrix a head: (heads, n queries, d) against the prefix (heads, d, prefix).
   const flatQ = reshape(q, [heads, n * queries, d])
-  const toPrefix = matmul(flatQ, reshape(prefixK, [heads, prefix, d]), { transB: true, alpha })
+  const toPrefix = matmul(flatQ, reshape(shared.k, [heads, prefix, d]), { transB: true, alpha })
   const scores = concat([reshape(toPrefix, [heads, n, queries, prefix]), toSelf], 3)
   const weights = softmax(endsOnly ? scores : add(scores, causalMask(q, length, prefix + length, prefix)))
-  const prefixWeights = reshape(slice(weights, 3, 0, prefix), [heads, n * queries, prefix])
-  const fromPrefix = reshape(matmul(prefixWeights, reshape(prefixV, [heads, prefix, d])), [heads, n, queries, d])
-  return rowsOf(add(fromPrefix, matmul(slice(weights, 3, prefix, prefix + length), v)))
+  const [onPrefix = weights, onSelf = weights] = split(weights, 3, [prefix, length])
+  const flatWeights = reshape(onPrefix, [heads, n * queries, prefix])
+  const fromPrefix = reshape(matmul(flatWeights, reshape(shared.v, [heads, prefix, d])), [heads, n, queries, d])
+  return add(fromPrefix, matmul(onSelf, v))
 }
 
 const headScale = (q: Value) => 1 / Math.sqrt(q.shape[3] ?? 1)
@@ -108,13 +102,11 @@ function causalMask(x: Value, queries: number, keys: number, before: number): Va
 
 /** The last row of each sequence, in packed order: `(rows, width)` -> `(sequences, width)`. */
 function endRows(x: Value, packing: Packing): Value {
-  let start = packing.prefix
-  const ends = packing.groups.map(({ length, members }) => {
-    const group = slice(x, 0, start, start + members.length * length)
-    start += members.length * length
-    const width = x.shape[1] ?? 0
-    const last = slice(reshape(group, [members.length, length, width]), 1, length - 1, length)
-    return reshape(last, [members.length, width])
+  const width = x.shape[1] ?? 0
+  const ends = splitRows(x, packing).tails.map(({ rows, n }) => {
+    const sequences = reshape(rows, [n, -1, width])
+    const length = sequences.shape[1] ?? 0
+    return reshape(slice(sequences, 1, length - 1, length), [n, width])
   })
   return concat(ends, 0)
 }

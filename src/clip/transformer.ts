@@ -1,4 +1,4 @@
-import { add, gelu, layerNorm, matmul, quickGelu, reshape, slice, transpose, type Value } from '../graph/index.ts'
+import { add, gelu, layerNorm, matmul, quickGelu, reshape, split, transpose, type Value } from '../graph/index.ts'
 import { type Parameters, under } from './parameters.ts'
 import type { Activation } from './types.ts'
 
@@ -44,12 +44,15 @@ export function block(
   return add(attended, linear(p, 'mlp.c_proj.', hidden, width))
 }
 
-/** One third of `(rows, 3 width)` as heads: part 0, 1, 2 = queries, keys, values -> `(heads, n, rows / n, width / heads)`. */
-export function headsOf(qkv: Value, part: 0 | 1 | 2, heads: number, n: number): Value {
+/** Queries, keys and values of n sequences of one length: `(n length, 3 width)` -> three `(heads, n, length, width / heads)`. */
+export function headsOf(qkv: Value, heads: number, n: number): { q: Value; k: Value; v: Value } {
   const [rows = 0, triple = 0] = qkv.shape
-  const width = triple / 3
-  const values = slice(qkv, 1, part * width, (part + 1) * width)
-  return transpose(reshape(values, [n, rows / n, heads, width / heads]), [2, 0, 1, 3])
+  const length = rows / n
+  const d = triple / 3 / heads
+  const turned = transpose(reshape(qkv, [n, length, 3, heads, d]), [2, 3, 0, 1, 4])
+  const [q, k, v] = split(turned, 0, [1, 1, 1])
+  const shape = [heads, n, length, d]
+  return { q: reshape(q, shape), k: reshape(k, shape), v: reshape(v, shape) }
 }
 
 /** `(heads, n, length, width / heads)` -> rows `(n length, width)`. */

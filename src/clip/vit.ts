@@ -38,7 +38,7 @@ function embedPatches(p: Parameters, config: VitConfig, pixels: Value, side: num
 }
 
 function attention(qkv: Value, heads: number, n: number): Value {
-  const [q, k, v] = [headsOf(qkv, 0, heads, n), headsOf(qkv, 1, heads, n), headsOf(qkv, 2, heads, n)]
+  const { q, k, v } = headsOf(qkv, heads, n)
   const scores = matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(q.shape[3] ?? 1) })
   return rowsOf(matmul(softmax(scores), v))
 }

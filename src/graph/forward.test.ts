@@ -22,6 +22,7 @@ import {
   type Shape,
   scatterAdd,
   softmax,
+  split,
   sumSquares,
   transpose,
   type Value,
@@ -258,6 +259,12 @@ describe('elements and axes', () => {
       [[2, 3]],
       (x) => flip(x, [1]),
       ([i = 0, j = 0], x) => x(i, 2 - j),
+    ))
+  it('split', () =>
+    compare(
+      [[2, 5]],
+      (x) => split(x, 1, [1, 3, 1])[1],
+      ([i = 0, j = 0], x) => x(i, 1 + j),
     ))
   it('pad', () =>
     compare(

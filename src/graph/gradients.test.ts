@@ -39,6 +39,7 @@ import {
   sigmoid,
   slice,
   softmax,
+  split,
   sqrt,
   sub,
   sum,
@@ -171,6 +172,17 @@ const SHAPING: readonly Row[] = [
     exact: true,
   },
   { operator: 'concat', form: 'twice the same', shapes: [[2, 2]], build: (x) => concat([x, x], 0), exact: true },
+  {
+    operator: 'split',
+    shapes: [[2, 6]],
+    build: (x) => {
+      const [a, b, c] = split(x, 1, [2, 1, 3])
+      return concat([mul(a, a), mul(b, a), c, a], 1)
+    },
+    exact: true,
+  },
+  { operator: 'split', form: 'a part unused', shapes: [[2, 5]], build: (x) => split(x, 1, [1, 3, 1])[1], exact: true },
+  { operator: 'split', form: 'one part', shapes: [[2, 5]], build: (x) => split(x, 1, [5])[0], exact: true },
   { operator: 'expand', shapes: [[3, 1]], build: (x) => expand(x, [2, 3, 4]), exact: true },
   { operator: 'gather', shapes: [[4, 2]], build: (x) => gather(x, rows(x.graph, 3, 0, 3, 3, 1)), exact: true },
   {

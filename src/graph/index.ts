@@ -34,5 +34,5 @@ export {
 export { encodeOnnx, type OnnxModel } from './onnx.ts'
 export { checkProgram, type Program, printProgram, program } from './program.ts'
 export { max, mean, sum, sumSquares } from './reduction.ts'
-export { concat, expand, flip, gather, pad, reshape, scatterAdd, slice, transpose } from './shaping.ts'
+export { concat, expand, flip, gather, pad, reshape, scatterAdd, slice, split, transpose } from './shaping.ts'
 export { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, sizeOf, type Tensor } from './tensor.ts'

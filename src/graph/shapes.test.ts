@@ -24,6 +24,7 @@ import {
   scatterAdd,
   slice,
   softmax,
+  split,
   sum,
   transpose,
   type Value,
@@ -38,7 +39,7 @@ const m23 = float(2, 3)
 const images = float(2, 3, 5, 5)
 
 describe('wrong uses are refused where the operator is built', () => {
-  it.each<[() => Value | { y: Value }, string]>([
+  it.each<[() => unknown, string]>([
     [() => add(m23, float(2)), 'add: (2, 3), (2) do not fit: axes are equal or 1'],
     [() => add(v3, ints(3)), 'add: (3), int64(3) do not fit: values are of one type'],
     [() => add(v3, new Graph().input('x', [3])), 'Add: the values come from different graphs'],
@@ -62,6 +63,9 @@ describe('wrong uses are refused where the operator is built', () => {
     [() => flip(m23, [0, 0]), 'flip: (2, 3) does not fit'],
     [() => pad(m23, [1], [1]), 'pad: (2, 3) does not fit: one width >= 0 an axis, not (1) and (1)'],
     [() => pad(m23, [0, -1], [0, 0]), 'pad: (2, 3) does not fit'],
+    [() => split(m23, 1, [1, 1]), 'split: (2, 3) does not fit: lengths 1,1 along axis 1'],
+    [() => split(m23, 0, [3, -1]), 'split: (2, 3) does not fit'],
+    [() => split(m23, 2, [1]), 'split: (2, 3) does not fit'],
     [() => concat([], 0), 'concat: nothing to join'],
     [() => concat([m23, float(3, 3)], 1), 'concat: (2, 3), (3, 3) do not fit: all axes but 1 are equal'],
     [() => concat([m23, v3], 0), 'concat: (2, 3), (3) do not fit'],

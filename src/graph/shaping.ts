@@ -94,7 +94,7 @@ export function pad(x: Value, before: readonly number[], after: readonly number[
   )
 }
 
-/** Values one after the other along an axis. */
+/** Values one after the other along an axis. Its gradient is `split`. */
 export function concat(values: readonly Value[], axis: number): Value {
   const [head, ...rest] = values
   if (head === undefined) throw new ShapeError('concat: nothing to join')
@@ -104,21 +104,44 @@ export function concat(values: readonly Value[], axis: number): Value {
   )
   expectShapes(fits && head.shape[axis] !== undefined, 'concat', values, `all axes but ${axis} are equal`)
   const lengths = values.map((v) => v.shape[axis] ?? 0)
-  const total = lengths.reduce((a, b) => a + b, 0)
-  return apply(
-    'Concat',
-    [head, ...rest],
-    head.shape.map((n, i) => (i === axis ? total : n)),
-    (dy) => {
-      let start = 0
-      return lengths.map((length) => {
-        start += length
-        return slice(dy, axis, start - length, start)
-      })
-    },
-    { axis },
-  )
+  const gradient = (dy: Value) => [...split(dy, axis, lengths)]
+  return apply('Concat', [head, ...rest], withLength(head.shape, axis, sumOf(lengths)), gradient, { axis })
 }
+
+/**
+ * Parts of the given lengths one after the other along an axis, all of it. Its gradient is one `concat`, where slices
+ * would each pad theirs with zeros and add them up.
+ */
+export function split<const Lengths extends readonly number[]>(
+  x: Value,
+  axis: number,
+  lengths: Lengths,
+): { readonly [I in keyof Lengths]: Value }
+export function split(x: Value, axis: number, lengths: readonly number[]): readonly Value[] {
+  const fits = x.shape[axis] === sumOf(lengths) && lengths.every((n) => Number.isInteger(n) && n >= 0)
+  expectShapes(fits && lengths.length > 0, 'split', [x], `lengths ${lengths} along axis ${axis}`)
+  if (lengths.length === 1) return [x]
+  const { graph } = x
+  const shapes = lengths.map((n) => withLength(x.shape, axis, n))
+  const zeros = (shape: Shape) => expand(graph.scalar(0), shape)
+  return graph.apply({
+    op: 'Split',
+    inputs: [x, graph.ints(lengths)],
+    attributes: { axis },
+    outputs: shapes.map((shape) => ({ shape, dtype: x.dtype })),
+    gradient: (...dys) => [
+      concat(
+        shapes.map((shape, i) => dys[i] ?? zeros(shape)),
+        axis,
+      ),
+      null,
+    ],
+  })
+}
+
+const sumOf = (lengths: readonly number[]) => lengths.reduce((a, b) => a + b, 0)
+
+const withLength = (shape: Shape, axis: number, length: number): Shape => shape.map((n, i) => (i === axis ? length : n))
 
 /** x repeated along its axes of length 1 (and new axes in front) until it has the given shape. */
 export function expand(x: Value, shape: Shape): Value {
