@@ -39,7 +39,7 @@ export function tinyConfig(text: Partial<TextConfig> = {}): ClipConfig {
       heads: 2,
       layers: 1,
       mlpWidth: 16,
-      activation: 'quick_gelu',
+      activation: text.activation ?? 'quick_gelu',
       layerNormEpsilon: 1e-5,
     },
     preprocess: { size: 8, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
