@@ -1,4 +1,4 @@
-import { appendFile, mkdir } from 'node:fs/promises'
+import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DivergedError } from '../errors.ts'
 import { type FloatTensor, floatTensor, type Tensor } from '../graph/index.ts'
@@ -12,6 +12,7 @@ import { learningRate, type PretrainSettings, smallClipConfig } from './settings
 import { loadState, type PretrainState, saveState, startState } from './state.ts'
 import { type PretrainStep, pretrainStep } from './step.ts'
 
+const METRICS = 'metrics.jsonl'
 const CHECKPOINT_STEPS = 100
 const RUNNING_MOMENTUM = 0.1
 const MAX_LOGIT_SCALE = Math.log(100)
@@ -44,6 +45,7 @@ export async function pretrain(
   const checkpoint = join(folder, 'checkpoint.safetensors')
   await mkdir(folder, { recursive: true })
   if (resume) await loadState(checkpoint, state)
+  await keepMetrics(join(folder, METRICS), state.step)
   await writeFileAtomic(join(folder, 'settings.json'), `${JSON.stringify(settings, null, 2)}\n`)
 
   const session = await runtime.load(step.program)
@@ -68,7 +70,7 @@ export async function pretrain(
       scale: Math.exp(state.parameters.get('logit_scale')?.[0] ?? 0),
       seconds,
     }
-    await appendFile(join(folder, 'metrics.jsonl'), `${JSON.stringify(line)}\n`)
+    await appendFile(join(folder, METRICS), `${JSON.stringify(line)}\n`)
     hooks.onProgress?.({ kind: 'pretrain', done: state.step, total: settings.steps, loss })
     const stop = signal?.aborted === true || state.step === settings.steps
     if (stop || state.step % CHECKPOINT_STEPS === 0) await saveState(checkpoint, state)
@@ -76,6 +78,12 @@ export async function pretrain(
   }
   await session.dispose()
   return { step, state, loss }
+}
+
+/** Leaves the lines of the steps that the checkpoint has: what came after it is done again. */
+async function keepMetrics(path: string, steps: number): Promise<void> {
+  const lines = steps === 0 ? [] : (await readFile(path, 'utf8')).split('\n').slice(0, steps)
+  await writeFileAtomic(path, lines.map((line) => `${line}\n`).join(''))
 }
 
 function parameterFeeds(step: PretrainStep, state: PretrainState): Record<string, Tensor> {

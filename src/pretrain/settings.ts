@@ -24,7 +24,7 @@ export interface PretrainSettings {
 
 export const PRETRAIN_DEFAULTS: PretrainSettings = {
   seed: 1,
-  steps: 3000,
+  steps: 1750,
   batch: 256,
   buckets: [12, 16, 24, 36],
   learningRate: 2e-3,
