@@ -40,6 +40,10 @@ it('takes a spelled-out special token for that token', () => {
   expect(clip.encode('dog <|endoftext|> dog')).toEqual([1929, 49407, 1929])
 })
 
+it('skips U+0345 as the reference does', () => {
+  expect(clip.encode('dog\u0345dog \u0345')).toEqual([1929, 1929])
+})
+
 it("knows OpenCLIP's names of the special tokens", () => {
   const open = createTokenizer({ ...clipTables(['<start_of_text>', '<end_of_text>']), contextLength: 77 })
   expect(open.tokenize('dog')).toEqual([49406, 1929, 49407])

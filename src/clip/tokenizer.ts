@@ -40,8 +40,11 @@ export const SPECIAL_TOKENS = [
 /** Marks the last symbol of a word. */
 export const END_OF_WORD = '</w>'
 
-/** Contractions, words, single digits, runs of anything else but white space (text is lower-cased before). */
-const WORDS = /'[sſtmd]|'re|'ve|'ll|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/gu
+/**
+ * Contractions, words, single digits, runs of anything else but white space (text is lower-cased before). U+0345 is
+ * none of these: its upper case is a letter, and OpenAI's pattern ignores case.
+ */
+const WORDS = /'[sſtmd]|'re|'ve|'ll|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}\u0345]+/gu
 
 /** Words of a text as the byte-pair encoder takes them: cleaned, lower-cased, split. */
 export function splitWords(text: string): string[] {
