@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { engine, randomTensor, worstError } from '../../test/engine.ts'
+import { nodeRuntime } from '../node/runtime.ts'
 import {
   add,
   crossEntropy,
@@ -33,7 +34,7 @@ function step(): Program {
   const attention = softmax(matmul(q, k, { transB: true, alpha: 0.35 }))
   const y = quickGelu(add(x, matmul(attention, h)))
   const features = l2Normalise(matmul(y, weight('features', [5, 2 * width, width], 5), { transB: true }))
-  const logits = scale(matmul(features, weight('classes', [16, 4], 6)), 10)
+  const logits = scale(matmul(features, weight('classes', [16, 4], 6)), 100)
   const rows = reshape(logits, [30, 4])
   const loss = crossEntropy(rows, graph.constant(randomTensor([30, 4], 7, Math.abs)))
   const [dContext = context] = gradients(loss, [context])
@@ -42,12 +43,21 @@ function step(): Program {
 
 const operators = (p: Program) => [...new Set(p.nodes.map((node) => node.op))]
 
-async function run(p: Program) {
-  const session = await engine.load(p)
+async function run(p: Program, runtime = engine) {
+  const session = await runtime.load(p)
   const results = await session.run({ context: randomTensor([3, 8], 9), tokens: intTensor([6], [0, 1, 2, 2, 1, 2]) })
   await session.dispose()
   return results
 }
+
+function expectClose(actual: Results, expected: Results, bound: number) {
+  for (const [name, tensor] of Object.entries(expected)) {
+    expect(actual[name]?.shape).toEqual(tensor.shape)
+    expect(worstError(actual[name]?.data ?? [], tensor.data), name).toBeLessThan(bound)
+  }
+}
+
+type Results = Awaited<ReturnType<typeof run>>
 
 describe('lowering for webgpu', () => {
   it('leaves none of the operators that the provider lacks', () => {
@@ -62,10 +72,16 @@ describe('lowering for webgpu', () => {
     expect(lowered.inputs.map((node) => node.name)).toEqual(p.inputs.map((node) => node.name))
     expect(lowered.weights.map((node) => node.tensor)).toEqual(p.weights.map((node) => node.tensor))
     expect([...lowered.outputs.keys()]).toEqual([...p.outputs.keys()])
-    const [expected, actual] = [await run(p), await run(lowered)]
-    for (const [name, tensor] of Object.entries(expected)) {
-      expect(actual[name]?.shape).toEqual(tensor.shape)
-      expect(worstError(actual[name]?.data ?? [], tensor.data), name).toBeLessThan(1e-5)
+    expectClose(await run(lowered), await run(p), 1e-5)
+  })
+
+  it('runs on a GPU, where there is one', async ({ skip }) => {
+    const gpu = await nodeRuntime({ device: 'webgpu' })
+    try {
+      skip(gpu.device !== 'webgpu', gpu.note)
+      expectClose(await run(step(), gpu), await run(step()), 1e-4)
+    } finally {
+      await gpu.close()
     }
   })
 

@@ -2,9 +2,23 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { randomTensor } from '../../test/engine.ts'
 import { CoopError, ShapeError, UsageError } from '../errors.ts'
 import { apply } from '../graph/graph.ts'
-import { add, floatTensor, Graph, gather, intTensor, matmul, mul, program, scatterAdd } from '../graph/index.ts'
+import {
+  add,
+  floatTensor,
+  Graph,
+  gather,
+  gradients,
+  intTensor,
+  matmul,
+  mul,
+  program,
+  scatterAdd,
+  softmax,
+  sumSquares,
+} from '../graph/index.ts'
 import { openRuntime } from '../runtime/client.ts'
 import type { Device, Runtime } from '../runtime/types.ts'
 import { nodeRuntime, workerPort } from './runtime.ts'
@@ -108,6 +122,21 @@ describe('running programs', () => {
     clearInterval(timer)
     expect(ticks).toBeGreaterThan(3)
     await session.dispose()
+  })
+
+  it('gives the same bits in every run and every session, on several threads', async () => {
+    const graph = new Graph()
+    const x = graph.input('x', [100, 64])
+    const h = softmax(matmul(x, x, { transB: true, alpha: 0.1 }))
+    const [dx = x] = gradients(sumSquares(matmul(h, x), [0, 1]), [x])
+    const feeds = { x: randomTensor([100, 64], 1) }
+    const results = []
+    for (const _ of [1, 2]) {
+      const session = await runtime.load(program(graph, { dx }))
+      results.push(await session.run(feeds), await session.run(feeds))
+      await session.dispose()
+    }
+    for (const result of results) expect(result).toEqual(results[0])
   })
 
   it('adds many updates to one row without losing any, on several threads', async () => {

@@ -18,6 +18,8 @@ export async function nodeRuntime(options: RuntimeOptions = {}): Promise<Runtime
 /** Cells of the flags shared with the worker: is it at work, and is it told to begin nothing more? */
 const BUSY = 0
 const CLOSING = 1
+/** Milliseconds that the exit of the process waits for a run. */
+const LONGEST_WAIT = 60_000
 
 /**
  * While an answer is awaited the worker keeps the process alive; an idle one does not. A worker is never ended in the
@@ -35,7 +37,7 @@ export function workerPort(worker: Worker, flags = new Int32Array(new SharedArra
   count(0)
   const onProcessExit = () => {
     Atomics.store(flags, CLOSING, 1)
-    Atomics.wait(flags, BUSY, 1)
+    Atomics.wait(flags, BUSY, 1, LONGEST_WAIT)
   }
   process.once('exit', onProcessExit)
   const idle = new Promise<void>((resolve) => {
