@@ -53,18 +53,23 @@ export function classFeaturesProgram(clip: Clip, layout: PromptLayout): Program 
 /**
  * One training step: `ctx`, image `features` `(batch, embed)` (of any length), `labels` `(batch)` int64 ->
  * `loss`, `gradient` (of the loss towards ctx), `logits` `(batch, classes)`.
+ */
+export function trainingProgram(clip: Clip, layout: PromptLayout, batch: number): Program {
+  const ctx = new Graph().input('ctx', contextShape(clip, layout))
+  return stepProgram(clip, ctx, classFeatures(clip, layout, ctx), batch)
+}
+
+/**
+ * The training step over class features `text` `(classes, embed)`, of length 1, however they come from `ctx`.
  *
  *     logits = exp(logit_scale) cos(image, text),   loss = mean cross-entropy of softmax(logits)
  */
-export function trainingProgram(clip: Clip, layout: PromptLayout, batch: number): Program {
-  const graph = new Graph()
-  const ctx = graph.input('ctx', contextShape(clip, layout))
+export function stepProgram(clip: Clip, ctx: Value, text: Value, batch: number): Program {
+  const { graph } = ctx
   const features = graph.input('features', [batch, clip.config.embedDim])
   const labels = graph.input('labels', [batch], 'int64')
-
-  const text = classFeatures(clip, layout, ctx)
   const logits = matmul(l2Normalise(features), text, { transB: true, alpha: logitFactor(clip) })
-  const classes = graph.ints(Array.from({ length: layout.classes }, (_, c) => c))
+  const classes = graph.ints(Array.from({ length: text.shape[0] ?? 0 }, (_, c) => c))
   const loss = crossEntropy(logits, equals(reshape(labels, [batch, 1]), classes))
   const [gradient = loss] = gradients(loss, [ctx])
   return program(graph, { loss, gradient, logits })

@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { imageEncoder } from '../src/clip/encode.ts'
+import { loadClip } from '../src/clip/load.ts'
+import { folderModelFiles } from '../src/node/files.ts'
+import { randomFor } from '../src/random.ts'
+import { type Bench, type Figure, figure } from './bench.ts'
+import { interleaved } from './measure.ts'
+
+const MODEL = fileURLToPath(new URL('../models/small-clip', import.meta.url))
+const BATCHES = [1, 8, 32]
+
+export const images: Bench = {
+  name: 'images',
+  about: 'images a second of the bundled model, decoded and preprocessed before',
+  async run(runtime, { quick }) {
+    if (!existsSync(MODEL)) return { figures: [], notes: [`there is no model in ${MODEL}`] }
+    const clip = await loadClip(folderModelFiles(MODEL))
+    const { size } = clip.config.preprocess
+    const { normal } = randomFor('bench images', 1)
+    const pixels = () => Float32Array.from({ length: 3 * size * size }, normal)
+    const tasks = []
+    for (const batch of BATCHES) {
+      const encoder = await imageEncoder(clip, runtime, batch)
+      const pictures = Array.from({ length: batch }, pixels)
+      const task = () => encoder.encode(pictures)
+      await task()
+      tasks.push(task)
+    }
+    const times = await interleaved(tasks, quick ? 5 : 21)
+    const perSecond = (batch: number, ms: readonly number[]): Figure =>
+      figure(
+        `${batch} at a time`,
+        'images/s',
+        ms.map((t) => (1000 * batch) / t),
+      )
+    return { figures: BATCHES.map((batch, i) => perSecond(batch, times[i] ?? [])), notes: [`${size} x ${size} pixels`] }
+  },
+}

@@ -1,0 +1,34 @@
+import type { Tokenizer } from '../src/clip/tokenizer.ts'
+import type { Clip, TextConfig } from '../src/clip/types.ts'
+import { tinyClip, tinyConfig } from '../src/testing/tiny-clip.ts'
+import { PIECES, piecesOf } from './class-names.ts'
+
+const START = 0
+const END = 1
+const SPECIAL = 2
+
+/** CLIP ViT-B's text tower, but for the words it knows: those of the class names (a row of the table each). */
+const CLIP_TEXT = { width: 512, heads: 8, layers: 12, mlpWidth: 2048, contextLength: 77 }
+
+/** A CLIP with random weights whose text tower has CLIP's sizes, or those given. Its image tower is of no use. */
+export async function benchClip(text: Partial<TextConfig> = CLIP_TEXT): Promise<Clip> {
+  const vocabSize = SPECIAL + PIECES.length
+  const config = tinyConfig({ contextLength: CLIP_TEXT.contextLength, ...text, vocabSize })
+  const clip = await tinyClip({ ...config, embedDim: config.text.width })
+  return { ...clip, tokenizer: pieceTokenizer(config.text.contextLength) }
+}
+
+function pieceTokenizer(contextLength: number): Tokenizer {
+  const ids = new Map(PIECES.map((piece, i) => [piece, SPECIAL + i]))
+  const encode = (text: string) => piecesOf(text).map((piece) => ids.get(piece) ?? END)
+  const tokenText = (id: number) => PIECES[id - SPECIAL] ?? ''
+  return {
+    startToken: START,
+    endToken: END,
+    contextLength,
+    encode,
+    tokenize: (text) => [START, ...encode(text).slice(0, contextLength - SPECIAL), END],
+    decode: (tokens) => tokens.map(tokenText).join(' '),
+    tokenText,
+  }
+}
