@@ -44,7 +44,7 @@ export const END_OF_WORD = '</w>'
  * Contractions, words, single digits, runs of anything else but white space (text is lower-cased before). U+0345 is
  * none of these: its upper case is a letter, and OpenAI's pattern ignores case.
  */
-const WORDS = /'[sſtmd]|'re|'ve|'ll|\p{L}+|\p{N}|[^\u0345\p{White_Space}\p{L}\p{N}]+/gu
+const WORDS = /'[sſtmd]|'re|'ve|'ll|\p{L}+|\p{N}|(?:(?!\u0345)[^\p{White_Space}\p{L}\p{N}])+/gu
 
 /** Words of a text as the byte-pair encoder takes them: cleaned, lower-cased, split. */
 export function splitWords(text: string): string[] {
