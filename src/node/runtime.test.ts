@@ -104,7 +104,7 @@ describe('running programs', () => {
     const session = await runtime.load(small())
     await session.dispose()
     await session.dispose()
-    await expect(session.run({ x: pair(1, 2) })).rejects.toThrow('the session is disposed')
+    await expect(session.run({ x: pair(1, 2) })).rejects.toThrow(/^the session is disposed/)
 
     const other = await nodeRuntime({ threads: 1 })
     const closed = await other.load(small())
@@ -192,8 +192,8 @@ describe('failures come back as errors', () => {
     const runs = [session.run({ x: pair(1, 2) }), session.run({ x: pair(1, 2) })]
     const expected = { status: 'rejected', reason: { message: `the runtime has ended: ${reason}` } }
     expect(await Promise.allSettled(runs)).toMatchObject([expected, expected])
-    await expect(session.run({ x: pair(1, 2) })).rejects.toThrow(reason)
     await broken.close()
+    await expect(session.run({ x: pair(1, 2) })).rejects.toThrow(reason)
   })
 
   it('when the runtime is closed under runs: the first is finished, those that wait are refused', async () => {

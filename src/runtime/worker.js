@@ -55,7 +55,7 @@ const handlers = {
       Object.entries(feeds).map(([name, t]) => [name, new ort.Tensor(t.dtype, t.data, t.shape)]),
     )
     const found = sessions.get(session)
-    if (found === undefined) throw new Error('the session is disposed')
+    if (found === undefined) throw new Error(`there is no session ${session}`)
     const outputs = Object.entries(await found.run(tensors))
     return Object.fromEntries(outputs.map(([name, tensor]) => [name, floatTensor(tensor)]))
   },
