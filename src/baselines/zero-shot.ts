@@ -1,8 +1,10 @@
 import { encodeTexts } from '../clip/encode.ts'
+import type { Tokenizer } from '../clip/tokenizer.ts'
 import type { Clip } from '../clip/types.ts'
-import { UsageError } from '../errors.ts'
+import { CoopError, UsageError } from '../errors.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { type Classifier, classifierOf } from '../prompt/classifier.ts'
+import { checkClassNames } from '../prompt/layout.ts'
 import { normaliseRows } from '../prompt/vectors.ts'
 import type { Runtime } from '../runtime/types.ts'
 
@@ -22,7 +24,8 @@ export function fillTemplate(template: string, className: string): string {
 
 /**
  * Text features of classes, `(classes, embed)` of length 1: the mean of the templates' normalised features, normalised
- * again (one template: its normalised features).
+ * again (one template: its normalised features). Throws CoopError for class names that are the same or have no words,
+ * and for a prompt longer than the model takes.
  */
 export async function zeroShotFeatures(
   clip: Clip,
@@ -31,7 +34,9 @@ export async function zeroShotFeatures(
   templates: readonly string[],
 ): Promise<FloatTensor> {
   if (templates.length === 0) throw new UsageError('there is no prompt', 'give at least one like "a photo of a {}."')
+  checkClassNames(clip.tokenizer, classNames)
   const texts = classNames.flatMap((name) => templates.map((template) => fillTemplate(template, name)))
+  for (const text of texts) checkLength(clip.tokenizer, text)
   const each = normaliseRows(await encodeTexts(clip, runtime, texts))
   const embed = clip.config.embedDim
   const sums = floatTensor([classNames.length, embed])
@@ -40,6 +45,15 @@ export async function zeroShotFeatures(
     for (let j = 0; j < embed; j++) sums.data[c * embed + j]! += each.data[row * embed + j]!
   }
   return normaliseRows(sums) // the mean has the direction of the sum
+}
+
+function checkLength({ encode, contextLength }: Tokenizer, text: string): void {
+  const length = encode(text).length + 2 // start and end token
+  if (length <= contextLength) return
+  throw new CoopError(
+    `the prompt ${JSON.stringify(text)} is too long: ${length} tokens with start and end, and the text tower takes ${contextLength}`,
+    'shorten the class name or the prompt',
+  )
 }
 
 /** A classifier by hand-written prompts, nothing learned. */

@@ -1,37 +1,16 @@
+import type { Classified, FolderAccuracy, TrainResult } from '../experiments/folder.ts'
 import type { PretrainResult } from '../experiments/pretrain.ts'
 import type { Hooks } from '../progress.ts'
 import type { DemoResult } from '../report/types.ts'
 import type { Settings } from './options.ts'
 import { bundledModel } from './package.ts'
 
-/** Accuracies are fractions of 1. */
-export interface TrainResult {
-  /** Accuracy of the hand-written prompts on the same test images. */
-  readonly zeroShot: number
-  readonly accuracy: number
-  readonly steps: number
-  readonly seconds: number
-  /** Folder of the run. */
-  readonly run: string
-}
-
-export interface EvaluateResult {
-  readonly accuracy: number
-  readonly perClass: Readonly<Record<string, number>>
-}
-
-export interface Classified {
-  readonly file: string
-  /** Most probable first. */
-  readonly labels: readonly { readonly label: string; readonly probability: number }[]
-}
-
 /** What the commands ask for. */
 export interface Actions {
   demo(settings: Settings<'demo'>, hooks: Hooks): Promise<DemoResult>
   train(dir: string, settings: Settings<'train'>, hooks: Hooks): Promise<TrainResult>
-  evaluate(run: string, dir: string, settings: Settings<'evaluate'>, hooks: Hooks): Promise<EvaluateResult>
-  zeroShot(dir: string, settings: Settings<'zero-shot'>, hooks: Hooks): Promise<EvaluateResult>
+  evaluate(run: string, dir: string, settings: Settings<'evaluate'>, hooks: Hooks): Promise<FolderAccuracy>
+  zeroShot(dir: string, settings: Settings<'zero-shot'>, hooks: Hooks): Promise<FolderAccuracy>
   classify(
     run: string,
     images: readonly string[],

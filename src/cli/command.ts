@@ -8,6 +8,9 @@ export interface Operand {
   readonly variadic?: boolean
 }
 
+/** Help of every `<dir>`. */
+export const IMAGE_FOLDER = 'folder of images: a folder for each class, or train/, val/ and test/ with such folders'
+
 /** What a command leaves: the object of `--json`, or the text that a person reads. */
 export interface Outcome {
   readonly json: unknown
@@ -17,6 +20,8 @@ export interface Outcome {
 interface CommandDefinition<C extends CommandName> {
   readonly name: C
   readonly summary: string
+  /** What the help says below the summary. */
+  readonly details?: string
   readonly operands: readonly Operand[]
   readonly examples: readonly string[]
   run(settings: Settings<C>, operands: readonly string[], hooks: Hooks): Promise<Outcome>
@@ -26,6 +31,7 @@ interface CommandDefinition<C extends CommandName> {
 export interface Command {
   readonly name: CommandName
   readonly summary: string
+  readonly details: string | undefined
   readonly operands: readonly Operand[]
   readonly examples: readonly string[]
   readonly options: readonly CommandOption[]
@@ -34,10 +40,11 @@ export interface Command {
 
 /** Ties a command to its row of settings; the typed text is checked before `run` starts. */
 export function defineCommand<C extends CommandName>(definition: CommandDefinition<C>): Command {
-  const { name, summary, operands, examples } = definition
+  const { name, summary, details, operands, examples } = definition
   return {
     name,
     summary,
+    details,
     operands,
     examples,
     options: optionsOf(name),

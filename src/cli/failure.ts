@@ -3,6 +3,13 @@ import { CoopError, UsageError } from '../errors.ts'
 
 export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const
 
+/** Ctrl-C. */
+export class Interrupted extends CoopError {
+  constructor() {
+    super('interrupted', 'files under their final names are whole; coop train and coop pretrain go on with --resume')
+  }
+}
+
 export interface Failure {
   readonly message: string
   readonly remedy: string | undefined
@@ -16,8 +23,7 @@ export function describeFailure(error: unknown): Failure {
     return { message, remedy: 'coop --help lists the commands, coop COMMAND --help its flags', exitCode: EXIT.usage }
   }
   if (error instanceof CoopError) {
-    const exitCode = error instanceof UsageError ? EXIT.usage : EXIT.failure
-    return { message: error.message, remedy: error.remedy, exitCode }
+    return { message: error.message, remedy: error.remedy, exitCode: exitCodeOf(error) }
   }
   const message = error instanceof Error ? error.message : String(error)
   if (isSystemError(error))
@@ -27,6 +33,11 @@ export function describeFailure(error: unknown): Failure {
     remedy: 'this is a mistake in coop: run it again with --verbose and report what it prints',
     exitCode: EXIT.failure,
   }
+}
+
+function exitCodeOf(error: CoopError): number {
+  if (error instanceof Interrupted) return EXIT.interrupted
+  return error instanceof UsageError ? EXIT.usage : EXIT.failure
 }
 
 /** A refusal of the operating system, such as `ENOSPC: no space left on device, write`. */

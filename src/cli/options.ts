@@ -62,7 +62,7 @@ const toggle = () => z.boolean().default(false)
 /** The one table of options: a row gives type, default, flag and help; `SETTINGS` says which command takes which. */
 const OPTIONS = z.object({
   // every command
-  json: toggle().register(flags, { flag: '--json', help: 'print one JSON object on standard output, nothing else' }),
+  json: toggle().register(flags, { flag: '--json', help: 'print the result as JSON on standard output, nothing else' }),
   quiet: toggle().register(flags, { flag: '--quiet', help: 'no progress and no warnings' }),
   verbose: toggle().register(flags, { flag: '--verbose', help: 'show the stack of an error' }),
   threads: whole(1, 1024)
@@ -87,7 +87,7 @@ const OPTIONS = z.object({
   }),
   cache: text('a folder')
     .default(defaultCacheDir())
-    .register(flags, { flag: '--cache', argument: 'DIR', help: 'folder where image features are kept' }),
+    .register(flags, { flag: '--cache', argument: 'DIR', help: 'folder for what can be computed again' }),
   skipBadImages: toggle().register(flags, {
     flag: '--skip-bad-images',
     help: 'leave out images that cannot be read, with a warning each',
@@ -105,7 +105,7 @@ const OPTIONS = z.object({
     .register(flags, { flag: '--shots', argument: 'K', help: 'training images of each class' }),
   seed: whole(0, 2 ** 32 - 1)
     .default(1)
-    .register(flags, { flag: '--seed', argument: 'S', help: 'seed of everything drawn at random' }),
+    .register(flags, { flag: '--seed', argument: 'S', help: 'seed of all that is drawn at random' }),
   out: text('a folder').optional().register(flags, {
     flag: '--out',
     argument: 'RUN',
@@ -137,9 +137,11 @@ const OPTIONS = z.object({
     .default(0.002)
     .register(flags, { flag: '--lr', argument: 'RATE', help: 'learning rate at its highest' }),
   batchSize: whole(1).default(32).register(flags, { flag: '--batch-size', argument: 'N', help: 'images in a step' }),
-  views: whole(1)
-    .default(4)
-    .register(flags, { flag: '--views', argument: 'N', help: 'augmented views of each training image' }),
+  views: whole(0).default(4).register(flags, {
+    flag: '--views',
+    argument: 'N',
+    help: 'augmented views of each training image; 0: the image as it is',
+  }),
   resume: toggle().register(flags, { flag: '--resume', help: 'go on from the last checkpoint of the run' }),
   force: toggle().register(flags, { flag: '--force', help: 'write over a run that is there already' }),
 
@@ -154,7 +156,7 @@ const OPTIONS = z.object({
     help: 'tasks to run, such as sports,gestures',
     otherwise: 'all',
   }),
-  shotsList: list(whole(1), 'whole numbers of at least 1')
+  shotsList: list(oneOf('1', '2', '4', '8', '16').transform(Number), 'some of 1, 2, 4, 8, 16')
     .optional()
     .register(flags, { flag: '--shots', argument: 'LIST', help: 'shots to learn from', otherwise: '1,2,4,8,16' }),
   seeds: list(whole(0, 2 ** 32 - 1), 'whole numbers of at least 0')
@@ -207,7 +209,6 @@ export const SETTINGS = {
     reportFile: true,
     figure: true,
     model: true,
-    cache: true,
     ...EVERY,
   }),
   train: OPTIONS.pick({

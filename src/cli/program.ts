@@ -1,23 +1,28 @@
 import { Command as Commander, Option } from 'commander'
 import type { Command } from './command.ts'
 import type { CommandOption, Typed } from './options.ts'
+import type { Output } from './progress.ts'
 
 /** Runs the command that was named, with what was typed after it. */
 export type Run = (command: Command, typed: Typed, operands: readonly string[]) => Promise<void>
 
 /** The parser of the command line; it throws CommanderError and prints nothing but help and version. */
-export function createProgram(commands: readonly Command[], version: string, run: Run): Commander {
+export function createProgram(commands: readonly Command[], version: string, output: Output, run: Run): Commander {
   const program = new Commander('coop')
     .description('Few-shot image classification by learned CLIP prompts (CoOp).')
     .version(version, '-V, --version', 'print the version')
     .helpCommand(false)
     .helpOption('-h, --help', 'show this help; coop COMMAND --help shows the flags of a command')
     .usage('COMMAND ...')
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({
+      writeOut: (text) => output.stdout.write(text),
+      writeErr: (text) => output.stderr.write(text),
+      outputError: () => {},
+    })
     .exitOverride()
   program.addHelpText(
     'after',
-    examplesText(['coop demo --quick', 'coop train photos --out runs/photos', 'coop classify runs/photos image.jpg']),
+    `\nExit status: 0 when all went well, 1 on a failure, 2 when words or settings are wrong, 130 after Ctrl-C.\n${examplesText(['coop demo --quick', 'coop train photos --out runs/photos', 'coop classify runs/photos image.jpg'])}`,
   )
   for (const command of commands) {
     // copies the settings above, which must stand before it
@@ -28,7 +33,8 @@ export function createProgram(commands: readonly Command[], version: string, run
 }
 
 function describe(sub: Commander, command: Command, run: Run): void {
-  sub.summary(command.summary).description(capitalised(command.summary)).helpOption('-h, --help', 'show this help')
+  const description = [capitalised(command.summary), command.details ?? ''].join('\n\n').trim()
+  sub.summary(command.summary).description(description).helpOption('-h, --help', 'show this help')
   for (const { name, help, variadic } of command.operands) sub.argument(variadic ? `<${name}...>` : `<${name}>`, help)
   const parsed = command.options.map((option) => ({ key: option.key, option: commanderOption(option) }))
   for (const { option } of parsed) sub.addOption(option)

@@ -24,6 +24,12 @@ export interface Terminal {
   write(text: string): unknown
 }
 
+/** Where a command writes: results and help on the one, progress, warnings and errors on the other. */
+export interface Output {
+  readonly stdout: Pick<Terminal, 'write'>
+  readonly stderr: Terminal
+}
+
 interface Phase {
   readonly kind: ProgressKind
   readonly total: number

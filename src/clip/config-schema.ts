@@ -13,6 +13,9 @@ export const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073] as const
 export const CLIP_STD = [0.26862954, 0.26130258, 0.27577711] as const
 
 export const size = z.int().positive()
+/** Far above any CLIP; a damaged number must not become a list of billions of expected tensors. */
+const MAX_LAYERS = 1000
+export const layerCount = size.max(MAX_LAYERS)
 export const positive = z.number().positive()
 export const rgb = z.tuple([z.number(), z.number(), z.number()])
 export const rgbPositive = z.tuple([positive, positive, positive])

@@ -132,9 +132,8 @@ async function identify(path: string): Promise<string | FileError> {
 function badImage(path: string, cause: unknown): FileError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   const message = reason.includes(path) ? reason : `cannot read the image ${path}: ${reason}`
-  return new FileError(message, 'replace or remove the file, or leave out such images with --skip-bad-images', {
-    cause,
-  })
+  const remedy = (cause instanceof FileError && cause.remedy) || 'replace or remove the file'
+  return new FileError(message, `${remedy}; --skip-bad-images leaves such images out`, { cause })
 }
 
 function rowId(content: string, choice: ViewChoice): string {

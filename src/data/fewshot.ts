@@ -44,7 +44,7 @@ export function checkShots(dataset: Pick<Dataset, 'classNames' | 'train' | 'root
   throw new UsageError(
     `${dataset.root}: fewer training images than ${shots} shots in ${short.length} of ${counts.length} classes: ` +
       `${named.join(', ')}${more}`,
-    `take at most ${Math.min(...counts)} shots, add images to these classes, or allow classes with fewer images`,
+    `take at most ${Math.min(...counts)} shots (--shots), or add images to these classes`,
   )
 }
 

@@ -1,19 +1,23 @@
 import { basename, resolve } from 'node:path'
 import { z } from 'zod'
 import { zeroShotClassifier } from '../baselines/zero-shot.ts'
+import { readSchema } from '../clip/schema.ts'
+import type { Clip } from '../clip/types.ts'
 import { checkShots, drawFewShot } from '../data/fewshot.ts'
 import { readImageFolder } from '../data/folder.ts'
-import { CoopError, UsageError } from '../errors.ts'
+import { CoopError, FileError, UsageError } from '../errors.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import { exists } from '../node/run-folder.ts'
 import type { Hooks } from '../progress.ts'
 import { accuracyOf, type Classifier, promptClassifier } from '../prompt/classifier.ts'
 import { startTokens } from '../prompt/context-start.ts'
+import { checkFits, type LearnedPrompt } from '../prompt/learned-prompt.ts'
 import { defaultEpochs } from '../prompt/schedule.ts'
-import type { LearningSettings } from '../prompt/train.ts'
-import type { RuntimeOptions } from '../runtime/types.ts'
+import { type LearningSettings, startOf } from '../prompt/train.ts'
+import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { withModel } from './model.ts'
 import { type EncodedItems, encodeSets, type PictureOptions } from './pictures.ts'
-import { checkFolder, readRunPrompt, readRunSettings, trainInFolder } from './run.ts'
+import { checkFolder, learningSettings, readRunPrompt, readRunSettings, trainInFolder, writeResults } from './run.ts'
 
 /** Share of right answers, fractions of 1, in all and by class name. */
 export interface FolderAccuracy {
@@ -40,15 +44,21 @@ export interface TrainOptions extends FolderOptions, Omit<LearningSettings, 'epo
   readonly force: boolean
 }
 
+/** Accuracies are fractions of 1. */
 export interface TrainResult {
+  /** Of the hand-written prompts on the same test images. */
   readonly zeroShot: number
   readonly accuracy: number
   readonly steps: number
   readonly seconds: number
+  /** Folder of the run. */
   readonly run: string
 }
 
-/** Learns a prompt from a folder of images and compares it with hand-written ones on the folder's test images. */
+/**
+ * Learns a prompt from a folder of images and compares it with hand-written ones on the folder's test images.
+ * All that can be refused is refused before the first picture is read.
+ */
 export async function trainOnFolder(dir: string, options: TrainOptions, hooks: Hooks): Promise<TrainResult> {
   const started = performance.now()
   const { shots, seed, views, templates, resume, force } = options
@@ -56,28 +66,46 @@ export async function trainOnFolder(dir: string, options: TrainOptions, hooks: H
   await checkFolder(run, { resume, force })
   const dataset = await readImageFolder(dir)
   checkShots(dataset, shots)
+  const { classNames, test } = dataset
   const { train } = drawFewShot(dataset.train, [], shots, seed)
 
   return withModel(options.model, options, hooks, async (clip, runtime) => {
-    const { classNames } = dataset
     const M = options.init === null ? options.M : startTokens(clip, options.init).length
     const settings = { ...options, M, epochs: options.epochs ?? defaultEpochs(shots) }
-    const augmented = views === 0 ? { items: train } : { items: train, views: { count: views, seed } }
-    const [images, test] = await encodeSets(clip, runtime, [augmented, { items: dataset.test }], options, hooks)
-    if (images === undefined || test === undefined) throw new Error('two sets give two results')
+    const subset = { shots, views }
+    const known = { settings: learningSettings(settings), classNames, model: clip.fingerprint, about: subset }
+    await checkFolder(run, { resume, force }, known)
+    startOf({ clip, classNames, settings }) // throws where settings and class names do not fit the model
     const zeroShot = await zeroShotClassifier(clip, runtime, classNames, templates)
+
+    const augmented = views === 0 ? { items: train } : { items: train, views: { count: views, seed } }
+    const [images, testImages] = await encodeSets(clip, runtime, [augmented, { items: test }], options, hooks)
+    if (images === undefined || testImages === undefined) throw new Error('two sets give two results')
+    checkEveryClass(classNames, images.labels)
     const task = { clip, runtime, classNames, set: images, settings }
-    const about = { dir: resolve(dir), model: resolve(options.model), shots, views, templates }
+    const about = { dir: resolve(dir), model: resolve(options.model), ...subset, templates }
     const { prompt, losses } = await trainInFolder(run, task, { ...hooks, resume, force, about })
     const learned = await promptClassifier(clip, runtime, prompt)
-    return {
-      zeroShot: accuracy(zeroShot, test).accuracy,
-      accuracy: accuracy(learned, test).accuracy,
+    const result = {
+      zeroShot: accuracy(zeroShot, testImages).accuracy,
+      accuracy: accuracy(learned, testImages).accuracy,
       steps: losses.length,
       seconds: (performance.now() - started) / 1000,
-      run,
     }
+    await writeResults(run, result)
+    return { ...result, run }
   })
+}
+
+/** Throws FileError when no picture of a class was left, which would then be learned from nothing. */
+function checkEveryClass(classNames: readonly string[], labels: readonly number[]): void {
+  const seen = new Set(labels)
+  const without = classNames.filter((_, label) => !seen.has(label))
+  if (without.length === 0) return
+  throw new FileError(
+    `no training image that was drawn can be read of the class ${some(without)}`,
+    'replace the images that were left out, take more shots (--shots), or draw others (--seed)',
+  )
 }
 
 /** Accuracy of hand-written prompts on a folder's test images. */
@@ -97,7 +125,7 @@ export async function zeroShotOnFolder(
 
 export type RunOptions = Omit<FolderOptions, 'model'> & { readonly model?: string }
 
-/** Accuracy of a finished run on a folder's test images: the same ones that training left out. */
+/** Accuracy of a finished run on a folder's test images: of the same folder those that training left out. */
 export async function evaluateRun(
   run: string,
   dir: string,
@@ -110,13 +138,12 @@ export async function evaluateRun(
   const strange = classNames.filter((_, i) => labels[i] === -1)
   if (strange.length > 0) {
     throw new UsageError(
-      `${dir} has classes that the run ${run} did not learn: ${strange.slice(0, 5).join(', ')}${strange.length > 5 ? ', ...' : ''}`,
-      `The run knows ${prompt.classNames.slice(0, 8).join(', ')}${prompt.classNames.length > 8 ? ', ...' : ''}.`,
+      `${dir} has classes that the run ${run} did not learn: ${some(strange)}`,
+      `the run knows ${some(prompt.classNames)}: rename or take out the other folders`,
     )
   }
   const items = test.map(({ path, label }) => ({ path, label: labels[label] ?? 0 }))
-  return withModel(options.model ?? (await modelOf(run)), options, hooks, async (clip, runtime) => {
-    const classifier = await promptClassifier(clip, runtime, prompt)
+  return withRun(run, prompt, options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], options, hooks)
     return accuracy(classifier, images)
   })
@@ -136,16 +163,9 @@ export async function classifyImages(
   options: RunOptions,
   hooks: Hooks,
 ): Promise<Classified[]> {
-  const prompt = await readRunPrompt(run)
-  return withModel(options.model ?? (await modelOf(run)), options, hooks, async (clip, runtime) => {
-    const classifier = await promptClassifier(clip, runtime, prompt)
-    const [images] = await encodeSets(
-      clip,
-      runtime,
-      [{ items: files.map((path) => ({ path, label: 0 })) }],
-      options,
-      hooks,
-    )
+  const items = files.map((path) => ({ path, label: 0 }))
+  return withRun(run, await readRunPrompt(run), options, hooks, async (clip, runtime, classifier) => {
+    const [images] = await encodeSets(clip, runtime, [{ items }], options, hooks)
     if (images === undefined) throw new Error('one set gives one result')
     const { shape, data } = classifier.classify(rowsOf(images))
     const [, classes = 0] = shape
@@ -159,9 +179,35 @@ export async function classifyImages(
   })
 }
 
+/** A finished run's classifier on its model: the one named in the options, else where it was when the run was made. */
+async function withRun<T>(
+  run: string,
+  prompt: LearnedPrompt,
+  options: RunOptions,
+  hooks: Hooks,
+  work: (clip: Clip, runtime: Runtime, classifier: Classifier) => Promise<T>,
+): Promise<T> {
+  const model = options.model ?? (await modelOf(run))
+  return withModel(model, options, hooks, async (clip, runtime) => {
+    checkFits(prompt, clip, { prompt: `the prompt of ${run}`, model })
+    return work(clip, runtime, await promptClassifier(clip, runtime, prompt))
+  })
+}
+
+async function modelOf(run: string): Promise<string> {
+  const { about } = readSchema(settingsSchema, await readRunSettings(run), `settings.json of ${run}`)
+  if (await exists(about.model)) return about.model
+  throw new UsageError(
+    `the model that ${run} was trained on is not in ${about.model} any more`,
+    'say where it is now (--model DIR)',
+  )
+}
+
+const settingsSchema = z.object({ about: z.object({ model: z.string() }) })
+
 function accuracy(classifier: Classifier, images: EncodedItems | undefined): FolderAccuracy {
   if (images === undefined || images.labels.length === 0)
-    throw new CoopError('there are no test images that can be read')
+    throw new CoopError('there are no test images', 'a class gives test images from its second image on')
   const found = accuracyOf(classifier, classifier.predict(rowsOf(images)), images.labels)
   const perClass = classifier.classNames.flatMap((name, c) => {
     const share = found.perClass[c] ?? Number.NaN
@@ -176,7 +222,10 @@ function rowsOf({ features: { shape, data } }: EncodedItems): FloatTensor {
   return floatTensor([images, embed], data)
 }
 
-async function modelOf(run: string): Promise<string> {
-  const { about } = z.object({ about: z.object({ model: z.string() }) }).parse(await readRunSettings(run))
-  return about.model
+/** The first few of many names. */
+function some(names: readonly string[]): string {
+  const more = names.length > MAX_NAMES ? `, and ${names.length - MAX_NAMES} more` : ''
+  return names.slice(0, MAX_NAMES).join(', ') + more
 }
+
+const MAX_NAMES = 8

@@ -1,17 +1,23 @@
+import { stat } from 'node:fs/promises'
 import { loadClip } from '../clip/load.ts'
 import type { Clip } from '../clip/types.ts'
+import { FileError } from '../errors.ts'
 import { folderModelFiles } from '../node/files.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Hooks } from '../progress.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 
-/** A model and a runtime to use it on; the runtime is closed afterwards, and its fall-back is said. */
+/**
+ * A model and a runtime to use it on; the runtime is closed afterwards, and its fall-back is said.
+ * Throws FileError when the folder holds no model that can be used.
+ */
 export async function withModel<T>(
   folder: string,
   options: RuntimeOptions,
   hooks: Hooks,
   work: (clip: Clip, runtime: Runtime) => Promise<T>,
 ): Promise<T> {
+  await checkModelFolder(folder)
   const clip = await loadClip(folderModelFiles(folder))
   const runtime = await nodeRuntime(options)
   if (runtime.note !== undefined) hooks.onWarning?.(runtime.note)
@@ -20,4 +26,13 @@ export async function withModel<T>(
   } finally {
     await runtime.close()
   }
+}
+
+async function checkModelFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => undefined)
+  if (found?.isDirectory()) return
+  throw new FileError(
+    found ? `the model ${folder} is a file, not a folder` : `the model ${folder}: there is no such folder`,
+    'give the folder of a CLIP in the Hugging Face or OpenCLIP layout (--model)',
+  )
 }

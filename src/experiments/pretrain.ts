@@ -1,10 +1,9 @@
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { imageEncoder } from '../clip/encode.ts'
 import { openHeldOut } from '../demo/held-out.ts'
 import { heldOutAccuracy, type StyleAccuracy } from '../demo/held-out-accuracy.ts'
-import { UsageError } from '../errors.ts'
-import { writeFileAtomic } from '../node/files.ts'
+import { checkWritableFolder, writeFileAtomic } from '../node/files.ts'
+import { checkSameSettings, exists, readJsonObject, refuseExistingRun } from '../node/run-folder.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import { openArt, prepareArt } from '../pretrain/art/source.ts'
 import { exportModel } from '../pretrain/export.ts'
@@ -37,30 +36,28 @@ export interface PretrainResult {
   readonly heldOut: Readonly<Record<string, StyleAccuracy>>
 }
 
+/** Milliseconds that a timer can wait; more would end it at once. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
 /** The whole of `coop pretrain`: pictures, training with checkpoints, and the model in `OUT/model`. */
 export async function pretrainSmallClip(options: PretrainOptions, hooks: Hooks): Promise<PretrainResult> {
   const started = performance.now()
   const { out, seed, hours, resume, force, cache } = options
   const settings = { ...PRETRAIN_DEFAULTS, seed, steps: options.steps ?? PRETRAIN_DEFAULTS.steps }
-  const begun = await access(join(out, 'checkpoint.safetensors')).then(
-    () => true,
-    () => false,
-  )
-  if (begun && !resume && !force) {
-    throw new UsageError(
-      `there is a run in ${out} already`,
-      'go on with it (--resume), write over it (--force), or take another folder',
-    )
-  }
+  await refuseExistingRun(out, 'checkpoint.safetensors', { resume, force })
+  await checkWritableFolder(out)
+  const goesOn = resume && (await exists(join(out, 'checkpoint.safetensors')))
+  if (goesOn) checkSameSettings(out, await readJsonObject(join(out, 'settings.json')), { ...settings })
   const pictures = join(cache, 'art')
   await prepareArt(pictures)
   const art = await openArt(pictures)
   const runtime = await nodeRuntime(options)
   if (runtime.note !== undefined) hooks.onWarning?.(runtime.note)
-  const signal = hours === undefined ? undefined : AbortSignal.timeout(hours * 3_600_000)
+  const signal =
+    hours === undefined ? undefined : AbortSignal.timeout(Math.min(Math.round(hours * 3_600_000), LONGEST_TIMER))
   const model = join(out, 'model')
   try {
-    const { state, step, loss } = await pretrain(art, settings, runtime, out, begun && resume, hooks, signal)
+    const { state, step, loss } = await pretrain(art, settings, runtime, out, goesOn, hooks, signal)
     await exportModel({ state, step, loss }, art, settings, model)
     const heldOut = await measureHeldOut(model, options, hooks)
     await writeFileAtomic(join(out, 'held-out.json'), `${JSON.stringify(heldOut, null, 2)}\n`)

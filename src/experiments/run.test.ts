@@ -55,7 +55,7 @@ describe('a run in a folder', () => {
     const task = toyTask(runtime)
     await trainInFolder(folder, task)
     const resumed = (changes: Partial<typeof task>) => trainInFolder(folder, { ...task, ...changes }, { resume: true })
-    await expect(resumed({ settings: { ...task.settings, seed: 4 } })).rejects.toThrow(/settings.seed: 3 then, 4 now/)
+    await expect(resumed({ settings: { ...task.settings, seed: 4 } })).rejects.toThrow(/ seed: 3 then, 4 now/)
     await expect(resumed({ classNames: ['dog', 'cat', 'photo'] })).rejects.toThrow(/classNames: /)
     await expect(resumed({ set: toySet(5) })).rejects.toThrow(/images: /)
     await expect(resumed({ set: { ...task.set, labels: task.set.labels.toReversed() } })).rejects.toThrow(/images: /)

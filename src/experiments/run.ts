@@ -1,9 +1,9 @@
-import { access, appendFile, readdir, rm } from 'node:fs/promises'
+import { appendFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseJson } from '../clip/json.ts'
-import { FileError, UsageError } from '../errors.ts'
+import { FileError } from '../errors.ts'
 import { hashOf } from '../node/content-hash.ts'
-import { fileError, fileSource, readText, writeFileAtomic } from '../node/files.ts'
+import { checkWritableFolder, fileError, fileSource, removeLeftovers, writeFileAtomic } from '../node/files.ts'
+import { checkSameSettings, exists, type Rerun, readJsonObject, refuseExistingRun } from '../node/run-folder.ts'
 import type { Hooks } from '../progress.ts'
 import { stepsOf, type TrainingSet } from '../prompt/batches.ts'
 import { type LearnedPrompt, readPrompt, writePrompt } from '../prompt/learned-prompt.ts'
@@ -15,16 +15,14 @@ import { type LearningSettings, startOf, type TrainingState, type TrainingTask, 
 const SETTINGS = 'settings.json' // written first: all that decides the result
 const METRICS = 'metrics.jsonl' // a line a step
 const CHECKPOINT = 'checkpoint.safetensors' // context vectors, momentum and losses after some epoch
-const PROMPT = 'prompt.safetensors' // the learned prompt, written last
+const PROMPT = 'prompt.safetensors' // the learned prompt
+const RESULTS = 'results.json' // what it is worth
 
-export interface RunOptions extends Hooks {
+/** `resume` goes on from the last checkpoint, if there is one; the settings must be the same. */
+export interface RunOptions extends Hooks, Rerun {
   /** Seconds between checkpoints (default 10); 0: after every epoch. */
   readonly checkpointSeconds?: number
-  /** Go on from the folder's last checkpoint, if it has one; its settings must be the same. */
-  readonly resume?: boolean
-  /** Start anew where a run is already. */
-  readonly force?: boolean
-  /** What else settings.json says, such as the folder of images; not compared on resume. */
+  /** What else settings.json says, such as the folder of images; not compared here on resume. */
   readonly about?: Readonly<Record<string, unknown>>
   readonly signal?: AbortSignal
 }
@@ -88,48 +86,60 @@ export async function readRunPrompt(folder: string): Promise<LearnedPrompt> {
       begun ? 'finish it: coop train DIR --out RUN --resume' : 'give a folder that coop train wrote',
     )
   }
-  return readPrompt(await fileSource(join(folder, PROMPT)))
+  return orRemedy(
+    readPrompt(await fileSource(join(folder, PROMPT))),
+    `train again: coop train DIR --out ${folder} --force`,
+  )
+}
+
+/** A damaged file of a run cannot be fetched again: this says what to do instead. */
+function orRemedy<T>(reading: Promise<T>, remedy: string): Promise<T> {
+  return reading.catch((cause: unknown) => {
+    throw cause instanceof FileError ? new FileError(cause.message, remedy, { cause }) : cause
+  })
 }
 
 /** What settings.json of a run says. Throws FileError when it is missing or damaged. */
-export async function readRunSettings(folder: string): Promise<Record<string, unknown>> {
-  const path = join(folder, SETTINGS)
-  const value = parseJson(await readText(path), path)
-  if (typeof value !== 'object' || value === null) throw new FileError(`${path} is not a JSON object`)
-  return { ...value }
+export function readRunSettings(folder: string): Promise<Record<string, unknown>> {
+  return readJsonObject(join(folder, SETTINGS))
 }
 
-/** Refuses a folder with a run in it, before any work, unless the caller says what to do with that run. */
-export async function checkFolder(folder: string, options: Pick<RunOptions, 'resume' | 'force'>): Promise<void> {
-  if (options.resume || options.force || !(await exists(join(folder, SETTINGS)))) return
-  throw new UsageError(
-    `there is a run in ${folder} already`,
-    'go on with it (--resume), write over it (--force), or take another folder',
-  )
+/** Keeps what was measured with a finished run. */
+export async function writeResults(folder: string, results: Readonly<Record<string, unknown>>): Promise<void> {
+  await writeFileAtomic(join(folder, RESULTS), `${JSON.stringify(results, null, 2)}\n`)
+}
+
+/**
+ * Refuses, before any work, a folder that cannot be written, one with a run when the caller does not say what to do with
+ * it, and on resume settings other than the run's, as far as `known` names them.
+ */
+export async function checkFolder(
+  folder: string,
+  options: Rerun,
+  known: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  await refuseExistingRun(folder, SETTINGS, options)
+  await checkWritableFolder(folder)
+  if (options.resume && (await exists(join(folder, SETTINGS)))) {
+    checkSameSettings(folder, await readRunSettings(folder), known)
+  }
 }
 
 /** Writes settings.json, or on resume compares it; gives the state to start from. */
 async function prepareFolder(folder: string, task: TrainingTask, options: RunOptions): Promise<TrainingState> {
   const { resume = false, about = {} } = options
-  await checkFolder(folder, options)
+  const decides = whatDecides(task)
+  await checkFolder(folder, options, decides)
   await removeLeftovers(folder)
-  const decides = JSON.stringify(whatDecides(task))
   if (resume && (await exists(join(folder, SETTINGS)))) {
-    checkSame(folder, await readRunSettings(folder), JSON.parse(decides))
     const checkpoint = join(folder, CHECKPOINT)
-    return (await exists(checkpoint)) ? readState(await fileSource(checkpoint)) : startOf(task)
+    if (!(await exists(checkpoint))) return startOf(task)
+    return orRemedy(readState(await fileSource(checkpoint)), 'start the run anew (--force)')
   }
   const start = startOf(task) // wrong settings are refused before anything is written
-  await Promise.all([CHECKPOINT, PROMPT].map((file) => rm(join(folder, file), { force: true })))
-  await writeFileAtomic(join(folder, SETTINGS), `${JSON.stringify({ ...JSON.parse(decides), about }, null, 2)}\n`)
+  await Promise.all([CHECKPOINT, PROMPT, RESULTS].map((file) => rm(join(folder, file), { force: true })))
+  await writeFileAtomic(join(folder, SETTINGS), `${JSON.stringify({ ...decides, about }, null, 2)}\n`)
   return start
-}
-
-/** Temporary files of writes that a kill cut short. */
-async function removeLeftovers(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => [])
-  const leftovers = names.filter((name) => name.startsWith('.') && name.endsWith('.tmp'))
-  await Promise.all(leftovers.map((name) => rm(join(folder, name), { force: true })))
 }
 
 /** All that decides a run's numbers: settings, classes, model, images. */
@@ -143,7 +153,7 @@ function whatDecides({ settings, classNames, clip, set }: TrainingTask): Record<
 }
 
 /** These settings alone, whatever else the caller's object holds. */
-function learningSettings(settings: LearningSettings): Readonly<Record<keyof LearningSettings, unknown>> {
+export function learningSettings(settings: LearningSettings): Readonly<Record<keyof LearningSettings, unknown>> {
   const { M, position, classSpecific, init, epochs, batchSize, learningRate, seed } = settings
   return { M, position, classSpecific, init, epochs, batchSize, learningRate, seed }
 }
@@ -153,29 +163,6 @@ function trainingSetHash({ features, labels }: TrainingSet): string {
   const values = hashOf(new Uint8Array(buffer, byteOffset, byteLength))
   return hashOf(JSON.stringify({ shape: features.shape, values, labels }))
 }
-
-function checkSame(folder: string, then: Record<string, unknown>, now: Record<string, unknown>): void {
-  const differences = compare('', then, now)
-  if (differences.length === 0) return
-  throw new UsageError(
-    `the run in ${folder} was begun with other settings:\n${differences.map((line) => `  ${line}`).join('\n')}`,
-    'resume with the same settings, model and images, or start anew in another folder',
-  )
-}
-
-/** What differs in `now`, a line each. */
-function compare(path: string, then: unknown, now: unknown): string[] {
-  if (isObject(now) && isObject(then)) {
-    return Object.keys(now).flatMap((key) => compare(path ? `${path}.${key}` : key, then[key], now[key]))
-  }
-  const [a, b] = [then, now].map((value) => JSON.stringify(value))
-  return a === b ? [] : [`${path}: ${short(a)} then, ${short(b)} now`]
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const short = (text = 'nothing') => (text.length > 60 ? `${text.slice(0, 57)}...` : text)
 
 function metricsLine(settings: LearningSettings, stepsPerEpoch: number, i: number, loss: number): string {
   const epoch = Math.floor(i / stepsPerEpoch)
@@ -188,11 +175,4 @@ async function append(path: string, text: string): Promise<void> {
   } catch (cause) {
     throw fileError('write', path, cause)
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

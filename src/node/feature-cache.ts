@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { readdir, rm, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { fileSource, writeFileAtomic } from './files.ts'
+import { fileSource, removeLeftovers, writeFileAtomic } from './files.ts'
 
 /**
  * Feature vectors on disk, by id (64 hex digits). Every `append` leaves one new file, which appears whole or not at all
@@ -20,7 +20,7 @@ export interface FeatureCache {
 export function openFeatureCache(folder: string, dim: number): FeatureCache {
   return {
     async read(ids) {
-      await removeLeftovers(folder)
+      await removeLeftovers(folder, LEFTOVER_AGE_MS)
       const found = new Map<string, Float32Array>()
       for (const file of await namesIn(folder)) {
         if (found.size === ids.size) break
@@ -42,7 +42,7 @@ const HEADER_BYTES = 16
 const ID_BYTES = 32
 const ENTRY_BYTES = ID_BYTES + 4
 
-/** Temporary files older than this are what a killed process left. */
+/** Temporary files older than this are what a killed process left: a living one may share the folder. */
 const LEFTOVER_AGE_MS = 3_600_000
 
 function encodeRows(rows: ReadonlyMap<string, Float32Array>, dim: number): Buffer {
@@ -110,15 +110,6 @@ function checksumOf(id: Uint8Array, values: Uint8Array): number {
 
 function floatsOf(bytes: Buffer): Float32Array {
   return Float32Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(i * 4))
-}
-
-async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of await namesIn(folder)) {
-    if (!name.endsWith('.tmp')) continue
-    const path = join(folder, name)
-    const found = await stat(path).catch(() => undefined)
-    if (found && Date.now() - found.mtimeMs > LEFTOVER_AGE_MS) await rm(path, { force: true }).catch(() => undefined)
-  }
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { access, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { access, constants, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { ModelFiles } from '../clip/load.ts'
 import type { ByteSource } from '../clip/safetensors.ts'
 import { FileError } from '../errors.ts'
@@ -78,7 +78,7 @@ const MAX_READ = 1 << 30
 export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`)
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     await writeFile(temporary, content, { flush: true })
     await rename(temporary, path)
   } catch (cause) {
@@ -87,20 +87,74 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
   }
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'it is a folder',
-  ENOTDIR: 'a part of its path is not a folder',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  EMFILE: 'too many files are open',
+/** Makes a folder and those above it. (Node's own recursive mkdir never ends where a parent cannot be made, as in /proc.) */
+async function makeFolder(folder: string): Promise<void> {
+  const parent = dirname(folder)
+  const found = await stat(folder).catch(() => undefined)
+  if (found) return
+  if (parent !== folder) await makeFolder(parent)
+  await mkdir(folder).catch((cause: unknown) => {
+    if (codeOf(cause) !== 'EEXIST') throw cause // another process may have been faster
+  })
+}
+
+const codeOf = (cause: unknown): string => (cause instanceof Error && 'code' in cause ? String(cause.code) : '')
+
+/** Removes from a folder what processes killed in writeFileAtomic have left, if it is older than `age` milliseconds. */
+export async function removeLeftovers(folder: string, age = 0): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  for (const name of names.filter((name) => TEMPORARY.test(name))) {
+    const path = join(folder, name)
+    const found = await stat(path).catch(() => undefined)
+    if (found && Date.now() - found.mtimeMs >= age) await rm(path, { force: true }).catch(() => undefined)
+  }
+}
+
+const TEMPORARY = /^\..+\.tmp$/
+
+/**
+ * Throws FileError when files could not be written into `folder`, which need not exist: for work that takes long and
+ * writes at its end.
+ */
+export async function checkWritableFolder(folder: string): Promise<void> {
+  let existing = resolve(folder)
+  for (;;) {
+    const found = await stat(existing).catch(() => undefined)
+    if (found && !found.isDirectory()) {
+      throw new FileError(`cannot write into ${folder}: ${existing} is a file`, 'give another folder')
+    }
+    if (found || existing === dirname(existing)) break
+    existing = dirname(existing)
+  }
+  await access(existing, constants.W_OK).catch((cause: unknown) => {
+    throw fileError('write', existing, cause)
+  })
+}
+
+/** The same for one file, which may be there already. */
+export async function checkWritableFile(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory()) throw new FileError(`cannot write ${path}: it is a folder`, 'give the name of a file')
+  await checkWritableFolder(dirname(path))
+}
+
+/** Why the file system refuses, and what to do about it. */
+const REASONS: Readonly<Record<string, readonly [reason: string, remedy: string]>> = {
+  ENOENT: ['there is no such file or folder', 'check the path'],
+  EISDIR: ['it is a folder', 'give a file'],
+  ENOTDIR: ['a part of its path is not a folder', 'check the path'],
+  EACCES: ['permission denied', 'change its permissions, or give another path'],
+  EPERM: ['permission denied', 'change its permissions, or give another path'],
+  EROFS: ['the file system is read-only', 'give a path on another one'],
+  ENOSPC: ['the disk is full', 'make room, or give a path on another disk'],
+  EMFILE: ['too many files are open', 'close other programs, or raise the limit (ulimit -n)'],
 }
 
 /** A failure of the file system as a FileError that says what was tried on which path, and why it failed. */
 export function fileError(action: 'read' | 'write', path: string, cause: unknown): FileError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  const reason = REASONS[code] ?? (cause instanceof Error ? cause.message : String(cause))
-  return new FileError(`cannot ${action} ${path}: ${reason}`, undefined, { cause })
+  const [reason, remedy] = REASONS[codeOf(cause)] ?? [
+    cause instanceof Error ? cause.message : String(cause),
+    'check the path',
+  ]
+  return new FileError(`cannot ${action} ${path}: ${reason}`, remedy, { cause })
 }

@@ -28,7 +28,7 @@ export async function decodeImage(picture: string | Uint8Array, name = 'the pict
   }
 }
 
-const REMEDY = 'Remove the file, or replace it by a PNG, JPEG, WebP, GIF, TIFF or AVIF picture.'
+const REMEDY = 'remove the file, or replace it by a PNG, JPEG, WebP, GIF, TIFF or AVIF picture'
 
 async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
   const { data, info } = await sharp(bytes, OPTIONS)

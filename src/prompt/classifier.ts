@@ -1,5 +1,5 @@
 import type { Clip } from '../clip/types.ts'
-import { ShapeError } from '../errors.ts'
+import { DivergedError, ShapeError } from '../errors.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { promptLayout } from './layout.ts'
@@ -20,9 +20,18 @@ export interface Classifier {
   predict(features: FloatTensor): number[]
 }
 
-/** A classifier from text features `(classes, embed)` of length 1. */
+/**
+ * A classifier from text features `(classes, embed)` of length 1. Throws DivergedError where they are not finite, as
+ * those of a prompt learned at too high a rate.
+ */
 export function classifierOf(clip: Clip, classNames: readonly string[], textFeatures: FloatTensor): Classifier {
   const { embedDim } = clip.config
+  if (!textFeatures.data.every(Number.isFinite)) {
+    throw new DivergedError(
+      'the text features of the prompts are not finite numbers',
+      'learn the prompt again at a smaller learning rate; the weights of the model may also be damaged',
+    )
+  }
   const factor = logitFactor(clip)
   const logits = (features: FloatTensor) => {
     if (features.shape.length !== 2 || features.shape[1] !== embedDim) {

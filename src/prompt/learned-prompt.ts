@@ -76,10 +76,10 @@ export function checkFits(
   if (width === own && model === clip.fingerprint) return
   const why =
     width === own
-      ? `fingerprint ${model.slice(0, 12)}..., not ${clip.fingerprint.slice(0, 12)}...`
-      : `its vectors have ${width} values, the words of the model have ${own}`
+      ? `fingerprint ${model.slice(0, 12)}..., that of ${names.model} is ${clip.fingerprint.slice(0, 12)}...`
+      : `its vectors have ${width} values, the words of ${names.model} have ${own}`
   throw new CoopError(
-    `${names.prompt} was learned on another model than ${names.model}: ${why}`,
+    `${names.prompt} was learned on another model: ${why}`,
     'give the model that the prompt was learned on, or learn the prompt again',
   )
 }

@@ -91,8 +91,11 @@ export async function trainPrompt(task: TrainingTask, options: TrainingOptions =
         const { loss, gradient } = await session.run({ ctx, ...feedsOf(set, images, epoch) })
         if (loss === undefined || gradient === undefined) throw new Error('a training program has loss and gradient')
         const [value = Number.NaN] = loss.data
-        if (!Number.isFinite(value)) throw diverged(value, losses.length + 1, learningRate)
+        const step = losses.length + 1
+        if (!Number.isFinite(value)) throw diverged(`the loss of step ${step} is ${value}`, learningRate)
         sgdStep({ values: ctx.data, momentum: momentum.data }, gradient.data, learningRate)
+        if (!ctx.data.every(Number.isFinite))
+          throw diverged(`step ${step} left vectors that are no numbers`, learningRate)
         losses.push(value)
         onProgress?.({ kind: 'train', done: losses.length, total: totalSteps, loss: value })
       }
@@ -160,9 +163,9 @@ function checkState({ ctx, momentum }: TrainingState, shape: readonly number[]):
   }
 }
 
-function diverged(loss: number, step: number, learningRate: number): DivergedError {
+function diverged(what: string, learningRate: number): DivergedError {
   return new DivergedError(
-    `training broke down: the loss of step ${step} is ${loss} (learning rate ${learningRate})`,
+    `training broke down: ${what} (learning rate ${learningRate})`,
     'take a smaller learning rate, and see that the image features are finite',
   )
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { writeFileAtomic } from '../../node/files.ts'
+import { checkWritableFile, writeFileAtomic } from '../../node/files.ts'
 import { took } from '../../report/text.ts'
 import { actions } from '../actions.ts'
 import { defineCommand } from '../command.ts'
@@ -14,6 +14,7 @@ export const demo = defineCommand({
     'coop demo --json --figure figure.svg > demo.json',
   ],
   async run(settings, _operands, hooks) {
+    for (const file of [settings.reportFile, settings.figure]) if (file) await checkWritableFile(file)
     const result = await actions.demo(settings, hooks)
     const { renderReport } = await import('../../report/page.ts')
     const { resultTable } = await import('../../report/table.ts')

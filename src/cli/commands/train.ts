@@ -1,13 +1,14 @@
 import { columns, percent, took } from '../../report/text.ts'
 import { actions } from '../actions.ts'
-import { defineCommand } from '../command.ts'
+import { defineCommand, IMAGE_FOLDER } from '../command.ts'
 
 export const train = defineCommand({
   name: 'train',
   summary: 'learn a prompt from a few images of each class',
-  operands: [
-    { name: 'dir', help: 'folder of images: a folder for each class, or train/, val/ and test/ with such folders' },
-  ],
+  details:
+    'Learns from K images of each class and measures on the test images: those in test/, or where the class folders ' +
+    'lie in DIR itself, three of ten that are left out of training.',
+  operands: [{ name: 'dir', help: IMAGE_FOLDER }],
   examples: [
     'coop train photos --shots 16 --out runs/photos',
     'coop train photos --class-specific --seed 2 --out runs/photos-2',

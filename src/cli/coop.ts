@@ -1,0 +1,61 @@
+import { CommanderError } from 'commander'
+import type { Hooks } from '../progress.ts'
+import { classify } from './commands/classify.ts'
+import { demo } from './commands/demo.ts'
+import { evaluate } from './commands/evaluate.ts'
+import { pretrain } from './commands/pretrain.ts'
+import { train } from './commands/train.ts'
+import { zeroShot } from './commands/zero-shot.ts'
+import { describeFailure, EXIT, failureText } from './failure.ts'
+import { packageVersion } from './package.ts'
+import { createProgram } from './program.ts'
+import { createProgressPrinter, type Output } from './progress.ts'
+
+const COMMANDS = [demo, train, evaluate, zeroShot, classify, pretrain]
+
+export interface Coop {
+  /** Runs the command; every failure is printed. Returns the exit status. */
+  run(): Promise<number>
+  /** Prints a failure; returns the exit status. */
+  fail(error: unknown): number
+}
+
+/** The command line without its process: what was typed after `coop`, and where the output goes. */
+export function createCoop(words: readonly string[], { stdout, stderr }: Output): Coop {
+  // looked up by hand, because an error in the other words must obey them too
+  const [json, verbose, quiet] = ['--json', '--verbose', '--quiet'].map((flag) => words.includes(flag))
+  const printer = createProgressPrinter(stderr)
+  const hooks: Hooks = quiet
+    ? {}
+    : { onProgress: (event) => printer.show(event), onWarning: (text) => printer.say(`warning: ${text}`) }
+
+  const fail = (error: unknown) => {
+    printer.clear()
+    const { message, remedy, exitCode } = describeFailure(error)
+    if (json) stdout.write(`${JSON.stringify({ error: message, remedy })}\n`)
+    stderr.write(`${failureText(error, verbose === true)}\n`)
+    return exitCode
+  }
+  const run = async () => {
+    const program = createProgram(COMMANDS, packageVersion(), { stdout, stderr }, async (command, typed, operands) => {
+      const outcome = await command.execute(typed, operands, hooks)
+      stdout.write(json ? `${JSON.stringify(outcome.json)}\n` : `${outcome.text}\n`)
+    })
+    try {
+      await program.parseAsync(words, { from: 'user' })
+      return EXIT.ok
+    } catch (error) {
+      const shown = error instanceof CommanderError ? SHOWN[error.code] : undefined
+      return shown ?? fail(error)
+    }
+  }
+  return { run, fail }
+}
+
+/** Exit status where commander has printed what was asked for. */
+const SHOWN: Readonly<Record<string, number>> = {
+  'commander.helpDisplayed': EXIT.ok,
+  'commander.version': EXIT.ok,
+  // `coop` alone shows its help
+  'commander.help': EXIT.usage,
+}

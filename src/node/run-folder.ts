@@ -1,0 +1,64 @@
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseJson } from '../clip/json.ts'
+import { FileError, UsageError } from '../errors.ts'
+import { readText } from './files.ts'
+
+/** What to do where a run is already. */
+export interface Rerun {
+  /** Go on with it. */
+  readonly resume?: boolean
+  /** Write over it. */
+  readonly force?: boolean
+}
+
+/** Throws UsageError when a run is in `folder` (its file `mark` is there) and nobody said what to do with it. */
+export async function refuseExistingRun(folder: string, mark: string, { resume, force }: Rerun): Promise<void> {
+  if (resume || force || !(await exists(join(folder, mark)))) return
+  throw new UsageError(
+    `there is a run in ${folder} already`,
+    'go on with it (--resume), write over it (--force), or take another folder (--out)',
+  )
+}
+
+/** Throws UsageError, a line for each setting in `now` that a run in `folder` was begun without. */
+export function checkSameSettings(
+  folder: string,
+  then: Readonly<Record<string, unknown>>,
+  now: Readonly<Record<string, unknown>>,
+): void {
+  const differences = differencesOf(then, now)
+  if (differences.length === 0) return
+  throw new UsageError(
+    `the run in ${folder} was begun with other settings:\n${differences.map((line) => `  ${line}`).join('\n')}`,
+    'resume with the same settings, model and images, or start anew in another folder (--out)',
+  )
+}
+
+function differencesOf(then: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(now).flatMap(([key, value]) => {
+    const before = then[key]
+    if (isObject(value)) return differencesOf(isObject(before) ? before : {}, value)
+    const [a, b] = [before, value].map((side) => JSON.stringify(side))
+    return a === b ? [] : [`${key}: ${short(a)} then, ${short(b)} now`]
+  })
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const short = (text = 'nothing') => (text.length > 40 ? `${text.slice(0, 37)}...` : text)
+
+/** A JSON object in a file. Throws FileError when it is missing, damaged or something else. */
+export async function readJsonObject(path: string): Promise<Record<string, unknown>> {
+  const value = parseJson(await readText(path), path)
+  if (!isObject(value)) throw new FileError(`${path} is not a JSON object`, 'restore the file, or start the run anew')
+  return value
+}
+
+export function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
