@@ -32,20 +32,22 @@ interface Encoded {
 /**
  * The paper's main experiment (section 4.2, Fig. 3) on the demo's tasks: hand-written prompt, then CoOp with unified and
  * with class-specific context (M = 16, class at the end) for each number of shots and each seed.
+ *
+ * @param runtimes each works on one task at a time: several with a thread each are faster than one with several threads,
+ *   and the numbers do not depend on how many there are
  */
 export async function runDemo(
   clip: Clip,
-  runtime: Runtime,
+  runtimes: readonly Runtime[],
   plan: DemoPlan,
   hooks: Hooks = {},
   signal?: AbortSignal,
 ): Promise<Omit<DemoResult, 'settings' | 'seconds'>> {
-  const encoded = await encodeTasks(clip, runtime, plan.tasks, hooks, signal)
+  const encoded = await encodeTasks(clip, runtimes, plan.tasks, hooks, signal)
   const total = plan.tasks.length * 2 * plan.shots.length * plan.seeds.length
   let done = 0
   const tick = (detail: string) => hooks.onProgress?.({ kind: 'demo', done: ++done, total, detail })
-  const tasks: TaskResult[] = []
-  for (const each of encoded) tasks.push(await runTask(clip, runtime, each, plan, tick, signal))
+  const tasks = await spreadOver(runtimes, encoded, (each, runtime) => runTask(clip, runtime, each, plan, tick, signal))
   return { ...averages(tasks.filter((task) => !task.shift)), tasks }
 }
 
@@ -122,26 +124,45 @@ function accuracy(classifier: Classifier, test: FloatTensor, task: Task): number
 
 async function encodeTasks(
   clip: Clip,
-  runtime: Runtime,
+  runtimes: readonly Runtime[],
   tasks: readonly Task[],
   hooks: Hooks,
   signal: AbortSignal | undefined,
 ): Promise<Encoded[]> {
-  const encoder = await imageEncoder(clip, runtime, ENCODER_BATCH)
   const total = tasks.reduce((sum, { train, test }) => sum + train.length + test.length, 0)
   let done = 0
-  const features = async (images: readonly DemoImage[]) => {
-    const rows = await encodePictures(clip, encoder, images, (count) => {
-      signal?.throwIfAborted()
-      done += count
-      hooks.onProgress?.({ kind: 'features', done, total })
-    })
-    return floatTensor([images.length, clip.config.embedDim], rows)
+  const advance = (count: number) => {
+    signal?.throwIfAborted()
+    done += count
+    hooks.onProgress?.({ kind: 'features', done, total })
   }
-  const encoded: Encoded[] = []
-  for (const task of tasks) encoded.push({ task, train: await features(task.train), test: await features(task.test) })
-  await encoder.dispose()
-  return encoded
+  return spreadOver(runtimes, tasks, async (task, runtime) => {
+    const encoder = await imageEncoder(clip, runtime, ENCODER_BATCH)
+    const features = async (images: readonly DemoImage[]) =>
+      floatTensor([images.length, clip.config.embedDim], await encodePictures(clip, encoder, images, advance))
+    const encoded = { task, train: await features(task.train), test: await features(task.test) }
+    await encoder.dispose()
+    return encoded
+  })
+}
+
+/** Each worker takes the next item as soon as it is done with one; results in the order of the items. */
+async function spreadOver<T, W, R>(
+  workers: readonly W[],
+  items: readonly T[],
+  work: (item: T, worker: W) => Promise<R>,
+): Promise<R[]> {
+  const results = new Map<number, R>()
+  const waiting = items.entries()
+  await Promise.all(
+    workers.map(async (worker) => {
+      for (const [i, item] of waiting) results.set(i, await work(item, worker))
+    }),
+  )
+  return items.flatMap((_, i) => {
+    const result = results.get(i)
+    return result === undefined ? [] : [result]
+  })
 }
 
 /** Renders the next pictures while the encoder is at work on these. */
