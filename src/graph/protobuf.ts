@@ -2,24 +2,28 @@ const utf8 = new TextEncoder()
 
 /** A protobuf message under construction; fields are appended in the order they are set. */
 export class Message {
-  readonly #chunks: Uint8Array[] = []
+  #buffer = new Uint8Array(64)
   #length = 0
 
   /** Wire type 0: a whole number. */
   int(field: number, value: number): this {
-    return this.#tag(field, 0).#push(varint(value))
+    return this.#tag(field, 0).#varint(value)
   }
 
   /** Wire type 5: a 32-bit float. */
   float(field: number, value: number): this {
-    const bytes = new Uint8Array(4)
-    new DataView(bytes.buffer).setFloat32(0, value, true)
-    return this.#tag(field, 5).#push(bytes)
+    this.#tag(field, 5).#reserve(4)
+    new DataView(this.#buffer.buffer).setFloat32(this.#length, value, true)
+    this.#length += 4
+    return this
   }
 
   /** Wire type 2: bytes with their length before them. */
   raw(field: number, bytes: Uint8Array): this {
-    return this.#tag(field, 2).#push(varint(bytes.length)).#push(bytes)
+    this.#tag(field, 2).#varint(bytes.length).#reserve(bytes.length)
+    this.#buffer.set(bytes, this.#length)
+    this.#length += bytes.length
+    return this
   }
 
   text(field: number, value: string): this {
@@ -27,43 +31,39 @@ export class Message {
   }
 
   message(field: number, value: Message): this {
-    this.#tag(field, 2).#push(varint(value.#length))
-    for (const chunk of value.#chunks) this.#push(chunk)
-    return this
+    return this.raw(field, value.#buffer.subarray(0, value.#length))
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
-    const all = new Uint8Array(this.#length)
-    let offset = 0
-    for (const chunk of this.#chunks) {
-      all.set(chunk, offset)
-      offset += chunk.length
-    }
-    return all
+    return this.#buffer.slice(0, this.#length)
   }
 
   #tag(field: number, wireType: number): this {
-    return this.#push(varint(field * 8 + wireType))
+    return this.#varint(field * 8 + wireType)
   }
 
-  #push(bytes: Uint8Array): this {
-    this.#chunks.push(bytes)
-    this.#length += bytes.length
+  /**
+   * Groups of seven bits, lowest first, each but the last with the top bit set. A negative number is written as 64-bit
+   * two's complement: nine groups, then the sign bit.
+   */
+  #varint(value: number): this {
+    this.#reserve(10)
+    const end = this.#length + 9
+    let rest = value
+    while (rest > 0x7f || (rest < 0 && this.#length < end)) {
+      this.#buffer[this.#length++] = (rest & 0x7f) | 0x80
+      rest = Math.floor(rest / 0x80)
+    }
+    this.#buffer[this.#length++] = rest < 0 ? 1 : rest
     return this
   }
-}
 
-/**
- * Groups of seven bits, lowest first, each but the last with the top bit set. A negative number is written as 64-bit
- * two's complement: nine groups, then the sign bit.
- */
-function varint(value: number): Uint8Array {
-  const bytes: number[] = []
-  let rest = value
-  while (rest > 0x7f || (rest < 0 && bytes.length < 9)) {
-    bytes.push((rest & 0x7f) | 0x80)
-    rest = Math.floor(rest / 0x80)
+  /** Makes room for further bytes. */
+  #reserve(count: number): void {
+    const needed = this.#length + count
+    if (needed <= this.#buffer.length) return
+    const larger = new Uint8Array(Math.max(needed, 2 * this.#buffer.length))
+    larger.set(this.#buffer.subarray(0, this.#length))
+    this.#buffer = larger
   }
-  bytes.push(rest < 0 ? 1 : rest)
-  return Uint8Array.from(bytes)
 }
