@@ -7,8 +7,9 @@ import type { Bench, BenchOptions, BenchResult, Figure } from './bench.ts'
 import { classes } from './classes.bench.ts'
 import { images } from './images.bench.ts'
 import { packing } from './packing.bench.ts'
+import { recipes } from './recipes.bench.ts'
 
-const BENCHES: readonly Bench[] = [packing, classes, images]
+const BENCHES: readonly Bench[] = [packing, classes, images, recipes]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

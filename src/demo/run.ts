@@ -1,17 +1,15 @@
 import { zeroShotClassifier } from '../baselines/zero-shot.ts'
-import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
-import { preprocess } from '../clip/preprocess.ts'
 import type { Clip } from '../clip/types.ts'
 import { drawFewShot } from '../data/fewshot.ts'
-import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import type { FloatTensor } from '../graph/tensor.ts'
 import type { Hooks } from '../progress.ts'
-import type { TrainingSet } from '../prompt/batches.ts'
 import { accuracyOf, type Classifier } from '../prompt/classifier.ts'
 import { type FullBatchLearner, fullBatchLearner } from '../prompt/full-batch.ts'
 import { nearestWords } from '../prompt/nearest-words.ts'
 import type { Accuracy, Curve, DemoResult, TaskResult } from '../report/types.ts'
 import type { Runtime } from '../runtime/types.ts'
-import type { DemoImage, Task } from './types.ts'
+import { type Encoded, encodeTasks, spreadOver, subsetOf } from './encode.ts'
+import type { Task } from './types.ts'
 
 export interface DemoPlan {
   readonly tasks: readonly Task[]
@@ -19,15 +17,7 @@ export interface DemoPlan {
   readonly seeds: readonly number[]
 }
 
-const ENCODER_BATCH = 32
 const CONTEXT_LENGTH = 16
-
-/** A task's pictures as features. */
-interface Encoded {
-  readonly task: Task
-  readonly train: FloatTensor
-  readonly test: FloatTensor
-}
 
 /**
  * The paper's main experiment (section 4.2, Fig. 3) on the demo's tasks: hand-written prompt, then CoOp with unified and
@@ -103,92 +93,12 @@ async function learnOnce(
   return { value: accuracy(await learner.classifier(ctx), test, task), ctx }
 }
 
-function subsetOf(
-  features: FloatTensor,
-  rows: readonly { readonly row: number; readonly label: number }[],
-): TrainingSet {
-  const [, embed = 0] = features.shape
-  const chosen = floatTensor([rows.length, 1, embed])
-  for (const [i, { row }] of rows.entries())
-    chosen.data.set(features.data.subarray(row * embed, (row + 1) * embed), i * embed)
-  return { features: chosen, labels: rows.map(({ label }) => label) }
-}
-
 function accuracy(classifier: Classifier, test: FloatTensor, task: Task): number {
   return accuracyOf(
     classifier,
     classifier.predict(test),
     task.test.map(({ label }) => label),
   ).accuracy
-}
-
-async function encodeTasks(
-  clip: Clip,
-  runtimes: readonly Runtime[],
-  tasks: readonly Task[],
-  hooks: Hooks,
-  signal: AbortSignal | undefined,
-): Promise<Encoded[]> {
-  const total = tasks.reduce((sum, { train, test }) => sum + train.length + test.length, 0)
-  let done = 0
-  const advance = (count: number) => {
-    signal?.throwIfAborted()
-    done += count
-    hooks.onProgress?.({ kind: 'features', done, total })
-  }
-  return spreadOver(runtimes, tasks, async (task, runtime) => {
-    const encoder = await imageEncoder(clip, runtime, ENCODER_BATCH)
-    const features = async (images: readonly DemoImage[]) =>
-      floatTensor([images.length, clip.config.embedDim], await encodePictures(clip, encoder, images, advance))
-    const encoded = { task, train: await features(task.train), test: await features(task.test) }
-    await encoder.dispose()
-    return encoded
-  })
-}
-
-/** Each worker takes the next item as soon as it is done with one; results in the order of the items. */
-async function spreadOver<T, W, R>(
-  workers: readonly W[],
-  items: readonly T[],
-  work: (item: T, worker: W) => Promise<R>,
-): Promise<R[]> {
-  const results = new Map<number, R>()
-  const waiting = items.entries()
-  await Promise.all(
-    workers.map(async (worker) => {
-      for (const [i, item] of waiting) results.set(i, await work(item, worker))
-    }),
-  )
-  return items.flatMap((_, i) => {
-    const result = results.get(i)
-    return result === undefined ? [] : [result]
-  })
-}
-
-/** Renders the next pictures while the encoder is at work on these. */
-async function encodePictures(
-  clip: Clip,
-  encoder: ImageEncoder,
-  images: readonly DemoImage[],
-  advance: (count: number) => void,
-): Promise<Float32Array> {
-  const { embedDim } = clip.config
-  const all = new Float32Array(images.length * embedDim)
-  const pixels = (start: number) =>
-    Promise.all(
-      images
-        .slice(start, start + ENCODER_BATCH)
-        .map(async (image) => preprocess(await image.render(), clip.config.preprocess)),
-    )
-  let next = pixels(0)
-  for (let start = 0; start < images.length; start += ENCODER_BATCH) {
-    const batch = await next
-    const encoding = encoder.encode(batch)
-    next = pixels(start + ENCODER_BATCH)
-    all.set(await encoding, start * embedDim)
-    advance(batch.length)
-  }
-  return all
 }
 
 /** Mean and sample deviation (0 for a single value). */

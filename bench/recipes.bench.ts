@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { loadClip } from '../src/clip/load.ts'
+import { drawFewShot } from '../src/data/fewshot.ts'
+import { type Encoded, encodeTasks, subsetOf } from '../src/demo/encode.ts'
+import { demoTasks } from '../src/demo/tasks.ts'
+import { folderModelFiles } from '../src/node/files.ts'
+import { accuracyOf, type Classifier, promptClassifier } from '../src/prompt/classifier.ts'
+import { FULL_BATCH, fullBatchLearner } from '../src/prompt/full-batch.ts'
+import { defaultEpochs } from '../src/prompt/schedule.ts'
+import { PAPER_SETTINGS, trainPrompt } from '../src/prompt/train.ts'
+import { type Bench, type Figure, figure } from './bench.ts'
+
+const MODEL = fileURLToPath(new URL('../models/small-clip', import.meta.url))
+const TASKS = ['sports', 'gestures', 'fantasy', 'style']
+const SHOTS = 16
+
+/** Accuracy and seconds of both recipes on tasks of the demo: unified context, M = 16, 16 shots. */
+export const recipes: Bench = {
+  name: 'recipes',
+  about: "the paper's recipe and the demo's fast one: accuracy and time at 16 shots",
+  async run(runtime, { quick }) {
+    if (!existsSync(MODEL)) return { figures: [], notes: [`there is no model in ${MODEL}`] }
+    const clip = await loadClip(folderModelFiles(MODEL))
+    const wanted = quick ? TASKS.slice(0, 1) : TASKS
+    const seeds = quick ? [1] : [1, 2, 3]
+    const encoded = await encodeTasks(
+      clip,
+      [runtime],
+      (await demoTasks()).filter(({ name }) => wanted.includes(name)),
+      {},
+      undefined,
+    )
+    const figures: Figure[] = []
+    for (const { task, train, test } of encoded) {
+      const { classNames } = task
+      const shape = { M: PAPER_SETTINGS.M, position: PAPER_SETTINGS.position, classSpecific: false } as const
+      const learner = await fullBatchLearner(clip, runtime, classNames, shape, SHOTS)
+      const runs: Record<string, (seed: number) => Promise<Classifier>> = {
+        paper: async (seed) => {
+          const settings = { ...PAPER_SETTINGS, seed, epochs: defaultEpochs(SHOTS) }
+          const { ctx } = await trainPrompt({ clip, runtime, classNames, set: subset(seed), settings })
+          return promptClassifier(clip, runtime, { ...shape, ctx, classNames, model: clip.fingerprint })
+        },
+        fast: async (seed) => learner.classifier((await learner.learn(subset(seed), seed)).ctx),
+      }
+      function subset(seed: number) {
+        const rows = task.train.map(({ label }, row) => ({ label, row }))
+        return subsetOf(train, drawFewShot(rows, [], SHOTS, seed).train)
+      }
+      for (const [name, learn] of Object.entries(runs)) {
+        const [accuracies, seconds]: [number[], number[]] = [[], []]
+        for (const seed of seeds) {
+          const started = performance.now()
+          accuracies.push(100 * accuracy(await learn(seed), { task, train, test }))
+          seconds.push((performance.now() - started) / 1000)
+        }
+        figures.push(
+          figure(`${task.name}, ${name} recipe`, '%', accuracies),
+          figure(`${task.name}, ${name} recipe`, 's', seconds),
+        )
+      }
+      await learner.dispose()
+    }
+    return { figures, notes: [`seeds ${seeds.join(', ')}; fast: AdamW, all images at once, ${FULL_BATCH.steps} steps`] }
+  },
+}
+
+function accuracy(classifier: Classifier, { task, test }: Encoded): number {
+  const labels = task.test.map(({ label }) => label)
+  return accuracyOf(classifier, classifier.predict(test), labels).accuracy
+}
