@@ -6,6 +6,7 @@ import {
   type ConfigFile,
   checked,
   layerCount,
+  OTHER_MODEL,
   only,
   optional,
   positive,
@@ -125,6 +126,7 @@ function huggingFacePreprocess(imageSize: number, file?: ConfigFile): Preprocess
     if (pixels !== undefined && pixels !== null && pixels !== imageSize) {
       throw new FileError(
         `${file.name}: ${key} is ${pixels}, the image tower takes ${imageSize}; other sizes are not supported`,
+        OTHER_MODEL,
       )
     }
   }

@@ -6,6 +6,7 @@ import {
   type ConfigFile,
   checked,
   layerCount,
+  OTHER_MODEL,
   only,
   optional,
   positive,
@@ -119,6 +120,7 @@ export function parseOpenClipConfig(config: ConfigFile): ClipConfig {
   if (cropSize !== imageSize) {
     throw new FileError(
       `${config.name}: preprocess_cfg.size is ${cropSize}, the image tower takes ${imageSize}; other sizes are not supported`,
+      OTHER_MODEL,
     )
   }
   const activation = model.quick_gelu ? 'quick_gelu' : 'gelu'
@@ -168,6 +170,7 @@ function openVit(
 function squareSide(side: number | readonly [number, number], where: string): number {
   if (typeof side === 'number') return side
   const [height, width] = side
-  if (height !== width) throw new FileError(`${where} is ${height} x ${width}; only square images are supported`)
+  if (height !== width)
+    throw new FileError(`${where} is ${height} x ${width}; only square images are supported`, OTHER_MODEL)
   return height
 }

@@ -12,6 +12,9 @@ export interface ConfigFile {
 export const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073] as const
 export const CLIP_STD = [0.26862954, 0.26130258, 0.27577711] as const
 
+/** What to do about a configuration that says what no CLIP, or none that is supported here, can be. */
+export const OTHER_MODEL = 'mend the file, or take another model'
+
 export const size = z.int().positive()
 /** Far above any CLIP; a damaged number must not become a list of billions of expected tensors. */
 const MAX_LAYERS = 1000
@@ -36,13 +39,15 @@ export const only = (...values: readonly unknown[]) =>
 export function checked(file: string, config: ClipConfig): ClipConfig {
   const { text, vision } = config
   const divides = (whole: number, part: number, what: string) => {
-    if (!Number.isInteger(whole / part)) throw new FileError(`${file}: ${what}: ${whole} is not a multiple of ${part}`)
+    if (!Number.isInteger(whole / part))
+      throw new FileError(`${file}: ${what}: ${whole} is not a multiple of ${part}`, OTHER_MODEL)
   }
   divides(text.width, text.heads, 'width of the text tower and its heads')
   if (vision.kind === 'vit') {
     divides(vision.width, vision.heads, 'width of the image tower and its heads')
     // A convolution drops a rest at the border; the position embedding counts whole patches.
-    if (vision.patchSize > vision.imageSize) throw new FileError(`${file}: a patch is larger than the image`)
+    if (vision.patchSize > vision.imageSize)
+      throw new FileError(`${file}: a patch is larger than the image`, OTHER_MODEL)
   } else {
     divides(vision.width * 32, vision.heads, 'width of the attention pooling and its heads')
     divides(vision.width, 2, 'width of the stem, half of which its first convolutions have')

@@ -10,10 +10,11 @@ export function parseJson(text: string, file: string): unknown {
     value = JSON.parse(text)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new FileError(`${file} is not valid JSON: ${why}`, 'Fetch or write the file again.', { cause })
+    throw new FileError(`${file} is not valid JSON: ${why}`, 'fetch or write the file again', { cause })
   }
   const twice = duplicateKey(text)
-  if (twice !== undefined) throw new FileError(`${file}: the key ${twice} stands twice in one JSON object`)
+  if (twice !== undefined)
+    throw new FileError(`${file}: the key ${twice} stands twice in one JSON object`, 'take one of the two out')
   return value
 }
 

@@ -78,7 +78,7 @@ async function findLayout(files: ModelFiles): Promise<{ layout: ModelLayout; wei
   const wanted = LAYOUTS.map(({ config, weights }) => `${config} with ${weights.join(' or ')}`).join(', or ')
   throw new FileError(
     `${files.name} holds no CLIP model: looked for ${wanted}`,
-    'Give the folder of a CLIP in the Hugging Face or OpenCLIP layout with safetensors weights (pickled .bin and .pt files are not read).',
+    'give the folder of a CLIP in the Hugging Face or OpenCLIP layout with safetensors weights (pickled .bin and .pt files are not read)',
   )
 }
 
@@ -104,7 +104,7 @@ async function openCheckpoint(files: ModelFiles, weightsFile: string): Promise<C
   const shards = [...new Set(Object.values(index.weight_map))].sort()
   for (const shard of shards) {
     if (!(await files.has(shard)))
-      throw new FileError(`${files.name}: the shard ${shard} named in ${weightsFile} is missing`)
+      throw new FileError(`${files.name}: the shard ${shard} named in ${weightsFile} is missing`, 'fetch it as well')
   }
   const opened = await Promise.all(shards.map(async (shard) => openSafetensors(await files.open(shard))))
   return checkpointOf(name, opened)
@@ -139,7 +139,7 @@ async function loadTokenizerTables(files: ModelFiles): Promise<{ tables: Tokeniz
   }
   throw new FileError(
     `${files.name} has no tokenizer: looked for vocab.json with merges.txt, or tokenizer.json`,
-    "Copy the model's tokenizer files beside its weights; OpenAI's and most OpenCLIP models use those of openai/clip-vit-base-patch32.",
+    "copy the model's tokenizer files beside its weights; OpenAI's and most OpenCLIP models use those of openai/clip-vit-base-patch32",
   )
 }
 
@@ -148,7 +148,7 @@ function checkVocabulary(name: string, vocab: ReadonlyMap<string, number>, vocab
     if (id < vocabSize) continue
     throw new FileError(
       `${name}: the token ${JSON.stringify(token)} has the id ${id}, the configuration states ${vocabSize} tokens`,
-      'Take tokenizer and configuration from the same model.',
+      'take tokenizer and configuration from the same model',
     )
   }
 }

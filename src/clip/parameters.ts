@@ -9,7 +9,7 @@ export type Parameters = (name: string, shape: Shape) => Value
 export function weightOf(weights: Weights, name: string): FloatTensor {
   const tensor = weights.get(name)
   if (tensor !== undefined) return tensor
-  throw new CoopError(`the model has no tensor ${name}`, 'Its configuration names more layers than its weights have.')
+  throw new CoopError(`the model has no tensor ${name}`, 'its configuration names more layers than its weights have')
 }
 
 /** The tensors of a loaded model as constants of a graph. Throws when one is missing or has another shape. */

@@ -194,11 +194,14 @@ function checkLayout(source: ByteSource, entries: ReadonlyMap<string, TensorEntr
 }
 
 function broken(file: string, what: string, cause?: unknown): FileError {
-  return new FileError(`${file} is not a valid safetensors file: ${what}`, 'Fetch or write the file again.', { cause })
+  return new FileError(`${file} is not a valid safetensors file: ${what}`, 'fetch or write the file again', { cause })
 }
 
 function wrongType(file: string, tensor: string, entry: TensorEntry, wanted: string): FileError {
-  return new FileError(`${file}: tensor "${tensor}" holds ${entry.dtype}, expected ${wanted}`)
+  return new FileError(
+    `${file}: tensor "${tensor}" holds ${entry.dtype}, expected ${wanted}`,
+    'fetch or write the file again',
+  )
 }
 
 /** A value of the header for a message; it comes from the file, so it may be long, or nested past what can be printed. */
@@ -273,7 +276,7 @@ function encode(name: string, tensor: FloatTensor | IntTensor, dtype: 'float32' 
   if (lost >= 0) {
     throw new CoopError(
       `tensor "${name}" has the value ${tensor.data[lost]}, too large for float16`,
-      'Write it as float32.',
+      'write it as float32',
     )
   }
   return { dtype: 'F16' as const, bytes: bytesOf(half) }

@@ -32,7 +32,7 @@ function parseMerges(text: string, name: string): Merge[] {
 function mergeOf(line: string, where: string): Merge {
   const [left, right, ...rest] = line.split(' ')
   if (!left || !right || rest.length > 0)
-    throw new FileError(`${where}: "${line}" is not two symbols and a space between`)
+    throw new FileError(`${where}: "${line}" is not two symbols and a space between`, 'fetch the file again')
   return [left, right]
 }
 
@@ -61,7 +61,8 @@ function checkedVocabulary(vocab: ReadonlyMap<string, number>, name: string): Re
   const tokens = new Map<number, string>()
   for (const [token, id] of vocab) {
     const other = tokens.get(id)
-    if (other !== undefined) throw new FileError(`${name}: "${other}" and "${token}" have the same id ${id}`)
+    if (other !== undefined)
+      throw new FileError(`${name}: "${other}" and "${token}" have the same id ${id}`, 'fetch the file again')
     tokens.set(id, token)
   }
   return vocab

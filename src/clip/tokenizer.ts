@@ -167,6 +167,6 @@ function checkTables(vocab: ReadonlyMap<string, number>, merges: readonly Merge[
 function missingToken(token: string, name: string): never {
   throw new FileError(
     `${name} has no token ${JSON.stringify(token)}, so it is not a CLIP vocabulary that fits its merges`,
-    'Take vocab.json and merges.txt (or tokenizer.json) from the same model.',
+    'take vocab.json and merges.txt (or tokenizer.json) from the same model',
   )
 }

@@ -18,7 +18,11 @@ export function checkpointOf(name: string, files: readonly SafetensorsFile[]): C
   for (const file of files) {
     for (const tensor of file.entries.keys()) {
       const other = tensors.get(tensor)
-      if (other !== undefined) throw new FileError(`tensor "${tensor}" is in both ${other.name} and ${file.name}`)
+      if (other !== undefined)
+        throw new FileError(
+          `tensor "${tensor}" is in both ${other.name} and ${file.name}`,
+          'take the files of one model',
+        )
       tensors.set(tensor, file)
     }
   }
@@ -67,7 +71,7 @@ function checkNames(checkpoint: Checkpoint, expected: Shapes, layout: NameLayout
   if (report.length === 0) return
   throw new FileError(
     `${checkpoint.name} does not hold the tensors its configuration describes\n${report.join('\n')}`,
-    'Take weights and configuration from the same model.',
+    'take weights and configuration from the same model',
   )
 }
 
@@ -84,7 +88,10 @@ async function readFinite(checkpoint: Checkpoint, name: string): Promise<FloatTe
   if (file === undefined) throw new FileError(`${checkpoint.name}: there is no tensor "${name}"`)
   const tensor = await file.readFloat(name)
   if (!allFinite(tensor.data)) {
-    throw new FileError(`${file.name}: tensor "${name}" holds values that are not finite numbers`)
+    throw new FileError(
+      `${file.name}: tensor "${name}" holds values that are not finite numbers`,
+      'fetch or write the file again',
+    )
   }
   return tensor
 }

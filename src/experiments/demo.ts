@@ -60,7 +60,7 @@ function chosen(tasks: readonly Task[], names: readonly string[] | undefined): r
   const known = tasks.map(({ name }) => name)
   const unknown = names.filter((name) => !known.includes(name))
   if (unknown.length > 0)
-    throw new UsageError(`--tasks: there is no task ${unknown.join(', ')}`, `The tasks are ${known.join(', ')}.`)
+    throw new UsageError(`--tasks: there is no task ${unknown.join(', ')}`, `the tasks are ${known.join(', ')}`)
   return tasks.filter(({ name }) => names.includes(name))
 }
 

@@ -110,7 +110,7 @@ function update(
   if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
     throw new DivergedError(
       `pretraining: the loss is ${loss} at step ${state.step + 1} (learning rate ${lr})`,
-      'Resume from the last checkpoint with a smaller learning rate.',
+      'resume from the last checkpoint with a smaller learning rate',
     )
   }
   const gradientScale = Math.min(1, settings.clipNorm / norm)

@@ -59,7 +59,7 @@ export async function loadState(path: string, state: PretrainState): Promise<voi
       if (data.length !== x.length)
         throw new FileError(
           `${path}: ${name} has ${data.length} values, this run's has ${x.length}`,
-          'It was made with other settings: choose another folder.',
+          'it was made with other settings: choose another folder',
         )
       x.set(data)
     }

@@ -19,7 +19,11 @@ export function randomContext(shape: Shape, seed: number): FloatTensor {
 /** The tokens of words to start from, such as "a photo of a"; their number is M. Throws UsageError when there are none. */
 export function startTokens({ tokenizer }: Pick<Clip, 'tokenizer'>, words: string): number[] {
   const tokens = tokenizer.encode(words.replaceAll('_', ' '))
-  if (tokens.length === 0) throw new UsageError(`there are no words to start from in ${JSON.stringify(words)}`)
+  if (tokens.length === 0)
+    throw new UsageError(
+      `there are no words to start from in ${JSON.stringify(words)}`,
+      'write words such as "a photo of a"',
+    )
   return tokens
 }
 

@@ -89,7 +89,7 @@ class Channel {
   }
 
   #ended(): CoopError {
-    return new CoopError(`the runtime has ended: ${this.#broken}`, 'Open a new runtime and load the program again.')
+    return new CoopError(`the runtime has ended: ${this.#broken}`, 'open a new runtime and load the program again')
   }
 }
 
@@ -116,7 +116,7 @@ class WorkerRuntime implements Runtime {
     await this.#channel.ask({ kind: 'load', session, model: bytes, location, weights: all }, [bytes.buffer, all.buffer])
     return {
       run: async (feeds) => {
-        if (disposed) throw new CoopError('the session is disposed', 'Load the program again.')
+        if (disposed) throw new CoopError('the session is disposed', 'load the program again')
         checkFeeds(program, feeds)
         return this.#channel.ask({ kind: 'run', session, feeds: detached(feeds) })
       },

@@ -19,7 +19,7 @@ export const train = defineCommand({
     const result = await actions.train(dir, settings, hooks)
     const table = columns([
       ['hand-written prompt', percent(result.zeroShot)],
-      [`learned prompt, ${settings.shots} shots`, percent(result.accuracy)],
+      [`learned prompt, ${settings.shots} ${settings.shots === 1 ? 'shot' : 'shots'}`, percent(result.accuracy)],
     ])
     const next = `Ask it: coop classify ${result.run} IMAGE...`
     return {

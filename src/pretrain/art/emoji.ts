@@ -39,7 +39,7 @@ export function resolvePackageFile(path: string): string {
   } catch (cause) {
     throw new FileError(
       `${path} is not installed`,
-      'Run npm ci: the pictures come from development dependencies of this project.',
+      'run npm ci: the pictures come from development dependencies of this project',
       { cause },
     )
   }

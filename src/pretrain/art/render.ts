@@ -80,14 +80,14 @@ export async function renderSets(
 export async function readSprites(folder: string): Promise<Sprite[]> {
   const list = listShape.safeParse(await readJson(join(folder, 'sets.json')))
   if (!list.success || list.data.version !== cacheVersion)
-    throw new FileError(`${folder} holds no prepared training pictures`, 'Prepare them first: coop pretrain --prepare.')
+    throw new FileError(`${folder} holds no prepared training pictures`, 'coop pretrain prepares them')
   const sprites: Sprite[] = []
   for (const set of list.data.sets) {
     const index = await readIndex(folder, set)
     const file = join(folder, `${set}.pixels`)
     const bytes = await readFile(file)
     if (index === undefined || bytes.length !== index.bytes)
-      throw new FileError(`${file} does not fit its index`, 'Delete the folder and prepare the pictures again.')
+      throw new FileError(`${file} does not fit its index`, 'delete the folder and prepare the pictures again')
     let at = 0
     for (const facts of index.pictures) {
       const size = bytesOf(facts)

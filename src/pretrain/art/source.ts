@@ -90,7 +90,7 @@ async function readTables(folder: string): Promise<TokenizerTables> {
     try {
       return await readFile(join(folder, name), 'utf8')
     } catch (cause) {
-      throw new FileError(`${join(folder, name)} is missing`, 'Prepare the training pictures again.', { cause })
+      throw new FileError(`${join(folder, name)} is missing`, 'prepare the training pictures again', { cause })
     }
   }
   const [vocab, merges] = [await read(vocabFile), await read(mergesFile)]
