@@ -36,8 +36,9 @@ function positive() {
     .transform(Number)
 }
 
+/** Any text but that of a flag: in `--out --resume` the folder was forgotten. */
 function text(error: string) {
-  return z.string({ error }).refine((value) => value.trim() !== '', { error })
+  return z.string({ error }).refine((value) => value.trim() !== '' && !value.startsWith('--'), { error })
 }
 
 function oneOf<const T extends readonly [string, ...string[]]>(...words: T) {

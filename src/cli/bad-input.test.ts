@@ -1,0 +1,231 @@
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
+import { damagedConfig, damagedWeights, withHeader } from '../testing/damage.ts'
+import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
+
+let world: TinyWorld
+beforeAll(async () => {
+  world = await tinyWorld()
+  await coop(...trainWords(world.photos, 'finished'))
+})
+afterAll(() => world.remove())
+
+const at = (name: string) => join(world.root, name)
+const common = () => ['--threads', '1', '--cache', at('cache'), '--json']
+const trainWords = (dir: string, run: string, ...more: readonly string[]) => {
+  const settings = ['--model', world.model, '--shots', '2', '--epochs', '3', '--context-length', '2']
+  return ['train', dir, ...settings, ...common(), '--out', at(run), ...more]
+}
+const classifyWords = (run: string, ...more: readonly string[]) => ['classify', at(run), ...more, ...common()]
+const filesOf = (run: string) => readdir(at(run)).then((names) => names.sort())
+
+describe('a model', () => {
+  const expectRefused = async (model: string, message: RegExp) =>
+    expectFailure(await coop('zero-shot', world.photos, '--model', model, ...common()), 1, message)
+
+  it.each([0, 7, 8, 50, 5000, 20_000, -1])('whose weights are cut at byte %d', async (length) => {
+    const cut = await damagedWeights(world.model, at(`cut${length}`), (bytes) => bytes.subarray(0, length))
+    await expectRefused(cut, /open_clip_model\.safetensors is not a valid safetensors file: /)
+  })
+
+  it.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
+    [
+      'a header longer than the file',
+      (b) => Buffer.concat([Buffer.alloc(8, '\0\0\x10'), b.subarray(8)]),
+      /header of \d+/,
+    ],
+    ['a header of 2^64 bytes', (b) => Buffer.concat([Buffer.alloc(8, 255), b.subarray(8)]), /limit 100 MB/],
+    ['offsets outside the file', withHeader((h, names) => shift(h[names.at(-1) ?? ''], 1e6)), /after the end/],
+    ['tensors that overlap', withHeader((h, [, second]) => shift(h[second], -4)), /overlaps/],
+    ['negative offsets', withHeader((h, [first]) => shift(h[first], -4)), /data_offsets/],
+    ['an unknown type', withHeader((h, [first]) => Object.assign(h[first] ?? {}, { dtype: 'F7' })), /dtype "F7"/],
+    ['integers as weights', withHeader((h, [first]) => Object.assign(h[first] ?? {}, { dtype: 'I32' })), /holds I32/],
+    [
+      'a tensor missing',
+      withHeader((h, [first]) => renameKey(h, first, 'stray')),
+      /missing \(1\)(.|\n)*unexpected \(1\)/,
+    ],
+    [
+      'a misshapen tensor',
+      withHeader((h) => h.text_projection?.shape.reverse()),
+      /text_projection: expected \(12, 10\)/,
+    ],
+    ['a weight that is no number', (b) => b.fill(255, b.length - 4), /not finite numbers/],
+  ])('with %s', async (title, change, message) => {
+    await expectRefused(await damagedWeights(world.model, at(title), change), message)
+  })
+
+  it.each<[string, (text: string) => string, RegExp]>([
+    ['a wrong type', (text) => text.replace('"layers": 2', '"layers": "2"'), /text_cfg.layers: .*expected number/],
+    ['more layers than the weights', (text) => text.replace('"layers": 2', '"layers": 3'), /missing \(12\)/],
+    ['a billion layers', (text) => text.replace('"layers": 2', '"layers": 1000000000'), /text_cfg.layers: Too big/],
+    ['a missing part', (text) => text.replace('text_cfg', 'text'), /model_cfg.text_cfg/],
+    ['half a file', (text) => text.slice(0, text.length / 2), /open_clip_config.json is not valid JSON/],
+  ])('whose configuration has %s', async (title, change, message) => {
+    await expectRefused(await damagedConfig(world.model, at(`config ${title}`), change), message)
+  })
+
+  it('that is not there, a file, or no model', async () => {
+    await expectRefused(at('nowhere'), /no such folder/)
+    await expectRefused(join(world.photos, 'red', '1.png'), /is a file, not a folder/)
+    await expectRefused(world.photos, /holds no CLIP model/)
+  })
+})
+
+describe('a folder of images', () => {
+  const copyOfPhotos = async (name: string, change: (folder: string) => Promise<unknown>) => {
+    await cp(world.photos, at(name), { recursive: true })
+    await change(at(name))
+    return at(name)
+  }
+  const red = (folder: string, name = '') => join(folder, 'red', name)
+
+  it.each<[string, number, (folder: string) => Promise<unknown>, RegExp]>([
+    ['an empty class folder', 1, (dir) => mkdir(join(dir, 'yellow')), /the class folder .*yellow has no images/],
+    ['fewer images than shots', 2, (dir) => keepOne(red(dir)), /fewer training images than 2 shots.*"red" has 1/],
+    ['two names for one class', 1, (dir) => twice(dir, 'a_b', 'a b'), /duplicate class names: "a b" and "a_b"/],
+    ['two spellings of one class', 1, (dir) => twice(dir, 'r&d', 'r&amp;d'), /duplicate class names/],
+    ['a class name too long', 1, (dir) => rename(red(dir), join(dir, 'dog '.repeat(30))), /is too long: its 31 tokens/],
+    ['a class name without words', 1, (dir) => rename(red(dir), join(dir, '___')), /"___" has no words/],
+    ['all images of a class damaged', 1, (dir) => damageAll(red(dir)), /red.* cannot be read as a picture/],
+    ['a train folder alone', 1, (dir) => onlyTrain(dir), /has train\/ but no test\//],
+  ])('with %s', async (title, status, change, message) => {
+    const dir = await copyOfPhotos(title, change)
+    expectFailure(await coop(...trainWords(dir, `run ${title}`)), status, message)
+    expect(await filesOf(`run ${title}`).catch(() => [])).toEqual([])
+  })
+
+  it('with names too long, without words or the same is refused by zero-shot as well', async () => {
+    for (const title of ['a class name too long', 'a class name without words', 'two spellings of one class']) {
+      const ended = await coop('zero-shot', at(title), '--model', world.model, ...common())
+      expectFailure(ended, 1, /too long|no words|duplicate/)
+    }
+  })
+
+  it('of one class only, without classes, or none at all', async () => {
+    await cp(red(world.photos), at('one/red'), { recursive: true })
+    expectFailure(await coop(...trainWords(at('one'), 'x')), 1, /has one class only, "red"/)
+    expectFailure(await coop(...trainWords(red(world.photos), 'x')), 1, /holds 10 images but no class folders/)
+    expectFailure(await coop(...trainWords(at('nowhere'), 'x')), 1, /no such folder/)
+    expectFailure(await coop(...trainWords(red(world.photos, '1.png'), 'x')), 1, /is a file, not a folder/)
+  })
+
+  it.each<[string, (file: string) => Promise<unknown>]>([
+    ['empty', (file) => truncate(file, 0)],
+    ['cut short', (file) => truncate(file, 60)],
+    ['a text', (file) => writeFile(file, 'not a picture')],
+  ])('with an image that is %s: named, and left out where asked', async (title, damage) => {
+    // all pictures but one of each class are training images of 4 shots, or test images
+    const dir = await copyOfPhotos(`image ${title}`, async (folder) => {
+      for (const name of ['0.png', '1.png', '2.png']) await damage(red(folder, name))
+    })
+    const words = ['zero-shot', dir, '--model', world.model, ...common()]
+    const refused = await coop(...words)
+    expectFailure(refused, 1, /red\/\d\.png cannot be read as a picture/)
+    expect(refused.stderr).toContain('--skip-bad-images')
+    const skipped = await coop(...words, '--skip-bad-images')
+    expect(skipped.stderr).toMatch(/warning: left out: .*red\/\d\.png cannot be read as a picture/)
+    expect(onlyJson(skipped)).toMatchObject({ perClass: { blue: expect.any(Number), green: expect.any(Number) } })
+    expect(skipped.status).toBe(0)
+  })
+
+  it('of which no training image of a class can be read is refused even so', async () => {
+    const ended = await coop(...trainWords(at('all images of a class damaged'), 'x', '--skip-bad-images'))
+    expectFailure(ended, 1, /no training image .* of the class red/)
+  })
+})
+
+describe('a run', () => {
+  const image = () => join(world.photos, 'red', '1.png')
+
+  it('that diverges leaves no prompt', async () => {
+    const ended = await coop(...trainWords(world.photos, 'diverged', '--lr', '1e30', '--epochs', '9'))
+    expectFailure(ended, 1, /training broke down: .*step \d+ .*learning rate/)
+    expect(await filesOf('diverged')).toEqual(['metrics.jsonl', 'settings.json'])
+    expectFailure(await coop(...classifyWords('diverged', image())), 1, /is not finished/)
+  })
+
+  it('that is there is kept unless the caller says otherwise', async () => {
+    expectFailure(await coop(...trainWords(world.photos, 'finished')), 2, /there is a run in/)
+    const other = await coop(...trainWords(world.photos, 'finished', '--resume', '--shots', '3', '--lr', '0.1'))
+    expectFailure(other, 2, /other settings:\n {2}learningRate: 0.002 then, 0.1 now\n {2}shots: 2 then, 3 now$/)
+    expect((await coop(...trainWords(world.photos, 'finished', '--resume'))).status).toBe(0)
+    expect((await coop(...trainWords(world.photos, 'finished', '--force'))).status).toBe(0)
+  })
+
+  it('cannot be written into a file, nor where permission is denied', async () => {
+    const file = join('photos', 'red', '1.png')
+    expectFailure(await coop(...trainWords(world.photos, file)), 1, /cannot write into .*1\.png is a file/)
+    expectFailure(await coop(...trainWords(world.photos, join(file, 'run'))), 1, /1\.png is a file/)
+    if (process.getuid?.() === 0) return // to root nothing is denied
+    await mkdir(at('locked'))
+    await chmod(at('locked'), 0o555)
+    expectFailure(await coop(...trainWords(world.photos, 'locked/run')), 1, /permission denied/)
+  })
+
+  it('goes with its own model and classes only', async () => {
+    const other = await coop(...classifyWords('finished', image(), '--model', world.otherModel))
+    expectFailure(other, 1, /the prompt of .*finished was learned on another model/)
+    await cp(join(world.photos, 'red'), join(at('zoo'), 'zebra'), { recursive: true })
+    await cp(join(world.photos, 'red'), join(at('zoo'), 'red'), { recursive: true })
+    expectFailure(await coop('evaluate', at('finished'), at('zoo'), ...common()), 2, /did not learn: zebra/)
+  })
+
+  it('that is damaged, missing, or whose model has moved', async () => {
+    const copy = async (name: string, change: (folder: string) => Promise<unknown>) => {
+      await cp(at('finished'), at(name), { recursive: true })
+      await change(at(name))
+      return coop(...classifyWords(name, image()))
+    }
+    const cut = await copy('cut prompt', (run) => truncate(join(run, 'prompt.safetensors'), 300))
+    expectFailure(cut, 1, /cut prompt\/prompt\.safetensors is not a valid safetensors file/)
+    const weights = join(world.model, 'open_clip_model.safetensors')
+    const other = await copy('no prompt', (run) => copyFile(weights, join(run, 'prompt.safetensors')))
+    expectFailure(other, 1, /holds no learned prompt/)
+    const settings = await copy('no model', (run) => writeFile(join(run, 'settings.json'), '{}'))
+    expectFailure(settings, 1, /settings\.json .* is not as expected:\n {2}about/)
+    const moved = await copy('moved', async (run) => {
+      const file = join(run, 'settings.json')
+      await writeFile(file, (await readFile(file, 'utf8')).replace(world.model, at('gone')))
+    })
+    expectFailure(moved, 2, /is not in .*gone any more/)
+    expectFailure(await coop(...classifyWords('nowhere', image())), 1, /holds no run/)
+  })
+
+  it('says which image it cannot read', async () => {
+    expectFailure(
+      await coop(...classifyWords('finished', at('no.png'))),
+      1,
+      /cannot read .*no\.png: there is no such file/,
+    )
+    expectFailure(await coop(...classifyWords('finished', world.photos)), 1, /it is a folder/)
+  })
+})
+
+function shift(entry: { data_offsets: [number, number] } | undefined, by: number): void {
+  if (entry) entry.data_offsets = [entry.data_offsets[0] + by, entry.data_offsets[1] + by]
+}
+
+function renameKey(header: Record<string, unknown>, from: string, to: string): void {
+  header[to] = header[from]
+  delete header[from]
+}
+
+async function keepOne(folder: string): Promise<void> {
+  for (const name of (await readdir(folder)).slice(1)) await rm(join(folder, name))
+}
+
+async function twice(dir: string, ...names: readonly string[]): Promise<void> {
+  for (const name of names) await cp(join(dir, 'red'), join(dir, name), { recursive: true })
+}
+
+async function damageAll(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) await writeFile(join(folder, name), `not a picture, ${name}`)
+}
+
+async function onlyTrain(dir: string): Promise<void> {
+  await mkdir(join(dir, 'train'))
+  for (const name of ['blue', 'green', 'red']) await rename(join(dir, name), join(dir, 'train', name))
+}

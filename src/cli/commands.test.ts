@@ -1,0 +1,154 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { coop, type Ended, expectFailure, onlyJson } from '../testing/coop.ts'
+import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
+
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
+const NODE = ['--import', 'tsx', MAIN]
+
+let world: TinyWorld
+beforeAll(async () => {
+  world = await tinyWorld()
+})
+afterAll(() => world.remove())
+
+const at = (name: string) => join(world.root, name)
+const common = () => ['--threads', '1', '--cache', at('cache'), '--json']
+
+/** `coop WORDS` in a process of its own; `meanwhile` may do something to it. */
+async function coopProcess(words: readonly string[], meanwhile?: (child: ChildProcess) => unknown): Promise<Ended> {
+  const child = spawn(process.execPath, [...NODE, ...words])
+  const written = { stdout: '', stderr: '' }
+  child.stdout.on('data', (text) => {
+    written.stdout += text
+  })
+  child.stderr.on('data', (text) => {
+    written.stderr += text
+  })
+  const status = new Promise<number | null>((resolve) => child.on('close', resolve))
+  await meanwhile?.(child)
+  return { status: await status, ...written }
+}
+
+describe('from a folder of pictures to an answer', () => {
+  const trained = () => at('run')
+  const share = expect.toSatisfy((x) => typeof x === 'number' && x >= 0 && x <= 1)
+  const probability = expect.toSatisfy((x) => typeof x === 'number' && x >= 0 && x <= 1.000001)
+
+  it('train', async () => {
+    await writeFile(join(world.photos, 'red', 'broken.png'), 'not a picture')
+    const settings = [
+      '--model',
+      world.model,
+      '--shots',
+      '4',
+      '--context-length',
+      '2',
+      '--seed',
+      '0',
+      '--skip-bad-images',
+    ]
+    const ended = await coopProcess(['train', world.photos, ...settings, '--out', trained(), ...common()])
+    expect(onlyJson(ended)).toEqual({
+      zeroShot: share,
+      accuracy: share,
+      steps: 100,
+      seconds: expect.any(Number),
+      run: trained(),
+    })
+    expect(ended.status).toBe(0)
+    expect(ended.stderr).toMatch(/training \[=+\] 100\/100, loss \d/)
+    const { settings: written } = JSON.parse(await readFile(join(trained(), 'settings.json'), 'utf8'))
+    expect(written).toMatchObject({ seed: 0, epochs: 100, M: 2 })
+    expect(JSON.parse(await readFile(join(trained(), 'results.json'), 'utf8'))).toMatchObject({ steps: 100 })
+  })
+
+  it('evaluate: the same accuracy as after training', async () => {
+    const words = ['evaluate', trained(), world.photos, '--skip-bad-images', ...common()]
+    const ended = await coopProcess(words)
+    const { accuracy } = JSON.parse(await readFile(join(trained(), 'results.json'), 'utf8'))
+    expect(onlyJson(ended)).toEqual({ accuracy, perClass: { blue: share, green: share, red: share } })
+    expect(ended.status).toBe(0)
+  })
+
+  it('classify: labels by falling probability, images in the order given', async () => {
+    const images = ['red/1.png', 'blue/2.png'].map((name) => join(world.photos, name))
+    const ended = await coopProcess(['classify', trained(), ...images, ...common()])
+    const labels = ['blue', 'green', 'red'].map(() => ({ label: expect.any(String), probability }))
+    expect(onlyJson(ended)).toEqual(images.map((file) => ({ file, labels })))
+    const [first] = JSON.parse(ended.stdout)
+    const found = first.labels.map((entry: { probability: number }) => entry.probability)
+    expect(found).toEqual([...found].sort((a, b) => b - a))
+    expect(found.reduce((a: number, b: number) => a + b)).toBeCloseTo(1, 4)
+    expect(onlyJson(await coop('classify', trained(), ...images, '--top', '1', ...common()))).toMatchObject(
+      images.map(() => ({ labels: [{}] })),
+    )
+  })
+
+  it('zero-shot: what train compared with', async () => {
+    const words = ['zero-shot', world.photos, '--model', world.model, '--skip-bad-images', ...common()]
+    const { zeroShot } = JSON.parse(await readFile(join(trained(), 'results.json'), 'utf8'))
+    expect(onlyJson(await coopProcess(words))).toMatchObject({ accuracy: zeroShot, perClass: { blue: share } })
+  })
+
+  it('and in words, without --json', async () => {
+    const quiet = ['--threads', '1', '--cache', at('cache'), '--skip-bad-images', '--quiet']
+    const table = await coop('evaluate', trained(), world.photos, ...quiet)
+    expect(table).toMatchObject({ status: 0, stderr: '' })
+    expect(table.stdout).toMatch(/^(blue|green|red) +\d+\.\d %\n/)
+    expect(table.stdout).toMatch(/\nall test images +\d+\.\d %\n$/)
+    const answer = await coop('classify', trained(), join(world.photos, 'red', '1.png'), ...quiet)
+    expect(answer.stdout).toMatch(/red.1\.png\n( {2}(blue|green|red) +\d+\.\d %\n){3}$/)
+  })
+})
+
+describe('a training run that is stopped', () => {
+  const EPOCHS = 2000
+  const words = (run: string) => [
+    ...['train', world.photos, '--model', world.model, '--shots', '2', '--context-length', '2'],
+    ...['--epochs', String(EPOCHS), '--skip-bad-images', '--out', at(run), '--resume', ...common()],
+  ]
+  const steps = async (run: string) =>
+    (await readFile(join(at(run), 'metrics.jsonl'), 'utf8').catch(() => '')).split('\n').length - 1
+
+  /** Sends a signal some steps into the run. */
+  const stopWith = (run: string, signal: NodeJS.Signals) => async (child: ChildProcess) => {
+    const enough = 20 + Math.floor(Math.random() * 200)
+    while (child.exitCode === null && (await steps(run)) < enough) await setTimeout(5)
+    child.kill(signal)
+  }
+
+  it('by kill -9 and by Ctrl-C leaves nothing half written and ends with the numbers of one left alone', async () => {
+    expect((await coop(...words('alone'))).status).toBe(0)
+    const killed = await coopProcess(words('stopped'), stopWith('stopped', 'SIGKILL'))
+    expect(killed).toMatchObject({ status: null, stdout: '' })
+    expectFailure(await coop('classify', at('stopped'), 'x.png', ...common()), 1, /is not finished/)
+
+    const interrupted = await coopProcess(words('stopped'), stopWith('stopped', 'SIGINT'))
+    expectFailure(interrupted, 130, /^interrupted$/)
+    expect(await readdir(at('stopped'))).not.toContain('prompt.safetensors')
+
+    const finished = await coop(...words('stopped'))
+    expect(onlyJson(finished)).toMatchObject({ steps: EPOCHS })
+    for (const file of ['prompt.safetensors', 'metrics.jsonl', 'checkpoint.safetensors']) {
+      expect(await readFile(join(at('stopped'), file))).toEqual(await readFile(join(at('alone'), file)))
+    }
+    expect((await readdir(at('stopped'))).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  })
+})
+
+describe('the process', () => {
+  it('ends with the status of the command', async () => {
+    expectFailure(await coopProcess(['train', at('nowhere'), '--json']), 1, /no such folder/)
+    expectFailure(await coopProcess(['train', '--json']), 2, /missing required argument 'dir'/)
+  })
+
+  it('is quiet when the reader of its output goes away', () => {
+    const command = `${[process.execPath, ...NODE].map((word) => `'${word}'`).join(' ')} train --help | head -c 1`
+    expect(spawnSync('sh', ['-c', command], { encoding: 'utf8' }).stderr).toBe('')
+  })
+})

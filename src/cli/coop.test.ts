@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { coop, expectFailure } from '../testing/coop.ts'
+import { createCoop } from './coop.ts'
+import { Interrupted } from './failure.ts'
+
+describe('coop', () => {
+  it('shows its help with all commands and exit statuses', async () => {
+    const { status, stdout, stderr } = await coop('--help')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    for (const name of ['demo', 'train', 'evaluate', 'zero-shot', 'classify', 'pretrain'])
+      expect(stdout).toContain(`  ${name} `)
+    expect(stdout).toContain('Exit status: 0')
+  })
+
+  it('shows flags, defaults and examples of a command', async () => {
+    const { status, stdout } = await coop('train', '--help')
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/--shots <K> .*\(default: 16\)/)
+    expect(stdout).toContain('$ coop train photos --shots 16')
+  })
+
+  it('says which images are counted', async () => {
+    for (const command of ['train', 'evaluate', 'zero-shot'])
+      expect((await coop(command, '--help')).stdout).toMatch(/test\s+images/)
+  })
+
+  it('tells its version', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+    expect(await coop('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' })
+  })
+
+  it('without a command shows its help and ends with status 2', async () => {
+    const { status, stdout, stderr } = await coop()
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain('Usage: coop COMMAND')
+  })
+
+  it.each([
+    ['trian photos', /unknown command 'trian' \(did you mean train\?\)/],
+    ['train photos --shot 4', /unknown option '--shot' \(did you mean --shots\?\)/],
+    ['train', /missing required argument 'dir'/],
+    ['train photos more', /too many arguments/],
+    ['classify run', /missing required argument 'image'/],
+    ['train photos --shots', /'--shots <K>' argument missing/],
+    ['train photos --shots many', /--shots expects a whole number of at least 1, received "many"/],
+    ['train photos --shots 0', /--shots expects a whole number of at least 1, received "0"/],
+    ['train photos --shots 1.5 --lr abc', /--shots .* received "1.5"\n--lr expects a number above 0, received "abc"/],
+    ['train photos --lr 1e400', /--lr expects/],
+    ['train photos --seed -1', /--seed expects a whole number from 0 to 4294967295/],
+    ['train photos --device gpu', /--device expects one of cpu, webgpu, cuda, auto, received "gpu"/],
+    ['train photos --out --resume', /--out expects a folder, received "--resume"/],
+    ['train photos --position left', /--position expects one of end, middle, front/],
+    ['zero-shot photos --template photo', /--template expects a prompt with \{\} where the class name goes/],
+    ['classify no-run x.png --top 0', /--top expects/],
+    ['demo --shots 3', /--shots expects .*1, 2, 4, 8, 16/],
+    ['demo --tasks nothing --quick', /there is no task nothing/],
+    ['pretrain --hours 0', /--hours expects a number above 0/],
+  ])('%s ends with status 2 and says why', async (words, message) => {
+    const [command = '', ...rest] = words.split(' ')
+    expectFailure(await coop(command, '--json', ...rest), 2, message)
+  })
+
+  it('shows a stack with --verbose alone', async () => {
+    expect((await coop('train', 'photos', '--shots', '0', '--verbose')).stderr).toMatch(/^\s+at /m)
+    expect((await coop('train', 'photos', '--shots', '0')).stderr).not.toMatch(/^\s+at /m)
+  })
+
+  it('when interrupted says how to go on, with status 130', () => {
+    const written = { stdout: '', stderr: '' }
+    const stdout = { write: (text: string) => (written.stdout += text) }
+    const stderr = { write: (text: string) => (written.stderr += text) }
+    const status = createCoop(['train', 'photos', '--json'], { stdout, stderr }).fail(new Interrupted())
+    expectFailure({ status, ...written }, 130, /^interrupted$/)
+    expect(written.stderr).toContain('--resume')
+  })
+})
