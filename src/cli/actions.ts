@@ -1,9 +1,9 @@
 import type { Classified, FolderAccuracy, TrainResult } from '../experiments/folder.ts'
 import type { PretrainResult } from '../experiments/pretrain.ts'
+import { bundledModel } from '../node/package.ts'
 import type { Hooks } from '../progress.ts'
 import type { DemoResult } from '../report/types.ts'
 import type { Settings } from './options.ts'
-import { bundledModel } from './package.ts'
 
 /** What the commands ask for. */
 export interface Actions {

@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import { packageVersion } from '../node/package.ts'
 import type { Hooks } from '../progress.ts'
 import { classify } from './commands/classify.ts'
 import { demo } from './commands/demo.ts'
@@ -7,7 +8,6 @@ import { pretrain } from './commands/pretrain.ts'
 import { train } from './commands/train.ts'
 import { zeroShot } from './commands/zero-shot.ts'
 import { describeFailure, EXIT, failureText } from './failure.ts'
-import { packageVersion } from './package.ts'
 import { createProgram } from './program.ts'
 import { createProgressPrinter, type Output } from './progress.ts'
 

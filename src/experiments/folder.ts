@@ -6,7 +6,6 @@ import type { Clip } from '../clip/types.ts'
 import { checkShots, drawFewShot } from '../data/fewshot.ts'
 import { readImageFolder } from '../data/folder.ts'
 import { CoopError, FileError, UsageError } from '../errors.ts'
-import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { exists } from '../node/run-folder.ts'
 import type { Hooks } from '../progress.ts'
 import { accuracyOf, type Classifier, promptClassifier } from '../prompt/classifier.ts'
@@ -16,7 +15,7 @@ import { defaultEpochs } from '../prompt/schedule.ts'
 import { type LearningSettings, startOf } from '../prompt/train.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { withModel } from './model.ts'
-import { type EncodedItems, encodeSets, type PictureOptions } from './pictures.ts'
+import { type EncodedItems, encodeSets, imageRows, type PictureOptions } from './pictures.ts'
 import { checkFolder, learningSettings, readRunPrompt, readRunSettings, trainInFolder, writeResults } from './run.ts'
 
 /** Share of right answers, fractions of 1, in all and by class name. */
@@ -80,7 +79,6 @@ export async function trainOnFolder(dir: string, options: TrainOptions, hooks: H
 
     const augmented = views === 0 ? { items: train } : { items: train, views: { count: views, seed } }
     const [images, testImages] = await encodeSets(clip, runtime, [augmented, { items: test }], options, hooks)
-    if (images === undefined || testImages === undefined) throw new Error('two sets give two results')
     checkEveryClass(classNames, images.labels)
     const task = { clip, runtime, classNames, set: images, settings }
     const about = { dir: resolve(dir), model: resolve(options.model), ...subset, templates }
@@ -166,8 +164,7 @@ export async function classifyImages(
   const items = files.map((path) => ({ path, label: 0 }))
   return withRun(run, await readRunPrompt(run), options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], options, hooks)
-    if (images === undefined) throw new Error('one set gives one result')
-    const { shape, data } = classifier.classify(rowsOf(images))
+    const { shape, data } = classifier.classify(imageRows(images))
     const [, classes = 0] = shape
     return images.items.map(({ path }, i) => {
       const row = Array.from(data.subarray(i * classes, (i + 1) * classes), (probability, c) => ({
@@ -205,21 +202,15 @@ async function modelOf(run: string): Promise<string> {
 
 const settingsSchema = z.object({ about: z.object({ model: z.string() }) })
 
-function accuracy(classifier: Classifier, images: EncodedItems | undefined): FolderAccuracy {
-  if (images === undefined || images.labels.length === 0)
+function accuracy(classifier: Classifier, images: EncodedItems): FolderAccuracy {
+  if (images.labels.length === 0)
     throw new CoopError('there are no test images', 'a class gives test images from its second image on')
-  const found = accuracyOf(classifier, classifier.predict(rowsOf(images)), images.labels)
+  const found = accuracyOf(classifier, classifier.predict(imageRows(images)), images.labels)
   const perClass = classifier.classNames.flatMap((name, c) => {
     const share = found.perClass[c] ?? Number.NaN
     return Number.isNaN(share) ? [] : [[name, share] as const]
   })
   return { accuracy: found.accuracy, perClass: Object.fromEntries(perClass) }
-}
-
-/** One view an image: `(images, 1, embed)` as `(images, embed)`. */
-function rowsOf({ features: { shape, data } }: EncodedItems): FloatTensor {
-  const [images = 0, , embed = 0] = shape
-  return floatTensor([images, embed], data)
 }
 
 /** The first few of many names. */

@@ -4,7 +4,7 @@ import type { Clip } from '../clip/types.ts'
 import { featuresOf } from '../data/features.ts'
 import type { Item } from '../data/items.ts'
 import { augmentedView } from '../data/views.ts'
-import type { FloatTensor } from '../graph/tensor.ts'
+import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { decodeImage } from '../node/image.ts'
 import type { Hooks } from '../progress.ts'
 import type { Runtime } from '../runtime/types.ts'
@@ -12,8 +12,10 @@ import type { Runtime } from '../runtime/types.ts'
 const BATCH = 32
 
 export interface PictureOptions {
+  /** Folder in which features are kept; without it they are not. */
   readonly cache?: string
-  readonly skipBadImages: boolean
+  /** Leave out pictures that cannot be read, with a warning, instead of throwing. */
+  readonly skipBadImages?: boolean
 }
 
 /** Features of labelled pictures; those that could not be read are left out of all three. */
@@ -34,13 +36,20 @@ export interface PictureSet {
  * Image features of several sets, computed once and kept in the cache folder. Progress counts all sets as one.
  * Throws FileError naming a picture that cannot be read, or warns and goes on with `skipBadImages`.
  */
+export async function encodeSets<const Sets extends readonly PictureSet[]>(
+  clip: Clip,
+  runtime: Runtime,
+  sets: Sets,
+  options?: PictureOptions,
+  hooks?: Hooks,
+): Promise<{ readonly [I in keyof Sets]: EncodedItems }>
 export async function encodeSets(
   clip: Clip,
   runtime: Runtime,
   sets: readonly PictureSet[],
-  options: PictureOptions,
-  hooks: Hooks,
-): Promise<EncodedItems[]> {
+  options: PictureOptions = {},
+  hooks: Hooks = {},
+): Promise<readonly EncodedItems[]> {
   const encoder = await imageEncoder(clip, runtime, BATCH)
   const total = sets.reduce((sum, { items }) => sum + items.length, 0)
   const encoded: EncodedItems[] = []
@@ -62,7 +71,7 @@ async function encodeSet(
   clip: Clip,
   encoder: ImageEncoder,
   { items, views }: PictureSet,
-  { cache, skipBadImages }: PictureOptions,
+  { cache, skipBadImages = false }: PictureOptions,
   { onProgress, onWarning }: { onProgress: (p: { done: number }) => void; onWarning?: (text: string) => void },
 ): Promise<EncodedItems> {
   const config = clip.config.preprocess
@@ -84,4 +93,10 @@ async function encodeSet(
     onWarning?.(reason.includes(path) ? `left out: ${reason}` : `left out ${path}: ${reason}`)
   const left = kept.flatMap((i) => items[i] ?? [])
   return { features, items: left, labels: left.map(({ label }) => label) }
+}
+
+/** Features of one view an image, as a classifier takes them: `(items, embed)`. */
+export function imageRows({ features: { shape, data } }: EncodedItems): FloatTensor {
+  const [images = 0, , embed = 0] = shape
+  return floatTensor([images, embed], data)
 }

@@ -6,7 +6,7 @@ import { checkWritableFolder, fileError, fileSource, removeLeftovers, writeFileA
 import { checkSameSettings, exists, type Rerun, readJsonObject, refuseExistingRun } from '../node/run-folder.ts'
 import type { Hooks } from '../progress.ts'
 import { stepsOf, type TrainingSet } from '../prompt/batches.ts'
-import { type LearnedPrompt, readPrompt, writePrompt } from '../prompt/learned-prompt.ts'
+import { type LearnedPrompt, learnedPrompt, readPrompt, writePrompt } from '../prompt/learned-prompt.ts'
 import { learningRateOf } from '../prompt/schedule.ts'
 import { readState, writeState } from '../prompt/state.ts'
 import { type LearningSettings, startOf, type TrainingState, type TrainingTask, trainPrompt } from '../prompt/train.ts'
@@ -71,8 +71,7 @@ export async function trainInFolder(
       checkpointAt = Date.now()
     },
   })
-  const { M, position, classSpecific } = settings
-  const prompt = { M, position, classSpecific, ctx: end.ctx, classNames, model: clip.fingerprint }
+  const prompt = learnedPrompt(clip, classNames, settings, end.ctx)
   await writeFileAtomic(join(folder, PROMPT), writePrompt(prompt, learningSettings(settings)))
   return { prompt, losses: end.losses }
 }

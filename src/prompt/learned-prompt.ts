@@ -16,6 +16,16 @@ export interface LearnedPrompt extends PromptShape {
   readonly model: string
 }
 
+/** What training gives, ready to be used and saved. */
+export function learnedPrompt(
+  clip: Pick<Clip, 'fingerprint'>,
+  classNames: readonly string[],
+  { M, position, classSpecific }: PromptShape,
+  ctx: FloatTensor,
+): LearnedPrompt {
+  return { M, position, classSpecific, ctx, classNames, model: clip.fingerprint }
+}
+
 const FORMAT = 'coop-prompt-1'
 
 const metadataSchema = z.object({

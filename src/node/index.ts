@@ -1,0 +1,17 @@
+// coop-ts/node: files, pictures, folders of images, and ONNX Runtime in a worker thread.
+
+export { checkShots, drawFewShot } from '../data/fewshot.ts'
+export { type FolderOptions, readImageFolder } from '../data/folder.ts'
+export type { Dataset, Item } from '../data/items.ts'
+export {
+  type EncodedItems,
+  encodeSets,
+  imageRows,
+  type PictureOptions,
+  type PictureSet,
+} from '../experiments/pictures.ts'
+export { type FinishedRun, type RunOptions, readRunPrompt, trainInFolder } from '../experiments/run.ts'
+export { fileSource, folderModelFiles, writeFileAtomic } from './files.ts'
+export { decodeImage, encodePng } from './image.ts'
+export { bundledModel } from './package.ts'
+export { nodeRuntime } from './runtime.ts'
