@@ -40,7 +40,8 @@ describe('from a folder of pictures to an answer', () => {
   const probability = expect.toSatisfy((x) => typeof x === 'number' && x >= 0 && x <= 1.000001)
 
   it('train', async () => {
-    await writeFile(join(world.photos, 'red', 'broken.png'), 'not a picture')
+    for (const name of ['broken1.png', 'broken2.png', 'broken3.png'])
+      await writeFile(join(world.photos, 'red', name), `not a picture, ${name}`)
     const settings = [
       '--model',
       world.model,
@@ -61,6 +62,7 @@ describe('from a folder of pictures to an answer', () => {
       run: trained(),
     })
     expect(ended.status).toBe(0)
+    expect(ended.stderr).toMatch(/warning: left out: .*broken\d\.png cannot be read as a picture/)
     expect(ended.stderr).toMatch(/training \[=+\] 100\/100, loss \d/)
     const { settings: written } = JSON.parse(await readFile(join(trained(), 'settings.json'), 'utf8'))
     expect(written).toMatchObject({ seed: 0, epochs: 100, M: 2 })
