@@ -1,7 +1,7 @@
 import type { Random } from '../../random.ts'
 import { toneNames } from './emoji.ts'
-import type { PictureFacts } from './pictures.ts'
 import type { Contrast } from './sampling.ts'
+import type { PictureFacts } from './types.ts'
 import type { Named } from './view.ts'
 import {
   backgroundWords,

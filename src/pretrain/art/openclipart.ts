@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { squeeze } from './emoji.ts'
-import type { Picture, PictureSet } from './pictures.ts'
+import type { Picture, PictureSet } from './types.ts'
 
 /** Where Debian's `openclipart-svg` puts its drawings. */
 const folder = '/usr/share/openclipart/svg'

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../node/files.ts'
-import { listTrainingPictures, type PictureSet } from './pictures.ts'
+import { listTrainingPictures } from './pictures.ts'
 import { type RenderProgress, renderSets } from './render.ts'
+import type { PictureSet } from './types.ts'
 import { buildTokenizer } from './vocabulary.ts'
 
 /** Names of the tokenizer's two files in a prepared folder. */

@@ -4,7 +4,7 @@ import sharp from 'sharp'
 import { z } from 'zod'
 import { FileError } from '../../errors.ts'
 import { writeFileAtomic } from '../../node/files.ts'
-import type { Picture, PictureFacts, PictureSet } from './pictures.ts'
+import type { Picture, PictureFacts, PictureSet } from './types.ts'
 
 /** Side of the stored square; larger than the model's 64, so that turning and cropping keep detail. */
 export const spriteSide = 80

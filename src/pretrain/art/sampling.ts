@@ -1,6 +1,6 @@
 import type { Random } from '../../random.ts'
-import type { PictureFacts } from './pictures.ts'
 import type { Sprite } from './render.ts'
+import type { PictureFacts } from './types.ts'
 
 /** One concept's pictures, grouped so that a set with six skin tones counts no more than a set with one. */
 interface Concept {

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FileError, UsageError } from '../../errors.ts'
 import { facts } from './fixtures/facts.ts'
-import type { Picture, PictureSet } from './pictures.ts'
 import { writeTokenizer } from './prepare.ts'
 import { type RenderProgress, readSprites, renderSets } from './render.ts'
 import { openArt } from './source.ts'
+import type { Picture, PictureSet } from './types.ts'
 
 const things = ['ball', 'sun', 'moon', 'coin', 'plate', 'wheel', 'button', 'pearl', 'bubble', 'planet', 'pea', 'dot']
 

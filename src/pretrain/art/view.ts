@@ -1,5 +1,5 @@
 import type { Random } from '../../random.ts'
-import type { PictureFacts } from './pictures.ts'
+import type { PictureFacts } from './types.ts'
 
 export type Rgb = readonly [number, number, number]
 

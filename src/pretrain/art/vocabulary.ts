@@ -2,7 +2,7 @@ import { trainBpe } from '../../clip/bpe-training.ts'
 import { splitWords, type TokenizerTables } from '../../clip/tokenizer.ts'
 import { randomFor } from '../../random.ts'
 import { captionFor, nameForms } from './captions.ts'
-import type { PictureFacts } from './pictures.ts'
+import type { PictureFacts } from './types.ts'
 import { randomView } from './view.ts'
 
 /** Merges of the small CLIP's own table: nearly every word of the captions is one token. */
