@@ -3,10 +3,9 @@
 export { IMAGENET_TEMPLATES, PAPER_TEMPLATES } from './baselines/templates.ts'
 export { fillTemplate, zeroShotClassifier, zeroShotFeatures } from './baselines/zero-shot.ts'
 export { encodeTexts, type ImageEncoder, imageEncoder } from './clip/encode.ts'
-export { loadClip, type ModelFiles, makeClip } from './clip/load.ts'
+export { loadClip, type ModelFiles } from './clip/load.ts'
 export { preprocess } from './clip/preprocess.ts'
 export { type ByteSource, bytesSource } from './clip/safetensors.ts'
-export { type SaveOptions, saveOpenClip } from './clip/save.ts'
 export type { Tokenizer } from './clip/tokenizer.ts'
 export type {
   Activation,
