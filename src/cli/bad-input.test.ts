@@ -131,9 +131,26 @@ describe('a folder of images', () => {
     expect(skipped.status).toBe(0)
   })
 
+  it('without test images is refused before anything is learned', async () => {
+    const dir = await copyOfPhotos('one image each', async (folder) => {
+      for (const name of ['blue', 'green', 'red']) await keepOne(join(folder, name))
+    })
+    expectFailure(await coop(...trainWords(dir, 'x', '--shots', '1')), 1, /one image each has no test images/)
+    expect(await filesOf('x').catch(() => [])).toEqual([])
+  })
+
   it('of which no training image of a class can be read is refused even so', async () => {
     const ended = await coop(...trainWords(at('all images of a class damaged'), 'x', '--skip-bad-images'))
     expectFailure(ended, 1, /no training image .* of the class red/)
+  })
+})
+
+describe('a cache that cannot be written', () => {
+  it('is named in a warning, and the features are computed', async () => {
+    const words = ['zero-shot', world.photos, '--model', world.model, '--threads', '1', '--json']
+    const ended = await coop(...words, '--cache', join(world.photos, 'red', '1.png'))
+    expect(ended.stderr).toMatch(/warning: image features are not kept: cannot write .*1\.png/)
+    expect(onlyJson(ended)).toMatchObject({ accuracy: expect.any(Number) })
   })
 })
 

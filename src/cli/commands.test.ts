@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -119,6 +119,7 @@ describe('a training run that is stopped', () => {
 
   /** Sends a signal some steps into the run. */
   const stopWith = (run: string, signal: NodeJS.Signals) => async (child: ChildProcess) => {
+    await rm(join(at(run), 'metrics.jsonl'), { force: true }) // of the process before, else taken for this one's
     const enough = 20 + Math.floor(Math.random() * 200)
     while (child.exitCode === null && (await steps(run)) < enough) await setTimeout(5)
     child.kill(signal)

@@ -5,7 +5,8 @@ import { readSchema } from '../clip/schema.ts'
 import type { Clip } from '../clip/types.ts'
 import { checkShots, drawFewShot } from '../data/fewshot.ts'
 import { readImageFolder } from '../data/folder.ts'
-import { CoopError, FileError, UsageError } from '../errors.ts'
+import type { Dataset } from '../data/items.ts'
+import { FileError, UsageError } from '../errors.ts'
 import { exists } from '../node/run-folder.ts'
 import type { Hooks } from '../progress.ts'
 import { accuracyOf, type Classifier, promptClassifier } from '../prompt/classifier.ts'
@@ -63,7 +64,7 @@ export async function trainOnFolder(dir: string, options: TrainOptions, hooks: H
   const { shots, seed, views, templates, resume, force } = options
   const run = options.out ?? `runs/${basename(resolve(dir))}-${shots}-${seed}`
   await checkFolder(run, { resume, force })
-  const dataset = await readImageFolder(dir)
+  const dataset = await readForTesting(dir)
   checkShots(dataset, shots)
   const { classNames, test } = dataset
   const { train } = drawFewShot(dataset.train, [], shots, seed)
@@ -113,7 +114,7 @@ export async function zeroShotOnFolder(
   options: FolderOptions,
   hooks: Hooks,
 ): Promise<FolderAccuracy> {
-  const { classNames, test } = await readImageFolder(dir)
+  const { classNames, test } = await readForTesting(dir)
   return withModel(options.model, options, hooks, async (clip, runtime) => {
     const classifier = await zeroShotClassifier(clip, runtime, classNames, templates)
     const [images] = await encodeSets(clip, runtime, [{ items: test }], options, hooks)
@@ -131,7 +132,7 @@ export async function evaluateRun(
   hooks: Hooks,
 ): Promise<FolderAccuracy> {
   const prompt = await readRunPrompt(run)
-  const { classNames, test } = await readImageFolder(dir)
+  const { classNames, test } = await readForTesting(dir)
   const labels = classNames.map((name) => prompt.classNames.indexOf(name))
   const strange = classNames.filter((_, i) => labels[i] === -1)
   if (strange.length > 0) {
@@ -202,9 +203,14 @@ async function modelOf(run: string): Promise<string> {
 
 const settingsSchema = z.object({ about: z.object({ model: z.string() }) })
 
+/** A folder of images, some of them test images. */
+async function readForTesting(dir: string): Promise<Dataset> {
+  const dataset = await readImageFolder(dir)
+  if (dataset.test.length > 0) return dataset
+  throw new FileError(`${dir} has no test images`, 'add images: a class has test images from its second image on')
+}
+
 function accuracy(classifier: Classifier, images: EncodedItems): FolderAccuracy {
-  if (images.labels.length === 0)
-    throw new CoopError('there are no test images', 'a class gives test images from its second image on')
   const found = accuracyOf(classifier, classifier.predict(imageRows(images)), images.labels)
   const perClass = classifier.classNames.flatMap((name, c) => {
     const share = found.perClass[c] ?? Number.NaN

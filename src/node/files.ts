@@ -82,7 +82,7 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
     await writeFile(temporary, content, { flush: true })
     await rename(temporary, path)
   } catch (cause) {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => undefined)
     throw fileError('write', path, cause)
   }
 }

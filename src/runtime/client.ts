@@ -35,7 +35,7 @@ export async function openRuntime(port: WorkerPort, options: RuntimeOptions & { 
     try {
       await channel.ask({ kind: 'open', provider, threads, probe: probe() })
     } catch (error) {
-      refused.push(`${provider}: ${error instanceof Error ? error.message : error}`)
+      refused.push(`${provider}: ${String(error instanceof Error ? error.message : error).trim()}`)
       continue
     }
     const note =
@@ -45,7 +45,7 @@ export async function openRuntime(port: WorkerPort, options: RuntimeOptions & { 
     return new WorkerRuntime(channel, provider, note)
   }
   await port.terminate()
-  throw new CoopError(`no execution provider answers: ${refused.join('; ')}`, 'Run with the CPU: device "cpu".')
+  throw new CoopError(`no execution provider answers: ${refused.join('; ')}`, 'run with the CPU (--device cpu)')
 }
 
 /** y = x + x of one number: does the provider answer at all? */
