@@ -1,21 +1,16 @@
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { imageEncoder } from '../src/clip/encode.ts'
-import { loadClip } from '../src/clip/load.ts'
-import { folderModelFiles } from '../src/node/files.ts'
 import { randomFor } from '../src/random.ts'
 import { type Bench, type Figure, figure } from './bench.ts'
+import { bundledClip } from './bundled-clip.ts'
 import { interleaved } from './measure.ts'
 
-const MODEL = fileURLToPath(new URL('../models/small-clip', import.meta.url))
 const BATCHES = [1, 8, 32]
 
 export const images: Bench = {
   name: 'images',
   about: 'images a second of the bundled model, decoded and preprocessed before',
   async run(runtime, { quick }) {
-    if (!existsSync(MODEL)) return { figures: [], notes: [`there is no model in ${MODEL}`] }
-    const clip = await loadClip(folderModelFiles(MODEL))
+    const clip = await bundledClip()
     const { size } = clip.config.preprocess
     const { normal } = randomFor('bench images', 1)
     const pixels = () => Float32Array.from({ length: 3 * size * size }, normal)

@@ -1,17 +1,14 @@
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { loadClip } from '../src/clip/load.ts'
 import { drawFewShot } from '../src/data/fewshot.ts'
 import { type Encoded, encodeTasks, subsetOf } from '../src/demo/encode.ts'
 import { demoTasks } from '../src/demo/tasks.ts'
-import { folderModelFiles } from '../src/node/files.ts'
 import { accuracyOf, type Classifier, promptClassifier } from '../src/prompt/classifier.ts'
 import { FULL_BATCH, fullBatchLearner } from '../src/prompt/full-batch.ts'
+import { learnedPrompt } from '../src/prompt/learned-prompt.ts'
 import { defaultEpochs } from '../src/prompt/schedule.ts'
 import { PAPER_SETTINGS, trainPrompt } from '../src/prompt/train.ts'
 import { type Bench, type Figure, figure } from './bench.ts'
+import { bundledClip } from './bundled-clip.ts'
 
-const MODEL = fileURLToPath(new URL('../models/small-clip', import.meta.url))
 const TASKS = ['sports', 'gestures', 'fantasy', 'style']
 const SHOTS = 16
 
@@ -20,8 +17,7 @@ export const recipes: Bench = {
   name: 'recipes',
   about: "the paper's recipe and the demo's fast one: accuracy and time at 16 shots",
   async run(runtime, { quick }) {
-    if (!existsSync(MODEL)) return { figures: [], notes: [`there is no model in ${MODEL}`] }
-    const clip = await loadClip(folderModelFiles(MODEL))
+    const clip = await bundledClip()
     const wanted = quick ? TASKS.slice(0, 1) : TASKS
     const seeds = quick ? [1] : [1, 2, 3]
     const encoded = await encodeTasks(
@@ -40,7 +36,7 @@ export const recipes: Bench = {
         paper: async (seed) => {
           const settings = { ...PAPER_SETTINGS, seed, epochs: defaultEpochs(SHOTS) }
           const { ctx } = await trainPrompt({ clip, runtime, classNames, set: subset(seed), settings })
-          return promptClassifier(clip, runtime, { ...shape, ctx, classNames, model: clip.fingerprint })
+          return promptClassifier(clip, runtime, learnedPrompt(clip, classNames, shape, ctx))
         },
         fast: async (seed) => learner.classifier((await learner.learn(subset(seed), seed)).ctx),
       }

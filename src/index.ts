@@ -15,6 +15,7 @@ export type {
   ResNetConfig,
   RgbImage,
   TextConfig,
+  TransformerConfig,
   VitConfig,
   Weights,
 } from './clip/types.ts'

@@ -1,14 +1,6 @@
 import { add, gelu, layerNorm, matmul, quickGelu, reshape, split, transpose, type Value } from '../graph/index.ts'
 import { type Parameters, under } from './parameters.ts'
-import type { Activation } from './types.ts'
-
-export interface BlockConfig {
-  readonly width: number
-  readonly heads: number
-  readonly mlpWidth: number
-  readonly activation: Activation
-  readonly layerNormEpsilon: number
-}
+import type { Activation, TransformerConfig } from './types.ts'
 
 const ACTIVATIONS: Record<Activation, (x: Value) => Value> = { quick_gelu: quickGelu, gelu }
 
@@ -31,7 +23,7 @@ export function norm(p: Parameters, name: string, x: Value, epsilon: number): Va
  */
 export function block(
   p: Parameters,
-  config: BlockConfig,
+  config: TransformerConfig,
   x: Value,
   mix: (qkv: Value) => Value,
   keep: (x: Value) => Value = (all) => all,

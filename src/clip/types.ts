@@ -10,10 +10,8 @@ export interface RgbImage {
 
 export type Activation = 'quick_gelu' | 'gelu'
 
-/** The text transformer: causal, pre-norm, end-token pooling. */
-export interface TextConfig {
-  readonly vocabSize: number
-  readonly contextLength: number
+/** Pre-norm blocks, all alike. */
+export interface TransformerConfig {
   readonly width: number
   readonly heads: number
   readonly layers: number
@@ -22,16 +20,16 @@ export interface TextConfig {
   readonly layerNormEpsilon: number
 }
 
-export interface VitConfig {
+/** The text transformer: causal, end-token pooling. */
+export interface TextConfig extends TransformerConfig {
+  readonly vocabSize: number
+  readonly contextLength: number
+}
+
+export interface VitConfig extends TransformerConfig {
   readonly kind: 'vit'
   readonly imageSize: number
   readonly patchSize: number
-  readonly width: number
-  readonly heads: number
-  readonly layers: number
-  readonly mlpWidth: number
-  readonly activation: Activation
-  readonly layerNormEpsilon: number
 }
 
 /** CLIP's ModifiedResNet: three-convolution stem, bottlenecks with anti-aliased strides, attention pooling. */

@@ -56,13 +56,7 @@ function lastAxis(op: string, x: Value): number {
  */
 export function layerNorm(x: Value, gamma: Value, beta: Value, epsilon: number): Value {
   const last = x.shape.length - 1
-  const width = x.shape[last]
-  expectShapes(
-    gamma.shape.join() === `${width}` && beta.shape.join() === `${width}`,
-    'layerNorm',
-    [x, gamma, beta],
-    'gamma and beta as long as the last axis',
-  )
+  expectAffine('layerNorm', x, gamma, beta, last)
   const rowShape = x.shape.map((n, i) => (i === last ? 1 : n))
   const [y, mu, r] = x.graph.apply({
     op: 'LayerNormalization',
@@ -99,13 +93,7 @@ export interface BatchNorm {
  *     dx = a dy - (a r T / n) x + (mean r T - S) a / n
  */
 export function batchNorm(x: Value, gamma: Value, beta: Value, channelAxis: number, epsilon: number): BatchNorm {
-  const channels = x.shape[channelAxis]
-  expectShapes(
-    gamma.shape.join() === `${channels}` && beta.shape.join() === `${channels}`,
-    'batchNorm',
-    [x, gamma, beta],
-    'gamma and beta as long as the channel axis',
-  )
+  expectAffine('batchNorm', x, gamma, beta, channelAxis)
   const others = x.shape.flatMap((_, axis) => (axis === channelAxis ? [] : [axis]))
   const n = others.reduce((product, axis) => product * (x.shape[axis] ?? 1), 1)
   const across = (v: Value) =>
@@ -129,4 +117,9 @@ export function batchNorm(x: Value, gamma: Value, beta: Value, channelAxis: numb
     return [add(mul(dy, across(a)), add(mul(x, across(slope)), across(shift))), T, S]
   })
   return { y: trained, mean: mu, variance }
+}
+
+function expectAffine(op: string, x: Value, gamma: Value, beta: Value, axis: number): void {
+  const fits = [gamma, beta].every(({ shape }) => shape.length === 1 && shape[0] === x.shape[axis])
+  expectShapes(fits, op, [x, gamma, beta], `gamma and beta as long as axis ${axis}`)
 }
