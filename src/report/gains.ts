@@ -1,8 +1,8 @@
 import { COLOURS, drawing, element, label, linearScale, niceTicks } from './svg.ts'
 import type { DemoResult } from './types.ts'
 
-const LEFT = 210
-const WIDTH = 720
+const LEFT = 300
+const WIDTH = 810
 const RIGHT = 56
 const TOP = 34
 const ROW = 26

@@ -7,11 +7,11 @@ import type { DemoResult } from './types.ts'
 
 const STYLE = `
   body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; color: #1f2328; background: #fff;
-         max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+         max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
   h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
   svg { max-width: 100%; height: auto; }
   .wide { overflow-x: auto; }
-  table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
+  table { border-collapse: collapse; font-size: 0.8rem; font-variant-numeric: tabular-nums; }
   th, td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap; }
   th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left; }
   thead th { border-bottom: 2px solid #1f2328; }
