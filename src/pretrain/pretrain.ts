@@ -1,5 +1,6 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { DivergedError } from '../errors.ts'
 import { type FloatTensor, floatTensor, type Tensor } from '../graph/index.ts'
 import { writeFileAtomic } from '../node/files.ts'
@@ -13,6 +14,7 @@ import { loadState, type PretrainState, saveState, startState } from './state.ts
 import { type PretrainStep, pretrainStep } from './step.ts'
 
 const METRICS = 'metrics.jsonl'
+const metricsLine = z.object({ loss: z.number() })
 const CHECKPOINT_STEPS = 100
 const RUNNING_MOMENTUM = 0.1
 const MAX_LOGIT_SCALE = Math.log(100)
@@ -45,12 +47,11 @@ export async function pretrain(
   const checkpoint = join(folder, 'checkpoint.safetensors')
   await mkdir(folder, { recursive: true })
   if (resume) await loadState(checkpoint, state)
-  await keepMetrics(join(folder, METRICS), state.step)
   await writeFileAtomic(join(folder, 'settings.json'), `${JSON.stringify(settings, null, 2)}\n`)
 
   const session = await runtime.load(step.program)
   let next = batchFeeds(art, settings, state.step)
-  let loss = Number.NaN
+  let loss = await keepMetrics(join(folder, METRICS), state.step)
   while (state.step < settings.steps) {
     const started = performance.now()
     const running = session.run({ ...parameterFeeds(step, state), ...next })
@@ -80,10 +81,11 @@ export async function pretrain(
   return { step, state, loss }
 }
 
-/** Leaves the lines of the steps that the checkpoint has: what came after it is done again. */
-async function keepMetrics(path: string, steps: number): Promise<void> {
+/** Leaves the lines of the steps that the checkpoint has: what came after it is done again. The last one's loss. */
+async function keepMetrics(path: string, steps: number): Promise<number> {
   const lines = steps === 0 ? [] : (await readFile(path, 'utf8')).split('\n').slice(0, steps)
   await writeFileAtomic(path, lines.map((line) => `${line}\n`).join(''))
+  return lines.length === 0 ? Number.NaN : metricsLine.parse(JSON.parse(lines.at(-1) ?? '')).loss
 }
 
 function parameterFeeds(step: PretrainStep, state: PretrainState): Record<string, Tensor> {
