@@ -24,6 +24,8 @@ export interface BenchResult {
 export interface Bench {
   readonly name: string
   readonly about: string
+  /** Takes many minutes: runs in full only when it is named. */
+  readonly long?: boolean
   run(runtime: Runtime, options: BenchOptions): Promise<BenchResult>
 }
 

@@ -33,8 +33,9 @@ const say = values.json ? () => {} : console.log
 say(`${machine.processor}, ${machine.threads} threads, Node ${machine.node}`)
 
 const results: Record<string, BenchResult> = {}
-for (const bench of BENCHES) {
-  if (positionals.length > 0 && !positionals.includes(bench.name)) continue
+const isWanted = ({ name, long = false }: Bench) =>
+  positionals.length > 0 ? positionals.includes(name) : values.quick || !long
+for (const bench of BENCHES.filter(isWanted)) {
   say(`\n${bench.name}: ${bench.about}`)
   const result = await runAlone(bench, options)
   say([table(result.figures), ...result.notes].filter((line) => line !== '').join('\n'))

@@ -16,6 +16,7 @@ const SHOTS = 16
 export const recipes: Bench = {
   name: 'recipes',
   about: "the paper's recipe and the demo's fast one: accuracy and time at 16 shots",
+  long: true,
   async run(runtime, { quick }) {
     const clip = await bundledClip()
     const wanted = quick ? TASKS.slice(0, 1) : TASKS
