@@ -1,14 +1,11 @@
 import { availableParallelism } from 'node:os'
-import { loadClip } from '../clip/load.ts'
-import type { Clip } from '../clip/types.ts'
 import { runDemo } from '../demo/run.ts'
 import { demoTasks, type Task } from '../demo/tasks.ts'
 import { UsageError } from '../errors.ts'
-import { folderModelFiles } from '../node/files.ts'
-import { nodeRuntime } from '../node/runtime.ts'
 import type { Hooks } from '../progress.ts'
 import type { DemoResult } from '../report/types.ts'
-import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
+import type { RuntimeOptions } from '../runtime/types.ts'
+import { withRuntimes } from './model.ts'
 
 export interface DemoChoice extends RuntimeOptions {
   readonly model: string
@@ -29,30 +26,17 @@ export async function demo(choice: DemoChoice, hooks: Hooks): Promise<DemoResult
   const { quick, model } = choice
   const { shots = (quick ? QUICK : ALL).shots, seeds = (quick ? QUICK : ALL).seeds } = choice
   const tasks = chosen(await demoTasks(), choice.tasks ?? (quick ? QUICK.tasks : undefined))
-  const result = await withTaskRuntimes(choice, tasks.length, hooks, (clip, runtimes) =>
-    runDemo(clip, runtimes, { tasks, shots, seeds }, hooks),
+  // A runtime of one thread for each task that runs at the same time.
+  const { device = 'cpu', threads = availableParallelism() } = choice
+  const result = await withRuntimes(
+    model,
+    Math.min(threads, tasks.length),
+    { device, threads: 1 },
+    hooks,
+    (clip, runtimes) => runDemo(clip, runtimes, { tasks, shots, seeds }, hooks),
   )
   const settings = { seeds, shots, model, command: commandOf(choice) }
   return { ...result, settings, seconds: (performance.now() - started) / 1000 }
-}
-
-/** A runtime of one thread for each task that runs at the same time. */
-async function withTaskRuntimes<T>(
-  { model, device, threads = availableParallelism() }: DemoChoice,
-  tasks: number,
-  hooks: Hooks,
-  work: (clip: Clip, runtimes: readonly Runtime[]) => Promise<T>,
-): Promise<T> {
-  const clip = await loadClip(folderModelFiles(model))
-  const options = { threads: 1, ...(device !== undefined && { device }) }
-  const runtimes = await Promise.all(Array.from({ length: Math.min(threads, tasks) }, () => nodeRuntime(options)))
-  const [note] = runtimes.flatMap((runtime) => runtime.note ?? [])
-  if (note !== undefined) hooks.onWarning?.(note)
-  try {
-    return await work(clip, runtimes)
-  } finally {
-    await Promise.all(runtimes.map((runtime) => runtime.close()))
-  }
 }
 
 function chosen(tasks: readonly Task[], names: readonly string[] | undefined): readonly Task[] {

@@ -17,14 +17,29 @@ export async function withModel<T>(
   hooks: Hooks,
   work: (clip: Clip, runtime: Runtime) => Promise<T>,
 ): Promise<T> {
+  return withRuntimes(folder, 1, options, hooks, (clip, [runtime]) => {
+    if (runtime === undefined) throw new Error('one runtime was asked for')
+    return work(clip, runtime)
+  })
+}
+
+/** As withModel, with `count` runtimes that work at the same time. */
+export async function withRuntimes<T>(
+  folder: string,
+  count: number,
+  options: RuntimeOptions,
+  hooks: Hooks,
+  work: (clip: Clip, runtimes: readonly Runtime[]) => Promise<T>,
+): Promise<T> {
   await checkModelFolder(folder)
   const clip = await loadClip(folderModelFiles(folder))
-  const runtime = await nodeRuntime(options)
-  if (runtime.note !== undefined) hooks.onWarning?.(runtime.note)
+  const runtimes = await Promise.all(Array.from({ length: count }, () => nodeRuntime(options)))
+  const [note] = runtimes.flatMap((runtime) => runtime.note ?? [])
+  if (note !== undefined) hooks.onWarning?.(note)
   try {
-    return await work(clip, runtime)
+    return await work(clip, runtimes)
   } finally {
-    await runtime.close()
+    await Promise.all(runtimes.map((runtime) => runtime.close()))
   }
 }
 
