@@ -33,8 +33,7 @@ export async function encodeTasks(
   }
   return spreadOver(runtimes, tasks, async (task, runtime) => {
     const encoder = await imageEncoder(clip, runtime, ENCODER_BATCH)
-    const features = async (images: readonly DemoImage[]) =>
-      floatTensor([images.length, clip.config.embedDim], await encodePictures(clip, encoder, images, advance))
+    const features = (images: readonly DemoImage[]) => encodePictures(clip, encoder, images, advance)
     const encoded = { task, train: await features(task.train), test: await features(task.test) }
     await encoder.dispose()
     return encoded
@@ -53,15 +52,15 @@ export function subsetOf(
   return { features: chosen, labels: rows.map(({ label }) => label) }
 }
 
-/** Renders the next pictures while the encoder is at work on these. */
-async function encodePictures(
+/** Features `(images, embed)`; the next pictures are rendered while the encoder is at work on these. */
+export async function encodePictures(
   clip: Clip,
   encoder: ImageEncoder,
-  images: readonly DemoImage[],
+  images: readonly Pick<DemoImage, 'render'>[],
   advance: (count: number) => void,
-): Promise<Float32Array> {
+): Promise<FloatTensor> {
   const { embedDim } = clip.config
-  const all = new Float32Array(images.length * embedDim)
+  const all = floatTensor([images.length, embedDim])
   const pixels = (start: number) =>
     Promise.all(
       images
@@ -73,7 +72,7 @@ async function encodePictures(
     const batch = await next
     const encoding = encoder.encode(batch)
     next = pixels(start + ENCODER_BATCH)
-    all.set(await encoding, start * embedDim)
+    all.data.set(await encoding, start * embedDim)
     advance(batch.length)
   }
   return all

@@ -1,11 +1,10 @@
 import { encodeTexts, type ImageEncoder } from '../clip/encode.ts'
-import { preprocess } from '../clip/preprocess.ts'
 import type { Clip } from '../clip/types.ts'
-import { floatTensor } from '../graph/tensor.ts'
 import { plainLabel } from '../pretrain/art/captions.ts'
 import type { Hooks } from '../progress.ts'
 import { normaliseRows, rowProducts } from '../prompt/vectors.ts'
 import type { Runtime } from '../runtime/types.ts'
+import { encodePictures } from './encode.ts'
 import type { HeldOut } from './held-out.ts'
 import type { HeldOutStyle } from './types.ts'
 
@@ -18,7 +17,6 @@ export interface StyleAccuracy {
 
 const STYLES: readonly HeldOutStyle[] = ['fluent-3d', 'emojione-v1', 'openmoji', 'fluent-high-contrast']
 const PROMPT = 'an emoji of a {}'
-const CHUNK = 64
 
 /** Zero-shot accuracy among all emoji of each held-out style, with the prompt "an emoji of a {label}". */
 export async function heldOutAccuracy(
@@ -38,19 +36,13 @@ export async function heldOutAccuracy(
   for (const { style, emoji } of listed) {
     const texts = emoji.map(({ label }) => PROMPT.replace('{}', plainLabel(label)))
     const text = normaliseRows(await encodeTexts(clip, runtime, texts))
-    const ranks: number[] = []
-    for (let start = 0; start < emoji.length; start += CHUNK) {
-      const chunk = emoji.slice(start, start + CHUNK)
-      const pixels = await Promise.all(
-        chunk.map(async ({ code }) => preprocess(await heldOut.render(style, code), clip.config.preprocess)),
-      )
-      const features = floatTensor([chunk.length, clip.config.embedDim], await encoder.encode(pixels))
-      const { data } = rowProducts(normaliseRows(features), text)
-      for (const i of chunk.keys())
-        ranks.push(rankOf(data.subarray(i * emoji.length, (i + 1) * emoji.length), start + i))
-      done += chunk.length
+    const drawings = emoji.map(({ code }) => ({ render: () => heldOut.render(style, code) }))
+    const features = await encodePictures(clip, encoder, drawings, (count) => {
+      done += count
       hooks.onProgress?.({ kind: 'evaluate', done, total })
-    }
+    })
+    const { data } = rowProducts(normaliseRows(features), text)
+    const ranks = emoji.map((_, i) => rankOf(data.subarray(i * emoji.length, (i + 1) * emoji.length), i))
     const within = (k: number) => ranks.filter((rank) => rank < k).length / ranks.length
     result[style] = { labels: emoji.length, top1: within(1), top5: within(5) }
   }
