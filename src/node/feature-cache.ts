@@ -29,7 +29,8 @@ export function openFeatureCache(folder: string, dim: number): FeatureCache {
       return found
     },
     async append(rows) {
-      if (rows.size > 0) await writeFileAtomic(join(folder, `${randomUUID()}${EXTENSION}`), encodeRows(rows, dim))
+      if (rows.size === 0) return
+      await writeFileAtomic(join(folder, `${randomUUID()}${EXTENSION}`), encodeRows(rows, dim), { sync: false })
     },
   }
 }

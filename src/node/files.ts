@@ -73,13 +73,18 @@ const MAX_READ = 1 << 30
 
 /**
  * Writes a file whole or not at all: to a temporary name beside it, synced, then renamed. Makes missing folders.
- * Throws FileError naming the file.
+ * Without `sync`, which can take seconds on a busy disk, a power cut may leave a damaged file: for what can be computed
+ * again and is checked when read. Throws FileError naming the file.
  */
-export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  content: Uint8Array | string,
+  { sync = true }: { readonly sync?: boolean } = {},
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`)
   try {
     await makeFolder(dirname(path))
-    await writeFile(temporary, content, { flush: true })
+    await writeFile(temporary, content, { flush: sync })
     await rename(temporary, path)
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined)
