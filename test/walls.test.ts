@@ -13,6 +13,7 @@ const FLOORS = [
   'clip',
   'prompt',
   'baselines',
+  'methods',
   'node',
   'data',
   'report',
@@ -22,7 +23,7 @@ const FLOORS = [
   'cli',
 ]
 /** They run in a browser as they are. */
-const CORE = ['graph', 'runtime', 'clip', 'prompt', 'baselines']
+const CORE = ['graph', 'runtime', 'clip', 'prompt', 'baselines', 'methods']
 /** What the core imports of other people's. */
 const CORE_PACKAGES = ['zod']
 /** Files of src/ itself that everybody may import. */

@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import { defaultCacheDir } from '../node/cache-dir.ts'
+import { flags, list, oneOf, positive, template, text, toggle, whole } from './option-kinds.ts'
+
+/** The one table of options: a row gives type, default, flag and help; `SETTINGS` says which command takes which. */
+export const OPTIONS = z.object({
+  // every command
+  json: toggle().register(flags, { flag: '--json', help: 'print the result as JSON on standard output, nothing else' }),
+  quiet: toggle().register(flags, { flag: '--quiet', help: 'no progress and no warnings' }),
+  verbose: toggle().register(flags, { flag: '--verbose', help: 'show the stack of an error' }),
+  threads: whole(1, 1024)
+    .optional()
+    .register(flags, { flag: '--threads', argument: 'N', help: 'processor threads', otherwise: 'one for each core' }),
+  device: oneOf('cpu', 'webgpu', 'cuda', 'auto')
+    .default('cpu')
+    .register(flags, { flag: '--device', argument: 'NAME', help: 'where to compute: cpu, webgpu, cuda or auto' }),
+
+  // a CLIP and a folder of pictures
+  model: text('a folder').optional().register(flags, {
+    flag: '--model',
+    argument: 'DIR',
+    help: 'folder of a CLIP in the Hugging Face or OpenCLIP layout',
+    otherwise: 'the bundled small CLIP',
+  }),
+  runModel: text('a folder').optional().register(flags, {
+    flag: '--model',
+    argument: 'DIR',
+    help: 'folder of the CLIP that the run was trained on, where it has moved',
+    otherwise: 'the one named in the run',
+  }),
+  cache: text('a folder')
+    .default(defaultCacheDir())
+    .register(flags, { flag: '--cache', argument: 'DIR', help: 'folder for what can be computed again' }),
+  skipBadImages: toggle().register(flags, {
+    flag: '--skip-bad-images',
+    help: 'leave out images that cannot be read, with a warning each',
+  }),
+  template: z.array(template).default(['a photo of a {}.']).register(flags, {
+    flag: '--template',
+    argument: 'TEXT',
+    repeat: true,
+    help: 'hand-written prompt, {} for the class name; given several times, the prompts are averaged',
+  }),
+
+  // learning a prompt
+  shots: whole(1)
+    .default(16)
+    .register(flags, { flag: '--shots', argument: 'K', help: 'training images of each class' }),
+  seed: whole(0, 2 ** 32 - 1)
+    .default(1)
+    .register(flags, { flag: '--seed', argument: 'S', help: 'seed of all that is drawn at random' }),
+  out: text('a folder').optional().register(flags, {
+    flag: '--out',
+    argument: 'RUN',
+    help: 'folder that the run is written to',
+    otherwise: 'runs/<name of DIR>-<shots>-<seed>',
+  }),
+  contextLength: whole(1, 75)
+    .default(16)
+    .register(flags, { flag: '--context-length', argument: 'M', help: 'number of learned context vectors' }),
+  position: oneOf('end', 'middle', 'front').default('end').register(flags, {
+    flag: '--position',
+    argument: 'WHERE',
+    help: 'class name at the end, in the middle or in front',
+  }),
+  classSpecific: toggle().register(flags, { flag: '--class-specific', help: 'a context of its own for each class' }),
+  init: text('words such as "a photo of a"').optional().register(flags, {
+    flag: '--init',
+    argument: 'TEXT',
+    help: 'start from these words; their number replaces --context-length',
+    otherwise: 'random vectors',
+  }),
+  epochs: whole(1).optional().register(flags, {
+    flag: '--epochs',
+    argument: 'N',
+    help: 'passes over the training images',
+    otherwise: '50 for 1 shot, 100 up to 4, 200 above',
+  }),
+  lr: positive()
+    .default(0.002)
+    .register(flags, { flag: '--lr', argument: 'RATE', help: 'learning rate at its highest' }),
+  batchSize: whole(1).default(32).register(flags, { flag: '--batch-size', argument: 'N', help: 'images in a step' }),
+  views: whole(0).default(4).register(flags, {
+    flag: '--views',
+    argument: 'N',
+    help: 'augmented views of each training image; 0: the image as it is',
+  }),
+  resume: toggle().register(flags, { flag: '--resume', help: 'go on from the last checkpoint of the run' }),
+  force: toggle().register(flags, { flag: '--force', help: 'write over a run that is there already' }),
+
+  // asking a classifier
+  top: whole(1).default(5).register(flags, { flag: '--top', argument: 'N', help: 'labels shown for each image' }),
+
+  // the demo
+  quick: toggle().register(flags, { flag: '--quick', help: 'fewer tasks and one seed: two minutes on two cores' }),
+  tasks: list(text('names of tasks'), 'names of tasks').optional().register(flags, {
+    flag: '--tasks',
+    argument: 'NAMES',
+    help: 'tasks to run, such as sports,gestures',
+    otherwise: 'all',
+  }),
+  shotsList: list(oneOf('1', '2', '4', '8', '16').transform(Number), 'some of 1, 2, 4, 8, 16')
+    .optional()
+    .register(flags, { flag: '--shots', argument: 'LIST', help: 'shots to learn from', otherwise: '1,2,4,8,16' }),
+  seeds: list(whole(0, 2 ** 32 - 1), 'whole numbers of at least 0')
+    .optional()
+    .register(flags, {
+      flag: '--seeds',
+      argument: 'LIST',
+      help: 'seeds of the runs',
+      otherwise: '1,2,3; 1 with --quick',
+    }),
+  reportFile: text('a file')
+    .default('coop-demo.html')
+    .register(flags, { flag: '--out', argument: 'FILE.html', help: 'page that the table and figures are written to' }),
+
+  figure: text('a file').optional().register(flags, {
+    flag: '--figure',
+    argument: 'FILE.svg',
+    help: 'write the few-shot figure by itself as well',
+    otherwise: 'not written',
+  }),
+
+  // training the bundled CLIP
+  pretrainOut: text('a folder')
+    .default('runs/pretrain')
+    .register(flags, { flag: '--out', argument: 'RUN', help: 'folder for checkpoints, metrics and the trained model' }),
+  steps: whole(1).optional().register(flags, {
+    flag: '--steps',
+    argument: 'N',
+    help: 'steps of the whole schedule',
+    otherwise: 'the recipe of the model card',
+  }),
+  hours: positive().optional().register(flags, {
+    flag: '--hours',
+    argument: 'H',
+    help: 'stop after this time; --resume goes on',
+    otherwise: 'no limit',
+  }),
+})

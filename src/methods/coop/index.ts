@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import type { Clip } from '../../clip/types.ts'
+import { CoopError } from '../../errors.ts'
+import { stepsOf } from '../../prompt/batches.ts'
+import { promptClassifier } from '../../prompt/classifier.ts'
+import { startTokens } from '../../prompt/context-start.ts'
+import { learnedPrompt } from '../../prompt/learned-prompt.ts'
+import { defaultEpochs, learningRateOf } from '../../prompt/schedule.ts'
+import { readState, writeState } from '../../prompt/state.ts'
+import { type LearningSettings, PAPER_SETTINGS, startOf, trainPrompt } from '../../prompt/train.ts'
+import { defineMethod, type Learned } from '../method.ts'
+
+const settings = z.strictObject({
+  /** Context vectors; with `init` as many as it has tokens. */
+  M: z.int().min(1).default(PAPER_SETTINGS.M),
+  position: z.enum(['end', 'middle', 'front']).default(PAPER_SETTINGS.position),
+  classSpecific: z.boolean().default(PAPER_SETTINGS.classSpecific),
+  /** Words to start from; null: random vectors. */
+  init: z.string().min(1).nullable().default(PAPER_SETTINGS.init),
+  /** Default: the paper's for that many shots. */
+  epochs: z.int().min(1).optional(),
+  batchSize: z.int().min(1).default(PAPER_SETTINGS.batchSize),
+  learningRate: z.number().positive().default(PAPER_SETTINGS.learningRate),
+})
+type Settings = z.output<typeof settings>
+
+/** Checkpoints are this many seconds apart. */
+const CHECKPOINT_SECONDS = 10
+
+/** Prompt learning, the paper's recipe. */
+export const coop = defineMethod({
+  name: 'coop',
+  summary: 'learned context vectors around the class names',
+  source: 'Zhou et al., "Learning to Prompt for Vision-Language Models", IJCV 2022 (github.com/KaiyangZhou/CoOp)',
+  settings,
+  title: ({ position, classSpecific, M, init }) =>
+    [
+      `CoOp, ${position}`,
+      ...(classSpecific ? ['class-specific'] : []),
+      ...(init === null ? (M === PAPER_SETTINGS.M ? [] : [`M=${M}`]) : [`from "${init}"`]),
+    ].join(', '),
+  transfers: ({ classSpecific }) => !classSpecific,
+  check({ clip, classNames, shots, seed }, settings) {
+    startOf({ clip, classNames, settings: completed(clip, settings, shots, seed) })
+  },
+
+  async learn(task, settings, { checkpoint, ...options }) {
+    const { clip, runtime, classNames, train: set, shots, seed } = task
+    const complete = completed(clip, settings, shots, seed)
+    const kept = await checkpoint?.read()
+    let written = Date.now()
+    const end = await trainPrompt(
+      { clip, runtime, classNames, set, settings: complete },
+      {
+        ...options,
+        ...(kept && { from: await readState(kept) }),
+        async onEpoch(state) {
+          if (checkpoint === undefined || Date.now() - written < CHECKPOINT_SECONDS * 1000) return
+          await checkpoint.write(writeState(state))
+          written = Date.now()
+        },
+      },
+    )
+    const perEpoch = stepsOf(set.labels.length, complete.batchSize)
+    const steps = end.losses.map((loss, i) => ({
+      step: i + 1,
+      loss,
+      learningRate: learningRateOf(complete, Math.floor(i / perEpoch)),
+      gradientNorm: Number.NaN,
+    }))
+    return { tensors: new Map([['ctx', end.ctx]]), facts: { epochs: complete.epochs }, steps }
+  },
+
+  async classifier({ clip, runtime, classNames }, { position, classSpecific }, learned) {
+    const ctx = contextOf(learned)
+    const M = ctx.shape.at(-2) ?? 0
+    const prompt = learnedPrompt(clip, classNames, { M, position, classSpecific }, ctx)
+    const classifier = await promptClassifier(clip, runtime, prompt)
+    return { classNames, logits: async (features) => classifier.logits(features) }
+  },
+})
+
+function completed(clip: Clip, settings: Settings, shots: number, seed: number): LearningSettings {
+  const { init, epochs = defaultEpochs(shots) } = settings
+  const M = init === null ? settings.M : startTokens(clip, init).length
+  return { ...settings, M, epochs, seed }
+}
+
+function contextOf({ tensors }: Learned) {
+  const ctx = tensors.get('ctx')
+  if (ctx === undefined) throw new CoopError('what was learned has no context vectors "ctx"')
+  return ctx
+}

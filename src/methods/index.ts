@@ -1,0 +1,29 @@
+import { UsageError } from '../errors.ts'
+import { coop } from './coop/index.ts'
+import type { AnyMethod } from './method.ts'
+import { zeroShot } from './zero-shot/index.ts'
+
+/** All methods, in the order of lists and reports. A new one is a folder beside this file and a row here. */
+export const METHODS: readonly AnyMethod[] = [zeroShot, coop]
+
+/** Throws UsageError naming all methods when there is none of that name. */
+export function methodNamed(name: string): AnyMethod {
+  const found = METHODS.find((method) => method.name === name)
+  if (found) return found
+  throw new UsageError(
+    `there is no method ${JSON.stringify(name)}`,
+    `the methods are ${METHODS.map((method) => method.name).join(', ')}`,
+  )
+}
+
+export type {
+  AnyMethod,
+  CheckpointStore,
+  Classes,
+  ImageClassifier,
+  Learned,
+  LearnOptions,
+  Method,
+  Step,
+  Task,
+} from './method.ts'

@@ -1,0 +1,106 @@
+import type { z } from 'zod'
+import type { ByteSource } from '../clip/safetensors.ts'
+import type { Clip } from '../clip/types.ts'
+import type { FloatTensor } from '../graph/tensor.ts'
+import type { Hooks } from '../progress.ts'
+import type { TrainingSet } from '../prompt/batches.ts'
+import type { Runtime } from '../runtime/types.ts'
+
+/** Classes to tell apart with a CLIP. */
+export interface Classes {
+  readonly clip: Clip
+  readonly runtime: Runtime
+  readonly classNames: readonly string[]
+  /** Hand-written prompts of the data set, `{}` for the class name. */
+  readonly templates: readonly string[]
+}
+
+/** What a method learns from: features of a few images of each class. */
+export interface Task extends Classes {
+  /** `(images, views, embed)`, of any length. */
+  readonly train: TrainingSet
+  /** Images to choose settings by, one view each; there may be none. */
+  readonly val: TrainingSet
+  /** Training images of each class. */
+  readonly shots: number
+  readonly seed: number
+}
+
+/** One step of a method that learns by gradients. */
+export interface Step {
+  /** Counted from 1. */
+  readonly step: number
+  readonly loss: number
+  readonly learningRate: number
+  /** Euclidean length of the gradient. */
+  readonly gradientNorm: number
+}
+
+/** What was learned, all that `classifier` needs besides settings and classes. */
+export interface Learned {
+  /** Empty where nothing is learned. */
+  readonly tensors: ReadonlyMap<string, FloatTensor>
+  /** What was found on the way and is worth keeping, such as the C of a linear probe; plain JSON. */
+  readonly facts: Readonly<Record<string, unknown>>
+  readonly steps: readonly Step[]
+}
+
+/** Where a method that takes long keeps what it needs to go on after a kill; one file, written whole or not at all. */
+export interface CheckpointStore {
+  read(): Promise<ByteSource | undefined>
+  write(bytes: Uint8Array): Promise<void>
+}
+
+export interface LearnOptions extends Hooks {
+  readonly checkpoint?: CheckpointStore
+  /** Stops learning before the next step; the promise is then rejected with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/** Tells images apart by their features. */
+export interface ImageClassifier {
+  readonly classNames: readonly string[]
+  /** Image features `(n, embed)` of any length -> logits `(n, classes)`; softmax gives probabilities. */
+  logits(features: FloatTensor): Promise<FloatTensor>
+  /** Frees what the runtime holds for it. */
+  dispose?(): Promise<void>
+}
+
+/**
+ * A way to make a classifier out of a frozen CLIP and a few images. Each lives in a folder of its own and is a row of
+ * METHODS; sweeps, runs on disk and reports know it by nothing else.
+ */
+export interface Method<S = unknown> {
+  readonly name: string
+  /** One line for lists. */
+  readonly summary: string
+  /** Authors, title, venue, and the official code where there is one. */
+  readonly source: string
+  /** Plain JSON in, complete settings out: every field has a default, unknown fields are refused (z.strictObject). */
+  readonly settings: z.ZodType<S>
+  /** The method for these settings as tables call it, such as `CoOp, middle, class-specific`. */
+  title(settings: S): string
+  /** Whether what was learned gives a classifier for class names that were not among those learned from. */
+  transfers(settings: S): boolean
+  /** Throws, before anything is computed, where settings, class names and model do not fit. */
+  check?(task: Omit<Task, 'train' | 'val'>, settings: S): void
+  /** @throws DivergedError when the loss is no number any more */
+  learn(task: Task, settings: S, options: LearnOptions): Promise<Learned>
+  /** The classifier of what was learned, for its own classes, or where the method transfers, for any. */
+  classifier(classes: Classes, settings: S, learned: Learned): Promise<ImageClassifier>
+}
+
+/** Ties a method to the type of its settings, so that a list of methods can hold it: settings are parsed where they enter. */
+export function defineMethod<S>(method: Method<S>): AnyMethod {
+  const read = (settings: unknown) => method.settings.parse(settings)
+  return {
+    ...method,
+    title: (settings) => method.title(read(settings)),
+    transfers: (settings) => method.transfers(read(settings)),
+    check: (task, settings) => method.check?.(task, read(settings)),
+    learn: (task, settings, options) => method.learn(task, read(settings), options),
+    classifier: (classes, settings, learned) => method.classifier(classes, read(settings), learned),
+  }
+}
+
+export type AnyMethod = Method<unknown>

@@ -1,0 +1,22 @@
+import { z } from 'zod'
+import { zeroShotClassifier } from '../../baselines/zero-shot.ts'
+import { defineMethod } from '../method.ts'
+
+/** Hand-written prompts: the data set's, or those given. Nothing is learned. */
+export const zeroShot = defineMethod({
+  name: 'zero-shot',
+  summary: 'hand-written prompts, nothing learned',
+  source: 'Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021',
+  settings: z.strictObject({
+    /** Instead of the data set's own; several are averaged. */
+    templates: z.array(z.string().includes('{}', 'a prompt with {} for the class name')).min(1).optional(),
+  }),
+  title: ({ templates }) =>
+    templates && templates.length > 1 ? `zero-shot, ${templates.length} prompts` : 'zero-shot',
+  transfers: () => true,
+  learn: async () => ({ tensors: new Map(), facts: {}, steps: [] }),
+  async classifier({ clip, runtime, classNames, templates }, settings) {
+    const classifier = await zeroShotClassifier(clip, runtime, classNames, settings.templates ?? templates)
+    return { classNames, logits: async (features) => classifier.logits(features) }
+  },
+})

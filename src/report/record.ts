@@ -1,0 +1,54 @@
+import { z } from 'zod'
+
+/** Everything about one finished run of a sweep: results.json of its folder, and what reports are made of. */
+export const recordSchema = z.object({
+  /** Name of its folder. */
+  id: z.string(),
+  dataset: z.string(),
+  classes: z.int(),
+  /** Which classes were learned from and tested on: all, or the first half of the sorted labels (`base`). */
+  split: z.enum(['all', 'base']),
+  /** A row of METHODS, and its title for these settings. */
+  method: z.string(),
+  title: z.string(),
+  /** Complete settings of the method. */
+  settings: z.record(z.string(), z.unknown()),
+  /** 0 for a method that learns from no images. */
+  shots: z.int(),
+  seed: z.int(),
+  model: z.object({
+    /** As the plan names it. */
+    name: z.string(),
+    fingerprint: z.string(),
+    /** `RN50`, `ViT-B/16`..., or undefined where it is none of the known ones. */
+    architecture: z.string().optional(),
+  }),
+  /** How pictures were prepared: `2021-10` (today's official code), `2021-09` (before its change of October 2021). */
+  transforms: z.enum(['2021-10', '2021-09']),
+  /** Augmented views of each training image; 0: none. */
+  views: z.union([z.int(), z.literal('online')]),
+  /** Fraction of 1 on the test images of the classes learned from. */
+  accuracy: z.number(),
+  /** Accuracy elsewhere: `new` (the other half of the classes), or the name of a data set (domain shift, transfer). */
+  elsewhere: z.record(z.string(), z.number()),
+  /** What the method found on the way. */
+  facts: z.record(z.string(), z.unknown()),
+  /** Of the last tenth of the steps and of the first; undefined where no gradients are used. */
+  loss: z.object({ first: z.number(), last: z.number() }).optional(),
+  /** The run ended at chance: see the docs on stability. */
+  collapsed: z.boolean(),
+  steps: z.int(),
+  seconds: z.number(),
+  environment: z.object({
+    coop: z.string(),
+    onnxruntime: z.string(),
+    node: z.string(),
+    platform: z.string(),
+    cpu: z.string(),
+    threads: z.int(),
+    device: z.string(),
+    /** ISO 8601, when the run ended. */
+    date: z.string(),
+  }),
+})
+export type RunRecord = z.output<typeof recordSchema>
