@@ -76,6 +76,8 @@ export interface Method<S = unknown> {
   readonly summary: string
   /** Authors, title, venue, and the official code where there is one. */
   readonly source: string
+  /** `none`: learns from no pictures; `plain`: from pictures as they are tested, one view each; else from augmented views. */
+  readonly pictures?: 'none' | 'plain'
   /** Plain JSON in, complete settings out: every field has a default, unknown fields are refused (z.strictObject). */
   readonly settings: z.ZodType<S>
   /** The method for these settings as tables call it, such as `CoOp, middle, class-specific`. */

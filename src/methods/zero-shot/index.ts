@@ -7,6 +7,7 @@ export const zeroShot = defineMethod({
   name: 'zero-shot',
   summary: 'hand-written prompts, nothing learned',
   source: 'Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021',
+  pictures: 'none',
   settings: z.strictObject({
     /** Instead of the data set's own; several are averaged. */
     templates: z.array(z.string().includes('{}', 'a prompt with {} for the class name')).min(1).optional(),
