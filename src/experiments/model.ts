@@ -25,19 +25,34 @@ export async function withModel<T>(
 
 /** As withModel, with `count` runtimes that work at the same time. */
 export async function withRuntimes<T>(
-  folder: string,
+  model: string,
   count: number,
   options: RuntimeOptions,
   hooks: Hooks,
   work: (clip: Clip, runtimes: readonly Runtime[]) => Promise<T>,
 ): Promise<T> {
-  await checkModelFolder(folder)
-  const clip = await loadClip(folderModelFiles(folder))
+  const clip = await loadModel(model, hooks)
+  return withPool(count, options, hooks, (runtimes) => work(clip, runtimes))
+}
+
+/** The model that a command or a plan names. Throws FileError when there is none that can be used. */
+export async function loadModel(model: string, _hooks: Hooks): Promise<Clip> {
+  await checkModelFolder(model)
+  return loadClip(folderModelFiles(model))
+}
+
+/** Runtimes that work at the same time, closed afterwards; a fall-back is said once. */
+export async function withPool<T>(
+  count: number,
+  options: RuntimeOptions,
+  hooks: Hooks,
+  work: (runtimes: readonly Runtime[]) => Promise<T>,
+): Promise<T> {
   const runtimes = await Promise.all(Array.from({ length: count }, () => nodeRuntime(options)))
   const [note] = runtimes.flatMap((runtime) => runtime.note ?? [])
   if (note !== undefined) hooks.onWarning?.(note)
   try {
-    return await work(clip, runtimes)
+    return await work(runtimes)
   } finally {
     await Promise.all(runtimes.map((runtime) => runtime.close()))
   }
