@@ -37,7 +37,7 @@ export function textTower(
 }
 
 /**
- * Causal attention of packed rows: the prefix to itself; each tail to the prefix and to itself.
+ * Causal attention of packed rows: each prefix to itself; each tail to the prefix of its family and to itself.
  *
  * @param qkv `(rows, 3 width)`
  * @param endsOnly only the last row of each sequence asks (after the last attention no other is needed)
@@ -45,16 +45,17 @@ export function textTower(
  */
 function packedAttention(qkv: Value, packing: Packing, heads: number, endsOnly: boolean): Value {
   const { shared, tails } = splitRows(qkv, packing)
-  const prefix = shared && headsOf(shared, heads, 1)
+  const prefix = shared && headsOf(shared, heads, packing.families)
   const out = tails.map(({ rows, n }) => rowsOf(attendTails(headsOf(rows, heads, n), prefix, endsOnly)))
   if (prefix !== undefined && !endsOnly) out.unshift(rowsOf(attendPrefix(prefix)))
   return concat(out, 0)
 }
 
-/** Packed rows by what they belong to: the prefix, if there is one, and n tails of each length. */
-function splitRows(x: Value, { prefix, groups }: Packing) {
+/** Packed rows by what they belong to: the prefixes, if there are any, and n tails of each length. */
+function splitRows(x: Value, { families, prefix, groups }: Packing) {
   const lengths = groups.map(({ length, members }) => members.length * length)
-  const [shared, ...parts] = prefix > 0 ? split(x, 0, [prefix, ...lengths]) : [undefined, ...split(x, 0, lengths)]
+  const prefixes = families * prefix
+  const [shared, ...parts] = prefix > 0 ? split(x, 0, [prefixes, ...lengths]) : [undefined, ...split(x, 0, lengths)]
   return { shared, tails: parts.map((rows, i) => ({ rows, n: groups[i]?.members.length ?? 0 })) }
 }
 
@@ -67,7 +68,7 @@ function attendPrefix({ q, k, v }: Heads): Value {
   return matmul(softmax(add(scores, causalMask(q, length, length, 0))), v)
 }
 
-/** Tails of one length; scores are `(heads, n, queries, prefix + length)`. */
+/** Tails of one length, family by family; scores are `(heads, n, queries, prefix + length)`. */
 function attendTails(own: Heads, shared: Heads | undefined, endsOnly: boolean): Value {
   const { k, v } = own
   const [heads = 0, n = 0, length = 0, d = 0] = k.shape
@@ -79,16 +80,15 @@ function attendTails(own: Heads, shared: Heads | undefined, endsOnly: boolean): 
     const scores = endsOnly ? toSelf : add(toSelf, causalMask(q, length, length, 0))
     return matmul(softmax(scores), v)
   }
-  const prefix = shared.k.shape[2] ?? 0
-  // All tails' queries as one matrix a head: (heads, n queries, d) against the prefix (heads, d, prefix).
-  const flatQ = reshape(q, [heads, n * queries, d])
-  const toPrefix = matmul(flatQ, reshape(shared.k, [heads, prefix, d]), { transB: true, alpha })
+  const [, families = 1, prefix = 0] = shared.k.shape
+  const rows = (n / families) * queries
+  // All queries of a family as one matrix a head: (heads, families, rows, d) against the prefixes (heads, families, d, prefix).
+  const toPrefix = matmul(reshape(q, [heads, families, rows, d]), shared.k, { transB: true, alpha })
   const scores = concat([reshape(toPrefix, [heads, n, queries, prefix]), toSelf], 3)
   const weights = softmax(endsOnly ? scores : add(scores, causalMask(q, length, prefix + length, prefix)))
   const [onPrefix = weights, onSelf = weights] = split(weights, 3, [prefix, length])
-  const flatWeights = reshape(onPrefix, [heads, n * queries, prefix])
-  const fromPrefix = reshape(matmul(flatWeights, reshape(shared.v, [heads, prefix, d])), [heads, n, queries, d])
-  return add(fromPrefix, matmul(onSelf, v))
+  const fromPrefix = matmul(reshape(onPrefix, [heads, families, rows, prefix]), shared.v)
+  return add(reshape(fromPrefix, [heads, n, queries, d]), matmul(onSelf, v))
 }
 
 const headScale = (q: Value) => 1 / Math.sqrt(q.shape[3] ?? 1)

@@ -79,6 +79,19 @@ export function promptLayout(tokenizer: Tokenizer, classNames: readonly string[]
   }
 }
 
+/**
+ * The same prompts once for each of several images, each image with a context of its own: context rows and sequences of
+ * the first image, then of the second, and so on. An image's prompts share their beginning as those of `layout` do.
+ */
+export function layoutForImages(layout: PromptLayout, images: number): PromptLayout {
+  const { contextRows } = layout
+  const slotOf = (slot: number, image: number) => (slot < contextRows ? image : images - 1) * contextRows + slot
+  const sequences = Array.from({ length: images }, (_, image) =>
+    layout.sequences.map((sequence) => sequence.map((slot) => slotOf(slot, image))),
+  ).flat()
+  return { ...layout, contextRows: images * contextRows, sequences, packing: pack(sequences, true, images) }
+}
+
 /** Throws CoopError for a name without words, and for two names that the tokenizer makes the same. */
 export function checkClassNames(tokenizer: Tokenizer, classNames: readonly string[]): void {
   const seen = new Map<string, string>()

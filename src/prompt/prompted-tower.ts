@@ -66,11 +66,22 @@ export function trainingProgram(clip: Clip, layout: PromptLayout, batch: number)
  */
 export function stepProgram(clip: Clip, ctx: Value, text: Value, batch: number): Program {
   const { graph } = ctx
-  const features = graph.input('features', [batch, clip.config.embedDim])
-  const labels = graph.input('labels', [batch], 'int64')
-  const logits = matmul(l2Normalise(features), text, { transB: true, alpha: logitFactor(clip) })
-  const classes = graph.ints(Array.from({ length: text.shape[0] ?? 0 }, (_, c) => c))
-  const loss = crossEntropy(logits, equals(reshape(labels, [batch, 1]), classes))
+  const logits = imageLogits(clip, graph.input('features', [batch, clip.config.embedDim]), text)
+  const loss = labelLoss(logits)
   const [gradient = loss] = gradients(loss, [ctx])
   return program(graph, { loss, gradient, logits })
+}
+
+/** exp(logit_scale) cos(image, text): image features `(batch, embed)` of any length, text `(classes, embed)` of length 1. */
+export function imageLogits(clip: Clip, features: Value, text: Value): Value {
+  return matmul(l2Normalise(features), text, { transB: true, alpha: logitFactor(clip) })
+}
+
+/** Mean cross-entropy of `logits` `(batch, classes)` for labels `(batch)` int64, which become the input `labels`. */
+export function labelLoss(logits: Value): Value {
+  const { graph } = logits
+  const [batch = 0, classes = 0] = logits.shape
+  const labels = graph.input('labels', [batch], 'int64')
+  const all = graph.ints(Array.from({ length: classes }, (_, c) => c))
+  return crossEntropy(logits, equals(reshape(labels, [batch, 1]), all))
 }
