@@ -1,8 +1,9 @@
 import { basename, extname, join, resolve } from 'node:path'
 import { FileError } from '../errors.ts'
 import { listFolder } from '../node/list-folder.ts'
-import { randomFor } from '../random.ts'
+import { checkDistinctClasses } from './class-names.ts'
 import type { Dataset, Item } from './items.ts'
+import { splitBySeed } from './split.ts'
 
 export interface FolderOptions {
   /** Decides the split of a plain folder (default 1); of no account where `train/` and `test/` exist. */
@@ -16,10 +17,6 @@ const NOT_CLASSES = new Set(['__MACOSX'])
 
 const VAL_NAMES = ['val', 'valid', 'validation']
 const SPLIT_NAMES = new Set(['train', 'test', ...VAL_NAMES])
-
-/** Shares of a plain folder's images, as in the official code: half for training, a fifth for validation. */
-const TRAIN_SHARE = 0.5
-const VAL_SHARE = 0.2
 
 const LAYOUT =
   'a folder of images for each class (DIR/cat/1.jpg, DIR/dog/1.jpg), or these inside DIR/train and DIR/test'
@@ -41,9 +38,16 @@ interface ClassFolder {
 export async function readImageFolder(folder: string, options: FolderOptions = {}): Promise<Dataset> {
   const parts = await readSplitFolders(folder)
   const classes = parts?.train ?? (await readClassFolders(folder))
-  checkClassNames(folder, classes)
-  const about = { name: basename(resolve(folder)), root: folder, classNames: classes.map(({ name }) => name) }
-  if (!parts) return { ...about, ...splitBySeed(classes, options.seed ?? 1) }
+  const names = classes.map(({ name }) => name)
+  checkDistinctClasses(folder, names, 'rename one of the folders or merge them')
+  const about = { name: basename(resolve(folder)), root: folder, classNames: names }
+  if (!parts) {
+    const keyed = classes.map(({ name, images }) => ({
+      name,
+      images: images.map((path) => ({ path, key: basename(path) })),
+    }))
+    return { ...about, ...splitBySeed(keyed, options.seed ?? 1) }
+  }
 
   const labels = new Map(classes.map(({ name }, label) => [name, label]))
   const { train, val, test } = parts
@@ -112,25 +116,6 @@ function aboutLinks(links: readonly string[]): string {
   return links.length > 0 ? ` (${count(links, 'symbolic link')}, which are not followed)` : ''
 }
 
-/** Prompts show `_` as a space and the tokenizer lowers the case: names that agree after that are one class twice. */
-function checkClassNames(folder: string, classes: readonly ClassFolder[]): void {
-  if (classes.length === 1) {
-    throw new FileError(`${folder} has one class only, "${classes[0]?.name}"`, 'a classifier needs two or more classes')
-  }
-  const seen = new Map<string, string>()
-  for (const { name } of classes) {
-    const words = name.normalize('NFC').replaceAll('_', ' ').replace(/\s+/g, ' ').trim().toLowerCase()
-    const earlier = seen.get(words)
-    if (earlier !== undefined) {
-      throw new FileError(
-        `${folder}: duplicate class names: "${earlier}" and "${name}" give the same prompt`,
-        'rename one of the folders or merge them',
-      )
-    }
-    seen.set(words, name)
-  }
-}
-
 /** Items of `val/` or `test/` (or of `train/` itself) with the labels that `train/` gives. */
 function itemsOf(classes: readonly ClassFolder[], labels: ReadonlyMap<string, number>): Item[] {
   return classes.flatMap(({ name, images }) => {
@@ -143,25 +128,4 @@ function itemsOf(classes: readonly ClassFolder[], labels: ReadonlyMap<string, nu
     }
     return images.map((path) => ({ path, label }))
   })
-}
-
-/**
- * Half of each class to train, a fifth to val, the rest to test (the official code's shares); a class of two images or
- * more has at least one in train and one in test, a single image goes to train. Which image goes where depends on the
- * seed, its class and its own name alone: adding pictures or classes hardly moves the others.
- */
-function splitBySeed(classes: readonly ClassFolder[], seed: number): Pick<Dataset, 'train' | 'val' | 'test'> {
-  const parts = classes.map(({ name, images }, label) => {
-    const rank = (path: string) => randomFor('split', seed, name, basename(path)).next()
-    const shuffled = images.map((path) => ({ path, rank: rank(path) })).sort((a, b) => a.rank - b.rank)
-    const trainEnd = Math.round(images.length * TRAIN_SHARE)
-    const valEnd = trainEnd + Math.min(Math.round(images.length * VAL_SHARE), Math.max(0, images.length - trainEnd - 1))
-    const part = (start: number, end?: number) => shuffled.slice(start, end).map(({ path }) => ({ path, label }))
-    return { train: part(0, trainEnd), val: part(trainEnd, valEnd), test: part(valEnd) }
-  })
-  return {
-    train: parts.flatMap(({ train }) => train),
-    val: parts.flatMap(({ val }) => val),
-    test: parts.flatMap(({ test }) => test),
-  }
 }
