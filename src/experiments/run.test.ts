@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FileError, UsageError } from '../errors.ts'
+import { floatTensor } from '../graph/tensor.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { toySet, toyTask } from '../testing/toy-task.ts'
@@ -34,11 +35,26 @@ describe('a run in a folder', () => {
     expect((await readdir(folder)).sort()).toEqual(files)
     const metrics = (await readFile(join(folder, 'metrics.jsonl'), 'utf8')).trimEnd().split('\n')
     expect(metrics.map((line) => JSON.parse(line).loss)).toEqual(losses)
-    expect(JSON.parse(metrics[3] ?? '')).toMatchObject({ step: 4, epoch: 2, learningRate: 0.05 })
+    const [, , , fourth] = metrics.map((line) => JSON.parse(line))
+    expect(fourth).toMatchObject({ step: 4, epoch: 2, learningRate: 0.05, gradientNorm: expect.any(Number) })
     expect(await readRunPrompt(folder)).toEqual(prompt)
     const { settings, about } = await readRunSettings(folder)
-    expect(settings).toEqual(task.settings)
+    expect(settings).toEqual({ ...task.settings, warmup: 'constant', warmupEpochs: 1 })
     expect(about).toEqual({ dir: 'photos' })
+  })
+
+  it('says when it ended at chance', async () => {
+    const warnings: string[] = []
+    const onWarning = (text: string) => warnings.push(text)
+    const good = await trainInFolder(join(root, 'good'), toyTask(runtime), { onWarning })
+    expect([good.collapsed, warnings]).toEqual([false, []])
+    const task = toyTask(runtime)
+    const noise = floatTensor(task.set.features.shape)
+    noise.data.fill(1) // every image looks the same
+    const set = { ...task.set, features: noise }
+    const bad = await trainInFolder(join(root, 'bad'), { ...task, set }, { onWarning })
+    expect(bad.collapsed).toBe(true)
+    expect(warnings).toEqual([expect.stringMatching(/no better than chance/)])
   })
 
   it('is not overwritten unless asked', async () => {

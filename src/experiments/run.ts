@@ -6,8 +6,9 @@ import { checkWritableFolder, fileError, fileSource, removeLeftovers, writeFileA
 import { checkSameSettings, exists, type Rerun, readJsonObject, refuseExistingRun } from '../node/run-folder.ts'
 import type { Hooks } from '../progress.ts'
 import { stepsOf, type TrainingSet } from '../prompt/batches.ts'
+import { collapsed, collapseWarning } from '../prompt/collapse.ts'
 import { type LearnedPrompt, learnedPrompt, readPrompt, writePrompt } from '../prompt/learned-prompt.ts'
-import { learningRateOf } from '../prompt/schedule.ts'
+import { learningRateOf, PAPER_WARMUP } from '../prompt/schedule.ts'
 import { readState, writeState } from '../prompt/state.ts'
 import { type LearningSettings, startOf, type TrainingState, type TrainingTask, trainPrompt } from '../prompt/train.ts'
 
@@ -31,6 +32,8 @@ export interface FinishedRun {
   readonly prompt: LearnedPrompt
   /** Of every step. */
   readonly losses: readonly number[]
+  /** The losses ended no better than chance; a warning has been given. */
+  readonly collapsed: boolean
 }
 
 /**
@@ -44,12 +47,16 @@ export async function trainInFolder(
   task: TrainingTask,
   options: RunOptions = {},
 ): Promise<FinishedRun> {
-  const { checkpointSeconds = 10, onProgress, signal } = options
+  const { checkpointSeconds = 10, onProgress, onWarning, signal } = options
   const { settings, set, clip, classNames } = task
   const start = await prepareFolder(folder, task, options)
   const steps = stepsOf(set.labels.length, settings.batchSize)
-  const line = (loss: number, i: number) => metricsLine(settings, steps, i, loss)
-  await writeFileAtomic(join(folder, METRICS), start.losses.map(line).join(''))
+  const linesFrom = (state: TrainingState, first: number) =>
+    state.losses
+      .slice(first)
+      .map((_, i) => metricsLine(settings, steps, state, first + i))
+      .join('')
+  await writeFileAtomic(join(folder, METRICS), linesFrom(start, 0))
 
   let written = start.losses.length
   let checkpointAt = Date.now()
@@ -58,13 +65,7 @@ export async function trainInFolder(
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
     async onEpoch(state) {
-      await append(
-        join(folder, METRICS),
-        state.losses
-          .slice(written)
-          .map((loss, i) => line(loss, written + i))
-          .join(''),
-      )
+      await append(join(folder, METRICS), linesFrom(state, written))
       written = state.losses.length
       if (state.epoch < settings.epochs && Date.now() - checkpointAt < checkpointSeconds * 1000) return
       await writeFileAtomic(join(folder, CHECKPOINT), writeState(state))
@@ -73,7 +74,10 @@ export async function trainInFolder(
   })
   const prompt = learnedPrompt(clip, classNames, settings, end.ctx)
   await writeFileAtomic(join(folder, PROMPT), writePrompt(prompt, learningSettings(settings)))
-  return { prompt, losses: end.losses }
+  const { losses } = end
+  const hasCollapsed = collapsed({ losses, classes: classNames.length })
+  if (hasCollapsed) onWarning?.(collapseWarning({ losses, classes: classNames.length }))
+  return { prompt, losses, collapsed: hasCollapsed }
 }
 
 /** The learned prompt of a finished run. Throws FileError when there is none. */
@@ -142,19 +146,20 @@ async function prepareFolder(folder: string, task: TrainingTask, options: RunOpt
 }
 
 /** All that decides a run's numbers: settings, classes, model, images. */
-function whatDecides({ settings, classNames, clip, set }: TrainingTask): Record<string, unknown> {
+function whatDecides({ settings, classNames, clip, set, online }: TrainingTask): Record<string, unknown> {
   return {
     settings: learningSettings(settings),
     classNames,
     model: clip.fingerprint,
-    images: trainingSetHash(set),
+    images: online === undefined ? trainingSetHash(set) : hashOf(JSON.stringify([online.key, set.labels])),
   }
 }
 
 /** These settings alone, whatever else the caller's object holds. */
 export function learningSettings(settings: LearningSettings): Readonly<Record<keyof LearningSettings, unknown>> {
   const { M, position, classSpecific, init, epochs, batchSize, learningRate, seed } = settings
-  return { M, position, classSpecific, init, epochs, batchSize, learningRate, seed }
+  const { warmup = PAPER_WARMUP.warmup, warmupEpochs = PAPER_WARMUP.warmupEpochs } = settings
+  return { M, position, classSpecific, init, epochs, batchSize, learningRate, warmup, warmupEpochs, seed }
 }
 
 function trainingSetHash({ features, labels }: TrainingSet): string {
@@ -163,9 +168,11 @@ function trainingSetHash({ features, labels }: TrainingSet): string {
   return hashOf(JSON.stringify({ shape: features.shape, values, labels }))
 }
 
-function metricsLine(settings: LearningSettings, stepsPerEpoch: number, i: number, loss: number): string {
+function metricsLine(settings: LearningSettings, stepsPerEpoch: number, state: TrainingState, i: number): string {
   const epoch = Math.floor(i / stepsPerEpoch)
-  return `${JSON.stringify({ step: i + 1, epoch: epoch + 1, learningRate: learningRateOf(settings, epoch), loss })}\n`
+  const learningRate = learningRateOf(settings, epoch)
+  const [loss, gradientNorm] = [state.losses[i], state.gradientNorms[i]]
+  return `${JSON.stringify({ step: i + 1, epoch: epoch + 1, learningRate, loss, gradientNorm })}\n`
 }
 
 async function append(path: string, text: string): Promise<void> {

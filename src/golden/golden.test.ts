@@ -110,7 +110,7 @@ async function writeGolden(folder: string): Promise<void> {
   const set = { features: noise([9, 1, 10], 'train'), labels: [0, 1, 2, 3, 4, 0, 1, 2, 3] }
   const settings = { ...PAPER_SETTINGS, ...RUN }
   const start = randomContext([CLASSES.length, RUN.M, 12], 2)
-  const from = { epoch: 0, ctx: start, momentum: floatTensor(start.shape), losses: [] }
+  const from = { epoch: 0, ctx: start, momentum: floatTensor(start.shape), losses: [], gradientNorms: [] }
   const end = await trainPrompt({ clip, runtime, classNames: CLASSES, set, settings }, { from, order: inOrder })
   const lr = [0, 1, 2].map((epoch) => learningRateOf(settings, epoch))
   await json('train.json', { classNames: CLASSES, runs: [{ ...RUN, losses: end.losses, lr }] })

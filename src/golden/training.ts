@@ -91,7 +91,7 @@ async function checkRun(
 }
 
 async function trainFrom(task: TrainingTask, ctx: FloatTensor): Promise<TrainingState> {
-  const from = { epoch: 0, ctx, momentum: floatTensor(ctx.shape), losses: [] }
+  const from = { epoch: 0, ctx, momentum: floatTensor(ctx.shape), losses: [], gradientNorms: [] }
   return trainPrompt(task, { from, order: inOrder })
 }
 

@@ -3,7 +3,7 @@ import type { ByteSource } from '../clip/safetensors.ts'
 import type { Clip } from '../clip/types.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { Hooks } from '../progress.ts'
-import type { TrainingSet } from '../prompt/batches.ts'
+import type { OnlineViews, TrainingSet } from '../prompt/batches.ts'
 import type { Runtime } from '../runtime/types.ts'
 
 /** Classes to tell apart with a CLIP. */
@@ -19,6 +19,11 @@ export interface Classes {
 export interface Task extends Classes {
   /** `(images, views, embed)`, of any length. */
   readonly train: TrainingSet
+  /**
+   * Given where views are to be drawn anew for each epoch: a method that learns in epochs then takes these instead of
+   * the views in `train`, which any other method learns from.
+   */
+  readonly online?: OnlineViews | undefined
   /** Images to choose settings by, one view each; there may be none. */
   readonly val: TrainingSet
   /** Training images of each class. */
@@ -60,8 +65,11 @@ export interface LearnOptions extends Hooks {
 /** Tells images apart by their features. */
 export interface ImageClassifier {
   readonly classNames: readonly string[]
-  /** Image features `(n, embed)` of any length -> logits `(n, classes)`; softmax gives probabilities. */
-  logits(features: FloatTensor): Promise<FloatTensor>
+  /**
+   * Image features `(n, embed)` of any length -> logits `(n, classes)`; softmax gives probabilities. Where that takes
+   * long, the hooks hear of its progress.
+   */
+  logits(features: FloatTensor, hooks?: Hooks): Promise<FloatTensor>
   /** Frees what the runtime holds for it. */
   dispose?(): Promise<void>
 }

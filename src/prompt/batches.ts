@@ -8,6 +8,43 @@ export interface TrainingSet {
   readonly labels: readonly number[]
 }
 
+/** Views of all training images drawn anew for each epoch; where a run has them, they stand for those of its set. */
+export interface OnlineViews {
+  /** Says which images in which views: same key, same features. */
+  readonly key: string
+  /** Features of one view of each image, `(images, 1, embed)`, for an epoch counted from 0. */
+  features(epoch: number): Promise<FloatTensor>
+}
+
+/**
+ * The set of each epoch in `from`, ..., `end - 1`: the same one, or with `online` views those of the epoch, which are
+ * asked for while the epoch before is trained on.
+ */
+export async function* epochSets(
+  set: TrainingSet,
+  online: OnlineViews | undefined,
+  from: number,
+  end: number,
+): AsyncGenerator<{ readonly epoch: number; readonly set: TrainingSet }, void> {
+  const begin = (epoch: number) => {
+    const features = epoch < end ? online?.features(epoch) : undefined
+    // awaited only when its epoch begins; a failure must not count as unhandled until then
+    features?.catch(() => undefined)
+    return features
+  }
+  let ahead = begin(from)
+  try {
+    for (let epoch = from; epoch < end; epoch++) {
+      const features = await ahead
+      ahead = begin(epoch + 1)
+      yield { epoch, set: features === undefined ? set : { features, labels: set.labels } }
+    }
+  } finally {
+    // nothing is under way any more when the caller goes on and frees the encoder
+    await ahead?.catch(() => undefined)
+  }
+}
+
 /** In which order an epoch (counted from 0) goes through `n` images. */
 export type BatchOrder = (epoch: number, n: number) => ArrayLike<number>
 

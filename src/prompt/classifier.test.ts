@@ -112,10 +112,26 @@ describe('a learned prompt', () => {
 })
 
 it('a training state comes back from its file as it was', async () => {
-  const state = { epoch: 4, ctx: prompt.ctx, momentum: floatTensor([2, width]), losses: [1.5, Math.fround(0.1)] }
+  const state = {
+    epoch: 4,
+    ctx: prompt.ctx,
+    momentum: floatTensor([2, width]),
+    losses: [1.5, Math.fround(0.1)],
+    gradientNorms: [Math.fround(0.3), 2],
+  }
   expect(await readState(bytesSource('checkpoint', writeState(state)))).toEqual(state)
   const other = bytesSource('checkpoint', writePrompt(prompt))
   await expect(readState(other)).rejects.toThrow(CoopError)
+})
+
+it('a training state of the version before gradient norms is read', async () => {
+  const tensors = new Map([
+    ['ctx', prompt.ctx],
+    ['momentum', floatTensor([2, width])],
+    ['losses', floatTensor([2], Float32Array.of(3, 1))],
+  ])
+  const state = await readState(bytesSource('checkpoint', writeSafetensors(tensors, { epoch: '2' })))
+  expect(state).toMatchObject({ epoch: 2, losses: [3, 1], gradientNorms: [Number.NaN, Number.NaN] })
 })
 
 describe('nearestWords', () => {

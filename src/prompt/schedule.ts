@@ -2,19 +2,34 @@ export interface Schedule {
   readonly epochs: number
   /** Learning rate at its highest. */
   readonly learningRate: number
+  /** Default: constant. */
+  readonly warmup?: Warmup | undefined
+  /** Default: 1. */
+  readonly warmupEpochs?: number | undefined
 }
 
-/** Learning rate of the first epoch. */
+/** How the first epochs lead up to the full learning rate: at a small constant one, in a line, or not at all. */
+export const WARMUPS = ['constant', 'linear', 'none'] as const
+export type Warmup = (typeof WARMUPS)[number]
+
+/** The paper's: one epoch at a small constant rate. */
+export const PAPER_WARMUP = { warmup: 'constant', warmupEpochs: 1 } as const satisfies Partial<Schedule>
+
+/** Learning rate of a constant warm-up, and of the first epoch of a linear one. */
 const WARM_UP_RATE = 1e-5
 
 /**
- * Learning rate of an epoch, counted from 0: one epoch of warm-up at 1e-5, then a cosine over all epochs.
+ * Learning rate of an epoch, counted from 0: W epochs of warm-up, then a cosine over all epochs (Dassl's schedulers;
+ * the last W epochs of the cosine are not reached).
  *
- *     lr(0) = 1e-5,   lr(e) = rate (1 + cos(pi (e - 1) / epochs)) / 2
+ *     e < W:   lr(e) = 1e-5, or rate e / W where it rises in a line (1e-5 at e = 0)
+ *     e >= W:  lr(e) = rate (1 + cos(pi (e - W) / epochs)) / 2
  */
-export function learningRateOf({ epochs, learningRate }: Schedule, epoch: number): number {
-  if (epoch === 0) return WARM_UP_RATE
-  return (learningRate * (1 + Math.cos((Math.PI * (epoch - 1)) / epochs))) / 2
+export function learningRateOf(schedule: Schedule, epoch: number): number {
+  const { epochs, learningRate, warmup = PAPER_WARMUP.warmup, warmupEpochs = PAPER_WARMUP.warmupEpochs } = schedule
+  const warm = warmup === 'none' ? 0 : warmupEpochs
+  if (epoch >= warm) return (learningRate * (1 + Math.cos((Math.PI * (epoch - warm)) / epochs))) / 2
+  return warmup === 'linear' && epoch > 0 ? (learningRate * epoch) / warm : WARM_UP_RATE
 }
 
 /** Epochs the paper trains for, up to a number of shots. */

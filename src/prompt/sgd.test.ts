@@ -40,6 +40,19 @@ describe('learningRateOf', () => {
   ])('of %i epochs, in epoch %i', (epochs, epoch, rate) => {
     expect(learningRateOf({ epochs, learningRate: 0.002 }, epoch)).toBeCloseTo(rate, 15)
   })
+
+  // of Dassl's ConstantWarmupScheduler and LinearWarmupScheduler around PyTorch's cosine, and of the cosine alone
+  const cosine = [0.002, 0.001866025403784439, 0.0015, 0.001, 0.0005, 0.0001339745962155613]
+  it.each([
+    [{ warmup: 'none' }, cosine],
+    [{ warmup: 'none', warmupEpochs: 3 }, cosine],
+    [{ warmup: 'constant', warmupEpochs: 3 }, [1e-5, 1e-5, 1e-5, ...cosine.slice(0, 3)]],
+    [{ warmup: 'linear', warmupEpochs: 3 }, [1e-5, 0.002 / 3, 0.004 / 3, ...cosine.slice(0, 3)]],
+    [{ warmup: 'linear' }, [1e-5, ...cosine.slice(0, 5)]],
+  ] as const)('with %o', (warmup, rates) => {
+    const found = rates.map((_, epoch) => learningRateOf({ epochs: 6, learningRate: 0.002, ...warmup }, epoch))
+    for (const [i, rate] of rates.entries()) expect(found[i]).toBeCloseTo(rate, 15)
+  })
 })
 
 it('defaultEpochs are the paper’s', () => {

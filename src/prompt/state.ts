@@ -3,18 +3,22 @@ import { FileError } from '../errors.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { TrainingState } from './train.ts'
 
-/** A training state as a safetensors file: `ctx`, `momentum`, `losses`, and the epoch in the metadata. */
-export function writeState({ epoch, ctx, momentum, losses }: TrainingState): Uint8Array<ArrayBuffer> {
+/** A training state as a safetensors file: `ctx`, `momentum`, `losses`, `gradientNorms`, and the epoch in the metadata. */
+export function writeState({ epoch, ctx, momentum, losses, gradientNorms }: TrainingState): Uint8Array<ArrayBuffer> {
   const tensors = new Map([
     ['ctx', ctx],
     ['momentum', momentum],
-    // losses come from the runtime as float32, so none of them loses a bit
+    // both are float32 values, so none of them loses a bit
     ['losses', floatTensor([losses.length], Float32Array.from(losses))],
+    ['gradientNorms', floatTensor([gradientNorms.length], Float32Array.from(gradientNorms))],
   ])
   return writeSafetensors(tensors, { epoch: String(epoch) })
 }
 
-/** Reads what writeState wrote. Throws FileError when the file is damaged or something else. */
+/**
+ * Reads what writeState wrote; gradient norms are NaN where the file is of a version that did not keep them.
+ * Throws FileError when the file is damaged or something else.
+ */
 export async function readState(source: ByteSource): Promise<TrainingState> {
   const file = await openSafetensors(source)
   const epoch = Number(file.metadata.get('epoch'))
@@ -23,5 +27,8 @@ export async function readState(source: ByteSource): Promise<TrainingState> {
   }
   const [ctx, momentum, losses] = await Promise.all(['ctx', 'momentum', 'losses'].map((name) => file.readFloat(name)))
   if (ctx === undefined || momentum === undefined || losses === undefined) throw new Error('three tensors were read')
-  return { epoch, ctx, momentum, losses: Array.from(losses.data) }
+  const norms = file.entries.has('gradientNorms')
+    ? await file.readFloat('gradientNorms')
+    : floatTensor(losses.shape, new Float32Array(losses.data.length).fill(Number.NaN))
+  return { epoch, ctx, momentum, losses: Array.from(losses.data), gradientNorms: Array.from(norms.data) }
 }

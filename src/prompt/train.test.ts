@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CoopError, DivergedError, ShapeError, UsageError } from '../errors.ts'
-import { floatTensor } from '../graph/tensor.ts'
+import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { nodeRuntime } from '../node/runtime.ts'
+import { randomFor } from '../random.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { toySet, toyTask } from '../testing/toy-task.ts'
 import { batchesOf, feedsOf, inOrder, shuffled, stepsOf } from './batches.ts'
@@ -16,6 +17,10 @@ beforeAll(async () => {
 afterAll(() => runtime.close())
 
 const task = (changes: Partial<LearningSettings> = {}) => toyTask(runtime, changes)
+
+const gone = () => {
+  throw new Error('picture 3 is gone')
+}
 
 /** Accuracy of a state's prompt on the images it learned from. */
 async function accuracy({ ctx }: TrainingState, { clip, classNames, set, settings }: TrainingTask): Promise<number> {
@@ -73,6 +78,74 @@ describe('trainPrompt', () => {
     const each = startOf(task({ init: 'a photo', M: 2, classSpecific: true })).ctx
     expect(each.shape).toEqual([3, 2, width])
     expect(each.data).toEqual(Float32Array.from([...ctx.data, ...ctx.data, ...ctx.data]))
+  })
+
+  it('keeps the length of the gradient of each step, and has it again when it goes on', async () => {
+    const states: TrainingState[] = []
+    const { gradientNorms, losses } = await trainPrompt(task(), { onEpoch: (state) => states.push(state) })
+    expect(gradientNorms).toHaveLength(losses.length)
+    const [first, from] = states
+    // the first step is plain descent: momentum is then the gradient with the decay of the start
+    const start = startOf(task()).ctx.data
+    const one = await trainPrompt(task({ epochs: 1, batchSize: 12 }))
+    const gradient = one.momentum.data.map((m, i) => m - 5e-4 * (start[i] ?? 0))
+    expect(one.gradientNorms).toHaveLength(1)
+    expect(one.gradientNorms[0]).toBeCloseTo(Math.hypot(...gradient), 5)
+    expect(first?.gradientNorms).toEqual(gradientNorms.slice(0, 3))
+    const resumed = await trainPrompt(task(), from ? { from } : {})
+    expect(resumed.gradientNorms).toEqual(gradientNorms)
+  })
+
+  describe('with views drawn anew for each epoch', () => {
+    const plain = toySet(4, 1)
+    const drawn: number[] = []
+    const online = {
+      key: 'noise',
+      async features(epoch: number) {
+        drawn.push(epoch)
+        const noise = randomFor('online', epoch)
+        const { shape, data } = plain.features
+        return floatTensor(
+          shape,
+          data.map((x) => x + 0.1 * noise.normal()),
+        )
+      },
+    }
+    const toy = (changes: Partial<LearningSettings> = {}) => ({ ...task(changes), set: plain, online })
+
+    it('learns from those of the epoch, and goes on to the same bits', async () => {
+      const states: TrainingState[] = []
+      const whole = await trainPrompt(toy(), { onEpoch: (state) => states.push(state) })
+      expect(drawn).toEqual(Array.from({ length: 12 }, (_, epoch) => epoch))
+      expect(whole.losses).not.toEqual((await trainPrompt({ ...task(), set: plain })).losses)
+      const from = states[6]
+      const resumed = await trainPrompt(toy(), from ? { from } : {})
+      expect(drawn.slice(12)).toEqual([7, 8, 9, 10, 11])
+      expect(resumed.losses).toEqual(whole.losses)
+      expect(resumed.ctx.data).toEqual(whole.ctx.data)
+    })
+
+    it('is refused features that do not fit, and hears of what cannot be drawn', async () => {
+      const broken = (features: (epoch: number) => Promise<FloatTensor>) =>
+        trainPrompt({ ...toy(), online: { key: '', features } })
+      await expect(broken(async () => floatTensor([3, 1, 4]))).rejects.toThrow(ShapeError)
+      await expect(broken(async (epoch) => (epoch < 2 ? plain.features : gone()))).rejects.toThrow('picture 3 is gone')
+    })
+
+    it('waits for what is under way when it is stopped', async () => {
+      let under = 0
+      const slow = async () => {
+        under++
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        under--
+        return plain.features
+      }
+      const stop = new AbortController()
+      const onProgress = () => stop.abort(new Error('enough'))
+      const run = trainPrompt({ ...toy(), online: { key: '', features: slow } }, { onProgress, signal: stop.signal })
+      await expect(run).rejects.toThrow('enough')
+      expect(under).toBe(0)
+    })
   })
 
   it('tells its progress, step by step', async () => {

@@ -3,21 +3,27 @@ import { CoopError, DivergedError, ShapeError, UsageError } from '../errors.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { Hooks } from '../progress.ts'
 import type { Runtime } from '../runtime/types.ts'
-import { type BatchOrder, batchesOf, feedsOf, shuffled, stepsOf, type TrainingSet } from './batches.ts'
+import {
+  type BatchOrder,
+  batchesOf,
+  epochSets,
+  feedsOf,
+  type OnlineViews,
+  shuffled,
+  stepsOf,
+  type TrainingSet,
+} from './batches.ts'
 import { randomContext, startTokens, wordContext } from './context-start.ts'
 import { checkClassNames, type PromptLayout, type PromptShape, promptLayout } from './layout.ts'
 import { contextShape, trainingProgram } from './prompted-tower.ts'
-import { learningRateOf } from './schedule.ts'
+import { learningRateOf, type Schedule } from './schedule.ts'
 import { sgdStep } from './sgd.ts'
 
 /** All that decides what is learned, besides model, classes and images. */
-export interface LearningSettings extends PromptShape {
+export interface LearningSettings extends PromptShape, Schedule {
   /** Words whose embeddings the context starts from (M is then the number of their tokens); null: random vectors. */
   readonly init: string | null
-  readonly epochs: number
   readonly batchSize: number
-  /** Learning rate at its highest. */
-  readonly learningRate: number
   readonly seed: number
 }
 
@@ -41,6 +47,8 @@ export interface TrainingState {
   readonly momentum: FloatTensor
   /** Of every step so far. */
   readonly losses: readonly number[]
+  /** Euclidean length of the gradient of every step so far, rounded to float32; NaN where it was not kept. */
+  readonly gradientNorms: readonly number[]
 }
 
 export interface TrainingTask {
@@ -48,6 +56,8 @@ export interface TrainingTask {
   readonly runtime: Runtime
   readonly classNames: readonly string[]
   readonly set: TrainingSet
+  /** Views drawn anew for each epoch, of the set's images: these are then learned from, not the set's own. */
+  readonly online?: OnlineViews | undefined
   readonly settings: LearningSettings
 }
 
@@ -69,7 +79,7 @@ export interface TrainingOptions extends Hooks {
  * @throws CoopError when classes, images and settings do not fit; DivergedError when the loss is no number any more
  */
 export async function trainPrompt(task: TrainingTask, options: TrainingOptions = {}): Promise<TrainingState> {
-  const { clip, runtime, set, settings } = task
+  const { clip, runtime, set, online, settings } = task
   const { order = shuffled(settings.seed), from, onEpoch, onProgress, signal } = options
   const layout = layoutOf(task)
   checkTrainingSet(set, layout, clip.config.embedDim)
@@ -82,13 +92,15 @@ export async function trainPrompt(task: TrainingTask, options: TrainingOptions =
   const ctx = floatTensor(start.ctx.shape, start.ctx.data.slice())
   const momentum = floatTensor(start.momentum.shape, start.momentum.data.slice())
   const losses = [...start.losses]
+  const gradientNorms = [...start.gradientNorms]
   const session = await runtime.load(trainingProgram(clip, layout, batchSize))
   try {
-    for (let epoch = start.epoch; epoch < settings.epochs; epoch++) {
+    for await (const { epoch, set: shown } of epochSets(set, online, start.epoch, settings.epochs)) {
+      checkTrainingSet(shown, layout, clip.config.embedDim)
       const learningRate = learningRateOf(settings, epoch)
       for (const images of batchesOf(order(epoch, n), batchSize)) {
         signal?.throwIfAborted()
-        const { loss, gradient } = await session.run({ ctx, ...feedsOf(set, images, epoch) })
+        const { loss, gradient } = await session.run({ ctx, ...feedsOf(shown, images, epoch) })
         if (loss === undefined || gradient === undefined) throw new Error('a training program has loss and gradient')
         const [value = Number.NaN] = loss.data
         const step = losses.length + 1
@@ -97,6 +109,7 @@ export async function trainPrompt(task: TrainingTask, options: TrainingOptions =
         if (!ctx.data.every(Number.isFinite))
           throw diverged(`step ${step} left vectors that are no numbers`, learningRate)
         losses.push(value)
+        gradientNorms.push(lengthOf(gradient.data))
         onProgress?.({ kind: 'train', done: losses.length, total: totalSteps, loss: value })
       }
       await onEpoch?.(stateOf(epoch + 1))
@@ -108,7 +121,7 @@ export async function trainPrompt(task: TrainingTask, options: TrainingOptions =
 
   function stateOf(epoch: number): TrainingState {
     const copy = ({ shape, data }: FloatTensor) => floatTensor(shape, data.slice())
-    return { epoch, ctx: copy(ctx), momentum: copy(momentum), losses: [...losses] }
+    return { epoch, ctx: copy(ctx), momentum: copy(momentum), losses: [...losses], gradientNorms: [...gradientNorms] }
   }
 }
 
@@ -120,7 +133,7 @@ export function startOf(task: Omit<TrainingTask, 'runtime' | 'set'>): TrainingSt
     settings.init === null
       ? randomContext(shape, settings.seed)
       : wordContext(clip, settings.init, settings.classSpecific ? classNames.length : undefined)
-  return { epoch: 0, ctx, momentum: floatTensor(shape), losses: [] }
+  return { epoch: 0, ctx, momentum: floatTensor(shape), losses: [], gradientNorms: [] }
 }
 
 function layoutOf({ clip, classNames, settings }: Omit<TrainingTask, 'runtime' | 'set'>): PromptLayout {
@@ -130,8 +143,9 @@ function layoutOf({ clip, classNames, settings }: Omit<TrainingTask, 'runtime' |
   return promptLayout(clip.tokenizer, classNames, settings)
 }
 
-function checkSettings(clip: Clip, { M, init, epochs, batchSize, learningRate }: LearningSettings): void {
-  const counts = { epochs, 'batch size': batchSize }
+function checkSettings(clip: Clip, settings: LearningSettings): void {
+  const { M, init, epochs, batchSize, learningRate, warmupEpochs = 1 } = settings
+  const counts = { epochs, 'batch size': batchSize, 'epochs of warm-up': warmupEpochs }
   for (const [name, value] of Object.entries(counts)) {
     if (!Number.isInteger(value) || value < 1) throw new UsageError(`${name}: a whole number above 0, not ${value}`)
   }
@@ -142,7 +156,12 @@ function checkSettings(clip: Clip, { M, init, epochs, batchSize, learningRate }:
   if (words !== M) throw new UsageError(`${JSON.stringify(init)} has ${words} tokens, so M is ${words}, not ${M}`)
 }
 
-function checkTrainingSet({ features, labels }: TrainingSet, { classes }: PromptLayout, embedDim: number): void {
+/** Throws ShapeError or CoopError for features and labels that do not belong together, or not to the classes. */
+export function checkTrainingSet(
+  { features, labels }: TrainingSet,
+  { classes }: Pick<PromptLayout, 'classes'>,
+  embedDim: number,
+): void {
   const [images, views = 0, embed] = features.shape
   if (features.shape.length !== 3 || images !== labels.length || views < 1 || embed !== embedDim) {
     throw new ShapeError(
@@ -161,6 +180,13 @@ function checkState({ ctx, momentum }: TrainingState, shape: readonly number[]):
       `the ${what} to start from are (${tensor.shape.join(', ')}), this model and prompt take (${shape.join(', ')})`,
     )
   }
+}
+
+/** Euclidean length, in float32. */
+function lengthOf(vector: Float32Array): number {
+  let squares = 0
+  for (const x of vector) squares += x * x
+  return Math.fround(Math.sqrt(squares))
 }
 
 function diverged(what: string, learningRate: number): DivergedError {

@@ -5,7 +5,7 @@ import { stepsOf } from '../../prompt/batches.ts'
 import { promptClassifier } from '../../prompt/classifier.ts'
 import { startTokens } from '../../prompt/context-start.ts'
 import { learnedPrompt } from '../../prompt/learned-prompt.ts'
-import { defaultEpochs, learningRateOf } from '../../prompt/schedule.ts'
+import { defaultEpochs, learningRateOf, PAPER_WARMUP, WARMUPS } from '../../prompt/schedule.ts'
 import { readState, writeState } from '../../prompt/state.ts'
 import { type LearningSettings, PAPER_SETTINGS, startOf, trainPrompt } from '../../prompt/train.ts'
 import { defineMethod, type Learned } from '../method.ts'
@@ -21,6 +21,8 @@ const settings = z.strictObject({
   epochs: z.int().min(1).optional(),
   batchSize: z.int().min(1).default(PAPER_SETTINGS.batchSize),
   learningRate: z.number().positive().default(PAPER_SETTINGS.learningRate),
+  warmup: z.enum(WARMUPS).default(PAPER_WARMUP.warmup),
+  warmupEpochs: z.int().min(1).default(PAPER_WARMUP.warmupEpochs),
 })
 type Settings = z.output<typeof settings>
 
@@ -45,12 +47,12 @@ export const coop = defineMethod({
   },
 
   async learn(task, settings, { checkpoint, ...options }) {
-    const { clip, runtime, classNames, train: set, shots, seed } = task
+    const { clip, runtime, classNames, train: set, online, shots, seed } = task
     const complete = completed(clip, settings, shots, seed)
     const kept = await checkpoint?.read()
     let written = Date.now()
     const end = await trainPrompt(
-      { clip, runtime, classNames, set, settings: complete },
+      { clip, runtime, classNames, set, online, settings: complete },
       {
         ...options,
         ...(kept && { from: await readState(kept) }),
@@ -66,7 +68,7 @@ export const coop = defineMethod({
       step: i + 1,
       loss,
       learningRate: learningRateOf(complete, Math.floor(i / perEpoch)),
-      gradientNorm: Number.NaN,
+      gradientNorm: end.gradientNorms[i] ?? Number.NaN,
     }))
     return { tensors: new Map([['ctx', end.ctx]]), facts: { epochs: complete.epochs }, steps }
   },
