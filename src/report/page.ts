@@ -1,35 +1,15 @@
 import { fewShotFigure } from './curves.ts'
+import type { Table } from './document.ts'
 import { gainFigure, mostShots } from './gains.ts'
+import { htmlPage, htmlTable } from './html.ts'
 import { element, escapeMarkup } from './svg.ts'
 import { tableOf } from './table.ts'
 import { duration, percent } from './text.ts'
 import type { DemoResult } from './types.ts'
 
-const STYLE = `
-  body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; color: #1f2328; background: #fff;
-         max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-  h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
-  svg { max-width: 100%; height: auto; }
-  .wide { overflow-x: auto; }
-  table { border-collapse: collapse; font-size: 0.8rem; font-variant-numeric: tabular-nums; }
-  th, td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap; }
-  th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left; }
-  thead th { border-bottom: 2px solid #1f2328; }
-  tr.first td { border-top: 1px solid #d0d7de; }
-  td:first-child { font-weight: 600; }
-  pre, code { font: 0.85rem ui-monospace, Menlo, Consolas, monospace; background: #f6f8fa; border-radius: 4px; }
-  pre { padding: 0.8rem 1rem; overflow-x: auto; } code { padding: 0.1rem 0.3rem; }
-  dt { font-weight: 600; margin-top: 0.8rem; } dd { margin-left: 0; }`
-
 /** One HTML page with all of a result in it: no script, nothing loaded from elsewhere. */
 export function renderReport(result: DemoResult): string {
-  const head = [
-    '<meta charset="utf-8">',
-    '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    '<title>CoOp: learned against hand-written prompts</title>',
-    `<style>${STYLE}\n</style>`,
-  ]
-  const body = [
+  return htmlPage('CoOp: learned against hand-written prompts', [
     '<h1>Learned against hand-written prompts</h1>',
     element('p', {}, escapeMarkup(summary(result))),
     '<h2>Accuracy over training images</h2>',
@@ -43,13 +23,12 @@ export function renderReport(result: DemoResult): string {
     gainFigure(result),
     '<h2>All figures</h2>',
     element('p', {}, 'Accuracy in %, mean ± standard deviation over seeds.'),
-    element('div', { class: 'wide' }, htmlTable(result)),
+    htmlTable(demoTable(result)),
     '<h2>What was learned</h2>',
     learnedWords(result),
     '<h2>How to make it again</h2>',
     reproduction(result),
-  ]
-  return `<!doctype html>\n<html lang="en">\n<head>\n${head.join('\n')}\n</head>\n<body>\n${body.join('\n')}\n</body>\n</html>\n`
+  ])
 }
 
 function summary(result: DemoResult): string {
@@ -66,15 +45,17 @@ function summary(result: DemoResult): string {
   return learned.length === 0 ? `${start}.` : `${start}, ${learned.join(', ')}, from ${shots} images of each class.`
 }
 
-function htmlTable(result: DemoResult): string {
+function demoTable(result: DemoResult): Table {
   const { shots, rows } = tableOf(result)
-  const titles = ['task', 'classes', 'method', '0 shots', ...shots.map(String)]
-  const head = element('tr', {}, ...titles.map((title) => element('th', {}, escapeMarkup(title))))
-  const lines = rows.map(({ task, classes, method, cells }) => {
-    const written = [task, classes, method, ...cells].map((cell) => element('td', {}, escapeMarkup(cell)))
-    return element('tr', task ? { class: 'first' } : {}, ...written)
-  })
-  return element('table', {}, element('thead', {}, head), element('tbody', {}, ...lines))
+  return {
+    kind: 'table',
+    head: ['task', 'classes', 'method', '0 shots', ...shots.map(String)],
+    words: 3,
+    rows: rows.map(({ task, classes, method, cells }) => ({
+      cells: [task, classes, method, ...cells],
+      first: task !== '',
+    })),
+  }
 }
 
 function learnedWords(result: DemoResult): string {
