@@ -27,7 +27,7 @@ const CORE = ['graph', 'runtime', 'clip', 'prompt', 'baselines', 'methods']
 /** What the core imports of other people's. */
 const CORE_PACKAGES = ['zod']
 /** Files of src/ itself that everybody may import. */
-const GROUND = ['errors.ts', 'progress.ts', 'random.ts']
+const GROUND = ['errors.ts', 'progress.ts', 'random.ts', 'spelling.ts']
 /** Files that only give names to users, and folders beside the house. */
 const ENTRIES = ['index.ts', 'node/index.ts']
 const BESIDE = ['golden', 'testing']
