@@ -1,10 +1,12 @@
 import { UsageError } from '../errors.ts'
+import { cocoop } from './cocoop/index.ts'
 import { coop } from './coop/index.ts'
+import { kgcoop } from './kgcoop/index.ts'
 import type { AnyMethod } from './method.ts'
 import { zeroShot } from './zero-shot/index.ts'
 
 /** All methods, in the order of lists and reports. A new one is a folder beside this file and a row here. */
-export const METHODS: readonly AnyMethod[] = [zeroShot, coop]
+export const METHODS: readonly AnyMethod[] = [zeroShot, coop, cocoop, kgcoop]
 
 /** Throws UsageError naming all methods when there is none of that name. */
 export function methodNamed(name: string): AnyMethod {

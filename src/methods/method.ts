@@ -93,7 +93,7 @@ export interface Method<S = unknown> {
   /** Whether what was learned gives a classifier for class names that were not among those learned from. */
   transfers(settings: S): boolean
   /** Throws, before anything is computed, where settings, class names and model do not fit. */
-  check?(task: Omit<Task, 'train' | 'val'>, settings: S): void
+  check?(task: Omit<Task, 'train' | 'val' | 'online' | 'runtime'>, settings: S): void
   /** @throws DivergedError when the loss is no number any more */
   learn(task: Task, settings: S, options: LearnOptions): Promise<Learned>
   /** The classifier of what was learned, for its own classes, or where the method transfers, for any. */

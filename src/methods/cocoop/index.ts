@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import { ShapeError } from '../../errors.ts'
+import { type FloatTensor, floatTensor, sizeOf } from '../../graph/tensor.ts'
+import { shuffled } from '../../prompt/batches.ts'
+import { checkClassNames, promptLayout } from '../../prompt/layout.ts'
+import { learningRateOf } from '../../prompt/schedule.ts'
+import { checkTrainingSet, type LearningSettings, startOf } from '../../prompt/train.ts'
+import { randomFor } from '../../random.ts'
+import { contextLength, tensorOf } from '../context.ts'
+import { learnByGradients } from '../gradient-loop.ts'
+import { type Classes, defineMethod, type Task } from '../method.ts'
+import { sgd } from '../optimisers.ts'
+import { imageConditionalClassifier } from './classifier.ts'
+import { cocoopShapes, cocoopStep } from './program.ts'
+
+const settings = z.strictObject({
+  /** Context vectors; with `init` as many as it has tokens. */
+  M: z.int().min(1).default(4),
+  position: z.enum(['end', 'middle', 'front']).default('end'),
+  /** Words to start from; null: random vectors. */
+  init: z.string().min(1).nullable().default('a photo of a'),
+  epochs: z.int().min(1).default(10),
+  /** Each image of a batch costs the text tower as much as a whole step of CoOp. */
+  batchSize: z.int().min(1).default(1),
+  learningRate: z.number().positive().default(0.002),
+})
+type Settings = z.output<typeof settings>
+
+/** Prompt learning whose context depends on the image. */
+export const cocoop = defineMethod({
+  name: 'cocoop',
+  summary: 'learned context vectors that a small network shifts for each image',
+  source:
+    'Zhou et al., "Conditional Prompt Learning for Vision-Language Models", CVPR 2022 (github.com/KaiyangZhou/CoOp)',
+  settings,
+  title: ({ M, position, init }) =>
+    [
+      'CoCoOp',
+      ...(position === 'end' ? [] : [position]),
+      ...(init === null ? [`M=${M}`] : init === 'a photo of a' ? [] : [`from "${init}"`]),
+    ].join(', '),
+  transfers: () => true,
+  check(task, settings) {
+    startOf({ ...task, settings: completed(task, settings) })
+  },
+
+  async learn(task, settings, options) {
+    const { clip, runtime, classNames, train: set, online, seed } = task
+    const complete = completed(task, settings)
+    const { ctx } = startOf({ ...task, settings: complete })
+    const layout = promptLayout(clip.tokenizer, classNames, complete)
+    checkTrainingSet(set, layout, clip.config.embedDim)
+    const { tensors, steps } = await learnByGradients(
+      {
+        runtime,
+        program: (batch) => cocoopStep(clip, layout, batch),
+        start: startTensors(cocoopShapes(clip, layout), ctx, seed),
+        set,
+        online,
+        epochs: settings.epochs,
+        batchSize: settings.batchSize,
+        order: shuffled(seed),
+        optimiser: sgd,
+        learningRate: (epoch) => learningRateOf(settings, epoch),
+      },
+      options,
+    )
+    return { tensors, steps, facts: { epochs: settings.epochs } }
+  },
+
+  async classifier(classes, { position }, learned) {
+    const { clip, classNames } = classes
+    checkClassNames(clip.tokenizer, classNames)
+    const M = tensorOf(learned, 'ctx').shape[0] ?? 0
+    const layout = promptLayout(clip.tokenizer, classNames, { M, position, classSpecific: false })
+    const shapes = Object.entries(cocoopShapes(clip, layout))
+    const tensors = shapes.map(([name, shape]): [string, FloatTensor] => [
+      name,
+      fitting(tensorOf(learned, name), name, shape),
+    ])
+    return imageConditionalClassifier(classes, layout, Object.fromEntries(tensors))
+  },
+})
+
+function completed({ clip, seed }: Pick<Classes, 'clip'> & Pick<Task, 'seed'>, settings: Settings): LearningSettings {
+  return { ...settings, M: contextLength(clip, settings), classSpecific: false, seed }
+}
+
+/**
+ * The meta-net starts as PyTorch's linear layers do: weights and biases uniform within 1 / sqrt(values that come in).
+ */
+function startTensors(
+  shapes: ReturnType<typeof cocoopShapes>,
+  ctx: FloatTensor,
+  seed: number,
+): Map<string, FloatTensor> {
+  const tensors = Object.entries(shapes).map(([name, shape]): [string, FloatTensor] => {
+    if (name === 'ctx') return [name, ctx]
+    const incoming = shapes[name.replace(/bias$/, 'weight')]?.[1] ?? 1
+    const random = randomFor('meta-net', seed, name)
+    const values = Array.from({ length: sizeOf(shape) }, () => (2 * random.next() - 1) / Math.sqrt(incoming))
+    return [name, floatTensor(shape, Float32Array.from(values))]
+  })
+  return new Map(tensors)
+}
+
+function fitting(tensor: FloatTensor, name: string, shape: readonly number[]): FloatTensor {
+  if (tensor.shape.join() === shape.join()) return tensor
+  throw new ShapeError(
+    `the learned ${name} is (${tensor.shape.join(', ')}), this model takes (${shape.join(', ')}): it was learned on another`,
+  )
+}

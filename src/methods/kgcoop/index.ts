@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { zeroShotFeatures } from '../../baselines/zero-shot.ts'
+import { shuffled } from '../../prompt/batches.ts'
+import { promptLayout } from '../../prompt/layout.ts'
+import { learningRateOf } from '../../prompt/schedule.ts'
+import { checkTrainingSet, type LearningSettings, startOf } from '../../prompt/train.ts'
+import { contextClassifier, contextLength } from '../context.ts'
+import { learnByGradients } from '../gradient-loop.ts'
+import { type Classes, defineMethod, type Task } from '../method.ts'
+import { sgd } from '../optimisers.ts'
+import { kgcoopStep } from './program.ts'
+
+const settings = z.strictObject({
+  /** lambda: what a distance of 1 from the hand-written prompts costs. */
+  weight: z.number().min(0).default(8),
+  /** Hand-written prompts instead of the data set's own; several are averaged. */
+  templates: z.array(z.string().includes('{}', 'a prompt with {} for the class name')).min(1).optional(),
+  /** Context vectors; with `init` as many as it has tokens. */
+  M: z.int().min(1).default(4),
+  position: z.enum(['end', 'middle', 'front']).default('end'),
+  /** Words to start from; null: random vectors. */
+  init: z.string().min(1).nullable().default('a photo of a'),
+  epochs: z.int().min(1).default(100),
+  batchSize: z.int().min(1).default(128),
+  learningRate: z.number().positive().default(0.002),
+})
+type Settings = z.output<typeof settings>
+
+/** CoOp held close to the hand-written prompts, so that it does not forget what other classes need. */
+export const kgcoop = defineMethod({
+  name: 'kgcoop',
+  summary: 'learned context vectors, held close to the hand-written prompts',
+  source:
+    'Yao, Zhang, Xu, "Visual-Language Prompt Tuning with Knowledge-Guided Context Optimization", CVPR 2023 (github.com/htyao89/KgCoOp)',
+  settings,
+  title: ({ weight, position }) =>
+    ['KgCoOp', ...(weight === 8 ? [] : [`weight ${weight}`]), ...(position === 'end' ? [] : [position])].join(', '),
+  transfers: () => true,
+  check(task, settings) {
+    startOf({ ...task, settings: completed(task, settings) })
+  },
+
+  async learn(task, settings, options) {
+    const { clip, runtime, classNames, train: set, online, seed } = task
+    const complete = completed(task, settings)
+    const { ctx } = startOf({ ...task, settings: complete })
+    const layout = promptLayout(clip.tokenizer, classNames, complete)
+    checkTrainingSet(set, layout, clip.config.embedDim)
+    const handWritten = await zeroShotFeatures(clip, runtime, classNames, settings.templates ?? task.templates)
+    const { tensors, steps } = await learnByGradients(
+      {
+        runtime,
+        program: (batch) => kgcoopStep(clip, layout, handWritten, settings.weight, batch),
+        start: new Map([['ctx', ctx]]),
+        set,
+        online,
+        epochs: settings.epochs,
+        batchSize: settings.batchSize,
+        order: shuffled(seed),
+        optimiser: sgd,
+        learningRate: (epoch) => learningRateOf(settings, epoch),
+      },
+      options,
+    )
+    return { tensors, steps, facts: { epochs: settings.epochs } }
+  },
+
+  classifier: (classes, { position }, learned) =>
+    contextClassifier(classes, { position, classSpecific: false }, learned),
+})
+
+function completed({ clip, seed }: Pick<Classes, 'clip'> & Pick<Task, 'seed'>, settings: Settings): LearningSettings {
+  return { ...settings, M: contextLength(clip, settings), classSpecific: false, seed }
+}
