@@ -2,8 +2,18 @@
 export type Progress =
   | { readonly kind: 'render' | 'features' | 'evaluate'; readonly done: number; readonly total: number }
   | { readonly kind: 'train' | 'pretrain'; readonly done: number; readonly total: number; readonly loss?: number }
+  /** The runs of a sweep; `detail` names the one that spoke last. The runs differ too much for their number to tell the time left. */
+  | {
+      readonly kind: 'sweep'
+      readonly done: number
+      readonly total: number
+      readonly detail?: string
+      readonly secondsLeft?: number
+    }
   /** The demo's runs; `detail` names the one under way (`sports, 16 shots, seed 2`). */
   | { readonly kind: 'demo'; readonly done: number; readonly total: number; readonly detail?: string }
+  /** `done` and `total` in bytes; `detail` names the file. */
+  | { readonly kind: 'download'; readonly done: number; readonly total: number; readonly detail?: string }
 
 export type ProgressKind = Progress['kind']
 

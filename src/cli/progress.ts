@@ -1,3 +1,4 @@
+import { byteText } from '../node/byte-text.ts'
 import type { Progress, ProgressKind } from '../progress.ts'
 import { duration } from '../report/text.ts'
 
@@ -8,6 +9,8 @@ const LABELS: Record<ProgressKind, string> = {
   train: 'training',
   pretrain: 'training CLIP',
   demo: 'demo',
+  sweep: 'sweep',
+  download: 'downloading',
 }
 
 const REDRAW_MS = 100
@@ -93,11 +96,17 @@ export function createProgressPrinter(terminal: Terminal, now: () => number = Da
 export function progressLine(event: Progress, elapsed: number, advanced: number): string {
   const share = event.total > 0 ? Math.min(1, event.done / event.total) : 1
   const filled = Math.round(share * BAR_WIDTH)
-  const parts = [`[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${event.done}/${event.total}`]
+  const parts = [`[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${amount(event)}`]
+  if (event.kind === 'download' && elapsed > 0 && advanced > 0) parts.push(`${byteText((1000 * advanced) / elapsed)}/s`)
   if ('loss' in event && event.loss !== undefined) parts.push(`loss ${event.loss.toFixed(3)}`)
   if (share === 1) parts.push(`${duration(elapsed)} in all`)
-  else if (advanced > 0) parts.push(`${duration((elapsed / advanced) * (event.total - event.done))} left`)
+  else if (event.kind === 'sweep') {
+    if (event.secondsLeft !== undefined) parts.push(`${duration(1000 * event.secondsLeft)} left`)
+  } else if (advanced > 0) parts.push(`${duration((elapsed / advanced) * (event.total - event.done))} left`)
   // last, because a narrow terminal cuts the end off
   if ('detail' in event && event.detail !== undefined) parts.push(event.detail)
   return `${LABELS[event.kind]} ${parts.join(', ')}`
 }
+
+const amount = ({ kind, done, total }: Progress): string =>
+  kind === 'download' ? `${byteText(done)} of ${byteText(total)}` : `${done}/${total}`

@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto'
+import { access, copyFile, link, lstat, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { FileError } from '../../errors.ts'
+import { fileError, writeFileAtomic } from '../files.ts'
+import { type HubRepo, isCommit, isSafePath, repoFolderName } from './repo.ts'
+import type { HubSettings } from './settings.ts'
+
+// The cache of Python's huggingface_hub, which both may use at the same time:
+//   models--owner--name/refs/main              the commit that a branch or tag stands for
+//   models--owner--name/snapshots/COMMIT/FILE  a link to ../../blobs/ETAG
+//   models--owner--name/blobs/ETAG             the content, named by its hash
+//   models--owner--name/.no_exist/COMMIT/FILE  empty: the repository has no such file
+
+const folderOf = (hub: HubSettings, repo: HubRepo): string => join(hub.cacheDir, repoFolderName(repo))
+
+export const snapshotFolder = (hub: HubSettings, repo: HubRepo, commit: string): string =>
+  join(folderOf(hub, repo), 'snapshots', commit)
+
+/** Where the content of this hash is kept. */
+export const blobPath = (hub: HubSettings, repo: HubRepo, etag: string): string =>
+  join(folderOf(hub, repo), 'blobs', etag)
+
+/** Where a file of a repository is kept. Throws FileError for a path that leads out of the repository. */
+export function snapshotPath(hub: HubSettings, repo: HubRepo, commit: string, file: string): string {
+  if (isSafePath(file)) return join(snapshotFolder(hub, repo, commit), ...file.split('/'))
+  throw new FileError(
+    `${repo.id} on the hub has a file of the name ${JSON.stringify(file)}, which is not safe to write`,
+  )
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
+
+/** The commit that a revision stood for when it was last looked up, or undefined. */
+export async function cachedCommit(hub: HubSettings, repo: HubRepo): Promise<string | undefined> {
+  if (isCommit(repo.revision)) return repo.revision
+  const text = await readFile(join(folderOf(hub, repo), 'refs', repo.revision), 'utf8').catch(() => '')
+  const commit = text.trim()
+  return isCommit(commit) ? commit : undefined
+}
+
+/** Path of a file that the cache holds whole, or undefined. */
+export async function cachedFile(
+  hub: HubSettings,
+  repo: HubRepo,
+  commit: string,
+  file: string,
+): Promise<string | undefined> {
+  const path = snapshotPath(hub, repo, commit, file)
+  return (await isThere(path)) ? path : undefined
+}
+
+/** Paths of all files of a commit that the cache holds, in order. */
+export async function cachedFiles(hub: HubSettings, repo: HubRepo, commit: string): Promise<string[]> {
+  const folder = snapshotFolder(hub, repo, commit)
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  const files = entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+  const present = await Promise.all(files.map((file) => isThere(join(folder, file)))) // a link may lead nowhere
+  return files.filter((_, i) => present[i]).sort()
+}
+
+/** Whether the cache knows that a commit has no such file. */
+export const knownAbsent = (hub: HubSettings, repo: HubRepo, commit: string, file: string): Promise<boolean> =>
+  isThere(join(folderOf(hub, repo), '.no_exist', commit, file))
+
+/** Notes that a commit has no such file; a cache that cannot be written goes without. */
+export async function noteAbsent(hub: HubSettings, repo: HubRepo, commit: string, file: string): Promise<void> {
+  const path = join(folderOf(hub, repo), '.no_exist', commit, file)
+  if (!isSafePath(file) || (await isThere(path))) return
+  await writeFileAtomic(path, '', { sync: false }).catch(() => undefined)
+}
+
+/** Notes what commit a branch or tag stands for; a cache that cannot be written goes without. */
+export async function noteCommit(hub: HubSettings, repo: HubRepo, commit: string): Promise<void> {
+  if (repo.revision === commit || (await cachedCommit(hub, repo)) === commit) return
+  await writeFileAtomic(join(folderOf(hub, repo), 'refs', repo.revision), commit, { sync: false }).catch(
+    () => undefined,
+  )
+}
+
+/** Text of the Cache Directory Tagging Specification, by which backups leave the folder out. */
+const CACHE_TAG =
+  'Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by coop-ts.\n# For information about cache directory tags, see https://bford.info/cachedir/\n'
+
+/** Makes the folder of a blob. Throws FileError when the cache cannot be written. */
+export async function prepareCache(hub: HubSettings, blob: string): Promise<void> {
+  await makeFolder(dirname(blob))
+  const tag = join(hub.cacheDir, 'CACHEDIR.TAG')
+  if (!(await isThere(tag))) await writeFileAtomic(tag, CACHE_TAG, { sync: false }).catch(() => undefined)
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+  } catch (cause) {
+    throw cacheError(folder, cause)
+  }
+}
+
+/** A refusal of the file system, with what can be done about a cache. */
+export function cacheError(path: string, cause: unknown): FileError {
+  if (cause instanceof FileError) return cause
+  const { message } = fileError('write', path, cause)
+  return new FileError(message, 'make room, or name another folder for the cache of the hub (HF_HUB_CACHE)', { cause })
+}
+
+/** Puts a blob under a file's name: a relative link as Python makes it, or a copy where there are no links. */
+export async function linkBlob(hub: HubSettings, blob: string, path: string): Promise<void> {
+  await makeFolder(dirname(path))
+  const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
+  try {
+    if (await isThere(path)) return
+    await makeLink(hub, blob, temporary)
+    await rename(temporary, path)
+  } catch (cause) {
+    throw cacheError(path, cause)
+  } finally {
+    await rm(temporary, { force: true }).catch(() => undefined)
+  }
+}
+
+async function makeLink(hub: HubSettings, blob: string, path: string): Promise<void> {
+  if (hub.symlinks) {
+    await symlink(relative(dirname(path), blob), path).catch(() => undefined)
+    if (await lstat(path).catch(() => undefined)) return
+  }
+  await link(blob, path).catch(() => copyFile(blob, path))
+}

@@ -1,0 +1,151 @@
+import { CoopError } from '../../errors.ts'
+import { type HubRepo, repoName, repoPage } from './repo.ts'
+import type { HubSettings } from './settings.ts'
+
+/**
+ * Why the hub did not give what was asked for:
+ * - `unreachable`: no answer, or one that is no use just now (5xx, too many requests)
+ * - `refused`: no right to it
+ * - `no-repository`, `no-revision`, `no-file`
+ * - `not-a-hub`: the answer is none of a hub's
+ * - `damaged`: what came is not what was announced
+ */
+export type HubFault = 'unreachable' | 'refused' | 'no-repository' | 'no-revision' | 'no-file' | 'not-a-hub' | 'damaged'
+
+/** A failure of the Hugging Face hub, or of the way to it. */
+export class HubError extends CoopError {
+  readonly fault: HubFault
+  constructor(fault: HubFault, message: string, remedy?: string, options?: ErrorOptions) {
+    super(message, remedy, options)
+    this.fault = fault
+  }
+}
+
+/** What was asked for, as messages say it. */
+export interface Subject {
+  readonly repo: HubRepo
+  /** A file of the repository; left out where the repository itself was asked about. */
+  readonly file?: string
+}
+
+const nameOf = ({ repo, file }: Subject): string =>
+  file === undefined ? repoName(repo) : `${file} of ${repoName(repo)}`
+
+const KIND = { model: 'model', dataset: 'data set' } as const
+
+/** The failure behind an answer that is no success. */
+export function answerError(response: Response, subject: Subject, hub: HubSettings): HubError {
+  const { status, headers } = response
+  const code = headers.get('x-error-code') ?? ''
+  const said = headers.get('x-error-message')
+  const words = said === null ? '' : ` (${said})`
+  const { repo, file } = subject
+  const what = nameOf(subject)
+  const page = repoPage(hub.endpoint, repo)
+  const host = new URL(hub.endpoint).host
+
+  if (code === 'GatedRepo' || (status === 403 && code === '')) {
+    const login =
+      hub.token === undefined
+        ? 'set HF_TOKEN to a token of your account'
+        : 'check that HF_TOKEN is a token of that account and may read it'
+    return new HubError(
+      'refused',
+      `${host} does not let you have ${what}${words}`,
+      `accept its conditions on ${page}, then ${login}`,
+    )
+  }
+  if (code === 'RevisionNotFound')
+    return new HubError(
+      'no-revision',
+      `${repo.id} on ${host} has no revision ${JSON.stringify(repo.revision)}`,
+      `see ${page} for its branches, tags and commits`,
+    )
+  if (code === 'EntryNotFound' || (status === 404 && code === '' && file !== undefined))
+    return new HubError(
+      'no-file',
+      `${repoName(repo)} on ${host} has no file ${file ?? ''}`,
+      `see ${page}/tree/${repo.revision} for what it has`,
+    )
+  if (status === 401 && hub.token !== undefined && code !== 'RepoNotFound')
+    return new HubError(
+      'refused',
+      `${host} refuses the token for ${what}${words}`,
+      'set HF_TOKEN to a valid token, or take it away',
+    )
+  if (status === 401 || status === 404)
+    return new HubError(
+      'no-repository',
+      `${host} has no ${KIND[repo.type]} ${repo.id}, or it is private${words}`,
+      hub.token === undefined
+        ? 'check its name; for a private or gated one set HF_TOKEN'
+        : 'check its name, and that HF_TOKEN may read it',
+    )
+  if (status === 403)
+    return new HubError(
+      'refused',
+      `${host} does not let you have ${what}${words}`,
+      'check what the token in HF_TOKEN may read',
+    )
+  if (status === 429)
+    return new HubError(
+      'unreachable',
+      `${host} gets too many requests from here (429) and did not give ${what}`,
+      'wait a few minutes; with a token in HF_TOKEN more are allowed',
+    )
+  if (status >= 500 || status === 408)
+    return new HubError(
+      'unreachable',
+      `${host} has a failure of its own (${status}) and did not give ${what}${words}`,
+      'try again later, or set HF_ENDPOINT to a mirror',
+    )
+  return new HubError(
+    'not-a-hub',
+    `${host} answered ${status} to the question for ${what}${words}`,
+    'check HF_ENDPOINT, and proxies on the way',
+  )
+}
+
+/** Why a request got no answer: the innermost cause that says so, by its code. */
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the connection is refused',
+  ECONNRESET: 'the connection was cut',
+  UND_ERR_SOCKET: 'the connection was cut',
+  ENOTFOUND: 'there is no such host, or no network',
+  EAI_AGAIN: 'its name cannot be looked up: no network?',
+  ENETUNREACH: 'there is no network',
+  EHOSTUNREACH: 'there is no way to that host',
+  ETIMEDOUT: 'it does not answer in time',
+  UND_ERR_CONNECT_TIMEOUT: 'it does not answer in time',
+  UND_ERR_HEADERS_TIMEOUT: 'it does not answer in time',
+  UND_ERR_BODY_TIMEOUT: 'it stopped sending',
+}
+
+export function reasonOf(cause: unknown): string {
+  for (let error = cause; error instanceof Error; error = error.cause) {
+    const reason = 'code' in error ? REASONS[String(error.code)] : undefined
+    if (reason !== undefined) return reason
+    if (error.name === 'TimeoutError') return 'it does not answer in time'
+    if (error.cause === undefined) return error.message
+  }
+  return String(cause)
+}
+
+const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy']
+
+/** No answer at all. */
+export function networkError(url: URL, cause: unknown): HubError {
+  const proxy = PROXIES.find((name) => process.env[name])
+  const proxies =
+    proxy !== undefined && !process.env.NODE_USE_ENV_PROXY
+      ? `${proxy} is set, but Node takes it only with NODE_USE_ENV_PROXY=1 (Node 22.21, 24 or newer); `
+      : ''
+  const reason = reasonOf(cause)
+  const certificates = /certificate/i.test(reason) ? 'NODE_EXTRA_CA_CERTS names a file of further certificates; ' : ''
+  return new HubError(
+    'unreachable',
+    `cannot reach ${url.host}: ${reason}`,
+    `${certificates}${proxies}check the network, set HF_ENDPOINT to a mirror, or take a folder on this machine`,
+    { cause },
+  )
+}

@@ -1,0 +1,143 @@
+import type { Hooks } from '../../progress.ts'
+import { answerError, HubError, networkError, type Subject } from './errors.ts'
+import type { HubSettings } from './settings.ts'
+
+export interface HubRequest {
+  readonly method: 'GET' | 'HEAD'
+  readonly url: string
+  /** What messages call that which is asked for. */
+  readonly subject: Subject
+  readonly headers?: Readonly<Record<string, string>>
+  /** Milliseconds until the headers of the answer must be there. */
+  readonly timeout: number
+  /** Answers besides 2xx that the caller wants to see. */
+  readonly accept?: readonly number[]
+  /** Of a file's answer on the way to another host, which has the hub's own words about the file: do not go there. */
+  readonly stopAtFile?: boolean
+  /** One attempt only: the caller has another way. */
+  readonly once?: boolean
+}
+
+export interface HubAnswer {
+  readonly response: Response
+  /** Ends the connection, for a body that stands still. */
+  readonly abort: (reason: Error) => void
+}
+
+/** A hub that answers is asked more often than one that cannot be reached. */
+const MAX_ATTEMPTS = { answered: 5, silent: 3 }
+const MAX_REDIRECTS = 10
+/** What a hub may ask to wait before it is given up. */
+const MAX_WAIT_MS = 300_000
+
+/**
+ * Asks the hub, follows redirects, waits and asks again where that may help. The token goes to the endpoint alone.
+ * Throws HubError for every answer but 2xx and those in `accept`.
+ */
+export async function hubRequest(hub: HubSettings, request: HubRequest, hooks: Hooks = {}): Promise<HubAnswer> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await follow(hub, request).catch((error: unknown) => {
+      if (error instanceof HubError) return error
+      throw error
+    })
+    const isError = answer instanceof HubError
+    if (!isError && (answer.response.status < 400 || request.accept?.includes(answer.response.status))) return answer
+    const error = isError ? answer : answerError(answer.response, request.subject, hub)
+    const asked = isError ? undefined : retryAfter(answer.response.headers)
+    if (!isError) await answer.response.body?.cancel().catch(() => undefined)
+    const wait = asked ?? hub.retryDelay * 2 ** (attempt - 1)
+    const hopeless =
+      error.fault !== 'unreachable' || attempt >= MAX_ATTEMPTS[isError ? 'silent' : 'answered'] || wait > MAX_WAIT_MS
+    if (request.once || hopeless) throw error
+    hooks.onWarning?.(`${error.message}; trying again in ${Math.ceil(wait / 1000)} s`)
+    await sleep(wait)
+  }
+}
+
+/** The body of an answer, piece by piece. Throws when it stands still for `timeout` milliseconds. */
+export async function* bodyOf({ response, abort }: HubAnswer, timeout: number): AsyncGenerator<Uint8Array, void> {
+  if (response.body === null) return
+  const stop = () => abort(new DOMException('it stopped sending', 'TimeoutError'))
+  let timer = setTimeout(stop, timeout)
+  try {
+    for await (const piece of response.body) {
+      clearTimeout(timer)
+      yield piece
+      timer = setTimeout(stop, timeout)
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Milliseconds that `Retry-After` asks to wait: seconds, or a date. */
+function retryAfter(headers: Headers): number | undefined {
+  const value = headers.get('retry-after')
+  if (value === null) return undefined
+  const seconds = Number(value)
+  if (Number.isFinite(seconds)) return Math.max(0, 1000 * seconds)
+  const date = Date.parse(value)
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now())
+}
+
+async function follow(hub: HubSettings, request: HubRequest): Promise<HubAnswer> {
+  let url = new URL(request.url)
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    const answer = await ask(hub, request, url)
+    const { status, headers, body } = answer.response
+    const location = status >= 300 && status < 400 ? headers.get('location') : null
+    if (location === null) {
+      if (status >= 300 && status < 400) throw strange(request, `answered ${status} without a place to go to`, url)
+      return answer
+    }
+    const next = urlOf(location, url)
+    if (request.stopAtFile && next?.origin !== url.origin && headers.has('x-repo-commit')) return answer
+    await body?.cancel()
+    if (next === null || !/^https?:$/.test(next.protocol)) throw strange(request, `redirects to ${location}`, url)
+    url = next
+  }
+  throw strange(request, `redirects more than ${MAX_REDIRECTS} times`, url)
+}
+
+function urlOf(text: string, base: URL): URL | null {
+  try {
+    return new URL(text, base)
+  } catch {
+    return null
+  }
+}
+
+async function ask(hub: HubSettings, { method, headers, timeout }: HubRequest, url: URL): Promise<HubAnswer> {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(new DOMException('no answer', 'TimeoutError')), timeout)
+  const isHub = url.origin === new URL(hub.endpoint).origin
+  try {
+    const response = await fetch(url, {
+      method,
+      redirect: 'manual',
+      signal: controller.signal,
+      headers: {
+        // sizes and ranges are those of the file, not of a compressed copy
+        'accept-encoding': 'identity',
+        'user-agent': 'coop-ts',
+        ...headers,
+        ...(isHub && hub.token !== undefined && { authorization: `Bearer ${hub.token}` }),
+      },
+    })
+    return { response, abort: (reason) => controller.abort(reason) }
+  } catch (cause) {
+    throw networkError(url, cause)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function strange({ subject }: HubRequest, what: string, { host }: URL): HubError {
+  return new HubError(
+    'not-a-hub',
+    `${host} ${what}, asked for ${subject.file ?? subject.repo.id}`,
+    'check HF_ENDPOINT, and proxies on the way',
+  )
+}
