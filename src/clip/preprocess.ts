@@ -2,7 +2,7 @@ import { ShapeError } from '../errors.ts'
 import { resizePart } from './resize.ts'
 import type { PreprocessConfig, RgbImage } from './types.ts'
 
-export { type Box, resize } from './resize.ts'
+export { BILINEAR, type Box, resize } from './resize.ts'
 
 /** The `width` x `height` part of an image whose upper left corner is (left, top); black where that is outside. */
 export function crop(image: RgbImage, left: number, top: number, width: number, height: number): RgbImage {
@@ -45,8 +45,14 @@ export function resizeAndCenterCrop(image: RgbImage, size: number): RgbImage {
   return resizePart(image, part(image.width), part(image.height))
 }
 
+/** The middle `size` x `size` of an image resized to `whole` x `whole`, whatever its aspect ratio: squashed. */
+export function squashAndCenterCrop(image: RgbImage, whole: number, size: number): RgbImage {
+  const part = { whole, first: roundHalfEven((whole - size) / 2), size }
+  return resizePart(image, part, part)
+}
+
 /** Python's `round`: a half goes to the even neighbour. */
-function roundHalfEven(x: number): number {
+export function roundHalfEven(x: number): number {
   const floor = Math.floor(x)
   if (x - floor !== 0.5) return Math.round(x)
   return floor % 2 === 0 ? floor : floor + 1
@@ -72,10 +78,16 @@ function normalizedValues(mean: number, std: number): Float32Array {
 /**
  * CLIP's test-time preprocessing: short side resized (bicubic, antialiased), centre cropped, normalised.
  * Gives `(3, size, size)`. Throws ShapeError when the image's data do not fit its size.
+ *
+ * @param cut instead of resizing and cropping: image -> `size` x `size`
  */
-export function preprocess(image: RgbImage, config: PreprocessConfig): Float32Array {
+export function preprocess(
+  image: RgbImage,
+  config: PreprocessConfig,
+  cut: (image: RgbImage, size: number) => RgbImage = resizeAndCenterCrop,
+): Float32Array {
   checkImage(image)
-  return normalize(resizeAndCenterCrop(image, config.size), config)
+  return normalize(cut(image, config.size), config)
 }
 
 function checkImage({ width, height, data }: RgbImage): void {

@@ -31,7 +31,7 @@ function pattern(width: number, height: number): RgbImage {
 describe("equals Pillow's bicubic resize", () => {
   it.each(rows)('to $width x $height, box $box', ({ width, height, box, rgb }) => {
     const [left, top, right, bottom] = box ?? [0, 0, 37, 23]
-    const resized = resize(pattern(37, 23), width, height, { left, top, right, bottom })
+    const resized = resize(pattern(37, 23), width, height, { box: { left, top, right, bottom } })
     expect(resized.width).toBe(width)
     expect(resized.height).toBe(height)
     expect(Buffer.from(resized.data).equals(Buffer.from(rgb, 'base64'))).toBe(true)

@@ -15,15 +15,27 @@ const CHANNELS = 3
 /** Bits of the weights' fraction: 32 less 8 for the value, less 2 for the sum's overshoot. */
 const PRECISION_BITS = 32 - 8 - 2
 const HALF = 1 << (PRECISION_BITS - 1)
-/** The cubic reaches two pixels far. */
-const SUPPORT = 2
+
+/** How input pixels count, by their distance from the middle of an output pixel. */
+export interface Filter {
+  /** Pixels that it reaches to each side. */
+  readonly support: number
+  weight(distance: number): number
+}
+
+export interface ResizeOptions {
+  /** Default: bicubic. */
+  readonly filter?: Filter
+  /** The part of the image that is resized; default: all of it. */
+  readonly box?: Box
+}
 
 /**
- * Bicubic resize, antialiased, equal to Pillow's `Image.resize((width, height), BICUBIC, box)` for RGB.
+ * Resize, antialiased, equal to Pillow's `Image.resize((width, height), BICUBIC or BILINEAR, box)` for RGB.
  * An axis that keeps its size is not filtered.
  */
-export function resize(image: RgbImage, width: number, height: number, box: Box = wholeOf(image)): RgbImage {
-  return resizePart(image, { whole: width, first: 0, size: width }, { whole: height, first: 0, size: height }, box)
+export function resize(image: RgbImage, width: number, height: number, options?: ResizeOptions): RgbImage {
+  return resizePart(image, { whole: width, first: 0, size: width }, { whole: height, first: 0, size: height }, options)
 }
 
 /** Of an axis resized to `whole` pixels, the `size` pixels from `first` on. */
@@ -34,9 +46,10 @@ export interface Part {
 }
 
 /** A cut-out of a resized image, without computing the rest of it. */
-export function resizePart(image: RgbImage, across: Part, down: Part, box: Box = wholeOf(image)): RgbImage {
-  const columns = axisWeights(image.width, box.left, box.right, across)
-  const rows = axisWeights(image.height, box.top, box.bottom, down)
+export function resizePart(image: RgbImage, across: Part, down: Part, options: ResizeOptions = {}): RgbImage {
+  const { filter = BICUBIC, box = wholeOf(image) } = options
+  const columns = axisWeights(image.width, box.left, box.right, across, filter)
+  const rows = axisWeights(image.height, box.top, box.bottom, down, filter)
   const narrow = columns === undefined ? image : resizeRows(image, across.size, columns, rowsUsed(rows, image.height))
   return rows === undefined ? narrow : resizeColumns(narrow, down.size, rows)
 }
@@ -54,13 +67,13 @@ interface AxisWeights {
 }
 
 /** Weights for mapping [from, to) of `inSize` pixels to a new size; undefined when that leaves the axis as it is. */
-function axisWeights(inSize: number, from: number, to: number, part: Part): AxisWeights | undefined {
+function axisWeights(inSize: number, from: number, to: number, part: Part, filter: Filter): AxisWeights | undefined {
   if (part.size === inSize && part.whole === inSize && from === 0 && to === inSize) return undefined
   // Pillow takes the box as 32-bit floats.
   const start = Math.fround(from)
   const scale = Math.fround(Math.fround(to) - start) / part.whole
   const filterScale = Math.max(scale, 1)
-  const support = SUPPORT * filterScale
+  const support = filter.support * filterScale
   const taps = Math.ceil(support) * 2 + 1
   const first = new Int32Array(part.size)
   const count = new Int32Array(part.size)
@@ -72,7 +85,7 @@ function axisWeights(inSize: number, from: number, to: number, part: Part): Axis
     const high = Math.min(Math.trunc(center + support + 0.5), inSize)
     let sum = 0
     for (let i = 0; i < high - low; i++) {
-      exact[i] = bicubic((i + low - center + 0.5) * (1 / filterScale))
+      exact[i] = filter.weight((i + low - center + 0.5) * (1 / filterScale))
       sum += exact[i]!
     }
     for (let i = 0; i < high - low; i++) weights[out * taps + i] = fixedPoint(sum === 0 ? exact[i]! : exact[i]! / sum)
@@ -83,13 +96,19 @@ function axisWeights(inSize: number, from: number, to: number, part: Part): Axis
 }
 
 /** Keys' cubic with a = -0.5. */
-function bicubic(distance: number): number {
-  const a = -0.5
-  const x = Math.abs(distance)
-  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1
-  if (x < 2) return (((x - 5) * x + 8) * x - 4) * a
-  return 0
+export const BICUBIC: Filter = {
+  support: 2,
+  weight(distance) {
+    const a = -0.5
+    const x = Math.abs(distance)
+    if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1
+    if (x < 2) return (((x - 5) * x + 8) * x - 4) * a
+    return 0
+  },
 }
+
+/** A triangle. */
+export const BILINEAR: Filter = { support: 1, weight: (distance) => Math.max(0, 1 - Math.abs(distance)) }
 
 function fixedPoint(weight: number): number {
   return Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * (1 << PRECISION_BITS))

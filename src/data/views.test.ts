@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RgbImage } from '../clip/types.ts'
 import { randomFor } from '../random.ts'
-import { augmentedView, randomRegion } from './views.ts'
+import { randomRegion } from './transforms.ts'
+import { augmentedView } from './views.ts'
 
 /** Red grows to the right, green downwards: a view shows what part it is. */
 function ramp(width: number, height: number): RgbImage {
