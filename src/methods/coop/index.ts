@@ -19,6 +19,8 @@ const settings = z.strictObject({
   init: z.string().min(1).nullable().default(PAPER_SETTINGS.init),
   /** Default: the paper's for that many shots. */
   epochs: z.int().min(1).optional(),
+  /** The paper's epochs times this, where `epochs` is left out: 0.25 for a first look at a quarter of the cost. */
+  epochScale: z.number().positive().default(1),
   batchSize: z.int().min(1).default(PAPER_SETTINGS.batchSize),
   learningRate: z.number().positive().default(PAPER_SETTINGS.learningRate),
   warmup: z.enum(WARMUPS).default(PAPER_WARMUP.warmup),
@@ -35,11 +37,12 @@ export const coop = defineMethod({
   summary: 'learned context vectors around the class names',
   source: 'Zhou et al., "Learning to Prompt for Vision-Language Models", IJCV 2022 (github.com/KaiyangZhou/CoOp)',
   settings,
-  title: ({ position, classSpecific, M, init }) =>
+  title: ({ position, classSpecific, M, init, epochs, epochScale }) =>
     [
       `CoOp, ${position}`,
       ...(classSpecific ? ['class-specific'] : []),
       ...(init === null ? (M === PAPER_SETTINGS.M ? [] : [`M=${M}`]) : [`from "${init}"`]),
+      ...(epochs === undefined && epochScale !== 1 ? [`${epochScale} x the epochs`] : []),
     ].join(', '),
   transfers: ({ classSpecific }) => !classSpecific,
   check({ clip, classNames, shots, seed }, settings) {
@@ -83,7 +86,7 @@ export const coop = defineMethod({
 })
 
 function completed(clip: Clip, settings: Settings, shots: number, seed: number): LearningSettings {
-  const { init, epochs = defaultEpochs(shots) } = settings
+  const { init, epochScale, epochs = Math.ceil(epochScale * defaultEpochs(shots)) } = settings
   const M = init === null ? settings.M : startTokens(clip, init).length
   return { ...settings, M, epochs, seed }
 }
