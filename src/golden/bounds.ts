@@ -10,4 +10,6 @@ export const BOUNDS = {
   /** Of the losses of a training run, absolute; of its final context vectors, relative. */
   training: 1e-3,
   learningRate: 1e-9,
+  /** Of coefficients of a logistic regression. */
+  regression: 1e-3,
 }

@@ -1,0 +1,174 @@
+import { CoopError } from '../errors.ts'
+import { minimise, norm, type Point } from './lbfgs.ts'
+import type { Products } from './products.ts'
+
+/** A linear classifier: `outputs = x W^T + b`. */
+export interface LinearModel {
+  readonly classes: number
+  readonly d: number
+  /** `(classes, d)` */
+  readonly weights: Float64Array
+  /** `(classes)` */
+  readonly intercepts: Float64Array
+}
+
+export interface Fit extends LinearModel {
+  readonly iterations: number
+  readonly converged: boolean
+}
+
+/**
+ * Where a fit is near enough: the weights no farther from the optimum than this share of their length, or the largest
+ * entry of the gradient of the objective divided by n (scikit-learn's `tol`).
+ */
+export type Stop = { readonly distance: number } | { readonly gradient: number }
+
+export interface FitOptions {
+  /** Default: distance 1e-4. */
+  readonly stop?: Stop
+  /** Default 1000. */
+  readonly maxIterations?: number
+  /**
+   * Rows of weights: one a class, or for two classes a single one. Default: as scikit-learn has it, a single one for two
+   * classes. The penalty makes these different models.
+   */
+  readonly rows?: number
+  /** Relative rounding of the products; default that of float64. */
+  readonly rounding?: number
+  /** Where to begin; default: zeros. The optimum is the same. */
+  readonly from?: LinearModel
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Multinomial logistic regression with an L2 penalty on the weights and none on the intercepts, scikit-learn's
+ * LogisticRegression(C): minimises
+ *
+ *     sum_i -log softmax(W x_i + b)[y_i]  +  |W|^2 / (2 C)
+ *
+ * With a single row the first of two classes has weights and intercept 0.
+ *
+ * @param labels class of each row, 0..classes-1, each there at least once: without a penalty on the intercepts there is
+ * no optimum otherwise
+ */
+export async function fitLogistic(
+  products: Products,
+  labels: readonly number[],
+  classes: number,
+  C: number,
+  options: FitOptions = {},
+): Promise<Fit> {
+  const { n, d } = products
+  const { rows = rowsOf(classes), stop = { distance: 1e-4 }, from, ...rest } = options
+  checkLabels(labels, n, classes)
+  const penalty = 1 / (C * n)
+  const size = rows * d
+  const start = new Float64Array(size + rows)
+  if (from) {
+    start.set(from.weights.subarray((classes - rows) * d))
+    start.set(from.intercepts.subarray(classes - rows), size)
+  }
+  const objective = logisticObjective(products, labels, rows, C)
+  // The penalty alone curves the objective by `penalty`, so that |W - optimum| <= |gradient| / penalty.
+  const reached = ({ x, gradient }: Point) =>
+    'gradient' in stop
+      ? gradient.every((g) => Math.abs(g) <= stop.gradient)
+      : norm(gradient) <= stop.distance * penalty * norm(x.subarray(0, size))
+  const { x, iterations, converged } = await minimise(objective, start, { reached, ...rest })
+
+  const weights = new Float64Array(classes * d)
+  weights.set(x.subarray(0, size), (classes - rows) * d)
+  const intercepts = new Float64Array(classes)
+  intercepts.set(x.subarray(size), classes - rows)
+  return { classes, d, weights, intercepts, iterations, converged }
+}
+
+/** What is minimised, divided by n; of weights `(rows, d)` followed by intercepts `(rows)`. */
+export function logisticObjective(
+  products: Products,
+  labels: readonly number[],
+  rows: number,
+  C: number,
+): (x: Float64Array, gradient: Float64Array) => Promise<number> {
+  const { n, d } = products
+  const penalty = 1 / (C * n)
+  const size = rows * d
+  return async (x, gradient) => {
+    const weights = x.subarray(0, size)
+    const outputs = await products.outputs(weights, rows)
+    const { loss, residuals } = crossEntropy(outputs, x.subarray(size), labels)
+    gradient.set(await products.gradient(residuals, rows))
+    for (let i = 0; i < size; i++) gradient[i]! += penalty * weights[i]!
+    for (let i = 0; i < residuals.length; i++) gradient[size + (i % rows)]! += residuals[i]!
+    return loss + (penalty / 2) * norm(weights) ** 2
+  }
+}
+
+/** Rows of weights that scikit-learn has for so many classes. */
+export function rowsOf(classes: number): number {
+  return classes === 2 ? 1 : classes
+}
+
+/** Rows `(n, d)` -> `x W^T + b` `(n, classes)`, in float64. */
+export function linearOutputs({ classes, d, weights, intercepts }: LinearModel, x: ArrayLike<number>): Float64Array {
+  const n = x.length / d
+  const y = new Float64Array(n * classes)
+  for (let i = 0; i < n; i++) {
+    for (let c = 0; c < classes; c++) {
+      let sum = intercepts[c]!
+      for (let j = 0; j < d; j++) sum += x[i * d + j]! * weights[c * d + j]!
+      y[i * classes + c] = sum
+    }
+  }
+  return y
+}
+
+/**
+ * Mean of -log softmax(z + b)[y] over the images, and its derivative by the outputs z, (softmax - onehot) / n, which
+ * overwrites them. A class's own entry is minus the sum of the others', exact even where softmax is nearly 1.
+ *
+ * @param outputs `(n, rows)`; with a single row the first of two classes has output 0
+ */
+function crossEntropy(
+  outputs: Float64Array,
+  intercepts: Float64Array,
+  labels: readonly number[],
+): { loss: number; residuals: Float64Array } {
+  const n = labels.length
+  const rows = intercepts.length
+  const single = rows === 1
+  let loss = 0
+  for (let i = 0; i < n; i++) {
+    const row = outputs.subarray(i * rows, (i + 1) * rows)
+    const own = labels[i]! - (single ? 1 : 0) // -1: the class without a row
+    let largest = single ? 0 : Number.NEGATIVE_INFINITY
+    for (let c = 0; c < rows; c++) {
+      row[c]! += intercepts[c]!
+      if (row[c]! > largest) largest = row[c]!
+    }
+    const margin = largest - (own < 0 ? 0 : row[own]!)
+    let others = single && own === 0 ? Math.exp(-largest) : 0
+    for (let c = 0; c < rows; c++) {
+      row[c] = Math.exp(row[c]! - largest)
+      if (c !== own) others += row[c]!
+    }
+    const total = others + Math.exp(-margin)
+    loss += margin === 0 ? Math.log1p(others) : Math.log(total) + margin
+    for (let c = 0; c < rows; c++) row[c]! /= total * n
+    if (own >= 0) row[own] = -others / (total * n)
+  }
+  return { loss: loss / n, residuals: outputs }
+}
+
+function checkLabels(labels: readonly number[], n: number, classes: number): void {
+  const seen = new Set(labels)
+  if (labels.length !== n || labels.some((y) => !Number.isInteger(y) || y < 0 || y >= classes)) {
+    throw new CoopError(`${n} rows take ${n} labels from 0 to ${classes - 1}`)
+  }
+  if (classes < 2 || seen.size < classes) {
+    throw new CoopError(
+      `${seen.size} of ${classes} classes have images to learn from`,
+      'logistic regression needs two classes or more, and an image of each',
+    )
+  }
+}
