@@ -1,12 +1,15 @@
 import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
 import { normalize, preprocess } from '../clip/preprocess.ts'
 import type { Clip } from '../clip/types.ts'
-import { featuresOf } from '../data/features.ts'
+import { type FeatureOptions, featuresOf } from '../data/features.ts'
 import type { Item } from '../data/items.ts'
+import { onlineViews } from '../data/online.ts'
+import { DEFAULT_TRANSFORMS, TRANSFORMS, type Transforms } from '../data/transforms.ts'
 import { augmentedView } from '../data/views.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { decodeImage } from '../node/image.ts'
 import type { Hooks } from '../progress.ts'
+import type { OnlineViews } from '../prompt/batches.ts'
 import type { Runtime } from '../runtime/types.ts'
 
 const BATCH = 32
@@ -16,6 +19,8 @@ export interface PictureOptions {
   readonly cache?: string
   /** Leave out pictures that cannot be read, with a warning, instead of throwing. */
   readonly skipBadImages?: boolean
+  /** How pictures are cut, for training and for testing; default: as the official code does today. */
+  readonly transforms?: Transforms | undefined
 }
 
 /** Features of labelled pictures; those that could not be read are left out of all three. */
@@ -71,18 +76,11 @@ async function encodeSet(
   clip: Clip,
   encoder: ImageEncoder,
   { items, views }: PictureSet,
-  { cache, skipBadImages = false }: PictureOptions,
+  { cache, skipBadImages = false, transforms }: PictureOptions,
   { onProgress, onWarning }: { onProgress: (p: { done: number }) => void; onWarning?: (text: string) => void },
 ): Promise<EncodedItems> {
-  const config = clip.config.preprocess
   const { features, kept, bad } = await featuresOf(items, {
-    load: decodeImage,
-    prepare: (image, view) =>
-      view === undefined ? preprocess(image, config) : normalize(augmentedView(image, config.size, view), config),
-    encode: encoder.encode,
-    encoderKey: clip.fingerprint,
-    dim: clip.config.embedDim,
-    batchSize: BATCH,
+    ...encoding(clip, encoder, transforms),
     skipBadImages,
     onProgress,
     ...(views !== undefined && { views }),
@@ -93,6 +91,75 @@ async function encodeSet(
     onWarning?.(reason.includes(path) ? `left out: ${reason}` : `left out ${path}: ${reason}`)
   const left = kept.flatMap((i) => items[i] ?? [])
   return { features, items: left, labels: left.map(({ label }) => label) }
+}
+
+type Encoding = Pick<FeatureOptions, 'load' | 'prepare' | 'encode' | 'encoderKey' | 'dim' | 'batchSize'>
+
+/** How a model turns files into features. */
+function encoding(
+  { config: { preprocess: config, embedDim }, fingerprint }: Clip,
+  { encode }: ImageEncoder,
+  transforms: Transforms = DEFAULT_TRANSFORMS,
+): Encoding {
+  return {
+    load: decodeImage,
+    prepare: (image, view) =>
+      view === undefined
+        ? preprocess(image, config, TRANSFORMS[transforms].test)
+        : normalize(augmentedView(image, config.size, view, transforms), config),
+    encode,
+    // today's transforms are not named: features kept before there was a choice are found again
+    encoderKey: transforms === DEFAULT_TRANSFORMS ? fingerprint : `${fingerprint}\ntransforms ${transforms}`,
+    dim: embedDim,
+    batchSize: BATCH,
+  }
+}
+
+/** Augmented views to learn from: so many of each image, none (0: the image as for testing), or one anew each epoch. */
+export type Views = number | 'online'
+
+/** What a prompt learns from; `dispose` frees what `online` holds. */
+export interface TrainingPictures extends EncodedItems {
+  readonly online?: OnlineViews
+  dispose(): Promise<void>
+}
+
+/**
+ * The pictures to learn from in the views asked for. With `online` views the features are those of the images as for
+ * testing, for whatever cannot learn in epochs, and the views of each epoch are computed when it comes.
+ */
+export async function trainingSet(
+  clip: Clip,
+  runtime: Runtime,
+  items: readonly Item[],
+  { views, seed }: { readonly views: Views; readonly seed: number },
+  options: PictureOptions = {},
+  hooks: Hooks = {},
+): Promise<TrainingPictures> {
+  const [encoded] = await encodeSets(clip, runtime, [pictureSet(items, views, seed)], options, hooks)
+  if (views !== 'online') return { ...encoded, dispose: async () => undefined }
+  return { ...encoded, ...(await openOnlineViews(clip, runtime, encoded.items, seed, options)) }
+}
+
+/** The fixed views of a set. */
+export function pictureSet(items: readonly Item[], views: Views, seed: number): PictureSet {
+  return views === 0 || views === 'online' ? { items } : { items, views: { count: views, seed } }
+}
+
+/** Views drawn anew for each epoch, of pictures that are known to be good. */
+export async function openOnlineViews(
+  clip: Clip,
+  runtime: Runtime,
+  items: readonly Item[],
+  seed: number,
+  { transforms }: PictureOptions = {},
+): Promise<{ readonly online: OnlineViews; dispose(): Promise<void> }> {
+  const encoder = await imageEncoder(clip, runtime, BATCH)
+  const online = await onlineViews(items, { ...encoding(clip, encoder, transforms), seed }).catch(async (cause) => {
+    await encoder.dispose()
+    throw cause
+  })
+  return { online, dispose: () => encoder.dispose() }
 }
 
 /** Features of one view an image, as a classifier takes them: `(items, embed)`. */
