@@ -1,6 +1,7 @@
 import { CoopError, FileError } from '../errors.ts'
 import { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, sizeOf } from '../graph/tensor.ts'
-import { floatToHalf, halfToFloat } from './half.ts'
+import { aligned, DTYPE_BYTES, type Dtype, FLOAT_DECODERS, INT_DECODERS } from './dtypes.ts'
+import { floatToHalf } from './half.ts'
 import { parseJson } from './json.ts'
 
 /** Random access to bytes: a file, a blob, a buffer. `read` gives exactly `length` bytes. */
@@ -10,11 +11,6 @@ export interface ByteSource {
   readonly size: number
   read(offset: number, length: number): Promise<Uint8Array>
 }
-
-/** Bytes a value takes, by the format's names for its types. */
-const DTYPE_BYTES = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const
-
-export type Dtype = keyof typeof DTYPE_BYTES
 
 /** Where one tensor lies; offsets count from the first byte of the file. */
 export interface TensorEntry {
@@ -86,36 +82,6 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
       return intTensor(entry.shape, decode(aligned(bytes)))
     },
   }
-}
-
-type Decoders<T> = Partial<Record<Dtype, (bytes: Uint8Array<ArrayBuffer>) => T>>
-
-const FLOAT_DECODERS: Decoders<Float32Array> = {
-  F64: (bytes) => Float32Array.from(new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8)),
-  F32: (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
-  F16: (bytes) => halfToFloat(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)),
-  BF16: (bytes) => brainToFloat(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)),
-}
-
-const INT_DECODERS: Decoders<ArrayLike<number> | BigInt64Array> = {
-  I64: (bytes) => new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8),
-  I32: (bytes) => new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
-  I16: (bytes) => new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2),
-  I8: (bytes) => new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length),
-  U8: (bytes) => bytes,
-  BOOL: (bytes) => bytes,
-}
-
-/** bfloat16 is the upper half of a float32. */
-function brainToFloat(words: Uint16Array): Float32Array {
-  const bits = new Uint32Array(words.length)
-  for (let i = 0; i < words.length; i++) bits[i] = words[i]! << 16
-  return new Float32Array(bits.buffer)
-}
-
-/** A private, 8-byte-aligned copy: callers may keep it, and the source may reuse its buffer. */
-function aligned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes)
 }
 
 async function readExactly(source: ByteSource, offset: number, length: number): Promise<Uint8Array> {
