@@ -49,7 +49,7 @@ export function checkShots(dataset: Pick<Dataset, 'classNames' | 'train' | 'root
 }
 
 /** Items of each label, labels in order of first appearance. */
-function groupByLabel<T extends Labelled>(items: readonly T[]): T[][] {
+export function groupByLabel<T extends Labelled>(items: readonly T[]): T[][] {
   const groups = new Map<number, T[]>()
   for (const item of items) {
     const group = groups.get(item.label)

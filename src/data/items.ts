@@ -2,6 +2,8 @@
 export interface Item {
   readonly path: string
   readonly label: number
+  /** What its data set calls it: the path as the split file has it, or below the folder of images. */
+  readonly name?: string
 }
 
 /** Labelled pictures in three parts; `label` indexes `classNames`. `val` may be empty. */
@@ -12,4 +14,10 @@ export interface Dataset {
   readonly train: readonly Item[]
   readonly val: readonly Item[]
   readonly test: readonly Item[]
+  /** `val` holds the test images themselves (ImageNet): it is taken whole, no few are drawn of it. */
+  readonly valIsTest?: boolean
+  /** The data set's hand-written prompts, `{}` for the class name. */
+  readonly templates?: readonly string[]
+  /** The file that names the pictures, where there is one. */
+  readonly listedIn?: string
 }

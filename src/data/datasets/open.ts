@@ -1,0 +1,100 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CoopError, FileError, UsageError } from '../../errors.ts'
+import type { Dataset, Item } from '../items.ts'
+import { PythonRandom } from '../python-random.ts'
+import { readSplitFile, writeSplitFile } from './split-file.ts'
+import { findOfficialDataset, OFFICIAL_DATASETS } from './table.ts'
+import type { Entry, OfficialDataset, Place, Split } from './types.ts'
+
+/**
+ * Seed of a split that is made here because its file is missing. The published splits of Flowers102, StanfordCars and
+ * UCF101 are what the official code makes with it.
+ */
+export const SPLIT_SEED = 1
+
+/**
+ * One of the paper's data sets below `root`, in the official folder layout: by its split file, or, where that is missing,
+ * split as the official code does (`SPLIT_SEED`). No picture is looked at; `checkImages` does that.
+ *
+ * @throws UsageError for a name that no data set has
+ * @throws FileError for what is missing on disk or damaged, with file and line where there is one
+ */
+export async function openOfficialDataset(name: string, root: string): Promise<Dataset> {
+  const row = officialDataset(name)
+  const place = placeOf(row, root)
+  const splitFile = await splitFileOf(row, place)
+  const split = splitFile === undefined ? await readRaw(row, place, SPLIT_SEED) : await readSplitFile(splitFile)
+  return datasetOf(row, place, split, splitFile)
+}
+
+/** Makes the split of a data set that has none on disk and writes it as the official split file. Returns its path. */
+export async function makeSplitFile(name: string, root: string, seed: number, force = false): Promise<string> {
+  const row = officialDataset(name)
+  if (row.splitFile === undefined) {
+    throw new UsageError(`${row.name} has no split file: it comes in its own parts`, 'use it as it is')
+  }
+  const place = placeOf(row, root)
+  const existing = await splitFileOf(row, place)
+  if (existing !== undefined && !force) {
+    throw new UsageError(`${existing} is there already`, 'use it, or write over it (--force)')
+  }
+  const file = join(place.folder, row.splitFile)
+  await writeSplitFile(file, await readRaw(row, place, seed))
+  return file
+}
+
+/** The row of a data set. Throws UsageError that lists the known ones. */
+export function officialDataset(name: string): OfficialDataset {
+  const row = findOfficialDataset(name)
+  if (row) return row
+  const known = OFFICIAL_DATASETS.map(({ id }) => id).join(', ')
+  throw new UsageError(`there is no data set "${name}"`, `the paper's data sets are ${known}`)
+}
+
+export function placeOf(row: OfficialDataset, root: string): Place {
+  const folder = join(root, row.folder)
+  return { root, folder, images: join(folder, row.images) }
+}
+
+/** The split file, if it is there. */
+export async function splitFileOf({ splitFile }: OfficialDataset, { folder }: Place): Promise<string | undefined> {
+  if (splitFile === undefined) return undefined
+  const file = join(folder, splitFile)
+  return (await stat(file).catch(() => undefined)) && file
+}
+
+async function readRaw(row: OfficialDataset, place: Place, seed: number): Promise<Split> {
+  if (!(await stat(place.folder).catch(() => undefined))) {
+    throw new FileError(
+      `${row.name} is not in ${place.root}: there is no folder ${place.folder}`,
+      `name the folder above the data sets (--root DIR); "coop datasets --root ${place.root}" says what is there and where to get the rest`,
+    )
+  }
+  try {
+    return await row.read(place, new PythonRandom(seed))
+  } catch (cause) {
+    if (!(cause instanceof CoopError) || row.splitFile === undefined) throw cause
+    throw new FileError(
+      `${row.name} has no ${join(place.folder, row.splitFile)}, and it cannot be made: ${cause.message}`,
+      `fetch the split file ("coop datasets --root ${place.root}" says where), or mend the annotation: ${cause.remedy}`,
+      { cause },
+    )
+  }
+}
+
+function datasetOf(row: OfficialDataset, place: Place, split: Split, splitFile: string | undefined): Dataset {
+  const item = ({ name, label }: Entry): Item => ({ path: `${place.images}/${name}`, label, name })
+  const test = split.test.map(item)
+  return {
+    name: row.name,
+    root: place.folder,
+    classNames: split.classNames,
+    train: split.train.map(item),
+    val: row.valIsTest ? test : split.val.map(item),
+    test,
+    templates: [row.template],
+    ...(row.valIsTest && { valIsTest: true }),
+    ...(splitFile !== undefined && { listedIn: splitFile }),
+  }
+}
