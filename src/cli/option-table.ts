@@ -16,16 +16,16 @@ export const OPTIONS = z.object({
     .register(flags, { flag: '--device', argument: 'NAME', help: 'where to compute: cpu, webgpu, cuda or auto' }),
 
   // a CLIP and a folder of pictures
-  model: text('a folder').optional().register(flags, {
+  model: text('a folder, or a model of the hub').optional().register(flags, {
     flag: '--model',
-    argument: 'DIR',
-    help: 'folder of a CLIP in the Hugging Face or OpenCLIP layout',
+    argument: 'MODEL',
+    help: 'CLIP: a folder in the Hugging Face or OpenCLIP layout, or owner/name[@revision] of the Hugging Face hub',
     otherwise: 'the bundled small CLIP',
   }),
-  runModel: text('a folder').optional().register(flags, {
+  runModel: text('a folder, or a model of the hub').optional().register(flags, {
     flag: '--model',
-    argument: 'DIR',
-    help: 'folder of the CLIP that the run was trained on, where it has moved',
+    argument: 'MODEL',
+    help: 'CLIP that the run was trained on, where it has moved: a folder, or owner/name[@revision] of the hub',
     otherwise: 'the one named in the run',
   }),
   cache: text('a folder')
@@ -119,6 +119,24 @@ export const OPTIONS = z.object({
     argument: 'FILE.svg',
     help: 'write the few-shot figure by itself as well',
     otherwise: 'not written',
+  }),
+
+  // a sweep
+  sweepOut: text('a folder').optional().register(flags, {
+    flag: '--out',
+    argument: 'DIR',
+    help: 'folder of the runs',
+    otherwise: 'runs/ and the name of the plan',
+  }),
+  dryRun: toggle().register(flags, {
+    flag: '--dry-run',
+    help: 'check the plan, its models and data sets, and run nothing',
+  }),
+  parallel: whole(1, 256).optional().register(flags, {
+    flag: '--parallel',
+    argument: 'N',
+    help: 'runs at a time, which share the threads',
+    otherwise: 'one for each thread with a small model, else one',
   }),
 
   // training the bundled CLIP

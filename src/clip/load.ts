@@ -51,6 +51,22 @@ const LAYOUTS: readonly ModelLayout[] = [
   },
 ]
 
+/** The files by which each layout is known: its configuration, and its weights in the order in which they are looked for. */
+export const LAYOUT_FILES: readonly Pick<ModelLayout, 'config' | 'weights'>[] = LAYOUTS
+
+/** The configuration in a layout's file, before there are weights. Throws FileError as loadClip does. */
+export async function readClipConfig(files: ModelFiles, config: string): Promise<ClipConfig> {
+  const layout = LAYOUTS.find((layout) => layout.config === config)
+  if (layout === undefined) throw new Error(`no layout has its configuration in ${config}`)
+  return layout.readConfig(files)
+}
+
+/** The files that a sharded checkpoint's index names. Throws FileError when it is no index. */
+export function shardsOf(text: string, name: string): string[] {
+  const index = readSchema(indexSchema, parseJson(text, name), name)
+  return [...new Set(Object.values(index.weight_map))].sort()
+}
+
 /**
  * Loads a CLIP in the Hugging Face or the OpenCLIP layout, weights as float32 in memory.
  * Throws FileError when files are missing, damaged, unsupported or do not fit one another.
@@ -100,55 +116,11 @@ const indexSchema = z.object({
 async function openCheckpoint(files: ModelFiles, weightsFile: string): Promise<Checkpoint> {
   const name = pathOf(files, weightsFile)
   if (!weightsFile.endsWith('.json')) return checkpointOf(name, [await openSafetensors(await files.open(weightsFile))])
-  const index = readSchema(indexSchema, parseJson(await files.text(weightsFile), name), name)
-  const shards = [...new Set(Object.values(index.weight_map))].sort()
+  const shards = shardsOf(await files.text(weightsFile), name)
   for (const shard of shards) {
     if (!(await files.has(shard)))
       throw new FileError(`${files.name}: the shard ${shard} named in ${weightsFile} is missing`, 'fetch it as well')
   }
   const opened = await Promise.all(shards.map(async (shard) => openSafetensors(await files.open(shard))))
   return checkpointOf(name, opened)
-}
-
-/**
- * The tokenizer beside a model: vocab.json + merges.txt, or tokenizer.json.
- * Throws FileError when neither is there, or when it has ids that the text tower does not know.
- */
-export async function loadTokenizer(
-  files: ModelFiles,
-  { contextLength, vocabSize }: Pick<TextConfig, 'contextLength' | 'vocabSize'>,
-): Promise<Tokenizer> {
-  const { tables, name } = await loadTokenizerTables(files)
-  checkVocabulary(name, tables.vocab, vocabSize)
-  return createTokenizer({ ...tables, contextLength, name })
-}
-
-async function loadTokenizerTables(files: ModelFiles): Promise<{ tables: TokenizerTables; name: string }> {
-  const [hasVocab, hasMerges, hasFast] = await Promise.all(
-    ['vocab.json', 'merges.txt', 'tokenizer.json'].map((file) => files.has(file)),
-  )
-  if (hasVocab && hasMerges) {
-    const vocabName = pathOf(files, 'vocab.json')
-    const mergesName = pathOf(files, 'merges.txt')
-    const [vocab, merges] = await Promise.all([files.text('vocab.json'), files.text('merges.txt')])
-    return { tables: parseVocabulary({ vocab, merges, vocabName, mergesName }), name: vocabName }
-  }
-  if (hasFast) {
-    const name = pathOf(files, 'tokenizer.json')
-    return { tables: parseTokenizerJson(await files.text('tokenizer.json'), name), name }
-  }
-  throw new FileError(
-    `${files.name} has no tokenizer: looked for vocab.json with merges.txt, or tokenizer.json`,
-    "copy the model's tokenizer files beside its weights; OpenAI's and most OpenCLIP models use those of openai/clip-vit-base-patch32",
-  )
-}
-
-function checkVocabulary(name: string, vocab: ReadonlyMap<string, number>, vocabSize: number): void {
-  for (const [token, id] of vocab) {
-    if (id < vocabSize) continue
-    throw new FileError(
-      `${name}: the token ${JSON.stringify(token)} has the id ${id}, the configuration states ${vocabSize} tokens`,
-      'take tokenizer and configuration from the same model',
-    )
-  }
 }

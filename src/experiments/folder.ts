@@ -16,6 +16,7 @@ import { defaultEpochs } from '../prompt/schedule.ts'
 import { type LearningSettings, startOf } from '../prompt/train.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { withModel } from './model.ts'
+import { isModelWord } from './model-word.ts'
 import { type EncodedItems, encodeSets, imageRows, type PictureOptions } from './pictures.ts'
 import { checkFolder, learningSettings, readRunPrompt, readRunSettings, trainInFolder, writeResults } from './run.ts'
 
@@ -26,7 +27,7 @@ export interface FolderAccuracy {
 }
 
 export interface FolderOptions extends RuntimeOptions, PictureOptions {
-  /** Folder of the CLIP. */
+  /** A word for the CLIP, as --model takes it. */
   readonly model: string
 }
 
@@ -69,7 +70,7 @@ export async function trainOnFolder(dir: string, options: TrainOptions, hooks: H
   const { classNames, test } = dataset
   const { train } = drawFewShot(dataset.train, [], shots, seed)
 
-  return withModel(options.model, options, hooks, async (clip, runtime) => {
+  return withModel(options.model, options, hooks, async (clip, runtime, model) => {
     const M = options.init === null ? options.M : startTokens(clip, options.init).length
     const settings = { ...options, M, epochs: options.epochs ?? defaultEpochs(shots) }
     const subset = { shots, views }
@@ -82,7 +83,7 @@ export async function trainOnFolder(dir: string, options: TrainOptions, hooks: H
     const [images, testImages] = await encodeSets(clip, runtime, [augmented, { items: test }], options, hooks)
     checkEveryClass(classNames, images.labels)
     const task = { clip, runtime, classNames, set: images, settings }
-    const about = { dir: resolve(dir), model: resolve(options.model), ...subset, templates }
+    const about = { dir: resolve(dir), model, ...subset, templates }
     const { prompt, losses } = await trainInFolder(run, task, { ...hooks, resume, force, about })
     const learned = await promptClassifier(clip, runtime, prompt)
     const result = {
@@ -194,10 +195,10 @@ async function withRun<T>(
 
 async function modelOf(run: string): Promise<string> {
   const { about } = readSchema(settingsSchema, await readRunSettings(run), `settings.json of ${run}`)
-  if (await exists(about.model)) return about.model
+  if (isModelWord(about.model) || (await exists(about.model))) return about.model
   throw new UsageError(
     `the model that ${run} was trained on is not in ${about.model} any more`,
-    'say where it is now (--model DIR)',
+    'say where it is now (--model)',
   )
 }
 

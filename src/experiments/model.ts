@@ -1,25 +1,25 @@
-import { stat } from 'node:fs/promises'
 import { loadClip } from '../clip/load.ts'
 import type { Clip } from '../clip/types.ts'
-import { FileError } from '../errors.ts'
 import { folderModelFiles } from '../node/files.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Hooks } from '../progress.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
+import { resolveModel } from './model-word.ts'
 
 /**
- * A model and a runtime to use it on; the runtime is closed afterwards, and its fall-back is said.
- * Throws FileError when the folder holds no model that can be used.
+ * A model, a runtime to use it on, and a name by which the model is found again; the runtime is closed afterwards, and
+ * its fall-back is said. Throws FileError or HubError when the word names no model that can be used.
  */
 export async function withModel<T>(
-  folder: string,
+  model: string,
   options: RuntimeOptions,
   hooks: Hooks,
-  work: (clip: Clip, runtime: Runtime) => Promise<T>,
+  work: (clip: Clip, runtime: Runtime, name: string) => Promise<T>,
 ): Promise<T> {
-  return withRuntimes(folder, 1, options, hooks, (clip, [runtime]) => {
+  const { clip, name } = await openModel(model, hooks)
+  return withPool(1, options, hooks, ([runtime]) => {
     if (runtime === undefined) throw new Error('one runtime was asked for')
-    return work(clip, runtime)
+    return work(clip, runtime, name)
   })
 }
 
@@ -35,10 +35,15 @@ export async function withRuntimes<T>(
   return withPool(count, options, hooks, (runtimes) => work(clip, runtimes))
 }
 
-/** The model that a command or a plan names. Throws FileError when there is none that can be used. */
-export async function loadModel(model: string, _hooks: Hooks): Promise<Clip> {
-  await checkModelFolder(model)
-  return loadClip(folderModelFiles(model))
+/** The model that a command or a plan names. Throws FileError or HubError when there is none that can be used. */
+export async function loadModel(word: string, hooks: Hooks): Promise<Clip> {
+  return (await openModel(word, hooks)).clip
+}
+
+/** As loadModel, with a name by which the same model is found again from anywhere. */
+async function openModel(word: string, hooks: Hooks): Promise<{ clip: Clip; name: string }> {
+  const { folder, name } = await resolveModel(word, hooks)
+  return { clip: await loadClip(folderModelFiles(folder)), name }
 }
 
 /** Runtimes that work at the same time, closed afterwards; a fall-back is said once. */
@@ -56,13 +61,4 @@ export async function withPool<T>(
   } finally {
     await Promise.all(runtimes.map((runtime) => runtime.close()))
   }
-}
-
-async function checkModelFolder(folder: string): Promise<void> {
-  const found = await stat(folder).catch(() => undefined)
-  if (found?.isDirectory()) return
-  throw new FileError(
-    found ? `the model ${folder} is a file, not a folder` : `the model ${folder}: there is no such folder`,
-    'give the folder of a CLIP in the Hugging Face or OpenCLIP layout (--model)',
-  )
 }

@@ -97,8 +97,21 @@ async function askJson(
   const pieces: Uint8Array[] = []
   for await (const piece of bodyOf(answer, hub.etagTimeout)) pieces.push(piece)
   const [, next] = /<([^>]+)>\s*;\s*rel="next"/.exec(answer.response.headers.get('link') ?? '') ?? []
-  const text = Buffer.concat(pieces).toString('utf8')
-  return { value: parseJson(text, `the answer of ${new URL(url).host}`), next: next && new URL(next, url).href }
+  return { value: jsonOf(Buffer.concat(pieces).toString('utf8'), hub, repo), next: next && new URL(next, url).href }
+}
+
+function jsonOf(text: string, hub: HubSettings, repo: HubRepo): unknown {
+  const { host } = new URL(hub.endpoint)
+  try {
+    return parseJson(text, `the answer of ${host}`)
+  } catch (cause) {
+    throw new HubError(
+      'not-a-hub',
+      `${host} did not answer in JSON to the question for ${repoName(repo)}`,
+      'check whether the network asks for a login, and HF_ENDPOINT',
+      { cause },
+    )
+  }
 }
 
 async function cachedListing(hub: HubSettings, repo: HubRepo): Promise<HubListing | undefined> {

@@ -1,0 +1,161 @@
+import { join } from 'node:path'
+import { LAYOUT_FILES, readClipConfig, shardsOf } from '../../clip/load.ts'
+import { FileError } from '../../errors.ts'
+import type { Hooks } from '../../progress.ts'
+import { folderModelFiles, readText } from '../files.ts'
+import { cachedCommit, cachedFiles, knownAbsent, noteAbsent, noteCommit, snapshotFolder } from './cache.ts'
+import { HubError } from './errors.ts'
+import { localFiles } from './file.ts'
+import { type HubListing, notCached, remoteListing } from './listing.ts'
+import { fileMetadata, type Patience } from './metadata.ts'
+import { type HubRepo, isCommit, repoName } from './repo.ts'
+import { type HubSettings, hubSettings } from './settings.ts'
+
+/** A model of the hub on this disk. */
+export interface HubModel {
+  /** Its files, those that a CLIP is loaded from among them. */
+  readonly folder: string
+  /** The repository at the commit that the files are of. */
+  readonly repo: HubRepo
+}
+
+/** Taken where they are. */
+const OPTIONAL = 'preprocessor_config.json'
+const TOKENIZERS = [['vocab.json', 'merges.txt'], ['tokenizer.json']] as const
+const INDEX = '.index.json'
+
+/**
+ * A CLIP of the hub, fetched unless the cache has it: configuration, tokenizer and one set of weights, nothing else.
+ * With a model in the cache and no way to the hub, the one in the cache is taken, with a warning.
+ *
+ * Throws HubError when it cannot be had, FileError when it is no CLIP or the cache cannot be written.
+ */
+export async function hubModel(repo: HubRepo, hooks: Hooks = {}, hub?: HubSettings): Promise<HubModel> {
+  const settings = hub ?? (await hubSettings())
+  const commit = await cachedCommit(settings, repo)
+  const cached = commit === undefined ? undefined : await cachedModel(settings, repo, commit)
+  if (cached?.isWhole && (settings.offline || (isCommit(repo.revision) && cached.isSure))) return cached
+  if (settings.offline) throw notCached(settings, repo, cached?.missing)
+  try {
+    const listing = await findFiles(settings, repo, hooks, { once: cached?.isWhole === true })
+    return await fetchModel(settings, repo, listing, hooks)
+  } catch (error) {
+    if (!cached?.isWhole || !(error instanceof HubError) || error.fault === 'no-revision') throw error
+    hooks.onWarning?.(`${error.message}; taking ${repoName(repo)} as the cache has it`)
+    return cached
+  }
+}
+
+interface CachedModel extends HubModel {
+  /** Configuration and weights are there. */
+  readonly isWhole: boolean
+  /** All is there that the repository could have of use. */
+  readonly isSure: boolean
+  readonly missing: readonly string[]
+}
+
+async function cachedModel(hub: HubSettings, repo: HubRepo, commit: string): Promise<CachedModel> {
+  const folder = snapshotFolder(hub, repo, commit)
+  const names = new Set(await cachedFiles(hub, repo, commit))
+  const layout = layoutOf(names)
+  const shards = layout?.weights.endsWith(INDEX)
+    ? shardsOf(await readText(join(folder, layout.weights)), layout.weights)
+    : []
+  const missing =
+    layout === undefined ? ['a configuration with its weights'] : shards.filter((shard) => !names.has(shard))
+  const isWhole = missing.length === 0
+  const needsOptional = layout?.config === 'config.json' && !names.has(OPTIONAL)
+  const isSure =
+    isWhole && tokenizerOf(names).length > 0 && (!needsOptional || (await knownAbsent(hub, repo, commit, OPTIONAL)))
+  return { folder, repo: { ...repo, revision: commit }, isWhole, isSure, missing }
+}
+
+async function fetchModel(hub: HubSettings, repo: HubRepo, listing: HubListing, hooks: Hooks): Promise<HubModel> {
+  const pinned = listing.repo
+  const cached = await cachedModel(hub, repo, pinned.revision)
+  if (cached.isSure) return cached
+  const names = new Set(listing.files.map(({ path }) => path))
+  // weights that are here already are not fetched in another layout
+  const here = layoutOf(new Set(await cachedFiles(hub, repo, pinned.revision)))
+  const layout = here ?? layoutOf(names)
+  if (layout === undefined) throw noModel(repo, names)
+  if (!names.has(OPTIONAL)) await noteAbsent(hub, repo, pinned.revision, OPTIONAL)
+
+  const fetch = (files: readonly string[]) => localFiles(pinned, files, hooks, hub)
+  // first what tells whether this is a CLIP at all
+  await fetch([layout.config, OPTIONAL, ...tokenizerOf(names)].filter((file) => names.has(file)))
+  const folder = snapshotFolder(hub, repo, pinned.revision)
+  await readClipConfig(folderModelFiles(folder), layout.config)
+  const [weights = ''] = await fetch([layout.weights])
+  if (layout.weights.endsWith(INDEX)) await fetch(shardsOf(await readText(weights), weights))
+  return { folder, repo: pinned }
+}
+
+interface Layout {
+  readonly config: string
+  readonly weights: string
+}
+
+/** The layout to load, among files of these names: safetensors of any layout before what else can be read. */
+function layoutOf(names: ReadonlySet<string>): Layout | undefined {
+  const layouts = LAYOUT_FILES.filter(({ config }) => names.has(config)).flatMap(({ config, weights }) =>
+    weights.filter((file) => names.has(file)).map((file) => ({ config, weights: file })),
+  )
+  return layouts.find(({ weights }) => weights.includes('.safetensors')) ?? layouts[0]
+}
+
+/** None where the repository has no tokenizer: loading says what to do. */
+const tokenizerOf = (names: ReadonlySet<string>): readonly string[] =>
+  TOKENIZERS.find((files) => files.every((file) => names.has(file))) ?? []
+
+/** The repository's files as the hub's API lists them; of a mirror without one, those that a CLIP could need. */
+async function findFiles(hub: HubSettings, repo: HubRepo, hooks: Hooks, patience: Patience): Promise<HubListing> {
+  try {
+    return await remoteListing(hub, repo, hooks, patience)
+  } catch (error) {
+    if (!(error instanceof HubError) || !['no-repository', 'not-a-hub'].includes(error.fault)) throw error
+    const listing = await tryNames(hub, repo, hooks, patience)
+    if (listing === undefined) throw error
+    return listing
+  }
+}
+
+async function tryNames(
+  hub: HubSettings,
+  repo: HubRepo,
+  hooks: Hooks,
+  patience: Patience,
+): Promise<HubListing | undefined> {
+  const names = [...LAYOUT_FILES.flatMap(({ config, weights }) => [config, ...weights]), OPTIONAL, ...TOKENIZERS.flat()]
+  const answers = await Promise.all(
+    names.map((name) =>
+      fileMetadata(hub, repo, name, hooks, patience).catch((error: unknown) => {
+        if (error instanceof HubError && error.fault === 'no-file') return undefined
+        throw error
+      }),
+    ),
+  )
+  const found = answers.flatMap((answer) => answer ?? [])
+  const commit = found[0]?.commit
+  if (commit === undefined) return undefined
+  await noteCommit(hub, repo, commit)
+  return { repo: { ...repo, revision: commit }, files: found.map(({ file }) => ({ path: file })), complete: false }
+}
+
+const OTHER_WEIGHTS = /\.(?:bin|pt|pth|ckpt|msgpack|h5|onnx)$/
+
+function noModel(repo: HubRepo, names: ReadonlySet<string>): FileError {
+  const others = [...names].filter((name) => OTHER_WEIGHTS.test(name))
+  const hasConfig = LAYOUT_FILES.some(({ config }) => names.has(config))
+  if (hasConfig && others.length > 0) {
+    return new FileError(
+      `${repoName(repo)} on the hub has its weights only as ${others.slice(0, 4).join(', ')}, which coop does not read`,
+      `see whether a proposed change has safetensors (--model ${repo.id}@refs/pr/N), or write them with Python: CLIPModel.from_pretrained(${JSON.stringify(repo.id)}).save_pretrained(FOLDER), with its tokenizer beside`,
+    )
+  }
+  const wanted = LAYOUT_FILES.map(({ config, weights }) => `${config} with ${weights.join(' or ')}`).join(', or ')
+  return new FileError(
+    `${repoName(repo)} on the hub holds no CLIP model: looked for ${wanted}`,
+    'take a CLIP in the Hugging Face or OpenCLIP layout, such as openai/clip-vit-base-patch32',
+  )
+}
