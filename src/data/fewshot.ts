@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.ts'
-import type { Dataset } from './items.ts'
+import type { Dataset, Item } from './items.ts'
 import { PythonRandom } from './python-random.ts'
 
 interface Labelled {
@@ -29,6 +29,20 @@ export function drawFewShot<T extends Labelled>(
   const drawnTrain = draw(train, shots)
   const drawnVal = draw(val, Math.min(shots, MAX_VAL_SHOTS))
   return { train: drawnTrain, val: drawnVal }
+}
+
+/**
+ * What the official code draws of a data set: images to learn from and images to choose settings by. ImageNet's are the
+ * test images, all of them (`valIsTest`), as there.
+ */
+export function drawSubset(
+  dataset: Pick<Dataset, 'train' | 'val' | 'valIsTest'>,
+  shots: number,
+  seed: number | bigint,
+): { train: readonly Item[]; val: readonly Item[] } {
+  const { train, val, valIsTest } = dataset
+  if (!valIsTest) return drawFewShot(train, val, shots, seed)
+  return { train: drawFewShot(train, [], shots, seed).train, val }
 }
 
 /** Throws UsageError, naming classes and counts, when some class has fewer than `shots` training images. */

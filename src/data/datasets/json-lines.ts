@@ -67,7 +67,7 @@ function locate(text: string): Located {
     return true
   }
   const need = (found: boolean, expected: string) => {
-    if (!found) throw new Unexpected(i, expected)
+    if (!found) throw new Unexpected(i, i < text.length ? expected : 'more: the text ends here')
   }
   const members = (close: string, member: (children: Map<string | number, Located>) => void) => {
     const children = new Map<string | number, Located>()
@@ -103,13 +103,13 @@ function locate(text: string): Located {
       const property = (children: Map<string | number, Located>) => {
         match(SPACE)
         const key = string()
-        if (key === undefined) throw new Unexpected(i, 'a key in double quotes')
+        need(key !== undefined, 'a key in double quotes')
         need(next(':'), '":" after a key')
-        children.set(key, value())
+        children.set(key ?? '', value())
       }
       return members('}', property)
     }
-    need((string() ?? match(SCALAR)) !== undefined, i < text.length ? 'a value' : 'more: the text ends here')
+    need((string() ?? match(SCALAR)) !== undefined, 'a value')
     return NONE
   }
   const whole = value()
