@@ -1,0 +1,64 @@
+import { FileError } from '../errors.ts'
+
+export interface CsvRecord {
+  /** Line of the file on which it begins, counted from 1. */
+  readonly line: number
+  readonly fields: readonly string[]
+}
+
+const QUOTED = /"([^"]*(?:""[^"]*)*)"/y
+const LINE_END = /\r\n|\n|\r|$/y
+
+/**
+ * Records of a CSV text (RFC 4180): fields in quotes may hold the delimiter, line ends and doubled quotes; lines end in
+ * LF, CR LF or CR; empty lines are passed over. A quote inside a field that does not begin with one stands for itself.
+ *
+ * @param delimiter one character: `,`, or a tab for TSV
+ * @throws FileError with file and line for a quoted field that does not end, or goes on after its quote
+ */
+export function parseCsv(text: string, delimiter: string, file: string): CsvRecord[] {
+  const plain = new RegExp(`[^${delimiter}\r\n]*`, 'y')
+  const records: CsvRecord[] = []
+  let at = 0
+  let line = 1
+
+  const match = (pattern: RegExp) => {
+    pattern.lastIndex = at
+    const found = pattern.exec(text)
+    if (found) at += found[0].length
+    return found
+  }
+  const readField = (): string => {
+    if (text[at] !== '"') return match(plain)?.[0] ?? ''
+    const begin = line
+    const quoted = match(QUOTED)?.[1]
+    if (quoted === undefined) throw broken(file, begin, 'a field begins with a quote that is never closed')
+    line += lineEnds(quoted)
+    return quoted.replaceAll('""', '"')
+  }
+  const readRecord = (): CsvRecord => {
+    const begin = line
+    const fields = [readField()]
+    while (text[at] === delimiter) {
+      at++
+      fields.push(readField())
+    }
+    if (match(LINE_END) === null) throw broken(file, line, `there is text after the quoted field ${fields.length}`)
+    line++
+    return { line: begin, fields }
+  }
+
+  while (at < text.length) {
+    const record = readRecord()
+    if (record.fields.length > 1 || record.fields[0] !== '') records.push(record)
+  }
+  return records
+}
+
+function lineEnds(text: string): number {
+  return text.match(/\r\n|\n|\r/g)?.length ?? 0
+}
+
+function broken(file: string, line: number, what: string): FileError {
+  return new FileError(`${file}:${line}: ${what}`, 'put quotes around the whole field, and double the quotes inside it')
+}

@@ -1,0 +1,79 @@
+import { FileError } from '../errors.ts'
+
+/** What a row says of its class: a name, or a number with perhaps a name beside it. */
+export interface RawLabel {
+  readonly label: string | number
+  readonly name?: string
+  /** Where it stands, for messages. */
+  readonly where: string
+}
+
+export interface ResolvedLabels {
+  readonly classNames: readonly string[]
+  /** For each row an index into `classNames`. */
+  readonly labels: readonly number[]
+}
+
+/**
+ * Classes of rows. With `names`, label i is `names[i]`. Without, numbers stand in numerical order and other labels in
+ * byte order (as in an image folder, whatever the order of the rows), each called by the name beside it or else by itself.
+ * Classes without any image are left out.
+ *
+ * @param namesFrom what messages call the place where `names` came from
+ * @throws FileError with the place for a label that is not among `names`, or has two names
+ */
+export function resolveLabels(rows: readonly RawLabel[], names?: readonly string[], namesFrom = ''): ResolvedLabels {
+  if (names !== undefined) {
+    const index = new Map(names.map((name, i) => [name, i]))
+    const numbered = rows.map((row) => indexAmong(names, index, row, namesFrom))
+    return inOrder(numbered, (label) => names[label] ?? '')
+  }
+  const beside = namesBeside(rows)
+  const nameOf = (label: string | number) => beside.get(label) ?? String(label)
+  return inOrder(
+    rows.map(({ label }) => label),
+    nameOf,
+  )
+}
+
+function indexAmong(
+  names: readonly string[],
+  index: ReadonlyMap<string, number>,
+  { label, where }: RawLabel,
+  from: string,
+): number {
+  if (typeof label === 'string') {
+    const i = index.get(label)
+    if (i === undefined) throw new FileError(`${where}: the class "${label}" is not in ${from}`, `add it to ${from}`)
+    return i
+  }
+  if (label >= 0 && label < names.length) return label
+  throw new FileError(
+    `${where}: label ${label} is outside 0 to ${names.length - 1}, the labels of ${from}`,
+    'labels are counted from 0; correct the label or complete the names',
+  )
+}
+
+function inOrder<L extends string | number>(labels: readonly L[], nameOf: (label: L) => string): ResolvedLabels {
+  const used = [...new Set(labels)].sort(compare)
+  const place = new Map(used.map((label, i) => [label, i]))
+  return { classNames: used.map(nameOf), labels: labels.map((label) => place.get(label) ?? 0) }
+}
+
+function compare(a: string | number, b: string | number): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  return Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)))
+}
+
+function namesBeside(rows: readonly RawLabel[]): Map<string | number, string> {
+  const names = new Map<string | number, string>()
+  for (const { label, name, where } of rows) {
+    if (name === undefined) continue
+    const earlier = names.get(label)
+    if (earlier !== undefined && earlier !== name) {
+      throw new FileError(`${where}: label ${label} is "${name}" here and "${earlier}" before`, 'give it one name')
+    }
+    names.set(label, name)
+  }
+  return names
+}

@@ -1,0 +1,93 @@
+import { FileError } from '../errors.ts'
+import type { Hooks } from '../progress.ts'
+import { checkDistinctClasses } from './class-names.ts'
+import type { Dataset, Item } from './items.ts'
+import { type RawLabel, resolveLabels } from './labels.ts'
+import { type Split, splitBySeed } from './split.ts'
+
+/** An image with its class, from a list or a parquet file. */
+export interface LabelledRow extends RawLabel {
+  /** The image file. */
+  readonly path: string
+  /** Equal where the images are: the path, or a hash of the content. */
+  readonly identity: string
+  /** Decides the image's place in a seeded split, with seed and class. */
+  readonly key: string
+  readonly split?: Split
+}
+
+export interface RowsAbout {
+  readonly name: string
+  readonly root: string
+  /** What messages call the source. */
+  readonly source: string
+  /** Names of numbered labels, and where they stand. */
+  readonly names?: readonly string[]
+  readonly namesFrom?: string
+  /** Of the split, where the rows do not say which part they belong to (default 1). */
+  readonly seed?: number
+}
+
+/**
+ * Rows as a data set. Parts are as the rows say; where they name a val part and no test part, val is tested on; where
+ * all is train, or nothing is said, the split is made by seed as that of an image folder. Classes are in the order of
+ * `resolveLabels`; items keep the order of the rows. Warns of an image in train and test, and of one with two labels.
+ *
+ * @throws FileError where some rows name a part and others do not, and as resolveLabels and checkDistinctClasses do
+ */
+export function datasetOfRows(rows: readonly LabelledRow[], about: RowsAbout, hooks: Hooks = {}): Dataset {
+  const { classNames, labels } = resolveLabels(rows, about.names, about.namesFrom)
+  checkDistinctClasses(about.source, classNames, 'give them one spelling')
+  const placed = rows.map((row, i) => ({ ...row, index: labels[i] ?? 0 }))
+  const { parts, note } = partsOf(placed, classNames, about)
+  if (note !== undefined) hooks.onWarning?.(`${about.source}: ${note}`)
+  warnOfRepeats(placed, parts, about.source, hooks)
+  return { name: about.name, root: about.root, classNames, ...parts }
+}
+
+type Placed = LabelledRow & { readonly index: number }
+type Parts = Readonly<Record<Split, readonly Item[]>>
+
+function partsOf(
+  rows: readonly Placed[],
+  classNames: readonly string[],
+  { source, seed = 1 }: RowsAbout,
+): { parts: Parts; note?: string } {
+  const named = rows.filter(({ split }) => split !== undefined)
+  const lost = rows.find(({ split }) => split === undefined)
+  if (named.length > 0 && lost !== undefined) {
+    throw new FileError(`${lost.where}: there is no split, and other rows of ${source} have one`, 'say it for all rows')
+  }
+  const part = (wanted: Split): Item[] =>
+    rows.filter(({ split }) => split === wanted).map(({ path, index }) => ({ path, label: index }))
+  const [train, val, test] = [part('train'), part('val'), part('test')]
+  if (test.length > 0) return { parts: { train, val, test } }
+  if (val.length > 0) {
+    return { parts: { train, val: [], test: val }, note: 'there are no test images: the validation images are taken' }
+  }
+  const classes = classNames.map((name, label) => ({ name, images: rows.filter(({ index }) => index === label) }))
+  const note = 'all images are for training: a seed decides which are kept for testing'
+  return { parts: splitBySeed(classes, seed), ...(named.length > 0 && { note }) }
+}
+
+function warnOfRepeats(rows: readonly Placed[], parts: Parts, source: string, { onWarning }: Hooks): void {
+  if (onWarning === undefined) return
+  const first = new Map<string, Placed>()
+  const identityOf = new Map(rows.map(({ path, identity }) => [path, identity]))
+  const trained = new Set(parts.train.map(({ path }) => identityOf.get(path)))
+  const contradictory = rows.filter((row) => {
+    const earlier = first.get(row.identity)
+    if (earlier === undefined) first.set(row.identity, row)
+    return earlier !== undefined && earlier.index !== row.index
+  })
+  const tested = parts.test.filter(({ path }) => trained.has(identityOf.get(path)))
+  if (contradictory.length > 0) {
+    const [{ where, path } = { where: '', path: '' }] = contradictory
+    onWarning(`${source}: ${images(contradictory)} in two classes; the first is ${path} (${where})`)
+  }
+  if (tested.length > 0) {
+    onWarning(`${source}: ${images(tested)} both in train and in test; the first is ${tested[0]?.path}`)
+  }
+}
+
+const images = ({ length }: readonly unknown[]) => (length === 1 ? '1 image is' : `${length} images are`)
