@@ -1,5 +1,6 @@
 import type { Classified, FolderAccuracy, TrainResult } from '../experiments/folder.ts'
 import type { PretrainResult } from '../experiments/pretrain.ts'
+import type { SweepResult } from '../experiments/sweep/sweep.ts'
 import { bundledModel } from '../node/package.ts'
 import type { Hooks } from '../progress.ts'
 import type { DemoResult } from '../report/types.ts'
@@ -17,6 +18,7 @@ export interface Actions {
     settings: Settings<'classify'>,
     hooks: Hooks,
   ): Promise<readonly Classified[]>
+  sweep(plan: string, settings: Settings<'sweep'>, hooks: Hooks): Promise<SweepResult>
   pretrain(settings: Settings<'pretrain'>, hooks: Hooks): Promise<PretrainResult>
 }
 
@@ -40,9 +42,9 @@ export const actions: Actions = {
     )
   },
 
-  async evaluate(run, dir, { runModel: model, ...settings }, hooks) {
+  async evaluate(run, dir, { runModel: model, runTransforms: transforms, ...settings }, hooks) {
     const { evaluateRun } = await import('../experiments/folder.ts')
-    return evaluateRun(run, dir, defined({ ...settings, model }), hooks)
+    return evaluateRun(run, dir, defined({ ...settings, model, transforms }), hooks)
   },
 
   async zeroShot(dir, { template, model, ...settings }, hooks) {
@@ -50,9 +52,14 @@ export const actions: Actions = {
     return zeroShotOnFolder(dir, template, { ...defined(settings), model: model ?? bundledModel() }, hooks)
   },
 
-  async classify(run, images, { runModel: model, top, ...settings }, hooks) {
+  async classify(run, images, { runModel: model, runTransforms: transforms, top, ...settings }, hooks) {
     const { classifyImages } = await import('../experiments/folder.ts')
-    return classifyImages(run, images, top, defined({ ...settings, model }), hooks)
+    return classifyImages(run, images, top, defined({ ...settings, model, transforms }), hooks)
+  },
+
+  async sweep(plan, { sweepOut: out, ...settings }, hooks) {
+    const { sweep } = await import('../experiments/sweep/sweep.ts')
+    return sweep(plan, defined({ ...settings, out }), hooks)
   },
 
   async pretrain({ pretrainOut, steps, seed, hours, resume, force, device, threads, cache }, hooks) {

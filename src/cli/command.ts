@@ -15,6 +15,8 @@ export const IMAGE_FOLDER = 'folder of images: a folder for each class, or train
 export interface Outcome {
   readonly json: unknown
   readonly text: string
+  /** Not all of it went well, which was said on the way: exit status 1. */
+  readonly failed?: boolean
 }
 
 interface CommandDefinition<C extends CommandName> {

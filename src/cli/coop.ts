@@ -5,13 +5,14 @@ import { classify } from './commands/classify.ts'
 import { demo } from './commands/demo.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { pretrain } from './commands/pretrain.ts'
+import { sweep } from './commands/sweep.ts'
 import { train } from './commands/train.ts'
 import { zeroShot } from './commands/zero-shot.ts'
 import { describeFailure, EXIT, failureText } from './failure.ts'
 import { createProgram } from './program.ts'
 import { createProgressPrinter, type Output } from './progress.ts'
 
-const COMMANDS = [demo, train, evaluate, zeroShot, classify, pretrain]
+const COMMANDS = [demo, train, evaluate, zeroShot, classify, sweep, pretrain]
 
 export interface Coop {
   /** Runs the command; every failure is printed. Returns the exit status. */
@@ -37,13 +38,15 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output)
     return exitCode
   }
   const run = async () => {
+    let status: number = EXIT.ok
     const program = createProgram(COMMANDS, packageVersion(), { stdout, stderr }, async (command, typed, operands) => {
       const outcome = await command.execute(typed, operands, hooks)
       stdout.write(json ? `${JSON.stringify(outcome.json)}\n` : `${outcome.text}\n`)
+      if (outcome.failed) status = EXIT.failure
     })
     try {
       await program.parseAsync(words, { from: 'user' })
-      return EXIT.ok
+      return status
     } catch (error) {
       const shown = error instanceof CommanderError ? SHOWN[error.code] : undefined
       return shown ?? fail(error)

@@ -26,6 +26,11 @@ export function whole(min: number, max = Number.MAX_SAFE_INTEGER) {
     .transform(Number)
 }
 
+/** A whole number of at least 0, or this word. */
+export function wholeOr<const Word extends string>(word: Word) {
+  return z.union([z.literal(word), whole(0)], { error: `a whole number of at least 0, or ${word}` })
+}
+
 export function positive() {
   const error = 'a number above 0'
   return z

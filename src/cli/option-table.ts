@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../data/transforms.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
-import { flags, list, oneOf, positive, template, text, toggle, whole } from './option-kinds.ts'
+import { PAPER_WARMUP, WARMUPS } from '../prompt/schedule.ts'
+import { flags, list, oneOf, positive, template, text, toggle, whole, wholeOr } from './option-kinds.ts'
 
 /** The one table of options: a row gives type, default, flag and help; `SETTINGS` says which command takes which. */
 export const OPTIONS = z.object({
@@ -31,6 +33,17 @@ export const OPTIONS = z.object({
   cache: text('a folder')
     .default(defaultCacheDir())
     .register(flags, { flag: '--cache', argument: 'DIR', help: 'folder for what can be computed again' }),
+  transforms: oneOf(...TRANSFORMS_NAMES).default(DEFAULT_TRANSFORMS).register(flags, {
+    flag: '--transforms',
+    argument: 'MONTH',
+    help: 'how pictures are cut: 2021-10 (the official code today) or 2021-09 (before its change: squashed)',
+  }),
+  runTransforms: oneOf(...TRANSFORMS_NAMES).optional().register(flags, {
+    flag: '--transforms',
+    argument: 'MONTH',
+    help: 'how pictures are cut: 2021-10 or 2021-09',
+    otherwise: 'as the run has it',
+  }),
   skipBadImages: toggle().register(flags, {
     flag: '--skip-bad-images',
     help: 'leave out images that cannot be read, with a warning each',
@@ -80,10 +93,18 @@ export const OPTIONS = z.object({
     .default(0.002)
     .register(flags, { flag: '--lr', argument: 'RATE', help: 'learning rate at its highest' }),
   batchSize: whole(1).default(32).register(flags, { flag: '--batch-size', argument: 'N', help: 'images in a step' }),
-  views: whole(0).default(4).register(flags, {
+  warmup: oneOf(...WARMUPS).default(PAPER_WARMUP.warmup).register(flags, {
+    flag: '--warmup',
+    argument: 'HOW',
+    help: 'learning rate of the first epochs: constant (1e-5), linear (rising to --lr) or none (--lr at once)',
+  }),
+  warmupEpochs: whole(1)
+    .default(PAPER_WARMUP.warmupEpochs)
+    .register(flags, { flag: '--warmup-epochs', argument: 'N', help: 'epochs of warm-up' }),
+  views: wholeOr('online').default(4).register(flags, {
     flag: '--views',
     argument: 'N',
-    help: 'augmented views of each training image; 0: the image as it is',
+    help: 'augmented views of each training image; 0: the image as it is; online: one drawn anew for each epoch',
   }),
   resume: toggle().register(flags, { flag: '--resume', help: 'go on from the last checkpoint of the run' }),
   force: toggle().register(flags, { flag: '--force', help: 'write over a run that is there already' }),

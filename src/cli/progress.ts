@@ -4,6 +4,7 @@ import { duration } from '../report/text.ts'
 
 const LABELS: Record<ProgressKind, string> = {
   render: 'rendering pictures',
+  unpack: 'unpacking images',
   features: 'image features',
   evaluate: 'evaluating',
   train: 'training',

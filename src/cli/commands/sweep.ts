@@ -1,0 +1,50 @@
+import { columns, took } from '../../report/text.ts'
+import { actions } from '../actions.ts'
+import { defineCommand } from '../command.ts'
+
+const PLAN = `A plan is a YAML file; what is left out has the value shown, and a list stands for each of its values in turn:
+
+  datasets: [caltech101, photos]   # what coop train takes; required
+  root: data                       # where official data sets lie
+  models: [bundled]                # folders, files, hub ids
+  methods:                         # required: a name, or a name with settings
+    - zero-shot
+    - linear-probe
+    - method: coop
+      position: [end, middle]
+      classSpecific: [false, true]
+  shots: [1, 2, 4, 8, 16]
+  seeds: [1, 2, 3]
+  views: 4                         # or online
+  transforms: 2021-10              # or 2021-09
+  split: all                       # base: learn half of the classes, measure on the other half as well
+  elsewhere: []                    # other data sets to measure each run on
+
+Paths are relative to the plan. A method may have shots, seeds and views of its own.`
+
+export const sweep = defineCommand({
+  name: 'sweep',
+  summary: 'run a whole plan: data sets, models, methods, shots, seeds',
+  details: `Stopped at any moment and started again, it goes on where it was; finished runs are not repeated, failed ones are tried again.\n\n${PLAN}`,
+  operands: [{ name: 'plan', help: 'YAML file' }],
+  examples: ['coop sweep plan.yaml --out runs/plan', 'coop sweep plan.yaml --dry-run', 'coop report runs/plan'],
+  async run(settings, [plan = ''], hooks) {
+    const result = await actions.sweep(plan, settings, hooks)
+    const { out, runs, before, finished, failed, collapsed, seconds } = result
+    if (settings.dryRun) {
+      return { json: result, text: `${plan} is in order: ${runs} runs, ${before} of them finished in ${out}` }
+    }
+    const lines = columns([
+      ['runs of the plan', String(runs)],
+      ['finished before', String(before)],
+      ['finished now', String(finished)],
+      ['failed', String(failed.length)],
+      ['ended at chance', String(collapsed.length)],
+    ])
+    const failures = failed.map(({ id, error }) => `failed: ${id}: ${error}`)
+    const text = [`${lines}\n`, ...failures, `${took(seconds)}, kept in ${out}`, `See it: coop report ${out}`].join(
+      '\n',
+    )
+    return { json: result, text, failed: failed.length > 0 }
+  },
+})

@@ -1,0 +1,156 @@
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import type { Clip } from '../../clip/types.ts'
+import { checkShots, drawFewShot } from '../../data/fewshot.ts'
+import type { Dataset, Item } from '../../data/items.ts'
+import { openDataset } from '../../data/open.ts'
+import { UsageError } from '../../errors.ts'
+import { methodNamed } from '../../methods/index.ts'
+import type { Hooks } from '../../progress.ts'
+import type { Runtime } from '../../runtime/types.ts'
+import { loadModel } from '../model.ts'
+import {
+  type EncodedItems,
+  encodeSets,
+  openOnlineViews,
+  type PictureOptions,
+  pictureSet,
+  type Views,
+} from '../pictures.ts'
+import type { Job } from './jobs.ts'
+import type { Plan } from './plan.ts'
+import { DEFAULT_TEMPLATES, type JobInputs, type TestSet } from './run-job.ts'
+
+/** The models and data sets of a sweep. */
+export interface SweepInputs {
+  load(model: string): Promise<Clip>
+  /** Throws where settings, class names and model of any job do not fit. */
+  check(clip: Clip, jobs: readonly Job[]): void
+  /** Draws and encodes what a job learns from and is tested on. */
+  prepare(job: Job, clip: Clip, runtime: Runtime, hooks: Hooks): Promise<Prepared>
+}
+
+type Prepared = Omit<JobInputs, 'clip' | 'runtime' | 'environment'>
+
+/** Opens all data sets of a plan. Throws FileError, UsageError where one cannot be used. */
+export async function openInputs(
+  plan: Plan,
+  jobs: readonly Job[],
+  options: PictureOptions & { readonly cache: string },
+  hooks: Hooks,
+): Promise<SweepInputs> {
+  const here = (name: string) => {
+    const path = resolve(dirname(plan.file), name)
+    return existsSync(path) ? path : name
+  }
+  const datasets = new Map<string, Dataset>()
+  for (const name of new Set([...plan.datasets, ...plan.elsewhere])) {
+    const { root } = plan
+    datasets.set(name, await openDataset(here(name), { ...options, ...(root !== undefined && { root }) }, hooks))
+  }
+  const datasetOf = (name: string): Dataset => {
+    const found = datasets.get(name)
+    if (found === undefined) throw new Error(`the data set ${name} was not opened`)
+    return found
+  }
+  for (const name of plan.datasets) warnOfFewImages(datasetOf(name), jobs, hooks)
+  const remember = memory<EncodedItems>()
+
+  return {
+    load: (model) => loadModel(model === 'bundled' ? model : here(model), hooks),
+
+    check(clip, jobs) {
+      const seen = new Set<string>()
+      for (const { dataset, method, settings, shots, seed, split } of jobs) {
+        const key = JSON.stringify([dataset, method, settings, shots])
+        if (seen.has(key)) continue
+        seen.add(key)
+        const { classNames, templates = DEFAULT_TEMPLATES } = partOf(datasetOf(dataset), split)
+        methodNamed(method).check?.({ clip, classNames, templates, shots, seed }, settings)
+      }
+    },
+
+    async prepare(job, clip, runtime, hooks) {
+      const dataset = datasetOf(job.dataset)
+      const pictures = { ...options, transforms: job.transforms }
+      const encode = (name: string, items: readonly Item[], views: Views = 0) =>
+        remember(`${clip.fingerprint} ${name} ${views} ${job.transforms}`, async () => {
+          const [encoded] = await encodeSets(clip, runtime, [pictureSet(items, views, job.seed)], pictures, hooks)
+          return encoded
+        })
+      const testSet = async (name: string, of: Part): Promise<TestSet> => {
+        return { name, dataset: of, images: await encode(`test of ${of.name}`, of.test) }
+      }
+      const part = partOf(dataset, job.split)
+      const drawn =
+        job.shots === 0 ? { train: [], val: [] } : drawFewShot(dataset.train, dataset.val, job.shots, job.seed)
+      const subset = `${part.name}, ${job.shots} shots of seed ${job.seed}`
+      const elsewhere: TestSet[] = []
+      if (job.split === 'base') elsewhere.push(await testSet('new', partOf(dataset, 'new')))
+      for (const name of job.elsewhere) elsewhere.push(await testSet(name, partOf(datasetOf(name), 'all')))
+      const train = await encode(`train of ${subset}`, part.of(drawn.train), job.views)
+      const anew = job.views === 'online' ? await openOnlineViews(clip, runtime, train.items, job.seed, pictures) : {}
+      return {
+        ...anew,
+        train,
+        val: await encode(`val of ${subset}`, part.of(drawn.val)),
+        test: await testSet(job.dataset, part),
+        elsewhere,
+        architecture: undefined,
+      }
+    },
+  }
+}
+
+/** All classes of a data set, or some of them under new labels. */
+interface Part extends Pick<Dataset, 'name' | 'classNames' | 'test' | 'templates'> {
+  of(items: readonly Item[]): Item[]
+}
+
+/** The official code's base and new classes: the first half of the labels, the odd one among them, and the others. */
+function partOf(dataset: Dataset, split: 'all' | 'base' | 'new'): Part {
+  const { name, classNames, test, templates } = dataset
+  const half = Math.ceil(classNames.length / 2)
+  const from = split === 'new' ? half : 0
+  const to = split === 'base' ? half : classNames.length
+  const of = (items: readonly Item[]) =>
+    items.flatMap((item) => (item.label >= from && item.label < to ? [{ ...item, label: item.label - from }] : []))
+  return {
+    name: split === 'all' ? name : `${name}, ${split} classes`,
+    classNames: classNames.slice(from, to),
+    test: of(test),
+    of,
+    ...(templates && { templates }),
+  }
+}
+
+/** The official code takes what there is of a class with too few images; so do sweeps, but they say so. */
+function warnOfFewImages(dataset: Dataset, jobs: readonly Job[], hooks: Hooks): void {
+  const most = Math.max(0, ...jobs.filter((job) => job.dataset === dataset.name).map(({ shots }) => shots))
+  if (most === 0) return
+  try {
+    checkShots(dataset, most)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    hooks.onWarning?.(`${error.message}; such classes give all they have, as in the official code`)
+  }
+}
+
+/** How many encoded sets stay in memory. */
+const REMEMBERED = 8
+
+/** Makes each thing once, also for those who ask while it is being made; the oldest are forgotten, and so are failures. */
+function memory<T>(): (key: string, make: () => Promise<T>) => Promise<T> {
+  const kept = new Map<string, Promise<T>>()
+  return (key, make) => {
+    const found = kept.get(key) ?? make()
+    kept.delete(key)
+    kept.set(key, found)
+    found.catch(() => kept.delete(key))
+    for (const oldest of kept.keys()) {
+      if (kept.size <= REMEMBERED) break
+      kept.delete(oldest)
+    }
+    return found
+  }
+}

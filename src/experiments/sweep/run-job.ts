@@ -1,0 +1,197 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeSafetensors } from '../../clip/safetensors.ts'
+import type { Clip } from '../../clip/types.ts'
+import type { Dataset } from '../../data/items.ts'
+import type { FloatTensor } from '../../graph/tensor.ts'
+import { methodNamed } from '../../methods/index.ts'
+import type { CheckpointStore, Classes, ImageClassifier, Learned, Step } from '../../methods/method.ts'
+import { hashOf } from '../../node/content-hash.ts'
+import { fileSource, readText, removeLeftovers, writeFileAtomic } from '../../node/files.ts'
+import { exists } from '../../node/run-folder.ts'
+import type { Hooks } from '../../progress.ts'
+import type { OnlineViews, TrainingSet } from '../../prompt/batches.ts'
+import { accuracyOf } from '../../prompt/classifier.ts'
+import { collapsed } from '../../prompt/collapse.ts'
+import { argmaxRows } from '../../prompt/vectors.ts'
+import type { RunRecord } from '../../report/record.ts'
+import type { Runtime } from '../../runtime/types.ts'
+import { type EncodedItems, imageRows } from '../pictures.ts'
+import type { Job } from './jobs.ts'
+
+/** The files of a run; results.json is the last to be written, so a run that has it is finished. */
+export const RUN_FILES = {
+  settings: 'settings.json',
+  metrics: 'metrics.jsonl',
+  checkpoint: 'checkpoint.safetensors',
+  learned: 'learned.safetensors',
+  results: 'results.json',
+  error: 'error.json',
+} as const
+
+/** Test images of some classes, encoded. */
+export interface TestSet {
+  readonly name: string
+  readonly dataset: Pick<Dataset, 'classNames' | 'templates'>
+  readonly images: EncodedItems
+}
+
+/** What a job works on. */
+export interface JobInputs {
+  readonly clip: Clip
+  readonly runtime: Runtime
+  readonly test: TestSet
+  readonly train: TrainingSet
+  /** Where views are drawn anew for each epoch. */
+  readonly online?: OnlineViews
+  /** Frees what they hold. */
+  dispose?(): Promise<void>
+  readonly val: TrainingSet
+  readonly elsewhere: readonly TestSet[]
+  readonly environment: () => RunRecord['environment']
+  readonly architecture: string | undefined
+}
+
+/** Learns, measures and keeps one run in its folder; interrupted before, it goes on from its checkpoint where it has one. */
+export async function runJob(folder: string, job: Job, inputs: JobInputs, hooks: Hooks): Promise<RunRecord> {
+  const started = performance.now()
+  const { clip, test, train, online, val } = inputs
+  const method = methodNamed(job.method)
+  const at = (file: keyof typeof RUN_FILES) => join(folder, RUN_FILES[file])
+  await removeLeftovers(folder)
+  await begin(folder, { job, model: clip.fingerprint, classNames: test.dataset.classNames, images: online?.key ?? setHash(train) })
+
+  const classes = classesOf(inputs, test)
+  const task = { ...classes, train, online, val, shots: job.shots, seed: job.seed }
+  const learned = await method.learn(task, job.settings, { ...hooks, checkpoint: fileCheckpoint(at('checkpoint')) })
+  await writeFileAtomic(at('metrics'), learned.steps.map((step) => `${JSON.stringify(step)}\n`).join(''))
+  await keepLearned(at('learned'), job, inputs, learned)
+
+  const classifier = await method.classifier(classes, job.settings, learned)
+  const elsewhere: Record<string, number> = {}
+  let accuracy: number
+  try {
+    accuracy = await accuracyOn(classifier, test)
+    for (const other of inputs.elsewhere) {
+      const found = await accuracyElsewhere(classifier, other, job, inputs, learned)
+      if (found === undefined)
+        hooks.onWarning?.(`${job.id}: ${job.title} knows nothing of the classes of ${other.name}`)
+      else elsewhere[other.name] = found
+    }
+  } finally {
+    await classifier.dispose?.()
+  }
+  const { id, dataset, split, title, settings, shots, seed, transforms, views } = job
+  const record: RunRecord = {
+    ...{ id, dataset, split, title, settings, shots, seed, transforms, views },
+    method: job.method,
+    classes: test.dataset.classNames.length,
+    model: {
+      name: job.model,
+      fingerprint: clip.fingerprint,
+      ...(inputs.architecture !== undefined && { architecture: inputs.architecture }),
+    },
+    accuracy,
+    elsewhere,
+    facts: learned.facts,
+    ...lossOf(learned.steps),
+    collapsed: endedAtChance(learned.steps, accuracy, test.dataset.classNames.length),
+    steps: learned.steps.length,
+    seconds: (performance.now() - started) / 1000,
+    environment: inputs.environment(),
+  }
+  await writeFileAtomic(at('results'), `${JSON.stringify(record, null, 2)}\n`)
+  await Promise.all([at('checkpoint'), at('error')].map((file) => rm(file, { force: true })))
+  return record
+
+  function classesOf({ clip, runtime }: JobInputs, { dataset }: TestSet): Classes {
+    return { clip, runtime, classNames: dataset.classNames, templates: dataset.templates ?? DEFAULT_TEMPLATES }
+  }
+}
+
+/** CLIP's prompt for any object, where a data set has none of its own. */
+export const DEFAULT_TEMPLATES = ['a photo of a {}.']
+
+/** Writes settings.json; a checkpoint of other settings, model or images is thrown away. */
+async function begin(folder: string, settings: Readonly<Record<string, unknown>>): Promise<void> {
+  const path = join(folder, RUN_FILES.settings)
+  const text = `${JSON.stringify(settings, null, 2)}\n`
+  if ((await exists(path)) && (await readText(path)) === text) return
+  await rm(join(folder, RUN_FILES.checkpoint), { force: true })
+  await writeFileAtomic(path, text)
+}
+
+const fileCheckpoint = (path: string): CheckpointStore => ({
+  read: async () => ((await exists(path)) ? fileSource(path) : undefined),
+  write: (bytes) => writeFileAtomic(path, bytes),
+})
+
+async function keepLearned(path: string, job: Job, { clip, test }: JobInputs, { tensors }: Learned): Promise<void> {
+  if (tensors.size === 0) return
+  const { method, settings } = job
+  const about = { method, settings, classNames: test.dataset.classNames, model: clip.fingerprint }
+  await writeFileAtomic(path, writeSafetensors(tensors, { learned: JSON.stringify(about) }))
+}
+
+/** Share of right answers. */
+async function accuracyOn(classifier: ImageClassifier, { images }: TestSet): Promise<number> {
+  return share(classifier, argmaxRows(await classifier.logits(imageRows(images))), images.labels)
+}
+
+const share = (classes: Pick<ImageClassifier, 'classNames'>, predicted: readonly number[], labels: readonly number[]) =>
+  accuracyOf(classes, predicted, labels).accuracy
+
+/**
+ * Accuracy on another set's test images among that set's classes: with what was learned put to its class names, or, for a
+ * method bound to its classes, by the logits of those that the set names too. Undefined where neither works.
+ */
+async function accuracyElsewhere(
+  own: ImageClassifier,
+  other: TestSet,
+  job: Job,
+  { clip, runtime }: JobInputs,
+  learned: Learned,
+): Promise<number | undefined> {
+  const method = methodNamed(job.method)
+  const { classNames, templates = DEFAULT_TEMPLATES } = other.dataset
+  if (method.transfers(job.settings)) {
+    const classifier = await method.classifier({ clip, runtime, classNames, templates }, job.settings, learned)
+    try {
+      return await accuracyOn(classifier, other)
+    } finally {
+      await classifier.dispose?.()
+    }
+  }
+  const columns = classNames.map((name) => own.classNames.indexOf(name))
+  if (columns.includes(-1)) return undefined
+  const logits = columnsOf(await own.logits(imageRows(other.images)), columns)
+  return share({ classNames }, argmaxRows(logits), other.images.labels)
+}
+
+/** Some columns of a matrix `(n, d)` -> `(n, columns)`. */
+function columnsOf({ shape, data }: FloatTensor, columns: readonly number[]): FloatTensor {
+  const [n = 0, d = 0] = shape
+  const chosen = Float32Array.from(
+    { length: n * columns.length },
+    (_, i) => data[Math.floor(i / columns.length) * d + (columns[i % columns.length] ?? 0)] ?? 0,
+  )
+  return { dtype: 'float32', shape: [n, columns.length], data: chosen }
+}
+
+/** Whether the loss and the accuracy are both about what guessing gives. */
+function endedAtChance(steps: readonly Step[], accuracy: number, classes: number): boolean {
+  return collapsed({ losses: steps.map(({ loss }) => loss), classes }) && accuracy < 2 / classes
+}
+
+/** Mean loss of the first and of the last tenth of the steps. */
+function lossOf(steps: readonly Step[]): Pick<RunRecord, 'loss'> {
+  if (steps.length === 0) return {}
+  const tenth = Math.max(1, Math.floor(steps.length / 10))
+  const mean = (part: readonly Step[]) => part.reduce((sum, { loss }) => sum + loss, 0) / part.length
+  return { loss: { first: mean(steps.slice(0, tenth)), last: mean(steps.slice(-tenth)) } }
+}
+
+function setHash({ features, labels }: TrainingSet): string {
+  const { buffer, byteOffset, byteLength } = features.data
+  return hashOf(`${hashOf(new Uint8Array(buffer, byteOffset, byteLength))} ${features.shape} ${labels}`)
+}

@@ -1,0 +1,146 @@
+import { spawn } from 'node:child_process'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { coop, expectFailure, onlyJson } from '../../testing/coop.ts'
+import { type TinyWorld, tinyWorld } from '../../testing/tiny-world.ts'
+
+const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
+
+let world: TinyWorld
+beforeAll(async () => {
+  world = await tinyWorld()
+})
+afterAll(() => world.remove())
+
+const at = (name: string) => join(world.root, name)
+const words = (plan: string, out: string) => [
+  'sweep',
+  at(plan),
+  '--out',
+  at(out),
+  '--cache',
+  at('cache'),
+  '--threads',
+  '2',
+]
+const write = (name: string, lines: readonly string[]) => writeFile(at(name), `${lines.join('\n')}\n`)
+
+async function recordsOf(out: string): Promise<Record<string, unknown>[]> {
+  const runs = (await readdir(join(at(out), 'runs'))).sort()
+  return Promise.all(
+    runs.map(async (id) => JSON.parse(await readFile(join(at(out), 'runs', id, 'results.json'), 'utf8'))),
+  )
+}
+
+/** What must be the same however often a sweep was stopped. */
+const numbersOf = (records: readonly Record<string, unknown>[]) =>
+  records.map(({ seconds: _, environment: __, ...numbers }) => numbers)
+
+const METHODS = ['methods:', '  - zero-shot', '  - { method: coop, M: 2, epochs: 30, position: [end, front] }']
+const PLAN = ['datasets: photos', 'models: model', ...METHODS, 'shots: [1, 2]', 'seeds: [1, 2]', 'views: 2']
+
+describe('a sweep', () => {
+  it('runs all of its plan once, and keeps settings, metrics and what was learned of each run', async () => {
+    await write('plan.yaml', PLAN)
+    const first = onlyJson(await coop(...words('plan.yaml', 'out'), '--json'))
+    expect(first).toMatchObject({ runs: 9, before: 0, finished: 9, failed: [] })
+    const records = await recordsOf('out')
+    expect(records).toHaveLength(9)
+    for (const record of records) {
+      expect(record).toMatchObject({ dataset: 'photos', classes: 3, model: { name: 'model' }, transforms: '2021-10' })
+      expect(record.accuracy).toSatisfy((x) => typeof x === 'number' && x >= 0 && x <= 1)
+      const files = await readdir(join(at('out'), 'runs', String(record.id)))
+      const learned = record.method === 'coop' ? ['learned.safetensors'] : []
+      expect(files.sort()).toEqual([...learned, 'metrics.jsonl', 'results.json', 'settings.json'])
+    }
+    const run = records.find(({ method, shots }) => method === 'coop' && shots === 2)
+    expect(run).toMatchObject({ views: 2, steps: 30, settings: { M: 2, epochs: 30, learningRate: 0.002 } })
+    const metrics = await readFile(join(at('out'), 'runs', String(run?.id), 'metrics.jsonl'), 'utf8')
+    expect(
+      metrics
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).step),
+    ).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
+    expect(await readFile(join(at('out'), 'plan.yaml'), 'utf8')).toBe(`${PLAN.join('\n')}\n`)
+
+    const again = onlyJson(await coop(...words('plan.yaml', 'out'), '--json'))
+    expect(again).toMatchObject({ runs: 9, before: 9, finished: 0 })
+    expect(await recordsOf('out')).toEqual(records)
+  })
+
+  it('goes on without a run that fails, says so, and tries it again the next time', async () => {
+    const wild = '  - { method: coop, M: 2, epochs: 30, learningRate: 1e30 }'
+    await write('wild.yaml', ['datasets: photos', 'models: model', ...METHODS, wild, 'shots: 1', 'seeds: 1'])
+    const ended = await coop(...words('wild.yaml', 'wild'), '--json')
+    expect(ended.status).toBe(1)
+    const result = Object.assign({ failed: [{ id: '' }] }, onlyJson(ended))
+    expect(result).toMatchObject({ runs: 4, finished: 3, failed: [{ error: expect.stringMatching(/broke down/) }] })
+    expect(ended.stderr).toMatch(/warning: photos-coop-1-shot-seed-1-\w+ failed: training broke down/)
+    const folder = join(at('wild'), 'runs', result.failed[0]?.id ?? '')
+    expect(JSON.parse(await readFile(join(folder, 'error.json'), 'utf8'))).toMatchObject({
+      message: expect.stringMatching(/broke down/),
+      remedy: expect.stringMatching(/smaller learning rate/),
+    })
+    expect(onlyJson(await coop(...words('wild.yaml', 'wild'), '--json'))).toMatchObject({ before: 3, failed: [{}] })
+  })
+
+  it('killed at any moment, again and again, ends with the numbers of one left alone', async () => {
+    const plan = PLAN.map((line) => line.replace('epochs: 30', 'epochs: 150'))
+    await write('long.yaml', plan)
+    await coop(...words('long.yaml', 'alone'))
+    for (let kill = 0; kill < 3; kill++) {
+      const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...words('long.yaml', 'killed')])
+      const closed = new Promise((resolve) => child.on('close', resolve))
+      await setTimeout(1000 + 1500 * Math.random())
+      child.kill('SIGKILL')
+      await closed
+    }
+    const result = onlyJson(await coop(...words('long.yaml', 'killed'), '--json'))
+    expect(result).toMatchObject({ runs: 9, failed: [] })
+    expect(numbersOf(await recordsOf('killed'))).toEqual(numbersOf(await recordsOf('alone')))
+  })
+
+  it('with split: base learns half of the classes and measures on the others too', async () => {
+    await write('base.yaml', [...PLAN, 'split: base'])
+    await coop(...words('base.yaml', 'base'))
+    for (const record of await recordsOf('base')) {
+      expect(record).toMatchObject({ split: 'base', classes: 2, elsewhere: { new: 1 } }) // one class is left
+    }
+  })
+
+  it('measures elsewhere: on the classes of another data set', async () => {
+    await write('shift.yaml', [...PLAN, 'elsewhere: photos'])
+    await coop(...words('shift.yaml', 'shift'))
+    for (const { accuracy, elsewhere } of await recordsOf('shift')) expect(elsewhere).toEqual({ photos: accuracy })
+  })
+
+  it('with --dry-run checks all and runs nothing', async () => {
+    const ended = await coop(...words('plan.yaml', 'dry'), '--dry-run')
+    expect(ended).toMatchObject({ status: 0, stdout: expect.stringMatching(/in order: 9 runs, 0 of them finished/) })
+    await expect(readdir(at('dry'))).rejects.toThrow()
+  })
+})
+
+describe('what is refused before the first run', () => {
+  it.each([
+    ['a plan that is not there', undefined, 1, /nowhere.yaml: there is no such file/],
+    ['a typo', PLAN.map((line) => line.replace('position', 'postion')), 2, /bad.yaml:5: unknown key "postion"/],
+    [
+      'a model that is not there',
+      PLAN.map((line) => line.replace('models: model', 'models: [model, modle]')),
+      1,
+      /modle/,
+    ],
+    ['a data set that is not there', ['datasets: fotos', ...PLAN.slice(1)], 2, /fotos/],
+    ['another that is not there', [...PLAN, 'elsewhere: fotos'], 2, /fotos/],
+    ['a context too long for the model', PLAN.map((line) => line.replace('M: 2', 'M: 500')), 1, /too long/],
+  ])('%s', async (_, plan, status, message) => {
+    if (plan) await write('bad.yaml', plan)
+    expectFailure(await coop(...words(plan ? 'bad.yaml' : 'nowhere.yaml', 'bad'), '--json'), status, message)
+    await expect(readdir(join(at('bad'), 'runs'))).rejects.toThrow()
+  })
+})
