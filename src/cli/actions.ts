@@ -1,6 +1,7 @@
 import type { Classified, FolderAccuracy, TrainResult } from '../experiments/folder.ts'
 import type { PretrainResult } from '../experiments/pretrain.ts'
 import type { SweepResult } from '../experiments/sweep/sweep.ts'
+import type { RunWords } from '../experiments/words.ts'
 import { bundledModel } from '../node/package.ts'
 import type { Hooks } from '../progress.ts'
 import type { DemoResult } from '../report/types.ts'
@@ -9,15 +10,16 @@ import type { Settings } from './options.ts'
 /** What the commands ask for. */
 export interface Actions {
   demo(settings: Settings<'demo'>, hooks: Hooks): Promise<DemoResult>
-  train(dir: string, settings: Settings<'train'>, hooks: Hooks): Promise<TrainResult>
-  evaluate(run: string, dir: string, settings: Settings<'evaluate'>, hooks: Hooks): Promise<FolderAccuracy>
-  zeroShot(dir: string, settings: Settings<'zero-shot'>, hooks: Hooks): Promise<FolderAccuracy>
+  train(data: string, settings: Settings<'train'>, hooks: Hooks): Promise<TrainResult>
+  evaluate(run: string, data: string, settings: Settings<'evaluate'>, hooks: Hooks): Promise<FolderAccuracy>
+  zeroShot(data: string, settings: Settings<'zero-shot'>, hooks: Hooks): Promise<FolderAccuracy>
   classify(
     run: string,
     images: readonly string[],
     settings: Settings<'classify'>,
     hooks: Hooks,
   ): Promise<readonly Classified[]>
+  words(run: string, settings: Settings<'words'>, hooks: Hooks): Promise<RunWords>
   sweep(plan: string, settings: Settings<'sweep'>, hooks: Hooks): Promise<SweepResult>
   pretrain(settings: Settings<'pretrain'>, hooks: Hooks): Promise<PretrainResult>
 }
@@ -32,29 +34,35 @@ export const actions: Actions = {
     )
   },
 
-  async train(dir, settings, hooks) {
+  async train(data, settings, hooks) {
     const { trainOnFolder } = await import('../experiments/folder.ts')
     const { contextLength: M, lr: learningRate, template: templates, init = null, model, ...rest } = settings
     return trainOnFolder(
-      dir,
-      { ...defined(rest), M, learningRate, templates, init, model: model ?? bundledModel() },
+      data,
+      { ...defined({ ...rest, templates }), M, learningRate, init, model: model ?? bundledModel() },
       hooks,
     )
   },
 
-  async evaluate(run, dir, { runModel: model, runTransforms: transforms, ...settings }, hooks) {
+  async evaluate(run, data, { runModel: model, runTransforms: transforms, ...settings }, hooks) {
     const { evaluateRun } = await import('../experiments/folder.ts')
-    return evaluateRun(run, dir, defined({ ...settings, model, transforms }), hooks)
+    return evaluateRun(run, data, defined({ ...settings, model, transforms }), hooks)
   },
 
-  async zeroShot(dir, { template, model, ...settings }, hooks) {
+  async zeroShot(data, { template, model, ...settings }, hooks) {
     const { zeroShotOnFolder } = await import('../experiments/folder.ts')
-    return zeroShotOnFolder(dir, template, { ...defined(settings), model: model ?? bundledModel() }, hooks)
+    const options = defined({ ...settings, templates: template })
+    return zeroShotOnFolder(data, { ...options, model: model ?? bundledModel() }, hooks)
   },
 
   async classify(run, images, { runModel: model, runTransforms: transforms, top, ...settings }, hooks) {
     const { classifyImages } = await import('../experiments/folder.ts')
     return classifyImages(run, images, top, defined({ ...settings, model, transforms }), hooks)
+  },
+
+  async words(run, { runModel: model, nearest: count, allTokens, ...settings }, hooks) {
+    const { wordsOfRun } = await import('../experiments/words.ts')
+    return wordsOfRun(run, defined({ ...settings, count, wordsOnly: !allTokens, model }), hooks)
   },
 
   async sweep(plan, { sweepOut: out, ...settings }, hooks) {

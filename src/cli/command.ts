@@ -8,8 +8,10 @@ export interface Operand {
   readonly variadic?: boolean
 }
 
-/** Help of every `<dir>`. */
-export const IMAGE_FOLDER = 'folder of images: a folder for each class, or train/, val/ and test/ with such folders'
+/** Help of every `<data>`. */
+export const DATA =
+  'folder of images (a folder for each class, or train/, val/ and test/ with such folders), list (.csv, .tsv, .jsonl), ' +
+  ".parquet file or folder of them, hf:owner/name of the Hugging Face hub, or one of the paper's data sets (caltech101...)"
 
 /** What a command leaves: the object of `--json`, or the text that a person reads. */
 export interface Outcome {

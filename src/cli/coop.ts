@@ -7,12 +7,13 @@ import { evaluate } from './commands/evaluate.ts'
 import { pretrain } from './commands/pretrain.ts'
 import { sweep } from './commands/sweep.ts'
 import { train } from './commands/train.ts'
+import { nearestWords } from './commands/words.ts'
 import { zeroShot } from './commands/zero-shot.ts'
 import { describeFailure, EXIT, failureText } from './failure.ts'
 import { createProgram } from './program.ts'
 import { createProgressPrinter, type Output } from './progress.ts'
 
-const COMMANDS = [demo, train, evaluate, zeroShot, classify, sweep, pretrain]
+const COMMANDS = [demo, train, evaluate, zeroShot, classify, nearestWords, sweep, pretrain]
 
 export interface Coop {
   /** Runs the command; every failure is printed. Returns the exit status. */

@@ -33,26 +33,51 @@ export const OPTIONS = z.object({
   cache: text('a folder')
     .default(defaultCacheDir())
     .register(flags, { flag: '--cache', argument: 'DIR', help: 'folder for what can be computed again' }),
-  transforms: oneOf(...TRANSFORMS_NAMES).default(DEFAULT_TRANSFORMS).register(flags, {
-    flag: '--transforms',
-    argument: 'MONTH',
-    help: 'how pictures are cut: 2021-10 (the official code today) or 2021-09 (before its change: squashed)',
-  }),
-  runTransforms: oneOf(...TRANSFORMS_NAMES).optional().register(flags, {
-    flag: '--transforms',
-    argument: 'MONTH',
-    help: 'how pictures are cut: 2021-10 or 2021-09',
-    otherwise: 'as the run has it',
-  }),
+  transforms: oneOf(...TRANSFORMS_NAMES)
+    .default(DEFAULT_TRANSFORMS)
+    .register(flags, {
+      flag: '--transforms',
+      argument: 'MONTH',
+      help: 'how pictures are cut: 2021-10 (the official code today) or 2021-09 (before its change: squashed)',
+    }),
+  runTransforms: oneOf(...TRANSFORMS_NAMES)
+    .optional()
+    .register(flags, {
+      flag: '--transforms',
+      argument: 'MONTH',
+      help: 'how pictures are cut: 2021-10 or 2021-09',
+      otherwise: 'as the run has it',
+    }),
   skipBadImages: toggle().register(flags, {
     flag: '--skip-bad-images',
     help: 'leave out images that cannot be read, with a warning each',
   }),
-  template: z.array(template).default(['a photo of a {}.']).register(flags, {
+  template: z.array(template).optional().register(flags, {
     flag: '--template',
     argument: 'TEXT',
     repeat: true,
     help: 'hand-written prompt, {} for the class name; given several times, the prompts are averaged',
+    otherwise: 'that of the paper for its data sets, else "a photo of a {}."',
+  }),
+
+  // a data set
+  root: text('a folder').optional().register(flags, {
+    flag: '--root',
+    argument: 'DIR',
+    help: "folder above the paper's data sets",
+    otherwise: 'the current folder',
+  }),
+  imageColumn: text('a column').optional().register(flags, {
+    flag: '--image-column',
+    argument: 'NAME',
+    help: 'column of a list or parquet file that has the images',
+    otherwise: 'path, file, image... (docs/data.md)',
+  }),
+  labelColumn: text('a column').optional().register(flags, {
+    flag: '--label-column',
+    argument: 'NAME',
+    help: 'column of a list or parquet file that has the labels',
+    otherwise: 'label, class... (docs/data.md)',
   }),
 
   // learning a prompt
@@ -93,11 +118,13 @@ export const OPTIONS = z.object({
     .default(0.002)
     .register(flags, { flag: '--lr', argument: 'RATE', help: 'learning rate at its highest' }),
   batchSize: whole(1).default(32).register(flags, { flag: '--batch-size', argument: 'N', help: 'images in a step' }),
-  warmup: oneOf(...WARMUPS).default(PAPER_WARMUP.warmup).register(flags, {
-    flag: '--warmup',
-    argument: 'HOW',
-    help: 'learning rate of the first epochs: constant (1e-5), linear (rising to --lr) or none (--lr at once)',
-  }),
+  warmup: oneOf(...WARMUPS)
+    .default(PAPER_WARMUP.warmup)
+    .register(flags, {
+      flag: '--warmup',
+      argument: 'HOW',
+      help: 'learning rate of the first epochs: constant (1e-5), linear (rising to --lr) or none (--lr at once)',
+    }),
   warmupEpochs: whole(1)
     .default(PAPER_WARMUP.warmupEpochs)
     .register(flags, { flag: '--warmup-epochs', argument: 'N', help: 'epochs of warm-up' }),
@@ -111,6 +138,15 @@ export const OPTIONS = z.object({
 
   // asking a classifier
   top: whole(1).default(5).register(flags, { flag: '--top', argument: 'N', help: 'labels shown for each image' }),
+  transfer: toggle().register(flags, {
+    flag: '--transfer',
+    help: 'use the learned context with the class names of the data set, not those of the run',
+  }),
+  nearest: whole(1).default(1).register(flags, { flag: '--top', argument: 'N', help: 'words for each vector' }),
+  allTokens: toggle().register(flags, {
+    flag: '--all-tokens',
+    help: "pieces of words and signs too, as the paper's table has them",
+  }),
 
   // the demo
   quick: toggle().register(flags, { flag: '--quick', help: 'fewer tasks and one seed: two minutes on two cores' }),

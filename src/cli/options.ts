@@ -5,6 +5,7 @@ import { OPTIONS } from './option-table.ts'
 
 const EVERY = { json: true, quiet: true, verbose: true, threads: true, device: true } as const
 const PICTURES = { cache: true, skipBadImages: true } as const
+const DATA = { root: true, imageColumn: true, labelColumn: true } as const
 
 /** The settings of each command, as parts of the table. */
 export const SETTINGS = {
@@ -37,12 +38,14 @@ export const SETTINGS = {
     force: true,
     template: true,
     model: true,
+    ...DATA,
     ...PICTURES,
     ...EVERY,
   }),
-  evaluate: OPTIONS.pick({ runModel: true, runTransforms: true, ...PICTURES, ...EVERY }),
-  'zero-shot': OPTIONS.pick({ template: true, model: true, transforms: true, ...PICTURES, ...EVERY }),
+  evaluate: OPTIONS.pick({ transfer: true, runModel: true, runTransforms: true, ...DATA, ...PICTURES, ...EVERY }),
+  'zero-shot': OPTIONS.pick({ template: true, model: true, transforms: true, ...DATA, ...PICTURES, ...EVERY }),
   classify: OPTIONS.pick({ top: true, runModel: true, runTransforms: true, ...PICTURES, ...EVERY }),
+  words: OPTIONS.pick({ nearest: true, allTokens: true, runModel: true, ...EVERY }),
   sweep: OPTIONS.pick({ sweepOut: true, parallel: true, dryRun: true, ...PICTURES, ...EVERY }),
   pretrain: OPTIONS.pick({
     pretrainOut: true,

@@ -69,7 +69,8 @@ async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promi
   const extension = extname(file).toLowerCase()
   if (TABLE_EXTENSIONS.includes(extension)) return readImageList(file, options, hooks)
   if (extension === '.parquet') {
-    const about = { name: basename(file, extname(file)), source: file, card: await cardIn(dirname(file)), config: '' }
+    const root = dirname(file)
+    const about = { name: basename(file, extname(file)), source: file, root, card: await cardIn(root), config: '' }
     return readParquet([{ file, split: splitOfPath(basename(file)) }], about, options, hooks)
   }
   throw new FileError(
@@ -85,7 +86,7 @@ async function openFolder(folder: string, options: OpenOptions, hooks: Hooks): P
   const chosen = chooseParts(folder, files, card, undefined)
   warnOfLeftOut(folder, chosen.leftOut, hooks)
   const sources = chosen.parts.map(({ path, split }) => ({ file: join(folder, path), split }))
-  const about = { name: basename(resolve(folder)), source: folder, card, config: chosen.config }
+  const about = { name: basename(resolve(folder)), source: folder, root: folder, card, config: chosen.config }
   return readParquet(sources, about, options, hooks)
 }
 
@@ -144,7 +145,8 @@ async function openHubDataset(what: string, options: OpenOptions, hooks: Hooks):
     hooks,
   )
   const sources = local.map((file, i) => ({ file, split: chosen.parts[i]?.split }))
-  return readParquet(sources, { name: asked.id, source: what, card, config: chosen.config }, options, hooks)
+  const root = dirname(local[0] ?? '')
+  return readParquet(sources, { name: asked.id, source: what, root, card, config: chosen.config }, options, hooks)
 }
 
 /** Where the hub keeps its own conversion of data sets that come in other formats. */

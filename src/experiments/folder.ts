@@ -3,10 +3,12 @@ import { z } from 'zod'
 import { zeroShotClassifier } from '../baselines/zero-shot.ts'
 import { readSchema } from '../clip/schema.ts'
 import type { Clip } from '../clip/types.ts'
-import { checkShots, drawFewShot } from '../data/fewshot.ts'
-import { readImageFolder } from '../data/folder.ts'
-import type { Dataset } from '../data/items.ts'
+import { checkImages } from '../data/check-images.ts'
+import { checkShots, drawSubset } from '../data/fewshot.ts'
+import type { Dataset, Item } from '../data/items.ts'
+import { type OpenOptions, openDataset } from '../data/open.ts'
 import { FileError, UsageError } from '../errors.ts'
+import { defaultCacheDir } from '../node/cache-dir.ts'
 import { exists } from '../node/run-folder.ts'
 import type { Hooks } from '../progress.ts'
 import { accuracyOf, type Classifier, promptClassifier } from '../prompt/classifier.ts'
@@ -26,10 +28,16 @@ export interface FolderAccuracy {
   readonly perClass: Readonly<Record<string, number>>
 }
 
-export interface FolderOptions extends RuntimeOptions, PictureOptions {
+export interface FolderOptions extends RuntimeOptions, PictureOptions, DataOptions {
   /** A word for the CLIP, as --model takes it. */
   readonly model: string
 }
+
+/** How the word for a data set is understood. */
+export type DataOptions = Pick<OpenOptions, 'root' | 'imageColumn' | 'labelColumn'>
+
+/** The hand-written prompt of data sets that have none of their own. */
+const DEFAULT_TEMPLATES = ['a photo of a {}.']
 
 export interface TrainOptions extends FolderOptions, Omit<LearningSettings, 'epochs'> {
   readonly shots: number
@@ -37,8 +45,8 @@ export interface TrainOptions extends FolderOptions, Omit<LearningSettings, 'epo
   readonly views: number
   /** Default: what the paper takes for that many shots. */
   readonly epochs?: number
-  /** Hand-written prompts to compare with. */
-  readonly templates: readonly string[]
+  /** Hand-written prompts to compare with (default: the data set's own). */
+  readonly templates?: readonly string[]
   /** Folder of the run. */
   readonly out?: string
   readonly resume: boolean
@@ -57,18 +65,20 @@ export interface TrainResult {
 }
 
 /**
- * Learns a prompt from a folder of images and compares it with hand-written ones on the folder's test images.
- * All that can be refused is refused before the first picture is read.
+ * Learns a prompt from a few images of a data set (as `openDataset` takes it) and compares it with hand-written ones on
+ * its test images. All that can be refused is refused before the first picture is read.
  */
-export async function trainOnFolder(dir: string, options: TrainOptions, hooks: Hooks): Promise<TrainResult> {
+export async function trainOnFolder(data: string, options: TrainOptions, hooks: Hooks): Promise<TrainResult> {
   const started = performance.now()
-  const { shots, seed, views, templates, resume, force } = options
-  const run = options.out ?? `runs/${basename(resolve(dir))}-${shots}-${seed}`
+  const { shots, seed, views, resume, force } = options
+  const run = options.out ?? `runs/${shortName(data)}-${shots}-${seed}`
   await checkFolder(run, { resume, force })
-  const dataset = await readForTesting(dir)
+  const dataset = await openForTesting(data, options, hooks)
   checkShots(dataset, shots)
   const { classNames, test } = dataset
-  const { train } = drawFewShot(dataset.train, [], shots, seed)
+  const { train } = drawSubset(dataset, shots, seed)
+  await checkThere(dataset, [...train, ...test], options)
+  const templates = options.templates ?? dataset.templates ?? DEFAULT_TEMPLATES
 
   return withModel(options.model, options, hooks, async (clip, runtime, model) => {
     const M = options.init === null ? options.M : startTokens(clip, options.init).length
@@ -83,7 +93,7 @@ export async function trainOnFolder(dir: string, options: TrainOptions, hooks: H
     const [images, testImages] = await encodeSets(clip, runtime, [augmented, { items: test }], options, hooks)
     checkEveryClass(classNames, images.labels)
     const task = { clip, runtime, classNames, set: images, settings }
-    const about = { dir: resolve(dir), model, ...subset, templates }
+    const about = { data, root: resolve(dataset.root), model, ...subset, templates }
     const { prompt, losses } = await trainInFolder(run, task, { ...hooks, resume, force, about })
     const learned = await promptClassifier(clip, runtime, prompt)
     const result = {
@@ -108,14 +118,16 @@ function checkEveryClass(classNames: readonly string[], labels: readonly number[
   )
 }
 
-/** Accuracy of hand-written prompts on a folder's test images. */
+/** Accuracy of hand-written prompts, by default the data set's own, on its test images. */
 export async function zeroShotOnFolder(
-  dir: string,
-  templates: readonly string[],
-  options: FolderOptions,
+  data: string,
+  options: FolderOptions & { readonly templates?: readonly string[] },
   hooks: Hooks,
 ): Promise<FolderAccuracy> {
-  const { classNames, test } = await readForTesting(dir)
+  const dataset = await openForTesting(data, options, hooks)
+  const { classNames, test } = dataset
+  await checkThere(dataset, test, options)
+  const templates = options.templates ?? dataset.templates ?? DEFAULT_TEMPLATES
   return withModel(options.model, options, hooks, async (clip, runtime) => {
     const classifier = await zeroShotClassifier(clip, runtime, classNames, templates)
     const [images] = await encodeSets(clip, runtime, [{ items: test }], options, hooks)
@@ -125,28 +137,57 @@ export async function zeroShotOnFolder(
 
 export type RunOptions = Omit<FolderOptions, 'model'> & { readonly model?: string }
 
-/** Accuracy of a finished run on a folder's test images: of the same folder those that training left out. */
+export interface EvaluateOptions extends RunOptions {
+  /** Use the learned context with the data set's class names, whatever the run's own. */
+  readonly transfer?: boolean
+}
+
+/**
+ * Accuracy of a finished run on a data set's test images: of the data set it learned from, those that training left out.
+ * Its classes must be among the run's; with `transfer` they take the place of the run's (the paper's cross-data-set
+ * transfer), which a context of its own for each class cannot do.
+ *
+ * @throws UsageError where classes and run do not go together
+ */
 export async function evaluateRun(
   run: string,
-  dir: string,
-  options: RunOptions,
+  data: string,
+  options: EvaluateOptions,
   hooks: Hooks,
 ): Promise<FolderAccuracy> {
   const prompt = await readRunPrompt(run)
-  const { classNames, test } = await readForTesting(dir)
-  const labels = classNames.map((name) => prompt.classNames.indexOf(name))
-  const strange = classNames.filter((_, i) => labels[i] === -1)
-  if (strange.length > 0) {
+  if (options.transfer && prompt.classSpecific) {
     throw new UsageError(
-      `${dir} has classes that the run ${run} did not learn: ${some(strange)}`,
-      `the run knows ${some(prompt.classNames)}: rename or take out the other folders`,
+      `the run ${run} learned a context for each of its classes, which says nothing of others`,
+      'transfer (--transfer) takes a run with one context for all: coop train without --class-specific',
     )
   }
+  const dataset = await openForTesting(data, options, hooks)
+  const { classNames, test } = dataset
+  await checkThere(dataset, test, options)
+  const asked = options.transfer ? { ...prompt, classNames } : prompt
+  const labels = labelsAmong(asked.classNames, classNames, { run, data, canTransfer: !prompt.classSpecific })
   const items = test.map(({ path, label }) => ({ path, label: labels[label] ?? 0 }))
-  return withRun(run, prompt, options, hooks, async (clip, runtime, classifier) => {
+  return withRun(run, asked, options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], options, hooks)
     return accuracy(classifier, images)
   })
+}
+
+/** For each class of the data set its place among the run's. Throws UsageError for those that are none of them. */
+function labelsAmong(
+  known: readonly string[],
+  classNames: readonly string[],
+  { run, data, canTransfer }: { readonly run: string; readonly data: string; readonly canTransfer: boolean },
+): number[] {
+  const labels = classNames.map((name) => known.indexOf(name))
+  const strange = classNames.filter((_, i) => labels[i] === -1)
+  if (strange.length === 0) return labels
+  const other = canTransfer ? ', or use the learned context with the names of this data set (--transfer)' : ''
+  throw new UsageError(
+    `${data} has classes that the run ${run} did not learn: ${some(strange)}`,
+    `the run knows ${some(known)}: rename or take out the other classes${other}`,
+  )
 }
 
 export interface Classified {
@@ -193,7 +234,8 @@ async function withRun<T>(
   })
 }
 
-async function modelOf(run: string): Promise<string> {
+/** The model that a run names, if it is there still. */
+export async function modelOf(run: string): Promise<string> {
   const { about } = readSchema(settingsSchema, await readRunSettings(run), `settings.json of ${run}`)
   if (isModelWord(about.model) || (await exists(about.model))) return about.model
   throw new UsageError(
@@ -204,11 +246,37 @@ async function modelOf(run: string): Promise<string> {
 
 const settingsSchema = z.object({ about: z.object({ model: z.string() }) })
 
-/** A folder of images, some of them test images. */
-async function readForTesting(dir: string): Promise<Dataset> {
-  const dataset = await readImageFolder(dir)
+/** A data set, some of its images test images. */
+async function openForTesting(
+  data: string,
+  { root, imageColumn, labelColumn, cache = defaultCacheDir(), skipBadImages = false }: DataOptions & PictureOptions,
+  hooks: Hooks,
+): Promise<Dataset> {
+  const options = {
+    cache,
+    skipBadImages,
+    ...(root !== undefined && { root }),
+    ...(imageColumn !== undefined && { imageColumn }),
+    ...(labelColumn !== undefined && { labelColumn }),
+  }
+  const dataset = await openDataset(data, options, hooks)
   if (dataset.test.length > 0) return dataset
-  throw new FileError(`${dir} has no test images`, 'add images: a class has test images from its second image on')
+  throw new FileError(`${data} has no test images`, 'add images: a class has test images from its second image on')
+}
+
+/** Throws FileError naming images that are not there, before any work; those that may be left out are named later. */
+async function checkThere(
+  dataset: Dataset,
+  items: readonly Item[],
+  { skipBadImages = false }: PictureOptions,
+): Promise<void> {
+  if (!skipBadImages) await checkImages(dataset, items)
+}
+
+/** What a run is called after: the last part of a path, or the name of a data set of the hub. */
+function shortName(data: string): string {
+  const hub = /^hf:([^:@]+)/.exec(data)?.[1]
+  return basename(hub ?? resolve(data)).replace(/\.(csv|tsv|jsonl|ndjson|parquet)$/i, '')
 }
 
 function accuracy(classifier: Classifier, images: EncodedItems): FolderAccuracy {

@@ -1,20 +1,24 @@
 import { accuracyTable } from '../../report/text.ts'
 import { actions } from '../actions.ts'
-import { defineCommand, IMAGE_FOLDER } from '../command.ts'
+import { DATA, defineCommand } from '../command.ts'
 
 export const evaluate = defineCommand({
   name: 'evaluate',
-  summary: 'accuracy of a trained run on a folder of images',
+  summary: 'accuracy of a trained run on a data set',
   details:
-    'Counts test images only: those in test/, or where the class folders lie in DIR itself, those that coop train ' +
-    'leaves out of such a folder (three of ten, always the same).',
+    'Counts test images only: those that the data set names, or where it does not, those that coop train leaves out ' +
+    '(three of ten, always the same).',
   operands: [
     { name: 'run', help: 'folder that coop train wrote' },
-    { name: 'dir', help: IMAGE_FOLDER },
+    { name: 'data', help: DATA },
   ],
-  examples: ['coop evaluate runs/photos photos', 'coop evaluate runs/photos photos --json'],
-  async run(settings, [run = '', dir = ''], hooks) {
-    const result = await actions.evaluate(run, dir, settings, hooks)
+  examples: [
+    'coop evaluate runs/photos photos',
+    'coop evaluate runs/photos other-photos.csv --json',
+    'coop evaluate runs/caltech101-16-1 food101 --root data --transfer',
+  ],
+  async run(settings, [run = '', data = ''], hooks) {
+    const result = await actions.evaluate(run, data, settings, hooks)
     return { json: result, text: accuracyTable(result) }
   },
 })

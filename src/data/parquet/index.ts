@@ -25,8 +25,9 @@ export interface ParquetOptions extends ColumnOptions {
 export interface ParquetAbout {
   /** Name of the data set. */
   readonly name: string
-  /** Where it lies, for messages. */
+  /** What messages call it. */
   readonly source: string
+  readonly root: string
   readonly card: DatasetCard
   /** Configuration of the card that was chosen. */
   readonly config: string
@@ -71,8 +72,8 @@ export async function readParquet(
     )
   }
   const { seed } = options
-  const { name, source } = about
-  return datasetOfRows(rows, { name, root: source, source, ...labels, ...(seed !== undefined && { seed }) }, hooks)
+  const { name, root, source } = about
+  return datasetOfRows(rows, { name, root, source, ...labels, ...(seed !== undefined && { seed }) }, hooks)
 }
 
 interface Opened {

@@ -1,0 +1,38 @@
+import type { RunWords, VectorWords } from '../../experiments/words.ts'
+import { columns } from '../../report/text.ts'
+import { actions } from '../actions.ts'
+import { defineCommand } from '../command.ts'
+
+/** Classes that are shown of a run with a context for each. */
+const SHOWN_CLASSES = 5
+
+export const nearestWords = defineCommand({
+  name: 'words',
+  summary: 'nearest words of the learned vectors',
+  details:
+    'For each learned context vector the words whose embeddings are nearest, with Euclidean distances (Table 4 of the ' +
+    'paper). What a vector means need not be its nearest word, which may be far.',
+  operands: [{ name: 'run', help: 'folder that coop train wrote' }],
+  examples: ['coop words runs/photos', 'coop words runs/photos --top 3 --json'],
+  async run(settings, [run = ''], hooks) {
+    const words = await actions.words(run, settings, hooks)
+    return { json: words, text: textOf(words) }
+  },
+})
+
+function textOf({ contexts }: RunWords): string {
+  const blocks = contexts
+    .slice(0, SHOWN_CLASSES)
+    .map(({ className, vectors }) => (className === undefined ? tableOf(vectors) : `${className}\n${tableOf(vectors)}`))
+  const more = contexts.length - blocks.length
+  return [...blocks, ...(more > 0 ? [`... and ${more} more classes: --json has all`] : [])].join('\n\n')
+}
+
+/** A line a vector. */
+function tableOf(vectors: readonly VectorWords[]): string {
+  const cells = vectors.map(({ vector, words }) => [
+    String(vector),
+    ...words.flatMap(({ word, distance }) => [word, distance.toFixed(4)]),
+  ])
+  return columns(cells)
+}
