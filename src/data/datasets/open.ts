@@ -29,15 +29,15 @@ export async function openOfficialDataset(name: string, root: string): Promise<D
 }
 
 /** Makes the split of a data set that has none on disk and writes it as the official split file. Returns its path. */
-export async function makeSplitFile(name: string, root: string, seed: number, force = false): Promise<string> {
+export async function makeSplitFile(name: string, root: string, seed: number): Promise<string> {
   const row = officialDataset(name)
   if (row.splitFile === undefined) {
     throw new UsageError(`${row.name} has no split file: it comes in its own parts`, 'use it as it is')
   }
   const place = placeOf(row, root)
   const existing = await splitFileOf(row, place)
-  if (existing !== undefined && !force) {
-    throw new UsageError(`${existing} is there already`, 'use it, or write over it (--force)')
+  if (existing !== undefined) {
+    throw new UsageError(`${existing} is there already`, 'use it, or move it away first')
   }
   const file = join(place.folder, row.splitFile)
   await writeSplitFile(file, await readRaw(row, place, seed))

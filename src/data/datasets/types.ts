@@ -52,8 +52,10 @@ export interface OfficialDataset {
   readonly images: string
   /** The official split file in `folder`; undefined where the data set has its own parts or none. */
   readonly splitFile?: string
-  /** Files and folders below `folder` that `read` needs, images among them. */
-  readonly needs: readonly string[]
+  /** Folders below `folder` that hold the images. */
+  readonly imageFolders: readonly string[]
+  /** Files below `folder` that `read` needs besides. */
+  readonly annotation: readonly string[]
   /** The official way without a split file. */
   readonly read: RawReader
   /** Only to be tested on (domain shift). */

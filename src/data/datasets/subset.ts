@@ -1,0 +1,42 @@
+import { UsageError } from '../../errors.ts'
+import type { Hooks } from '../../progress.ts'
+import { missingImages } from '../check-images.ts'
+import { drawSubset } from '../fewshot.ts'
+import type { Item } from '../items.ts'
+import { officialDataset, openOfficialDataset, SPLIT_SEED } from './open.ts'
+
+/** Names of images in the order drawn. */
+export interface Subset {
+  readonly train: readonly string[]
+  /** Empty for ImageNet, of whose validation images none are drawn. */
+  readonly val: readonly string[]
+}
+
+/**
+ * The few-shot subset that the official code draws of a data set of the paper. The images need not be there.
+ * Throws what openOfficialDataset throws, and UsageError for data sets that are only tested on.
+ */
+export async function officialSubset(
+  name: string,
+  root: string,
+  { shots, seed }: { readonly shots: number; readonly seed: number },
+  { onWarning }: Hooks = {},
+): Promise<Subset> {
+  const row = officialDataset(name)
+  if (row.testOnly) {
+    throw new UsageError(`${row.name} is only tested on: nothing is drawn of it`, 'draw from imagenet')
+  }
+  const dataset = await openOfficialDataset(name, root)
+  if (row.splitFile !== undefined && dataset.listedIn === undefined) {
+    onWarning?.(`${row.splitFile} is missing; the split was made from the annotation with seed ${SPLIT_SEED}`)
+  }
+  const { train, val } = drawSubset(dataset, shots, seed)
+  const drawn = { train, val: dataset.valIsTest ? [] : val }
+  const missing = await missingImages([...drawn.train, ...drawn.val])
+  if (missing.length > 0) {
+    const total = drawn.train.length + drawn.val.length
+    onWarning?.(`${missing.length} of the ${total} images drawn are not on disk, ${missing[0]?.path} the first`)
+  }
+  const names = (items: readonly Item[]) => items.map(({ name = '' }) => name)
+  return { train: names(drawn.train), val: names(drawn.val) }
+}
