@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { pack } from '../clip/packing.ts'
 import { createTokenizer } from '../clip/tokenizer.ts'
 import { CoopError, UsageError } from '../errors.ts'
 import { tinyTables } from '../testing/tiny-clip.ts'
-import { type Position, promptLayout } from './layout.ts'
+import { layoutForImages, type Position, promptLayout } from './layout.ts'
 
 const tokenizer = createTokenizer({ ...tinyTables, contextLength: 24 })
 const { startToken, endToken } = tokenizer
@@ -79,4 +80,59 @@ describe('promptLayout', () => {
     expect(() => readable(['dog', '_'], 2, 'end')).toThrow(/"_" has no words/)
     for (const M of [0, -1, 1.5, Number.NaN]) expect(() => readable(['dog'], M, 'end')).toThrow(UsageError)
   })
+})
+
+describe('layoutForImages', () => {
+  const names = ['dog', 'toilet_paper', 'cat']
+
+  it.each<[Position, number]>([
+    ['end', 3],
+    ['middle', 2],
+    ['front', 1],
+  ])('class name at the %s: prompts of an image have its context and share its beginning', (position, prefix) => {
+    const layout = promptLayout(tokenizer, names, { M: 2, position, classSpecific: false })
+    const { contextRows, sequences, packing, tokens } = layoutForImages(layout, 3)
+    expect(contextRows).toBe(6)
+    for (const [i, sequence] of sequences.entries()) {
+      const one = sequence.map((slot) => (slot < 6 ? slot - 2 * Math.floor(i / 3) : slot - 4))
+      expect(one).toEqual(layout.sequences[i % 3])
+    }
+    expect(packing).toMatchObject({ families: 3, prefix })
+    expect(packing.slots).toHaveLength(3 * layout.packing.slots.length)
+    const first = packing.slots.slice(0, 3 * prefix)
+    expect(first).toEqual([0, 3, 6].flatMap((i) => sequences[i]?.slice(0, prefix)))
+    expect(packing.positions.slice(0, 2 * prefix)).toEqual(
+      [0, 1].flatMap(() => Array.from({ length: prefix }, (_, i) => i)),
+    )
+    expect(tokens).toEqual(layout.tokens)
+  })
+
+  it('of one image is the layout itself', () => {
+    const layout = promptLayout(tokenizer, names, { M: 2, position: 'end', classSpecific: false })
+    expect(layoutForImages(layout, 1)).toEqual(layout)
+  })
+})
+
+it('packs only families of the same lengths', () => {
+  expect(() =>
+    pack(
+      [
+        [1, 2],
+        [1, 2, 3],
+      ],
+      true,
+      2,
+    ),
+  ).toThrow(/2 families/)
+  expect(() =>
+    pack(
+      [
+        [1, 2],
+        [1, 2],
+        [1, 3],
+      ],
+      true,
+      2,
+    ),
+  ).toThrow(/2 families/)
 })
