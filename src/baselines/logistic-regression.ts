@@ -17,11 +17,13 @@ export interface Fit extends LinearModel {
   readonly converged: boolean
 }
 
-/**
- * Where a fit is near enough: the weights no farther from the optimum than this share of their length, or the largest
- * entry of the gradient of the objective divided by n (scikit-learn's `tol`).
- */
-export type Stop = { readonly distance: number } | { readonly gradient: number }
+/** Where a fit is near enough; where both are given, the first that is reached ends it. */
+export interface Stop {
+  /** The weights are no farther from the optimum than this share of their length. */
+  readonly distance?: number
+  /** No entry of the gradient of the objective divided by n is larger (scikit-learn's `tol`). */
+  readonly gradient?: number
+}
 
 export interface FitOptions {
   /** Default: distance 1e-4. */
@@ -70,10 +72,9 @@ export async function fitLogistic(
   }
   const objective = logisticObjective(products, labels, rows, C)
   // The penalty alone curves the objective by `penalty`, so that |W - optimum| <= |gradient| / penalty.
+  const { distance = 0, gradient: largest = 0 } = stop
   const reached = ({ x, gradient }: Point) =>
-    'gradient' in stop
-      ? gradient.every((g) => Math.abs(g) <= stop.gradient)
-      : norm(gradient) <= stop.distance * penalty * norm(x.subarray(0, size))
+    norm(gradient) <= distance * penalty * norm(x.subarray(0, size)) || gradient.every((g) => Math.abs(g) <= largest)
   const { x, iterations, converged } = await minimise(objective, start, { reached, ...rest })
 
   const weights = new Float64Array(classes * d)

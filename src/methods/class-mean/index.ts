@@ -1,0 +1,27 @@
+import { z } from 'zod'
+import { classMeans } from '../../baselines/class-mean.ts'
+import { checkEachClass, meanViews } from '../../baselines/labelled-rows.ts'
+import { classifierOf } from '../../prompt/classifier.ts'
+import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
+import { defineMethod } from '../method.ts'
+
+/** The class whose mean feature is nearest: zero-shot's classifier with images in place of prompts. */
+export const classMean = defineMethod({
+  name: 'class-mean',
+  summary: 'the class whose mean image feature is nearest',
+  source: 'Mensink et al., "Metric Learning for Large Scale Image Classification", ECCV 2012 (nearest class mean)',
+  settings: z.strictObject({}),
+  title: () => 'nearest class mean',
+  transfers: () => false,
+  async learn({ clip, classNames, train }) {
+    checkEachClass(train, classNames, clip.config.embedDim)
+    const means = classMeans(meanViews(train), classNames.length)
+    return { tensors: new Map([['means', means]]), facts: {}, steps: [] }
+  },
+  async classifier(classes, _, learned) {
+    const { clip, classNames } = classes
+    const means = learnedTensor(learned, 'means', [classNames.length, clip.config.embedDim])
+    const { logits } = classifierOf(clip, classNames, means)
+    return featureClassifier(classes, logits)
+  },
+})

@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { checkEachClass, meanViews } from '../../baselines/labelled-rows.ts'
+import { fitsOfSearch, probeAt, searchedProbe } from '../../baselines/linear-probe.ts'
+import { type Fit, linearOutputs } from '../../baselines/logistic-regression.ts'
+import { floatTensor } from '../../graph/tensor.ts'
+import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
+import { defineMethod } from '../method.ts'
+
+/** The C of scikit-learn, taken where there are no images to search it by. */
+const DEFAULT_C = 1
+
+/** Logistic regression on the image features as the encoder gives them, as CoOp's `lpclip` does it. */
+export const linearProbe = defineMethod({
+  name: 'linear-probe',
+  summary: 'logistic regression on image features, its strength chosen by validation images',
+  source:
+    'Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021, A.3; lpclip of github.com/KaiyangZhou/CoOp',
+  settings: z.strictObject({
+    /** Inverse strength of the penalty, as scikit-learn's; null: searched on the validation images. */
+    C: z.number().positive().nullable().default(null),
+    /** Rounds of bisection after the coarse search. */
+    rounds: z.int().min(0).default(8),
+    maxIterations: z.int().min(1).default(1000),
+  }),
+  title: ({ C }) => (C === null ? 'linear probe' : `linear probe, C=${C}`),
+  transfers: () => false,
+
+  async learn({ clip, runtime, classNames, train, val }, { C, ...search }, { onProgress, signal }) {
+    checkEachClass(train, classNames, clip.config.embedDim)
+    const classes = classNames.length
+    const rows = meanViews(train)
+    const stop = signal && { signal }
+    if (C === null && val.labels.length > 0) {
+      let fits = 0
+      const total = fitsOfSearch(search.rounds)
+      const onFit = () => onProgress?.({ kind: 'train', done: ++fits, total })
+      const found = await searchedProbe(runtime, rows, meanViews(val), classes, { ...search, ...stop, onFit })
+      const { C, tried } = found
+      return learned(found.fit, { C, valAccuracy: tried.find((fit) => fit.C === C)?.valAccuracy, tried })
+    }
+    const fit = await probeAt(runtime, rows, classes, C ?? DEFAULT_C, { ...search, ...stop })
+    return learned(fit, { C: C ?? DEFAULT_C, ...(C === null && { note: 'no validation images to search C by' }) })
+  },
+
+  async classifier(task, _, learned) {
+    const classes = task.classNames.length
+    const d = task.clip.config.embedDim
+    const model = {
+      classes,
+      d,
+      weights: Float64Array.from(learnedTensor(learned, 'weights', [classes, d]).data),
+      intercepts: Float64Array.from(learnedTensor(learned, 'intercepts', [classes]).data),
+    }
+    return featureClassifier(task, ({ shape, data }) =>
+      floatTensor([shape[0] ?? 0, classes], Float32Array.from(linearOutputs(model, data))),
+    )
+  },
+})
+
+function learned(fit: Fit, facts: Readonly<Record<string, unknown>>) {
+  const { classes, d, weights, intercepts, iterations, converged } = fit
+  return {
+    tensors: new Map([
+      ['weights', floatTensor([classes, d], Float32Array.from(weights))],
+      ['intercepts', floatTensor([classes], Float32Array.from(intercepts))],
+    ]),
+    facts: { ...facts, iterations, converged },
+    steps: [],
+  }
+}
