@@ -1,13 +1,5 @@
-import { BYTE_TO_SYMBOL, BYTES_IN_ID_ORDER } from './byte-symbols.ts'
-import {
-  END_OF_WORD,
-  type Merge,
-  mergePair,
-  SPECIAL_TOKENS,
-  splitWords,
-  type TokenizerTables,
-  wordSymbols,
-} from './tokenizer.ts'
+import { type Merge, mergePair, splitWords, type TokenizerTables, wordSymbols } from './tokenizer.ts'
+import { vocabularyOf } from './vocabulary.ts'
 
 /** How often each word stands in some texts, words as the tokenizer splits them. */
 export function countWords(texts: Iterable<string>): Map<string, number> {
@@ -88,19 +80,4 @@ function applyMerge(pairs: Map<string, PairStatistics>, { pair: [left, right], w
     countPairs(pairs, word, 1)
   }
   pairs.delete(`${left} ${right}`)
-}
-
-/**
- * CLIP's order of ids: bytes, bytes that end a word, merges, start token, end token. The end token has the largest id:
- * OpenCLIP finds the end of a text by that. Two merges to the same text share one id.
- */
-function vocabularyOf(merges: readonly Merge[]): Map<string, number> {
-  const bytes = BYTES_IN_ID_ORDER.map((byte) => BYTE_TO_SYMBOL[byte] ?? '')
-  const tokens = new Set([
-    ...bytes,
-    ...bytes.map((symbol) => symbol + END_OF_WORD),
-    ...merges.map(([left, right]) => left + right),
-    ...SPECIAL_TOKENS[0],
-  ])
-  return new Map([...tokens].map((token, id) => [token, id]))
 }

@@ -1,30 +1,27 @@
 import { z } from 'zod'
 import { FileError } from '../errors.ts'
 import { type ConfigFile, parseHuggingFaceConfig, parseOpenClipConfig } from './config.ts'
+import { openAiConfig } from './config-openai.ts'
 import { expectedTensors } from './expected.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { parseJson } from './json.ts'
+import { type LoadedTokenizer, loadTokenizer } from './load-tokenizer.ts'
+import type { ModelFiles } from './model-files.ts'
 import { huggingFaceNames, type NameLayout, openClipNames } from './names.ts'
-import { type ByteSource, openSafetensors } from './safetensors.ts'
+import { openSafetensors } from './safetensors.ts'
 import { readSchema } from './schema.ts'
-import { createTokenizer, type Tokenizer, type TokenizerTables } from './tokenizer.ts'
-import { parseTokenizerJson, parseVocabulary } from './tokenizer-files.ts'
-import type { Clip, ClipConfig, TextConfig, Weights } from './types.ts'
-import { type Checkpoint, checkpointOf, readWeights } from './weights.ts'
+import type { Tokenizer } from './tokenizer.ts'
+import { itemOf, namedTensors, openTorchFile, PyDict, tensorFile } from './torch-file/index.ts'
+import type { Clip, ClipConfig, Weights } from './types.ts'
+import { type Checkpoint, checkpointOf, checkTensors, readWeights, type TensorFile } from './weights.ts'
 
-/** The files of one model: a folder, a hub repository, a set of URLs. File names have no folders in them. */
-export interface ModelFiles {
-  /** What messages call the model: a folder or an address. */
-  readonly name: string
-  has(file: string): Promise<boolean>
-  text(file: string): Promise<string>
-  open(file: string): Promise<ByteSource>
-}
+export type { ModelFiles } from './model-files.ts'
 
 /** A way to lay out a model's files: what its configuration says, where its weights are, how tensors are called. */
 interface ModelLayout {
+  readonly title: string
   readonly config: string
-  /** Files of weights, the first that is there is taken; `.index.json` lists shards. */
+  /** Files of weights, the first that is there is taken; `.index.json` lists shards, `.bin` is written by torch.save. */
   readonly weights: readonly string[]
   readonly names: NameLayout
   readConfig(files: ModelFiles): Promise<ClipConfig>
@@ -32,14 +29,16 @@ interface ModelLayout {
 
 const LAYOUTS: readonly ModelLayout[] = [
   {
+    title: 'OpenCLIP',
     config: 'open_clip_config.json',
-    weights: ['open_clip_model.safetensors', 'open_clip_pytorch_model.safetensors'],
+    weights: ['open_clip_model.safetensors', 'open_clip_pytorch_model.safetensors', 'open_clip_pytorch_model.bin'],
     names: openClipNames,
     readConfig: async (files) => parseOpenClipConfig(await configFile(files, 'open_clip_config.json')),
   },
   {
+    title: 'Hugging Face',
     config: 'config.json',
-    weights: ['model.safetensors', 'model.safetensors.index.json'],
+    weights: ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin'],
     names: huggingFaceNames,
     async readConfig(files) {
       const config = await configFile(files, 'config.json')
@@ -67,16 +66,75 @@ export function shardsOf(text: string, name: string): string[] {
   return [...new Set(Object.values(index.weight_map))].sort()
 }
 
+/** A model whose files were found and fit one another; its values are not read yet. */
+export interface OpenedModel {
+  /** Name of the layout. */
+  readonly layout: string
+  readonly config: ClipConfig
+  readonly tokenizer: LoadedTokenizer
+  readonly checkpoint: Checkpoint
+  readonly names: NameLayout
+}
+
 /**
- * Loads a CLIP in the Hugging Face or the OpenCLIP layout, weights as float32 in memory.
+ * Loads a CLIP in the Hugging Face or the OpenCLIP layout, or one of OpenAI's files, weights as float32 in memory.
  * Throws FileError when files are missing, damaged, unsupported or do not fit one another.
  */
 export async function loadClip(files: ModelFiles): Promise<Clip> {
+  const { config, tokenizer, checkpoint, names } = await openModel(files)
+  return makeClip(config, await readWeights(checkpoint, expectedTensors(config), names), tokenizer.tokenizer)
+}
+
+/** All of loadClip but the values: configuration, tokenizer, names and shapes of tensors. Throws as loadClip does. */
+export async function openModel(files: ModelFiles): Promise<OpenedModel> {
+  const { single } = files
+  const isAlone = single !== undefined && !(await isPartOfLayout(files, single))
+  const opened = isAlone ? await openOpenAi(files, single) : await openLayout(files)
+  const tokenizer = await loadTokenizer(files, opened.config.text)
+  checkTensors(opened.checkpoint, expectedTensors(opened.config), opened.names)
+  return { ...opened, tokenizer }
+}
+
+/** Whether a file is the weights of a model whose configuration lies beside. */
+async function isPartOfLayout(files: ModelFiles, file: string): Promise<boolean> {
+  const layout = LAYOUTS.find(({ weights }) => weights.includes(file))
+  return layout !== undefined && files.has(layout.config)
+}
+
+async function openLayout(files: ModelFiles): Promise<Omit<OpenedModel, 'tokenizer'>> {
   const { layout, weightsFile } = await findLayout(files)
   const config = await layout.readConfig(files)
-  const tokenizer = await loadTokenizer(files, config.text)
-  const checkpoint = await openCheckpoint(files, weightsFile)
-  return makeClip(config, await readWeights(checkpoint, expectedTensors(config), layout.names), tokenizer)
+  return {
+    layout: layout.title,
+    config,
+    checkpoint: await openCheckpoint(files, weightsFile),
+    names: layout.names,
+  }
+}
+
+/** One of OpenAI's files: its configuration follows from its tensors. */
+async function openOpenAi(files: ModelFiles, file: string): Promise<Omit<OpenedModel, 'tokenizer'>> {
+  const name = pathOf(files, file)
+  const torch = await openTorchFile(await files.open(file))
+  const wrapped = itemOf(torch.root, 'state_dict')
+  if (wrapped instanceof PyDict) throw wrongCheckpoint(name, wrapped)
+  const tensors = tensorFile(torch, namedTensors(torch))
+  const config = openAiConfig(name, tensors.entries)
+  return { layout: 'OpenAI', config, checkpoint: checkpointOf(name, [tensors]), names: openClipNames }
+}
+
+/** A training checkpoint is no model by itself; people give two kinds of them. */
+function wrongCheckpoint(name: string, { entries }: PyDict): FileError {
+  if (entries.has('ctx')) {
+    return new FileError(
+      `${name} is a learned prompt of the official CoOp code, not a CLIP`,
+      `make a run of it: coop import ${name}`,
+    )
+  }
+  return new FileError(
+    `${name} is a training checkpoint (it has a "state_dict"), which does not say what its model computes`,
+    'put it into a folder as open_clip_pytorch_model.bin, with the open_clip_config.json of its model, and give the folder',
+  )
 }
 
 /** A Clip from its parts: computes the fingerprint. */
@@ -84,19 +142,24 @@ export async function makeClip(config: ClipConfig, weights: Weights, tokenizer: 
   return { config, weights, tokenizer, fingerprint: await fingerprintOf(config, weights) }
 }
 
+/** Safetensors of any layout go before files of torch. */
 async function findLayout(files: ModelFiles): Promise<{ layout: ModelLayout; weightsFile: string }> {
-  for (const layout of LAYOUTS) {
-    if (!(await files.has(layout.config))) continue
-    for (const weightsFile of layout.weights) {
-      if (await files.has(weightsFile)) return { layout, weightsFile }
+  for (const isWanted of [(file: string) => !isTorch(file), isTorch]) {
+    for (const layout of LAYOUTS) {
+      if (!(await files.has(layout.config))) continue
+      for (const weightsFile of layout.weights.filter(isWanted)) {
+        if (await files.has(weightsFile)) return { layout, weightsFile }
+      }
     }
   }
   const wanted = LAYOUTS.map(({ config, weights }) => `${config} with ${weights.join(' or ')}`).join(', or ')
   throw new FileError(
     `${files.name} holds no CLIP model: looked for ${wanted}`,
-    'give the folder of a CLIP in the Hugging Face or OpenCLIP layout with safetensors weights (pickled .bin and .pt files are not read)',
+    "give the folder of a CLIP in the Hugging Face or OpenCLIP layout, or one of OpenAI's files (RN50.pt, ViT-B-32.pt ...)",
   )
 }
+
+const isTorch = (file: string) => file.endsWith('.bin')
 
 async function configFile(files: ModelFiles, file: string): Promise<ConfigFile> {
   return { name: pathOf(files, file), text: await files.text(file) }
@@ -115,12 +178,19 @@ const indexSchema = z.object({
 
 async function openCheckpoint(files: ModelFiles, weightsFile: string): Promise<Checkpoint> {
   const name = pathOf(files, weightsFile)
-  if (!weightsFile.endsWith('.json')) return checkpointOf(name, [await openSafetensors(await files.open(weightsFile))])
+  if (!weightsFile.endsWith('.json')) return checkpointOf(name, [await openWeights(files, weightsFile)])
   const shards = shardsOf(await files.text(weightsFile), name)
   for (const shard of shards) {
     if (!(await files.has(shard)))
       throw new FileError(`${files.name}: the shard ${shard} named in ${weightsFile} is missing`, 'fetch it as well')
   }
-  const opened = await Promise.all(shards.map(async (shard) => openSafetensors(await files.open(shard))))
-  return checkpointOf(name, opened)
+  return checkpointOf(name, await Promise.all(shards.map((shard) => openWeights(files, shard))))
+}
+
+async function openWeights(files: ModelFiles, file: string): Promise<TensorFile> {
+  const source = await files.open(file)
+  if (!isTorch(file)) return openSafetensors(source)
+  const torch = await openTorchFile(source)
+  // open_clip takes its training checkpoints, too
+  return tensorFile(torch, namedTensors(torch, itemOf(torch.root, 'state_dict') ?? torch.root))
 }

@@ -23,9 +23,11 @@ export function parseVocabulary({ vocab, merges, vocabName, mergesName }: Vocabu
   }
 }
 
-function parseMerges(text: string, name: string): Merge[] {
+/** Merges, one a line, most important first; a first line that states a version is none. Throws FileError naming the line. */
+export function parseMerges(text: string, name: string): Merge[] {
   const lines = text.split('\n').map((line, index) => ({ line: line.trimEnd(), number: index + 1 }))
-  if (lines[0]?.line.startsWith('#version')) lines.shift()
+  // `"bpe_simple_vocab_16e6.txt#version: 0.2` in OpenAI's file
+  if (/^(?:"?bpe_\w+\.txt)?#version/.test(lines[0]?.line ?? '')) lines.shift()
   return lines.filter(({ line }) => line !== '').map(({ line, number }) => mergeOf(line, `${name}, line ${number}`))
 }
 

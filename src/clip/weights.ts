@@ -2,19 +2,32 @@ import { FileError } from '../errors.ts'
 import { type FloatTensor, floatTensor, type Shape } from '../graph/tensor.ts'
 import type { Shapes } from './expected.ts'
 import { type NameLayout, type Source, sourceShape } from './names.ts'
-import type { SafetensorsFile } from './safetensors.ts'
 import type { Weights } from './types.ts'
+
+/** Named tensors of a file, whatever its format. */
+export interface TensorFile {
+  readonly name: string
+  readonly entries: ReadonlyMap<string, TensorAbout>
+  /** A floating-point tensor as float32. Throws FileError when it is missing or of another kind. */
+  readFloat(tensor: string): Promise<FloatTensor>
+}
+
+export interface TensorAbout {
+  readonly shape: Shape
+  /** Type of its values, by safetensors' names, or as the file calls it. */
+  readonly dtype: string
+}
 
 /** Tensors of one checkpoint, whichever of its files each lies in. */
 export interface Checkpoint {
   readonly name: string
   /** The file of each tensor. */
-  readonly tensors: ReadonlyMap<string, SafetensorsFile>
+  readonly tensors: ReadonlyMap<string, TensorFile>
 }
 
 /** The tensors of one or several files as one checkpoint. Throws FileError when two files hold the same tensor. */
-export function checkpointOf(name: string, files: readonly SafetensorsFile[]): Checkpoint {
-  const tensors = new Map<string, SafetensorsFile>()
+export function checkpointOf(name: string, files: readonly TensorFile[]): Checkpoint {
+  const tensors = new Map<string, TensorFile>()
   for (const file of files) {
     for (const tensor of file.entries.keys()) {
       const other = tensors.get(tensor)
@@ -34,7 +47,7 @@ export function checkpointOf(name: string, files: readonly SafetensorsFile[]): C
  * Throws one FileError that lists every missing, unexpected and misshapen tensor, before any is read.
  */
 export async function readWeights(checkpoint: Checkpoint, expected: Shapes, layout: NameLayout): Promise<Weights> {
-  checkNames(checkpoint, expected, layout)
+  checkTensors(checkpoint, expected, layout)
   const weights = new Map<string, FloatTensor>()
   for (const [canonical, shape] of expected) {
     const source = layout.sources(canonical)
@@ -45,7 +58,8 @@ export async function readWeights(checkpoint: Checkpoint, expected: Shapes, layo
   return weights
 }
 
-function checkNames(checkpoint: Checkpoint, expected: Shapes, layout: NameLayout): void {
+/** Throws one FileError that lists every missing, unexpected and misshapen tensor; reads none. */
+export function checkTensors(checkpoint: Checkpoint, expected: Shapes, layout: NameLayout): void {
   const missing: string[] = []
   const misshapen: string[] = []
   for (const [canonical, shape] of expected) {

@@ -1,6 +1,6 @@
 import { loadClip } from '../clip/load.ts'
 import type { Clip } from '../clip/types.ts'
-import { folderModelFiles } from '../node/files.ts'
+import { modelFilesAt } from '../node/files.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Hooks } from '../progress.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
@@ -42,8 +42,8 @@ export async function loadModel(word: string, hooks: Hooks): Promise<Clip> {
 
 /** As loadModel, with a name by which the same model is found again from anywhere. */
 async function openModel(word: string, hooks: Hooks): Promise<{ clip: Clip; name: string }> {
-  const { folder, name } = await resolveModel(word, hooks)
-  return { clip: await loadClip(folderModelFiles(folder)), name }
+  const { path, name } = await resolveModel(word, hooks)
+  return { clip: await loadClip(await modelFilesAt(path)), name }
 }
 
 /** Runtimes that work at the same time, closed afterwards; a fall-back is said once. */

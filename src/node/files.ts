@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { ModelFiles } from '../clip/load.ts'
 import type { ByteSource } from '../clip/safetensors.ts'
 import { FileError } from '../errors.ts'
+import { clipTables } from './clip-tables.ts'
 
 /** The files of a model in a local folder. */
 export function folderModelFiles(folder: string): ModelFiles {
@@ -17,7 +18,17 @@ export function folderModelFiles(folder: string): ModelFiles {
     },
     text: (file) => readText(join(folder, file)),
     open: (file) => fileSource(join(folder, file)),
+    clipTables,
   }
+}
+
+/** The files of a model at a path: a folder, or one of OpenAI's files. Throws FileError when nothing is there. */
+export async function modelFilesAt(path: string): Promise<ModelFiles> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw fileError('read', path, cause)
+  })
+  if (found.isDirectory()) return folderModelFiles(path)
+  return { ...folderModelFiles(dirname(path)), single: basename(path) }
 }
 
 /** A file's text (UTF-8). Throws FileError naming the file. */

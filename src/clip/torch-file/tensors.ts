@@ -1,15 +1,8 @@
-import type { FloatTensor, Shape } from '../../graph/tensor.ts'
+import type { TensorFile } from '../weights.ts'
 import { broken } from './broken.ts'
 import { isScriptModule } from './meanings.ts'
 import type { TorchFile } from './open.ts'
 import { PyDict, PyGlobal, PyObject, type PyValue, TensorRef } from './values.ts'
-
-/** Named floating-point tensors of a file, whatever its format. */
-export interface TensorFile {
-  readonly name: string
-  readonly entries: ReadonlyMap<string, { readonly shape: Shape }>
-  readFloat(tensor: string): Promise<FloatTensor>
-}
 
 /** Modules in modules; the deepest of CLIP has six. */
 const MAX_DEPTH = 64

@@ -85,4 +85,8 @@ export class TensorRef {
     this.shape = shape
     this.strides = strides
   }
+
+  get dtype(): string {
+    return this.storage.dtype ?? this.storage.type
+  }
 }

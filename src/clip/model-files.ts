@@ -1,0 +1,15 @@
+import type { ByteSource } from './safetensors.ts'
+import type { TokenizerTables } from './tokenizer.ts'
+
+/** The files of one model: a folder, a hub repository, a set of URLs. File names have no folders in them. */
+export interface ModelFiles {
+  /** What messages call the model: a folder or an address. */
+  readonly name: string
+  /** The one file that is the model, such as OpenAI's `RN50.pt`; other files are looked for beside it. */
+  readonly single?: string
+  has(file: string): Promise<boolean>
+  text(file: string): Promise<string>
+  open(file: string): Promise<ByteSource>
+  /** CLIP's own vocabulary (49,408 tokens), for models that have none beside them; left out: those are refused. */
+  clipTables?(): Promise<TokenizerTables>
+}
