@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Clip } from '../../clip/types.ts'
-import { checkShots, drawFewShot } from '../../data/fewshot.ts'
+import { checkImages } from '../../data/check-images.ts'
+import { checkShots, drawSubset } from '../../data/fewshot.ts'
+import { type Half, halfOf } from '../../data/halves.ts'
 import type { Dataset, Item } from '../../data/items.ts'
 import { openDataset } from '../../data/open.ts'
 import { UsageError } from '../../errors.ts'
@@ -53,7 +55,12 @@ export async function openInputs(
     if (found === undefined) throw new Error(`the data set ${name} was not opened`)
     return found
   }
-  for (const name of plan.datasets) warnOfFewImages(datasetOf(name), jobs, hooks)
+  for (const [word, dataset] of datasets) {
+    const own = jobs.filter((job) => job.dataset === word)
+    warnOfFewImages(dataset, Math.max(0, ...own.map(({ shots }) => shots)), hooks)
+    // the pictures of a data set that is only measured on are its test images
+    if (!options.skipBadImages) await checkImages(dataset, own.length > 0 ? undefined : dataset.test)
+  }
   const remember = memory<EncodedItems>()
 
   return {
@@ -65,7 +72,7 @@ export async function openInputs(
         const key = JSON.stringify([dataset, method, settings, shots])
         if (seen.has(key)) continue
         seen.add(key)
-        const { classNames, templates = DEFAULT_TEMPLATES } = partOf(datasetOf(dataset), split)
+        const { classNames, templates = DEFAULT_TEMPLATES } = halfOf(datasetOf(dataset), split)
         methodNamed(method).check?.({ clip, classNames, templates, shots, seed }, settings)
       }
     },
@@ -78,23 +85,24 @@ export async function openInputs(
           const [encoded] = await encodeSets(clip, runtime, [pictureSet(items, views, job.seed)], pictures, hooks)
           return encoded
         })
-      const testSet = async (name: string, of: Part): Promise<TestSet> => {
-        return { name, dataset: of, images: await encode(`test of ${of.name}`, of.test) }
+      const testSet = async (name: string, word: string, half: Half): Promise<TestSet> => {
+        const part = halfOf(datasetOf(word), half)
+        return { name, dataset: part, images: await encode(`${word}, ${half}, test`, part.test) }
       }
-      const part = partOf(dataset, job.split)
-      const drawn =
-        job.shots === 0 ? { train: [], val: [] } : drawFewShot(dataset.train, dataset.val, job.shots, job.seed)
-      const subset = `${part.name}, ${job.shots} shots of seed ${job.seed}`
+      // drawn from all classes, as in the official code, and then halved
+      const drawn = job.shots === 0 ? { train: [], val: [] } : drawSubset(dataset, job.shots, job.seed)
+      const own = halfOf({ ...dataset, ...drawn }, job.split)
+      const subset = `${job.dataset}, ${job.split}, ${job.shots} shots of seed ${job.seed}`
       const elsewhere: TestSet[] = []
-      if (job.split === 'base') elsewhere.push(await testSet('new', partOf(dataset, 'new')))
-      for (const name of job.elsewhere) elsewhere.push(await testSet(name, partOf(datasetOf(name), 'all')))
-      const train = await encode(`train of ${subset}`, part.of(drawn.train), job.views)
+      if (job.split === 'base') elsewhere.push(await testSet('new', job.dataset, 'new'))
+      for (const name of job.elsewhere) elsewhere.push(await testSet(name, name, 'all'))
+      const train = await encode(`${subset}, train`, own.train, job.views)
       const anew = job.views === 'online' ? await openOnlineViews(clip, runtime, train.items, job.seed, pictures) : {}
       return {
         ...anew,
         train,
-        val: await encode(`val of ${subset}`, part.of(drawn.val)),
-        test: await testSet(job.dataset, part),
+        val: await encode(`${subset}, val`, own.val),
+        test: await testSet(job.dataset, job.dataset, job.split),
         elsewhere,
         architecture: undefined,
       }
@@ -102,31 +110,8 @@ export async function openInputs(
   }
 }
 
-/** All classes of a data set, or some of them under new labels. */
-interface Part extends Pick<Dataset, 'name' | 'classNames' | 'test' | 'templates'> {
-  of(items: readonly Item[]): Item[]
-}
-
-/** The official code's base and new classes: the first half of the labels, the odd one among them, and the others. */
-function partOf(dataset: Dataset, split: 'all' | 'base' | 'new'): Part {
-  const { name, classNames, test, templates } = dataset
-  const half = Math.ceil(classNames.length / 2)
-  const from = split === 'new' ? half : 0
-  const to = split === 'base' ? half : classNames.length
-  const of = (items: readonly Item[]) =>
-    items.flatMap((item) => (item.label >= from && item.label < to ? [{ ...item, label: item.label - from }] : []))
-  return {
-    name: split === 'all' ? name : `${name}, ${split} classes`,
-    classNames: classNames.slice(from, to),
-    test: of(test),
-    of,
-    ...(templates && { templates }),
-  }
-}
-
 /** The official code takes what there is of a class with too few images; so do sweeps, but they say so. */
-function warnOfFewImages(dataset: Dataset, jobs: readonly Job[], hooks: Hooks): void {
-  const most = Math.max(0, ...jobs.filter((job) => job.dataset === dataset.name).map(({ shots }) => shots))
+function warnOfFewImages(dataset: Dataset, most: number, hooks: Hooks): void {
   if (most === 0) return
   try {
     checkShots(dataset, most)

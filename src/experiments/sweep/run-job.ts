@@ -59,7 +59,12 @@ export async function runJob(folder: string, job: Job, inputs: JobInputs, hooks:
   const method = methodNamed(job.method)
   const at = (file: keyof typeof RUN_FILES) => join(folder, RUN_FILES[file])
   await removeLeftovers(folder)
-  await begin(folder, { job, model: clip.fingerprint, classNames: test.dataset.classNames, images: online?.key ?? setHash(train) })
+  await begin(folder, {
+    job,
+    model: clip.fingerprint,
+    classNames: test.dataset.classNames,
+    images: online?.key ?? setHash(train),
+  })
 
   const classes = classesOf(inputs, test)
   const task = { ...classes, train, online, val, shots: job.shots, seed: job.seed }
