@@ -1,6 +1,6 @@
 // coop-ts: what runs anywhere. Nothing here needs Node or a page; what does is in coop-ts/node.
 
-export { IMAGENET_TEMPLATES, PAPER_TEMPLATES } from './baselines/templates.ts'
+export { IMAGENET_80_TEMPLATES, IMAGENET_TEMPLATES, PAPER_TEMPLATES } from './baselines/templates.ts'
 export { fillTemplate, zeroShotClassifier, zeroShotFeatures } from './baselines/zero-shot.ts'
 export { encodeTexts, type ImageEncoder, imageEncoder } from './clip/encode.ts'
 export { loadClip, type ModelFiles } from './clip/load.ts'

@@ -6,7 +6,7 @@ import { normaliseRows } from '../prompt/vectors.ts'
 import { randomFor } from '../random.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { tinyClip } from '../testing/tiny-clip.ts'
-import { IMAGENET_TEMPLATES, PAPER_TEMPLATES } from './templates.ts'
+import { expandTemplates, IMAGENET_80_TEMPLATES, IMAGENET_TEMPLATES, isTemplate, PAPER_TEMPLATES } from './templates.ts'
 import { fillTemplate, zeroShotClassifier, zeroShotFeatures } from './zero-shot.ts'
 
 const clip = await tinyClip()
@@ -28,9 +28,19 @@ describe('templates', () => {
   })
 
   it('that are shipped all have their {}', () => {
-    for (const template of [...Object.values(PAPER_TEMPLATES), ...IMAGENET_TEMPLATES]) {
-      expect(fillTemplate(template, 'dog')).toContain('dog')
-    }
+    const shipped = [...Object.values(PAPER_TEMPLATES), ...IMAGENET_TEMPLATES, ...IMAGENET_80_TEMPLATES]
+    for (const template of shipped) expect(fillTemplate(template, 'dog')).toContain('dog')
+  })
+
+  it('of ImageNet are seven, and eighty with the seven among them', () => {
+    expect(new Set(IMAGENET_TEMPLATES).size).toBe(7)
+    expect(new Set(IMAGENET_80_TEMPLATES).size).toBe(80)
+    expect(IMAGENET_80_TEMPLATES).toEqual(expect.arrayContaining([...IMAGENET_TEMPLATES]))
+  })
+
+  it('may be named as ensembles', () => {
+    expect(expandTemplates(['imagenet7', 'a {}'])).toEqual([...IMAGENET_TEMPLATES, 'a {}'])
+    expect(['imagenet80', 'a {}', 'constructor', 'imagenet8'].filter(isTemplate)).toEqual(['imagenet80', 'a {}'])
   })
 })
 
@@ -52,6 +62,11 @@ describe('zero-shot features', () => {
     const expected = normaliseRows({ dtype: 'float32', shape: [2, 10], data: mean ?? new Float32Array() })
     expect(close(features.data, expected.data)).toBe(true)
     expect(close(features.data, each[0]?.data ?? [])).toBe(false)
+  })
+
+  it('of a named ensemble are those of its templates', async () => {
+    const features = await zeroShotFeatures(clip, runtime, names, ['imagenet7'])
+    expect(close(features.data, (await zeroShotFeatures(clip, runtime, names, IMAGENET_TEMPLATES)).data)).toBe(true)
   })
 
   it('need a template', async () => {

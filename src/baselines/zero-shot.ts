@@ -7,6 +7,7 @@ import { type Classifier, classifierOf } from '../prompt/classifier.ts'
 import { checkClassNames } from '../prompt/layout.ts'
 import { normaliseRows } from '../prompt/vectors.ts'
 import type { Runtime } from '../runtime/types.ts'
+import { expandTemplates } from './templates.ts'
 
 /**
  * The prompt of a class: the template with each `{}` replaced by the name, whose `_` become spaces.
@@ -24,7 +25,7 @@ export function fillTemplate(template: string, className: string): string {
 
 /**
  * Text features of classes, `(classes, embed)` of length 1: the mean of the templates' normalised features, normalised
- * again (one template: its normalised features). Throws CoopError for class names that are the same or have no words,
+ * again (one template: its normalised features). Ensembles may be named (see ENSEMBLES). Throws CoopError for class names that are the same or have no words,
  * and for a prompt longer than the model takes.
  */
 export async function zeroShotFeatures(
@@ -35,13 +36,14 @@ export async function zeroShotFeatures(
 ): Promise<FloatTensor> {
   if (templates.length === 0) throw new UsageError('there is no prompt', 'give at least one like "a photo of a {}."')
   checkClassNames(clip.tokenizer, classNames)
-  const texts = classNames.flatMap((name) => templates.map((template) => fillTemplate(template, name)))
+  const prompts = expandTemplates(templates)
+  const texts = classNames.flatMap((name) => prompts.map((template) => fillTemplate(template, name)))
   for (const text of texts) checkLength(clip.tokenizer, text)
   const each = normaliseRows(await encodeTexts(clip, runtime, texts))
   const embed = clip.config.embedDim
   const sums = floatTensor([classNames.length, embed])
   for (let row = 0; row < texts.length; row++) {
-    const c = Math.floor(row / templates.length)
+    const c = Math.floor(row / prompts.length)
     for (let j = 0; j < embed; j++) sums.data[c * embed + j]! += each.data[row * embed + j]!
   }
   return normaliseRows(sums) // the mean has the direction of the sum

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isTemplate, TEMPLATE_EXPECTED } from '../baselines/templates.ts'
 
 /** How an option looks on the command line. */
 export interface Flag {
@@ -57,8 +58,6 @@ export function list<T extends z.ZodType<unknown, string>>(part: T, what: string
     .pipe(z.array(part, { error }).min(1))
 }
 
-export const template = text('a prompt').refine((value) => value.includes('{}'), {
-  error: 'a prompt with {} where the class name goes',
-})
+export const template = text('a prompt').refine(isTemplate, { error: TEMPLATE_EXPECTED })
 
 export const toggle = () => z.boolean().default(false)

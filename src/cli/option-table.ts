@@ -56,7 +56,7 @@ export const OPTIONS = z.object({
     flag: '--template',
     argument: 'TEXT',
     repeat: true,
-    help: 'hand-written prompt, {} for the class name; given several times, the prompts are averaged',
+    help: 'hand-written prompt, {} for the class name, or an ensemble: imagenet7, imagenet80; given several times, the prompts are averaged',
     otherwise: 'that of the paper for its data sets, else "a photo of a {}."',
   }),
 
@@ -65,7 +65,7 @@ export const OPTIONS = z.object({
     flag: '--root',
     argument: 'DIR',
     help: "folder above the paper's data sets",
-    otherwise: 'the current folder',
+    otherwise: '$COOP_DATA, or the current folder',
   }),
   imageColumn: text('a column').optional().register(flags, {
     flag: '--image-column',
@@ -195,6 +195,26 @@ export const OPTIONS = z.object({
     help: 'runs at a time, which share the threads',
     otherwise: 'one for each thread with a small model, else one',
   }),
+
+  // a report
+  reportOut: text('a folder').optional().register(flags, {
+    flag: '--out',
+    argument: 'DIR',
+    help: 'folder that the report is written to',
+    otherwise: "the sweep's own; report where there are several",
+  }),
+  figures: toggle().register(flags, { flag: '--figures', help: 'write the figures as SVG files as well' }),
+  published: toggle().register(flags, {
+    flag: '--published',
+    help: "show the paper's figures even where the setting is another; where it is the same they always are",
+  }),
+  tensorboard: text('a folder').optional().register(flags, {
+    flag: '--tensorboard',
+    argument: 'DIR',
+    help: 'write an event file of each run for TensorBoard',
+    otherwise: 'not written',
+  }),
+  skip: toggle().register(flags, { flag: '--skip', help: 'leave out damaged results, with a warning each' }),
 
   // training the bundled CLIP
   pretrainOut: text('a folder')

@@ -11,6 +11,7 @@ export const zeroShot = defineCommand({
     'coop zero-shot photos',
     'coop zero-shot oxford_pets --root data',
     'coop zero-shot photos --template "a photo of a {}." --template "a drawing of a {}."',
+    'coop zero-shot photos --template imagenet80',
   ],
   async run(settings, [data = ''], hooks) {
     const result = await actions.zeroShot(data, settings, hooks)

@@ -4,22 +4,23 @@ import { shuffled } from '../../prompt/batches.ts'
 import { promptLayout } from '../../prompt/layout.ts'
 import { learningRateOf } from '../../prompt/schedule.ts'
 import { checkTrainingSet, type LearningSettings, startOf } from '../../prompt/train.ts'
-import { contextClassifier, contextLength } from '../context.ts'
+import { contextClassifier, contextLength, contextWords, USUAL_START } from '../context.ts'
 import { learnByGradients } from '../gradient-loop.ts'
 import { type Classes, defineMethod, type Task } from '../method.ts'
 import { sgd } from '../optimisers.ts'
+import { templatesSetting } from '../templates-setting.ts'
 import { kgcoopStep } from './program.ts'
 
 const settings = z.strictObject({
   /** lambda: what a distance of 1 from the hand-written prompts costs. */
   weight: z.number().min(0).default(8),
   /** Hand-written prompts instead of the data set's own; several are averaged. */
-  templates: z.array(z.string().includes('{}', 'a prompt with {} for the class name')).min(1).optional(),
+  templates: templatesSetting,
   /** Context vectors; with `init` as many as it has tokens. */
   M: z.int().min(1).default(4),
   position: z.enum(['end', 'middle', 'front']).default('end'),
   /** Words to start from; null: random vectors. */
-  init: z.string().min(1).nullable().default('a photo of a'),
+  init: z.string().min(1).nullable().default(USUAL_START),
   epochs: z.int().min(1).default(100),
   batchSize: z.int().min(1).default(128),
   learningRate: z.number().positive().default(0.002),
@@ -33,8 +34,8 @@ export const kgcoop = defineMethod({
   source:
     'Yao, Zhang, Xu, "Visual-Language Prompt Tuning with Knowledge-Guided Context Optimization", CVPR 2023 (github.com/htyao89/KgCoOp)',
   settings,
-  title: ({ weight, position }) =>
-    ['KgCoOp', ...(weight === 8 ? [] : [`weight ${weight}`]), ...(position === 'end' ? [] : [position])].join(', '),
+  title: ({ weight, ...context }) =>
+    ['KgCoOp', ...(weight === 8 ? [] : [`weight ${weight}`]), ...contextWords(context)].join(', '),
   transfers: () => true,
   check(task, settings) {
     startOf({ ...task, settings: completed(task, settings) })

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { expandTemplates } from '../../baselines/templates.ts'
 import { zeroShotClassifier } from '../../baselines/zero-shot.ts'
 import { defineMethod } from '../method.ts'
+import { templatesSetting } from '../templates-setting.ts'
 
 /** Hand-written prompts: the data set's, or those given. Nothing is learned. */
 export const zeroShot = defineMethod({
@@ -10,10 +12,12 @@ export const zeroShot = defineMethod({
   pictures: 'none',
   settings: z.strictObject({
     /** Instead of the data set's own; several are averaged. */
-    templates: z.array(z.string().includes('{}', 'a prompt with {} for the class name')).min(1).optional(),
+    templates: templatesSetting,
   }),
-  title: ({ templates }) =>
-    templates && templates.length > 1 ? `zero-shot, ${templates.length} prompts` : 'zero-shot',
+  title: ({ templates = [] }) => {
+    const { length } = expandTemplates(templates)
+    return length > 1 ? `zero-shot, ${length} prompts` : 'zero-shot'
+  },
   transfers: () => true,
   learn: async () => ({ tensors: new Map(), facts: {}, steps: [] }),
   async classifier({ clip, runtime, classNames, templates }, settings) {
