@@ -23,9 +23,16 @@ export const blobPath = (hub: HubSettings, repo: HubRepo, etag: string): string 
 
 /** Where a file of a repository is kept. Throws FileError for a path that leads out of the repository. */
 export function snapshotPath(hub: HubSettings, repo: HubRepo, commit: string, file: string): string {
-  if (isSafePath(file)) return join(snapshotFolder(hub, repo, commit), ...file.split('/'))
+  checkPath(repo, file)
+  return join(snapshotFolder(hub, repo, commit), ...file.split('/'))
+}
+
+/** Throws FileError for a path that leads out of the repository. */
+export function checkPath(repo: HubRepo, file: string): void {
+  if (isSafePath(file)) return
   throw new FileError(
-    `${repo.id} on the hub has a file of the name ${JSON.stringify(file)}, which is not safe to write`,
+    `${JSON.stringify(file)} of ${repo.id} on the hub is no name that is safe to write`,
+    'take another repository, and tell the hub about this one',
   )
 }
 

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { Hooks } from '../../progress.ts'
-import { blobPath, cachedCommit, cachedFile, linkBlob, noteCommit, snapshotPath } from './cache.ts'
+import { blobPath, cachedCommit, cachedFile, checkPath, linkBlob, noteCommit, snapshotPath } from './cache.ts'
 import { download } from './download.ts'
 import { HubError } from './errors.ts'
 import { notCached } from './listing.ts'
@@ -38,6 +38,7 @@ export async function localFiles(
 
 /** The path of a file that the cache has, else what the hub says of it. */
 async function lookUp(hub: HubSettings, repo: HubRepo, file: string, hooks: Hooks): Promise<string | FileMetadata> {
+  checkPath(repo, file)
   const commit = await cachedCommit(hub, repo)
   const cached = commit === undefined ? undefined : await cachedFile(hub, repo, commit, file)
   if (cached !== undefined && (hub.offline || isCommit(repo.revision))) return cached
