@@ -12,6 +12,16 @@ export function contextLength(clip: Clip, { M, init }: { readonly M: number; rea
   return init === null ? M : startTokens(clip, init).length
 }
 
+/** What a title says of a context, unless it is the usual one: from "a photo of a", the class name at the end. */
+export function contextWords(shape: Pick<PromptShape, 'M' | 'position'> & { readonly init: string | null }): string[] {
+  const { M, position, init } = shape
+  const start = init === null ? [`M=${M}`] : init === USUAL_START ? [] : [`from "${init}"`]
+  return [...(position === 'end' ? [] : [position]), ...start]
+}
+
+/** The words that methods with a short context start from. */
+export const USUAL_START = 'a photo of a'
+
 /** A tensor of what was learned. Throws CoopError when it is not there. */
 export function tensorOf({ tensors }: Learned, name: string): FloatTensor {
   const tensor = tensors.get(name)

@@ -6,7 +6,7 @@ import { checkClassNames, promptLayout } from '../../prompt/layout.ts'
 import { learningRateOf } from '../../prompt/schedule.ts'
 import { checkTrainingSet, type LearningSettings, startOf } from '../../prompt/train.ts'
 import { randomFor } from '../../random.ts'
-import { contextLength, tensorOf } from '../context.ts'
+import { contextLength, contextWords, tensorOf, USUAL_START } from '../context.ts'
 import { learnByGradients } from '../gradient-loop.ts'
 import { type Classes, defineMethod, type Task } from '../method.ts'
 import { sgd } from '../optimisers.ts'
@@ -18,7 +18,7 @@ const settings = z.strictObject({
   M: z.int().min(1).default(4),
   position: z.enum(['end', 'middle', 'front']).default('end'),
   /** Words to start from; null: random vectors. */
-  init: z.string().min(1).nullable().default('a photo of a'),
+  init: z.string().min(1).nullable().default(USUAL_START),
   epochs: z.int().min(1).default(10),
   /** Each image of a batch costs the text tower as much as a whole step of CoOp. */
   batchSize: z.int().min(1).default(1),
@@ -33,12 +33,7 @@ export const cocoop = defineMethod({
   source:
     'Zhou et al., "Conditional Prompt Learning for Vision-Language Models", CVPR 2022 (github.com/KaiyangZhou/CoOp)',
   settings,
-  title: ({ M, position, init }) =>
-    [
-      'CoCoOp',
-      ...(position === 'end' ? [] : [position]),
-      ...(init === null ? [`M=${M}`] : init === 'a photo of a' ? [] : [`from "${init}"`]),
-    ].join(', '),
+  title: (context) => ['CoCoOp', ...contextWords(context)].join(', '),
   transfers: () => true,
   check(task, settings) {
     startOf({ ...task, settings: completed(task, settings) })

@@ -148,3 +148,9 @@ describe('the method', () => {
     expect(() => kgcoop.check?.({ ...task(), classNames: ['dog', 'Dog'] }, {})).toThrow(/duplicate/)
   })
 })
+
+it('is titled by what differs from the usual', () => {
+  expect(kgcoop.title({})).toBe('KgCoOp')
+  expect(kgcoop.title({ weight: 1, position: 'middle', init: null, M: 8 })).toBe('KgCoOp, weight 1, middle, M=8')
+  expect(kgcoop.title({ init: 'a picture of' })).toBe('KgCoOp, from "a picture of"')
+})
