@@ -1,5 +1,6 @@
 import type { Classified, FolderAccuracy, TrainResult } from '../experiments/folder.ts'
 import type { PretrainResult } from '../experiments/pretrain.ts'
+import type { ReportResult } from '../experiments/report.ts'
 import type { SweepResult } from '../experiments/sweep/sweep.ts'
 import type { RunWords } from '../experiments/words.ts'
 import { bundledModel } from '../node/package.ts'
@@ -21,6 +22,7 @@ export interface Actions {
   ): Promise<readonly Classified[]>
   words(run: string, settings: Settings<'words'>, hooks: Hooks): Promise<RunWords>
   sweep(plan: string, settings: Settings<'sweep'>, hooks: Hooks): Promise<SweepResult>
+  report(folders: readonly string[], settings: Settings<'report'>, hooks: Hooks): Promise<ReportResult>
   pretrain(settings: Settings<'pretrain'>, hooks: Hooks): Promise<PretrainResult>
 }
 
@@ -68,6 +70,11 @@ export const actions: Actions = {
   async sweep(plan, { sweepOut: out, ...settings }, hooks) {
     const { sweep } = await import('../experiments/sweep/sweep.ts')
     return sweep(plan, defined({ ...settings, out }), hooks)
+  },
+
+  async report(folders, { reportOut: out, ...settings }, hooks) {
+    const { reportSweeps } = await import('../experiments/report.ts')
+    return reportSweeps(folders, defined({ ...settings, out }), hooks)
   },
 
   async pretrain({ pretrainOut, steps, seed, hours, resume, force, device, threads, cache }, hooks) {

@@ -5,6 +5,7 @@ import { classify } from './commands/classify.ts'
 import { demo } from './commands/demo.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { pretrain } from './commands/pretrain.ts'
+import { report } from './commands/report.ts'
 import { sweep } from './commands/sweep.ts'
 import { train } from './commands/train.ts'
 import { nearestWords } from './commands/words.ts'
@@ -13,7 +14,7 @@ import { describeFailure, EXIT, failureText } from './failure.ts'
 import { createProgram } from './program.ts'
 import { createProgressPrinter, type Output } from './progress.ts'
 
-const COMMANDS = [demo, train, evaluate, zeroShot, classify, nearestWords, sweep, pretrain]
+const COMMANDS = [demo, train, evaluate, zeroShot, classify, nearestWords, sweep, report, pretrain]
 
 export interface Coop {
   /** Runs the command; every failure is printed. Returns the exit status. */

@@ -47,6 +47,16 @@ export const SETTINGS = {
   classify: OPTIONS.pick({ top: true, runModel: true, runTransforms: true, ...PICTURES, ...EVERY }),
   words: OPTIONS.pick({ nearest: true, allTokens: true, runModel: true, ...EVERY }),
   sweep: OPTIONS.pick({ sweepOut: true, parallel: true, dryRun: true, ...PICTURES, ...EVERY }),
+  report: OPTIONS.pick({
+    reportOut: true,
+    figures: true,
+    published: true,
+    tensorboard: true,
+    skip: true,
+    json: true,
+    quiet: true,
+    verbose: true,
+  }),
   pretrain: OPTIONS.pick({
     pretrainOut: true,
     hours: true,

@@ -18,6 +18,14 @@ export class Message {
     return this
   }
 
+  /** Wire type 1: a 64-bit float. */
+  double(field: number, value: number): this {
+    this.#tag(field, 1).#reserve(8)
+    new DataView(this.#buffer.buffer).setFloat64(this.#length, value, true)
+    this.#length += 8
+    return this
+  }
+
   /** Wire type 2: bytes with their length before them. */
   raw(field: number, bytes: Uint8Array): this {
     this.#tag(field, 2).#varint(bytes.length).#reserve(bytes.length)

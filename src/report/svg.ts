@@ -71,6 +71,7 @@ export const COLOURS = {
   coop: '#0b62d6',
   csc: '#d4530c',
   zeroShot: '#7a3fb0',
+  published: '#a8b0b9',
 } as const
 
 const round = (value: number): number => Math.round(value * 100) / 100

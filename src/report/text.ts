@@ -1,3 +1,5 @@
+import type { Table } from './document.ts'
+
 /** `0.7346` -> `73.5 %` */
 export const percent = (fraction: number): string => `${(100 * fraction).toFixed(1)} %`
 
@@ -24,4 +26,12 @@ export function accuracyTable(result: { accuracy: number; perClass: Readonly<Rec
   const classes = Object.entries(result.perClass).sort(([, a], [, b]) => a - b)
   const lines = [...classes, ['all test images', result.accuracy] as const]
   return columns(lines.map(([label, accuracy]) => [label, percent(accuracy)]))
+}
+
+/** A table for a terminal: columns of words flush left, of numbers flush right. */
+export function tableText({ head, rows, words }: Pick<Table, 'head' | 'rows' | 'words'>): string {
+  const lines = [head, ...rows.map(({ cells }) => cells)]
+  const widths = head.map((_, i) => Math.max(...lines.map((cells) => cells[i]?.length ?? 0)))
+  const pad = (cell: string, i: number) => (i < words ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))
+  return lines.map((cells) => cells.map(pad).join('  ').trimEnd()).join('\n')
 }

@@ -1,0 +1,34 @@
+import { actions } from '../actions.ts'
+import { defineCommand } from '../command.ts'
+
+export const report = defineCommand({
+  name: 'report',
+  summary: 'tables and figures of one or several sweeps',
+  details:
+    'Writes report.md, report.html (one file, no script), report.csv (a line a run) and summary.csv (a line a mean, with ' +
+    'deviation, 95 % interval and number of seeds). Runs of different models, pictures or settings never share a mean. ' +
+    'A sweep that is still running can be reported as far as it is.',
+  operands: [{ name: 'out', help: 'folder that coop sweep wrote', variadic: true }],
+  examples: [
+    'coop report runs/plan',
+    'coop report runs/plan --figures --published',
+    'coop report runs/rn50 runs/vit-b16 --out reports/backbones',
+    'coop report runs/plan --tensorboard runs/plan/events',
+  ],
+  async run(settings, folders, hooks) {
+    const { tables, ...result } = await actions.report(folders, settings, hooks)
+    const warnings = [
+      ...(result.failed.length > 0 ? [`failed: ${result.failed.map(({ id }) => id).join(', ')}`] : []),
+      ...(result.damaged.length > 0 ? [`left out as damaged: ${result.damaged.join(', ')}`] : []),
+      ...(result.collapsed.length > 0 ? [`ended at chance: ${result.collapsed.join(', ')}`] : []),
+    ]
+    const written = result.files.filter((file) => !file.includes('tfevents')).map((file) => `  ${file}`)
+    const events = result.files.length - written.length
+    const files = [
+      'written:',
+      ...written,
+      ...(events > 0 ? [`  ${events} event files in ${settings.tensorboard}`] : []),
+    ]
+    return { json: result, text: [tables, ...warnings, files.join('\n')].join('\n\n') }
+  },
+})

@@ -1,0 +1,129 @@
+import { METHODS } from '../methods/index.ts'
+import { canonical, compareText, groupBy, unique } from './canonical.ts'
+import type { RunRecord } from './record.ts'
+import { meanOf, type Summary, summarise } from './statistics.ts'
+
+/** Runs that may stand in one table: same model, same preparation of pictures. Nothing is ever averaged across groups. */
+export interface Group {
+  readonly model: RunRecord['model']
+  readonly transforms: RunRecord['transforms']
+  /** Classes learned from. */
+  readonly split: RunRecord['split']
+  readonly rows: readonly Row[]
+  /** Labels of the data sets of its runs. */
+  readonly datasets: readonly string[]
+  /** 0 first, where there is a method that learns from no images. */
+  readonly shots: readonly number[]
+}
+
+/** One method with one choice of settings and views; its runs differ in data set, shots and seed. */
+export interface Row {
+  /** Title of the method, and the settings that tell it from rows of the same title. */
+  readonly label: string
+  readonly method: string
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly views: RunRecord['views']
+  readonly runs: readonly RunRecord[]
+  /** Of one data set and number of shots; undefined where there is no run. */
+  cell(dataset: string, shots: number): Cell | undefined
+}
+
+/** Runs that differ in their seed alone. Figures are in %. */
+export interface Cell extends Summary {
+  readonly runs: readonly RunRecord[]
+  readonly collapsed: number
+}
+
+export function groupsOf(records: readonly RunRecord[]): Group[] {
+  const keyOf = ({ model, transforms, split }: RunRecord) => canonical([model.fingerprint, transforms, split])
+  const sorted = [...records].sort((a, b) => compareText(a.model.name, b.model.name) || compareText(keyOf(a), keyOf(b)))
+  return [...groupBy(sorted, keyOf).values()].flatMap((runs) => {
+    const [first] = runs
+    return first ? [groupOf(first, runs)] : []
+  })
+}
+
+function groupOf({ model, transforms, split }: RunRecord, runs: readonly RunRecord[]): Group {
+  const name = datasetLabels(runs)
+  const keyOf = ({ method, settings, views }: RunRecord) => canonical([method, settings, views])
+  const kinds = [...groupBy(runs, keyOf).values()]
+  const firsts = kinds.flatMap(([first]) => (first ? [first] : []))
+  const rows = kinds.flatMap((of): Row[] => {
+    const [first] = of
+    if (!first) return []
+    const { method, settings, views } = first
+    const cells = groupBy(of, (run) => `${run.shots} ${name(run)}`)
+    const cell = (dataset: string, shots: number) => {
+      const found = cells.get(`${shots} ${dataset}`)
+      return found && cellOf(found)
+    }
+    return [{ label: labelOf(first, firsts), method, settings, views, runs: of, cell }]
+  })
+  rows.sort((a, b) => rankOf(a.method) - rankOf(b.method) || compareText(a.label, b.label))
+  const datasets = unique(runs.map(name)).sort(compareText)
+  const shots = unique(runs.map((run) => run.shots)).sort((a, b) => a - b)
+  return { model, transforms, split, rows, datasets, shots }
+}
+
+/** In the order of METHODS, methods that are not known here last. */
+function rankOf(method: string): number {
+  const rank = METHODS.findIndex(({ name }) => name === method)
+  return rank === -1 ? METHODS.length : rank
+}
+
+/** How data sets are called: by name, and where the same name has several numbers of classes, by both. */
+function datasetLabels(runs: readonly RunRecord[]): (run: RunRecord) => string {
+  const counts = groupBy(runs, ({ dataset }) => dataset)
+  return ({ dataset, classes }) => {
+    const several = new Set(counts.get(dataset)?.map((run) => run.classes)).size > 1
+    return several ? `${dataset} (${classes} classes)` : dataset
+  }
+}
+
+/** The title, and what tells this row from others of the same title. */
+function labelOf(row: RunRecord, rows: readonly RunRecord[]): string {
+  const alike = rows.filter(({ title, method }) => title === row.title && method === row.method)
+  const keys = unique(alike.flatMap(({ settings }) => Object.keys(settings))).sort(compareText)
+  const differing = keys.filter(
+    (key) => new Set(alike.map(({ settings }) => canonical(settings[key] ?? null))).size > 1,
+  )
+  const words = differing.map((key) => `${key}=${written(row.settings[key])}`)
+  if (new Set(alike.map(({ views }) => views)).size > 1) words.push(`views ${row.views}`)
+  return words.length === 0 ? row.title : `${row.title} (${words.join(', ')})`
+}
+
+const written = (value: unknown): string =>
+  value === undefined ? 'default' : typeof value === 'string' ? value : canonical(value)
+
+/** Without images to draw, seeds make no difference: equal figures of several seeds are then one figure. */
+function cellOf(runs: readonly RunRecord[]): Cell {
+  const values = runs.map(({ accuracy }) => 100 * accuracy)
+  const same = runs.every(({ shots }) => shots === 0) && new Set(values).size === 1
+  const collapsed = runs.filter((run) => run.collapsed).length
+  return { ...summarise(same ? values.slice(0, 1) : values), runs, collapsed }
+}
+
+/**
+ * The mean over all data sets of a group; undefined unless each has runs. Its deviation is that of the averages of each
+ * seed, where all data sets have the same seeds; else it has none.
+ */
+export function average(row: Row, { datasets }: Pick<Group, 'datasets'>, shots: number): Cell | undefined {
+  const cells = datasets.map((dataset) => row.cell(dataset, shots)).filter((cell) => cell !== undefined)
+  if (cells.length < datasets.length || cells.length === 0) return undefined
+  const runs = cells.flatMap((cell) => cell.runs)
+  const collapsed = cells.reduce((sum, cell) => sum + cell.collapsed, 0)
+  const seeds = unique(runs.map(({ seed }) => seed)).sort((a, b) => a - b)
+  const complete = cells.every((cell) => cell.n === seeds.length)
+  if (complete) {
+    const ofSeed = (seed: number) => runs.filter((run) => run.seed === seed).map(({ accuracy }) => 100 * accuracy)
+    return { ...summarise(seeds.map((seed) => meanOf(ofSeed(seed)))), runs, collapsed }
+  }
+  const mean = meanOf(cells.map((cell) => cell.mean))
+  return { n: Math.min(...cells.map(({ n }) => n)), mean, sd: undefined, interval: undefined, runs, collapsed }
+}
+
+/** The hand-written prompts of the data sets, which learned ones are compared with. */
+export function zeroShotRow({ rows }: Pick<Group, 'rows'>): Row | undefined {
+  const found = rows.filter(({ method }) => method === 'zero-shot')
+  return found.find(({ settings }) => settings.templates === undefined) ?? found[0]
+}

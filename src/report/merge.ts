@@ -1,0 +1,66 @@
+import { UsageError } from '../errors.ts'
+import { canonical, compareText, groupBy } from './canonical.ts'
+import type { RunRecord } from './record.ts'
+
+/** A record and the file it was read from. */
+export interface FoundRecord {
+  readonly record: RunRecord
+  readonly file: string
+}
+
+/**
+ * The runs of several sweeps, each once, in the order of their ids. Runs of one setting and seed that differ only in where
+ * else they were measured are one.
+ *
+ * @throws UsageError naming both files where two runs of one setting and seed have different results
+ */
+export function mergeRecords(found: readonly FoundRecord[]): RunRecord[] {
+  const sorted = [...found].sort((a, b) => compareText(a.record.id, b.record.id) || compareText(a.file, b.file))
+  for (const same of groupBy(sorted, ({ record }) => record.id).values()) checkSame(same, settingOf)
+  const runs = [...groupBy(sorted, ({ record }) => canonical(settingOf(record))).values()]
+  return runs.flatMap((same) => {
+    checkSame(same, resultOf)
+    const [first] = same
+    if (first === undefined) return []
+    const elsewhere = Object.assign({}, ...same.map(({ record }) => record.elsewhere).reverse())
+    return [{ ...first.record, elsewhere }]
+  })
+}
+
+/** All that decides a run's numbers. */
+const settingOf = ({
+  dataset,
+  classes,
+  split,
+  method,
+  settings,
+  shots,
+  seed,
+  model,
+  transforms,
+  views,
+}: RunRecord) => ({
+  ...{ dataset, classes, split, method, settings, shots, seed, transforms, views },
+  model: model.fingerprint,
+})
+
+const resultOf = ({ accuracy, collapsed, steps }: RunRecord) => ({ accuracy, collapsed, steps })
+
+function checkSame(found: readonly FoundRecord[], what: (record: RunRecord) => unknown): void {
+  const [first, ...others] = found
+  for (const other of others) {
+    if (first === undefined) return
+    const elsewhere = Object.keys(other.record.elsewhere).filter((name) => {
+      const value = first.record.elsewhere[name]
+      return value !== undefined && value !== other.record.elsewhere[name]
+    })
+    if (canonical(what(first.record)) === canonical(what(other.record)) && elsewhere.length === 0) continue
+    throw new UsageError(
+      `two records of the same run differ:\n  ${first.file}: ${described(first.record)}\n  ${other.file}: ${described(other.record)}`,
+      'report one of the two sweeps at a time, or remove the run that is not to count',
+    )
+  }
+}
+
+const described = ({ id, accuracy, dataset, title, shots, seed, environment }: RunRecord): string =>
+  `${id}, accuracy ${accuracy} (${dataset}, ${title}, ${shots} shots, seed ${seed}, coop ${environment.coop})`

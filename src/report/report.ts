@@ -1,0 +1,113 @@
+import { compareText, groupBy } from './canonical.ts'
+import { type Block, code, type Document, heading, list, type Table, text } from './document.ts'
+import { type Group, groupsOf } from './groups.ts'
+import type { RunRecord } from './record.ts'
+import { referenceOf } from './reference.ts'
+import { backboneSection, contextLengthSection, ensembleSection, startSection } from './sections/analyses.ts'
+import {
+  collapsedBlocks,
+  costTable,
+  environmentBlocks,
+  meansTable,
+  settingBlock,
+  settingsTable,
+} from './sections/details.ts'
+import { baseToNewSection, baseToNewTable, elsewhereSections } from './sections/elsewhere.ts'
+import { accuracyTable, fewShotSection, slug } from './sections/few-shot.ts'
+import { orientationSection, publishedSection } from './sections/published.ts'
+import type { SweepRuns } from './sweeps.ts'
+import { took } from './text.ts'
+
+export interface ReportOptions {
+  /** Also show the published figures where the setting is not the paper's. */
+  readonly published: boolean
+}
+
+/** Everything that sweeps left, as one document. The same runs give the same document. */
+export function sweepReport(
+  records: readonly RunRecord[],
+  sweeps: readonly SweepRuns[],
+  { published }: ReportOptions,
+): Document {
+  const groups = groupsOf(records)
+  const blocks = [
+    text(countsText(records, sweeps)),
+    ...failureBlocks(sweeps),
+    ...groups.flatMap((group) => groupBlocks(group, groups)),
+    ...backboneSection(groups),
+    ...(published ? orientationSection(groups) : []),
+    ...collapsedBlocks(records),
+    ...environmentBlocks(records, groups),
+    ...reproduction(sweeps),
+  ]
+  return { title: `Report of ${sweeps.map(({ name }) => name).join(', ')}`, blocks }
+}
+
+/** The table that says most about a group. */
+export const mainTable = (group: Group): Table =>
+  group.split === 'base' ? baseToNewTable(group) : accuracyTable(group)
+
+/** How many runs there are, failed, and are not finished. */
+export function countsText(records: readonly RunRecord[], sweeps: readonly SweepRuns[]): string {
+  const failed = sweeps.flatMap((sweep) => sweep.failed).length
+  const unfinished = sweeps.flatMap((sweep) => sweep.unfinished).length
+  const seconds = records.reduce((sum, run) => sum + run.seconds, 0)
+  const parts = [`${plural(records.length, 'run')} finished`, `${failed} failed`, `${unfinished} not finished`]
+  return `${parts.join(', ')}. The finished ones took ${took(seconds)} in all, one after the other.`
+}
+
+const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
+function failureBlocks(sweeps: readonly SweepRuns[]): Block[] {
+  const failed = sweeps.flatMap((sweep) => sweep.failed)
+  if (failed.length === 0) return []
+  const alike = groupBy(failed, ({ message, remedy }) => (remedy ? `${message}; ${remedy}` : message))
+  const lines = [...alike].map(([words, runs]) => `${runs.map(({ id }) => id).join(', ')}: ${words}`)
+  return [heading(2, 'Runs that failed'), list(lines.sort(compareText))]
+}
+
+/** What tells a group from the others, in a heading. */
+export function groupTitle({ model, transforms, split }: Group, groups: readonly Group[]): string {
+  const name = model.architecture ? `${model.name} (${model.architecture})` : model.name
+  const alike = groups.filter((group) => group.model.name === model.name)
+  const fingerprints = new Set(alike.map((group) => group.model.fingerprint))
+  return [
+    name,
+    ...(fingerprints.size > 1 ? [`fingerprint ${model.fingerprint.slice(0, 8)}`] : []),
+    `pictures of ${transforms}`,
+    ...(split === 'base' ? ['base classes'] : []),
+  ].join(', ')
+}
+
+function groupBlocks(group: Group, groups: readonly Group[]): Block[] {
+  const title = groupTitle(group, groups)
+  const file = groups.length > 1 ? `${slug(title)}-` : ''
+  const reference = referenceOf(group)
+  const results =
+    group.split === 'base'
+      ? baseToNewSection(group)
+      : [
+          ...fewShotSection(group, file, reference),
+          ...publishedSection(group, reference),
+          ...contextLengthSection(group, file),
+          ...startSection(group),
+          ...ensembleSection(group),
+        ]
+  return [
+    heading(2, title),
+    settingBlock(group),
+    ...results,
+    ...elsewhereSections(group),
+    ...meansTable(group),
+    ...settingsTable(group),
+    ...costTable(group),
+  ]
+}
+
+function reproduction(sweeps: readonly SweepRuns[]): Block[] {
+  const blocks = sweeps.flatMap(({ name, plan }): Block[] => {
+    if (plan === undefined) return []
+    return [text(`${name}, by this plan:`), code('coop sweep plan.yaml --out OUT'), code(plan)]
+  })
+  return blocks.length === 0 ? [] : [heading(2, 'How to make it again'), ...blocks]
+}

@@ -1,0 +1,137 @@
+import { canonical, compareText, groupBy, unique } from '../canonical.ts'
+import { percentText } from '../cells.ts'
+import { type Block, groupedTable, heading, list, plainTable, text } from '../document.ts'
+import type { Group } from '../groups.ts'
+import type { RunRecord } from '../record.ts'
+import { took } from '../text.ts'
+
+const PICTURES = {
+  '2021-10': "as today's official code does: short side to size, centre crop; random resized crop in training",
+  '2021-09': 'as the official code did before October 2021: squashed to a square; random translation in training',
+} as const
+
+/** What all runs of a group share. */
+export function settingBlock({ model, transforms, split, rows }: Group): Block {
+  const runs = rows.flatMap((row) => row.runs)
+  const names = unique(runs.map((run) => run.model.name)).sort(compareText)
+  const architecture = model.architecture ? `, ${model.architecture}` : ''
+  const seeds = unique(runs.filter(({ shots }) => shots > 0).map(({ seed }) => seed)).sort((a, b) => a - b)
+  return list([
+    `Model: ${names.join(', ')}${architecture}, fingerprint ${model.fingerprint}.`,
+    `Pictures: ${transforms}, ${PICTURES[transforms]}.`,
+    `Classes: ${split === 'all' ? 'all' : 'learned from the first half of the classes'}.`,
+    ...(seeds.length > 0 ? [`Seeds: ${seeds.join(', ')}.`] : []),
+  ])
+}
+
+/** Every setting of each row; what differs between rows is seen here. */
+export function settingsTable({ rows }: Group): Block[] {
+  const lines = rows.map(({ label, settings, views }) => {
+    const words = Object.entries(settings)
+      .sort(([a], [b]) => compareText(a, b))
+      .map(([key, value]) => `${key}=${typeof value === 'string' ? value : canonical(value)}`)
+    return [label, words.join(', ') || '–', viewsText(views)]
+  })
+  return [heading(3, 'Settings'), plainTable(['method', 'settings', 'training pictures'], 3, lines)]
+}
+
+const viewsText = (views: RunRecord['views']): string =>
+  views === 'online' ? 'a new view each epoch' : views === 0 ? 'as they are' : `${views} views each`
+
+/** Every mean with its interval. */
+export function meansTable(group: Group): Block[] {
+  const lines = group.datasets.flatMap((dataset) =>
+    group.rows.flatMap((row) =>
+      group.shots.flatMap((shots) => {
+        const cell = row.cell(dataset, shots)
+        if (cell === undefined) return []
+        const { n, mean, sd, interval, collapsed } = cell
+        const ends = interval ? interval.map((end) => end.toFixed(2)).join(' to ') : ''
+        const figures = [String(n), mean.toFixed(2), sd?.toFixed(2) ?? '', ends, collapsed > 0 ? String(collapsed) : '']
+        return [[dataset, row.label, String(shots), ...figures]]
+      }),
+    ),
+  )
+  const head = ['data set', 'method', 'shots', 'seeds', 'mean', 'sd', '95 % interval', 'collapsed']
+  return [
+    heading(3, 'All means'),
+    text(
+      'Accuracy in %; sd is the sample standard deviation over seeds, the interval that of the mean by Student’s t.',
+    ),
+    groupedTable(head, 2, lines),
+  ]
+}
+
+/** Steps and time of each method. */
+export function costTable({ rows }: Group): Block[] {
+  const lines = rows.map(({ label, runs }) => {
+    const [steps, seconds] = [total(runs, 'steps'), total(runs, 'seconds')]
+    const each = (seconds / runs.length).toFixed(1)
+    return [label, String(runs.length), String(steps), took(seconds), `${each} s`]
+  })
+  return [heading(3, 'Cost'), plainTable(['method', 'runs', 'steps in all', 'time in all', 'a run'], 1, lines)]
+}
+
+const total = (runs: readonly RunRecord[], what: 'steps' | 'seconds'): number =>
+  runs.reduce((sum, run) => sum + run[what], 0)
+
+/** Runs that ended at chance. */
+export function collapsedBlocks(records: readonly RunRecord[]): Block[] {
+  const collapsed = records.filter((run) => run.collapsed)
+  if (collapsed.length === 0) return []
+  const lines = collapsed.map((run) => [
+    run.id,
+    run.dataset,
+    run.title,
+    String(run.shots),
+    String(run.seed),
+    percentText(100 * run.accuracy),
+    run.loss ? `${run.loss.first.toFixed(3)} to ${run.loss.last.toFixed(3)}` : '',
+  ])
+  return [
+    heading(2, 'Runs that collapsed'),
+    text(
+      `${collapsed.length} of ${records.length} runs ended at chance. They are part of the means above, where a † marks them.`,
+    ),
+    plainTable(['run', 'data set', 'method', 'shots', 'seed', 'accuracy in %', 'loss, first to last'], 3, lines),
+  ]
+}
+
+/** Versions and machines; a mean over several versions is named. */
+export function environmentBlocks(records: readonly RunRecord[], groups: readonly Group[]): Block[] {
+  const kinds = groupBy(records, ({ environment: { date: _, ...rest } }) => canonical(rest))
+  const lines = [...kinds.values()]
+    .flatMap((runs) => {
+      const [first] = runs
+      if (!first) return []
+      const { coop, onnxruntime, node, platform, cpu, threads, device } = first.environment
+      const dates = runs.map(({ environment }) => environment.date.slice(0, 10)).sort()
+      const when = unique([dates[0] ?? '', dates.at(-1) ?? '']).join(' to ')
+      return [[coop, onnxruntime, node, platform, cpu, device, String(threads), String(runs.length), when]]
+    })
+    .sort((a, b) => compareText(a.join(), b.join()))
+  const head = ['coop-ts', 'onnxruntime', 'Node', 'platform', 'processor', 'device', 'threads', 'runs', 'ended']
+  return [heading(2, 'Environment'), plainTable(head, 6, lines), ...versionNotes(groups)]
+}
+
+function versionNotes(groups: readonly Group[]): Block[] {
+  const mixed = groups.flatMap((group) =>
+    group.rows.flatMap((row) =>
+      group.datasets.flatMap((dataset) =>
+        group.shots.flatMap((shots) => {
+          const cell = row.cell(dataset, shots)
+          const versions = unique(cell?.runs.map(({ environment }) => environment.coop) ?? []).sort(compareText)
+          return versions.length > 1
+            ? [`${dataset}, ${row.label}, ${shots} shots: versions ${versions.join(', ')}`]
+            : []
+        }),
+      ),
+    ),
+  )
+  if (mixed.length === 0) return []
+  const shown = mixed.slice(0, MAX_LISTED)
+  const more = mixed.length > shown.length ? [`and ${mixed.length - shown.length} more`] : []
+  return [text('Means over runs of different versions of coop-ts:'), list([...shown, ...more])]
+}
+
+const MAX_LISTED = 20
