@@ -5,6 +5,7 @@ import { openAiConfig } from './config-openai.ts'
 import { expectedTensors } from './expected.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { parseJson } from './json.ts'
+import { sameButHeads } from './known-models.ts'
 import { type LoadedTokenizer, loadTokenizer } from './load-tokenizer.ts'
 import type { ModelFiles } from './model-files.ts'
 import { huggingFaceNames, type NameLayout, openClipNames } from './names.ts'
@@ -120,6 +121,13 @@ async function openOpenAi(files: ModelFiles, file: string): Promise<Omit<OpenedM
   if (wrapped instanceof PyDict) throw wrongCheckpoint(name, wrapped)
   const tensors = tensorFile(torch, namedTensors(torch))
   const config = openAiConfig(name, tensors.entries)
+  const other = sameButHeads(config)
+  if (other !== undefined) {
+    throw new FileError(
+      `${name} has the tensors of ${other.maker}'s ${other.architecture}, which has other heads than OpenAI's rule gives`,
+      `give the folder of the model with its configuration, or --model ${other.id}`,
+    )
+  }
   return { layout: 'OpenAI', config, checkpoint: checkpointOf(name, [tensors]), names: openClipNames }
 }
 
