@@ -1,3 +1,6 @@
+import type { DatasetStatus } from '../data/datasets/status.ts'
+import type { Subset } from '../data/datasets/subset.ts'
+import type { OfficialDataset } from '../data/datasets/types.ts'
 import type { Classified, FolderAccuracy, TrainResult } from '../experiments/folder.ts'
 import type { PretrainResult } from '../experiments/pretrain.ts'
 import type { ReportResult } from '../experiments/report.ts'
@@ -7,6 +10,9 @@ import { bundledModel } from '../node/package.ts'
 import type { Hooks } from '../progress.ts'
 import type { DemoResult } from '../report/types.ts'
 import type { Settings } from './options.ts'
+
+/** A data set of the paper, as `--json` has it. */
+export type ListedDataset = Omit<OfficialDataset, 'read'> & { readonly status?: DatasetStatus }
 
 /** What the commands ask for. */
 export interface Actions {
@@ -21,6 +27,10 @@ export interface Actions {
     hooks: Hooks,
   ): Promise<readonly Classified[]>
   words(run: string, settings: Settings<'words'>, hooks: Hooks): Promise<RunWords>
+  datasets(settings: Settings<'datasets'>): Promise<readonly ListedDataset[]>
+  datasetSubset(name: string, settings: Settings<'datasets'>, hooks: Hooks): Promise<Subset>
+  /** The path of the split file that was written. */
+  datasetSplit(name: string, settings: Settings<'datasets'>): Promise<string>
   sweep(plan: string, settings: Settings<'sweep'>, hooks: Hooks): Promise<SweepResult>
   report(folders: readonly string[], settings: Settings<'report'>, hooks: Hooks): Promise<ReportResult>
   pretrain(settings: Settings<'pretrain'>, hooks: Hooks): Promise<PretrainResult>
@@ -65,6 +75,22 @@ export const actions: Actions = {
   async words(run, { runModel: model, nearest: count, allTokens, ...settings }, hooks) {
     const { wordsOfRun } = await import('../experiments/words.ts')
     return wordsOfRun(run, defined({ ...settings, count, wordsOnly: !allTokens, model }), hooks)
+  },
+
+  async datasets({ root = process.env.COOP_DATA }) {
+    const { listDatasets } = await import('../data/datasets/status.ts')
+    return listDatasets(root)
+  },
+
+  async datasetSubset(name, { root, shots, seed }, hooks) {
+    const { defaultRoot } = await import('../data/datasets/open.ts')
+    const { officialSubset } = await import('../data/datasets/subset.ts')
+    return officialSubset(name, root ?? defaultRoot(), { shots, seed }, hooks)
+  },
+
+  async datasetSplit(name, { root, seed }) {
+    const { defaultRoot, makeSplitFile } = await import('../data/datasets/open.ts')
+    return makeSplitFile(name, root ?? defaultRoot(), seed)
   },
 
   async sweep(plan, { sweepOut: out, ...settings }, hooks) {

@@ -6,6 +6,8 @@ export interface Operand {
   readonly name: string
   readonly help: string
   readonly variadic?: boolean
+  /** May be left out: `[name]`. */
+  readonly optional?: boolean
 }
 
 /** Help of every `<data>`. */

@@ -2,6 +2,7 @@ import { CommanderError } from 'commander'
 import { packageVersion } from '../node/package.ts'
 import type { Hooks } from '../progress.ts'
 import { classify } from './commands/classify.ts'
+import { datasets } from './commands/datasets.ts'
 import { demo } from './commands/demo.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { pretrain } from './commands/pretrain.ts'
@@ -14,7 +15,7 @@ import { describeFailure, EXIT, failureText } from './failure.ts'
 import { createProgram } from './program.ts'
 import { createProgressPrinter, type Output } from './progress.ts'
 
-const COMMANDS = [demo, train, evaluate, zeroShot, classify, nearestWords, sweep, report, pretrain]
+const COMMANDS = [demo, train, evaluate, zeroShot, classify, nearestWords, datasets, sweep, report, pretrain]
 
 export interface Coop {
   /** Runs the command; every failure is printed. Returns the exit status. */

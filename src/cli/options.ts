@@ -46,6 +46,7 @@ export const SETTINGS = {
   'zero-shot': OPTIONS.pick({ template: true, model: true, transforms: true, ...DATA, ...PICTURES, ...EVERY }),
   classify: OPTIONS.pick({ top: true, runModel: true, runTransforms: true, ...PICTURES, ...EVERY }),
   words: OPTIONS.pick({ nearest: true, allTokens: true, runModel: true, ...EVERY }),
+  datasets: OPTIONS.pick({ root: true, shots: true, seed: true, ...EVERY }),
   sweep: OPTIONS.pick({ sweepOut: true, parallel: true, dryRun: true, ...PICTURES, ...EVERY }),
   report: OPTIONS.pick({
     reportOut: true,

@@ -1,5 +1,5 @@
 import { Command as Commander, Option } from 'commander'
-import type { Command } from './command.ts'
+import type { Command, Operand } from './command.ts'
 import type { CommandOption, Typed } from './options.ts'
 import type { Output } from './progress.ts'
 
@@ -35,7 +35,7 @@ export function createProgram(commands: readonly Command[], version: string, out
 function describe(sub: Commander, command: Command, run: Run): void {
   const description = [capitalised(command.summary), command.details ?? ''].join('\n\n').trim()
   sub.summary(command.summary).description(description).helpOption('-h, --help', 'show this help')
-  for (const { name, help, variadic } of command.operands) sub.argument(variadic ? `<${name}...>` : `<${name}>`, help)
+  for (const operand of command.operands) sub.argument(argumentText(operand), operand.help)
   const parsed = command.options.map((option) => ({ key: option.key, option: commanderOption(option) }))
   for (const { option } of parsed) sub.addOption(option)
   sub.addHelpText('after', examplesText(command.examples))
@@ -44,6 +44,11 @@ function describe(sub: Commander, command: Command, run: Run): void {
     const typed = Object.fromEntries(parsed.map(({ key, option }) => [key, values[option.attributeName()]]))
     return run(command, typed, sub.args)
   })
+}
+
+function argumentText({ name, variadic, optional }: Operand): string {
+  const text = variadic ? `${name}...` : name
+  return optional ? `[${text}]` : `<${text}>`
 }
 
 function commanderOption({ flag, argument, repeat, help, defaultText }: CommandOption): Option {

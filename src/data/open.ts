@@ -6,7 +6,7 @@ import { hubFile, hubFiles, localFiles, parseHubId } from '../node/hub/index.ts'
 import { exists } from '../node/run-folder.ts'
 import type { Hooks } from '../progress.ts'
 import { nearestWord } from '../spelling.ts'
-import { openOfficialDataset } from './datasets/open.ts'
+import { defaultRoot, openOfficialDataset } from './datasets/open.ts'
 import { findOfficialDataset, OFFICIAL_DATASETS } from './datasets/table.ts'
 import { isImageName, readImageFolder } from './folder.ts'
 import type { Dataset } from './items.ts'
@@ -18,7 +18,7 @@ import { TABLE_EXTENSIONS } from './table.ts'
 
 /** Options of any data set; each kind takes what it needs. */
 export interface OpenOptions extends ListOptions {
-  /** Folder above the official data sets (default: the current one). */
+  /** Folder above the official data sets (default: $COOP_DATA, or the current one). */
   readonly root?: string
   /** Where images of parquet files are unpacked to. */
   readonly cache: string
@@ -44,10 +44,10 @@ export async function openDataset(what: string, options: OpenOptions, hooks: Hoo
   const found = await stat(what).catch(() => undefined)
   const official = findOfficialDataset(what)
   if (official) {
-    if (found?.isDirectory() && resolve(what) !== resolve(options.root ?? '.', official.folder)) {
+    if (found?.isDirectory() && resolve(what) !== resolve(options.root ?? defaultRoot(), official.folder)) {
       hooks.onWarning?.(`${what} is taken for the paper's data set; the folder of that name is .${sep}${what}`)
     }
-    return openOfficialDataset(official.id, options.root ?? '.')
+    return openOfficialDataset(official.id, options.root ?? defaultRoot())
   }
   if (found === undefined) throw nothingOf(what)
   return found.isDirectory() ? openFolder(what, options, hooks) : openFile(what, options, hooks)

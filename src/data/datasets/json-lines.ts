@@ -80,7 +80,10 @@ function locate(text: string): Located {
   const string = (): string | undefined => {
     const at = i
     const token = match(STRING)
-    if (token === undefined) return undefined
+    if (token === undefined) {
+      if (text[at] === '"') throw new Unexpected(at, 'a closing quote')
+      return undefined
+    }
     try {
       return String(JSON.parse(token))
     } catch {

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CoopError, FileError, UsageError } from '../../errors.ts'
+import { nearestWord } from '../../spelling.ts'
 import type { Dataset, Item } from '../items.ts'
 import { PythonRandom } from '../python-random.ts'
 import { readSplitFile, writeSplitFile } from './split-file.ts'
@@ -28,6 +29,9 @@ export async function openOfficialDataset(name: string, root: string): Promise<D
   return datasetOf(row, place, split, splitFile)
 }
 
+/** The folder above all data sets where none is named: `$COOP_DATA`, or the current one. */
+export const defaultRoot = (): string => process.env.COOP_DATA || '.'
+
 /** Makes the split of a data set that has none on disk and writes it as the official split file. Returns its path. */
 export async function makeSplitFile(name: string, root: string, seed: number): Promise<string> {
   const row = officialDataset(name)
@@ -48,8 +52,12 @@ export async function makeSplitFile(name: string, root: string, seed: number): P
 export function officialDataset(name: string): OfficialDataset {
   const row = findOfficialDataset(name)
   if (row) return row
-  const known = OFFICIAL_DATASETS.map(({ id }) => id).join(', ')
-  throw new UsageError(`there is no data set "${name}"`, `the paper's data sets are ${known}`)
+  const ids = OFFICIAL_DATASETS.map(({ id }) => id)
+  const meant = nearestWord(name, ids)
+  throw new UsageError(
+    `there is no data set "${name}"${meant === undefined ? '' : ` (did you mean ${meant}?)`}`,
+    `the paper's data sets are ${ids.join(', ')}`,
+  )
 }
 
 export function placeOf(row: OfficialDataset, root: string): Place {

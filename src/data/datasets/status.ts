@@ -1,10 +1,11 @@
 import { join } from 'node:path'
-import { CoopError } from '../../errors.ts'
+import { CoopError, FileError } from '../../errors.ts'
 import { exists } from '../../node/run-folder.ts'
 import { missingImages } from '../check-images.ts'
 import type { Dataset } from '../items.ts'
 import { CLASS_NAMES } from './imagenet.ts'
 import { openOfficialDataset, placeOf } from './open.ts'
+import { OFFICIAL_DATASETS } from './table.ts'
 import type { Counts, OfficialDataset, Place, Source } from './types.ts'
 
 /** What is on disk of a data set. */
@@ -22,8 +23,21 @@ export interface DatasetStatus {
   readonly sources: readonly Source[]
 }
 
+/** All data sets; with a root also what is there of each. */
+export async function listDatasets(root: string | undefined) {
+  if (root !== undefined && !(await exists(root))) {
+    throw new FileError(`${root}: no such folder`, 'name the folder above the data sets (--root DIR)')
+  }
+  const listed = []
+  for (const row of OFFICIAL_DATASETS) {
+    const { read: _, ...set } = row
+    listed.push(root === undefined ? set : { ...set, status: await statusOf(row, root) })
+  }
+  return listed
+}
+
 /** Looks at one data set: folders and files there, its counts against the published ones, images that are not there. */
-export async function statusOf(row: OfficialDataset, root: string): Promise<DatasetStatus> {
+async function statusOf(row: OfficialDataset, root: string): Promise<DatasetStatus> {
   const place = placeOf(row, root)
   const about = { folder: place.folder }
   if (!(await exists(place.folder))) {

@@ -1,0 +1,95 @@
+import type { DatasetStatus } from '../../data/datasets/status.ts'
+import type { Counts } from '../../data/datasets/types.ts'
+import { UsageError } from '../../errors.ts'
+import type { Hooks } from '../../progress.ts'
+import { columns } from '../../report/text.ts'
+import { actions, type ListedDataset } from '../actions.ts'
+import { defineCommand, type Outcome } from '../command.ts'
+import type { Settings } from '../options.ts'
+
+type Work = (settings: Settings<'datasets'>, name: string, hooks: Hooks) => Promise<Outcome>
+
+/** What stands after `coop datasets`. */
+const WORKS: Readonly<Record<string, Work>> = {
+  async subset(settings, name, hooks) {
+    const subset = await actions.datasetSubset(name, settings, hooks)
+    const lines = (['train', 'val'] as const).flatMap((part) => subset[part].map((path) => `${part}\t${path}`))
+    return { json: subset, text: lines.join('\n') }
+  },
+  async split(settings, name) {
+    const file = await actions.datasetSplit(name, settings)
+    return { json: { file }, text: `wrote ${file}` }
+  },
+}
+
+export const datasets = defineCommand({
+  name: 'datasets',
+  summary: "the paper's data sets: what is there, what is missing, which images are drawn",
+  details: [
+    'coop datasets lists them; with --root (or COOP_DATA) it says what is there, what is missing and where to get it, ' +
+      'and compares the counts with the published ones.',
+    'coop datasets subset NAME prints the few images that the official code draws with --shots and --seed, in the order drawn.',
+    'coop datasets split NAME writes the split file of a data set that lacks it, made from its annotation with --seed.',
+  ].join('\n\n'),
+  operands: [
+    { name: 'subset|split', help: 'what to do; nothing: list them', optional: true },
+    { name: 'name', help: 'a data set, such as caltech101', optional: true },
+  ],
+  examples: [
+    'coop datasets --root ~/data',
+    'coop datasets subset oxford_pets --root ~/data --shots 16 --seed 1 --json',
+    'coop datasets split food101 --root ~/data',
+  ],
+  async run(settings, [word, name], hooks) {
+    if (word === undefined) return listing(await actions.datasets(settings))
+    const work = WORKS[word]
+    if (!work) {
+      throw new UsageError(
+        `coop datasets does not know what to do with "${word}"`,
+        'it takes: coop datasets; coop datasets subset NAME; coop datasets split NAME',
+      )
+    }
+    if (name === undefined) throw new UsageError(`coop datasets ${word}: which data set?`, 'coop datasets lists them')
+    return work(settings, name, hooks)
+  },
+})
+
+function listing(sets: readonly ListedDataset[]): Outcome {
+  const inspected = sets.some(({ status }) => status)
+  return { json: sets, text: inspected ? sets.map(statusText).join('\n') : tableText(sets) }
+}
+
+function tableText(sets: readonly ListedDataset[]): string {
+  const numbers = ({ counts: { classes, train, val, test } }: ListedDataset) =>
+    [classes, train, val, test].map((count) => (count === undefined ? '-' : String(count)))
+  const rows = sets.map((set) => [set.id, ...numbers(set)])
+  const lines = columns([['data set', 'classes', 'train', 'val', 'test'], ...rows]).split('\n')
+  const width = Math.max(...sets.map(({ folder }) => folder.length))
+  const ends = [['folder', 'prompt'], ...sets.map(({ folder, template }) => [folder, template])]
+  return lines.map((line, i) => `${line}  ${(ends[i]?.[0] ?? '').padEnd(width)}  ${ends[i]?.[1] ?? ''}`).join('\n')
+}
+
+/** How each state is told. */
+const STATES: Readonly<Record<DatasetStatus['state'], string>> = {
+  ready: 'ok',
+  differs: 'not as published',
+  incomplete: 'incomplete',
+  absent: 'not there',
+}
+
+function statusText({ id, status }: ListedDataset): string {
+  if (!status) return id
+  const { state, split, counts, missing, problems, sources } = status
+  const made = split === 'made' && counts ? ' (split made from the annotation)' : ''
+  return [
+    `${id.padEnd(16)}${STATES[state]}${counts ? `: ${countsText(counts)}${made}` : ''}`,
+    ...problems.map((problem) => `  ${problem}`),
+    ...missing.map((path) => `  missing: ${path}`),
+    ...sources.map(({ what, url }) => `  get ${what}: ${url}`),
+  ].join('\n')
+}
+
+function countsText({ classes, train, val, test }: Counts): string {
+  const parts = [train, val, test].filter((count) => count !== undefined)
+  return `${classes} classes, ${parts.join('/')} images`
+}
