@@ -4,6 +4,7 @@ import { zeroShotClassifier } from '../baselines/zero-shot.ts'
 import { readSchema } from '../clip/schema.ts'
 import type { Clip } from '../clip/types.ts'
 import { checkImages } from '../data/check-images.ts'
+import { distinctNames, placesAmong } from '../data/class-places.ts'
 import { checkShots, drawSubset } from '../data/fewshot.ts'
 import type { Dataset, Item } from '../data/items.ts'
 import { type OpenOptions, openDataset } from '../data/open.ts'
@@ -180,7 +181,7 @@ function labelsAmong(
   classNames: readonly string[],
   { run, data, canTransfer }: { readonly run: string; readonly data: string; readonly canTransfer: boolean },
 ): number[] {
-  const labels = classNames.map((name) => known.indexOf(name))
+  const labels = placesAmong(known, classNames)
   const strange = classNames.filter((_, i) => labels[i] === -1)
   if (strange.length === 0) return labels
   const other = canTransfer ? ', or use the learned context with the names of this data set (--transfer)' : ''
@@ -281,7 +282,7 @@ function shortName(data: string): string {
 
 function accuracy(classifier: Classifier, images: EncodedItems): FolderAccuracy {
   const found = accuracyOf(classifier, classifier.predict(imageRows(images)), images.labels)
-  const perClass = classifier.classNames.flatMap((name, c) => {
+  const perClass = distinctNames(classifier.classNames).flatMap((name, c) => {
     const share = found.perClass[c] ?? Number.NaN
     return Number.isNaN(share) ? [] : [[name, share] as const]
   })

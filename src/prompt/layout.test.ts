@@ -3,7 +3,7 @@ import { pack } from '../clip/packing.ts'
 import { createTokenizer } from '../clip/tokenizer.ts'
 import { CoopError, UsageError } from '../errors.ts'
 import { tinyTables } from '../testing/tiny-clip.ts'
-import { layoutForImages, type Position, promptLayout } from './layout.ts'
+import { checkClassNames, layoutForImages, type Position, promptLayout } from './layout.ts'
 
 const tokenizer = createTokenizer({ ...tinyTables, contextLength: 24 })
 const { startToken, endToken } = tokenizer
@@ -18,6 +18,14 @@ function readable(names: readonly string[], M: number, position: Position, class
 
 const dog = tokenizer.encode('dog')
 const stop = tokenizer.encode('.')
+
+describe('checkClassNames', () => {
+  it('lets two classes have the very same name, as ImageNet has, but not two spellings of one', () => {
+    expect(() => checkClassNames(tokenizer, ['missile', 'cat', 'missile'])).not.toThrow()
+    expect(() => checkClassNames(tokenizer, ['sea_horse', 'cat', 'Sea horse'])).toThrow(/"sea_horse" and "Sea horse"/)
+    expect(() => checkClassNames(tokenizer, ['cat', ' '])).toThrow(/no words/)
+  })
+})
 
 describe('promptLayout', () => {
   it.each<[Position, (string | number)[]]>([

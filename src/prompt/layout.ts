@@ -92,13 +92,16 @@ export function layoutForImages(layout: PromptLayout, images: number): PromptLay
   return { ...layout, contextRows: images * contextRows, sequences, packing: pack(sequences, true, images) }
 }
 
-/** Throws CoopError for a name without words, and for two names that the tokenizer makes the same. */
+/**
+ * Throws CoopError for a name without words, and for two different names that the tokenizer makes the same. Classes of
+ * the very same name pass: ImageNet has two "missile" and two "sunglasses", whose prompts are then equal.
+ */
 export function checkClassNames(tokenizer: Tokenizer, classNames: readonly string[]): void {
   const seen = new Map<string, string>()
   for (const name of classNames) {
     const tokens = nameTokens(tokenizer, name).join()
     const earlier = seen.get(tokens)
-    if (earlier !== undefined) {
+    if (earlier !== undefined && earlier !== name) {
       throw new CoopError(
         `duplicate class names: ${JSON.stringify(earlier)} and ${JSON.stringify(name)} are the same words`,
         'rename one of the classes, or merge them',

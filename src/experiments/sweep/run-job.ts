@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeSafetensors } from '../../clip/safetensors.ts'
 import type { Clip } from '../../clip/types.ts'
+import { placesAmong } from '../../data/class-places.ts'
 import type { Dataset } from '../../data/items.ts'
 import type { FloatTensor } from '../../graph/tensor.ts'
 import { methodNamed } from '../../methods/index.ts'
@@ -167,7 +168,7 @@ async function accuracyElsewhere(
       await classifier.dispose?.()
     }
   }
-  const columns = classNames.map((name) => own.classNames.indexOf(name))
+  const columns = placesAmong(own.classNames, classNames)
   if (columns.includes(-1)) return undefined
   const logits = columnsOf(await own.logits(imageRows(other.images)), columns)
   return share({ classNames }, argmaxRows(logits), other.images.labels)
