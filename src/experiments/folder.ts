@@ -8,6 +8,7 @@ import { distinctNames, placesAmong } from '../data/class-places.ts'
 import { checkShots, drawSubset } from '../data/fewshot.ts'
 import type { Dataset, Item } from '../data/items.ts'
 import { type OpenOptions, openDataset } from '../data/open.ts'
+import { DEFAULT_TRANSFORMS, type Transforms } from '../data/transforms.ts'
 import { FileError, UsageError } from '../errors.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
 import { exists } from '../node/run-folder.ts'
@@ -20,12 +21,23 @@ import { type LearningSettings, startOf } from '../prompt/train.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { withModel } from './model.ts'
 import { isModelWord } from './model-word.ts'
-import { type EncodedItems, encodeSets, imageRows, type PictureOptions } from './pictures.ts'
+import {
+  type EncodedItems,
+  encodeSets,
+  imageRows,
+  openOnlineViews,
+  type PictureOptions,
+  pictureSet,
+  type Views,
+} from './pictures.ts'
 import { checkFolder, learningSettings, readRunPrompt, readRunSettings, trainInFolder, writeResults } from './run.ts'
+import { transformsFor } from './run-transforms.ts'
 
 /** Share of right answers, fractions of 1, in all and by class name. */
 export interface FolderAccuracy {
   readonly accuracy: number
+  /** How the pictures were cut. */
+  readonly transforms: Transforms
   readonly perClass: Readonly<Record<string, number>>
 }
 
@@ -42,8 +54,7 @@ const DEFAULT_TEMPLATES = ['a photo of a {}.']
 
 export interface TrainOptions extends FolderOptions, Omit<LearningSettings, 'epochs'> {
   readonly shots: number
-  /** Augmented views of each training image; 0: the image as it is. */
-  readonly views: number
+  readonly views: Views
   /** Default: what the paper takes for that many shots. */
   readonly epochs?: number
   /** Hand-written prompts to compare with (default: the data set's own). */
@@ -59,6 +70,8 @@ export interface TrainResult {
   /** Of the hand-written prompts on the same test images. */
   readonly zeroShot: number
   readonly accuracy: number
+  /** Training ended no better than chance. */
+  readonly collapsed: boolean
   readonly steps: number
   readonly seconds: number
   /** Folder of the run. */
@@ -71,7 +84,7 @@ export interface TrainResult {
  */
 export async function trainOnFolder(data: string, options: TrainOptions, hooks: Hooks): Promise<TrainResult> {
   const started = performance.now()
-  const { shots, seed, views, resume, force } = options
+  const { shots, seed, views, transforms = DEFAULT_TRANSFORMS, resume, force } = options
   const run = options.out ?? `runs/${shortName(data)}-${shots}-${seed}`
   await checkFolder(run, { resume, force })
   const dataset = await openForTesting(data, options, hooks)
@@ -84,22 +97,25 @@ export async function trainOnFolder(data: string, options: TrainOptions, hooks: 
   return withModel(options.model, options, hooks, async (clip, runtime, model) => {
     const M = options.init === null ? options.M : startTokens(clip, options.init).length
     const settings = { ...options, M, epochs: options.epochs ?? defaultEpochs(shots) }
-    const subset = { shots, views }
+    const subset = { shots, views, transforms }
     const known = { settings: learningSettings(settings), classNames, model: clip.fingerprint, about: subset }
     await checkFolder(run, { resume, force }, known)
     startOf({ clip, classNames, settings }) // throws where settings and class names do not fit the model
     const zeroShot = await zeroShotClassifier(clip, runtime, classNames, templates)
 
-    const augmented = views === 0 ? { items: train } : { items: train, views: { count: views, seed } }
-    const [images, testImages] = await encodeSets(clip, runtime, [augmented, { items: test }], options, hooks)
+    const sets = [pictureSet(train, views, seed), { items: test }] as const
+    const [images, testImages] = await encodeSets(clip, runtime, sets, options, hooks)
     checkEveryClass(classNames, images.labels)
-    const task = { clip, runtime, classNames, set: images, settings }
     const about = { data, root: resolve(dataset.root), model, ...subset, templates }
-    const { prompt, losses } = await trainInFolder(run, task, { ...hooks, resume, force, about })
+    const anew = views === 'online' ? await openOnlineViews(clip, runtime, images.items, seed, options) : undefined
+    const task = { clip, runtime, classNames, set: images, online: anew?.online, settings }
+    const training = trainInFolder(run, task, { ...hooks, resume, force, about })
+    const { prompt, losses, collapsed } = await training.finally(() => anew?.dispose())
     const learned = await promptClassifier(clip, runtime, prompt)
     const result = {
-      zeroShot: accuracy(zeroShot, testImages).accuracy,
-      accuracy: accuracy(learned, testImages).accuracy,
+      zeroShot: accuracy(zeroShot, testImages, transforms).accuracy,
+      accuracy: accuracy(learned, testImages, transforms).accuracy,
+      collapsed,
       steps: losses.length,
       seconds: (performance.now() - started) / 1000,
     }
@@ -132,7 +148,7 @@ export async function zeroShotOnFolder(
   return withModel(options.model, options, hooks, async (clip, runtime) => {
     const classifier = await zeroShotClassifier(clip, runtime, classNames, templates)
     const [images] = await encodeSets(clip, runtime, [{ items: test }], options, hooks)
-    return accuracy(classifier, images)
+    return accuracy(classifier, images, options.transforms)
   })
 }
 
@@ -169,9 +185,10 @@ export async function evaluateRun(
   const asked = options.transfer ? { ...prompt, classNames } : prompt
   const labels = labelsAmong(asked.classNames, classNames, { run, data, canTransfer: !prompt.classSpecific })
   const items = test.map(({ path, label }) => ({ path, label: labels[label] ?? 0 }))
+  const transforms = await transformsFor(run, options, hooks)
   return withRun(run, asked, options, hooks, async (clip, runtime, classifier) => {
-    const [images] = await encodeSets(clip, runtime, [{ items }], options, hooks)
-    return accuracy(classifier, images)
+    const [images] = await encodeSets(clip, runtime, [{ items }], { ...options, transforms }, hooks)
+    return accuracy(classifier, images, transforms)
   })
 }
 
@@ -206,8 +223,10 @@ export async function classifyImages(
   hooks: Hooks,
 ): Promise<Classified[]> {
   const items = files.map((path) => ({ path, label: 0 }))
-  return withRun(run, await readRunPrompt(run), options, hooks, async (clip, runtime, classifier) => {
-    const [images] = await encodeSets(clip, runtime, [{ items }], options, hooks)
+  const prompt = await readRunPrompt(run)
+  const transforms = await transformsFor(run, options, hooks)
+  return withRun(run, prompt, options, hooks, async (clip, runtime, classifier) => {
+    const [images] = await encodeSets(clip, runtime, [{ items }], { ...options, transforms }, hooks)
     const { shape, data } = classifier.classify(imageRows(images))
     const [, classes = 0] = shape
     return images.items.map(({ path }, i) => {
@@ -280,13 +299,17 @@ function shortName(data: string): string {
   return basename(hub ?? resolve(data)).replace(/\.(csv|tsv|jsonl|ndjson|parquet)$/i, '')
 }
 
-function accuracy(classifier: Classifier, images: EncodedItems): FolderAccuracy {
+function accuracy(
+  classifier: Classifier,
+  images: EncodedItems,
+  transforms: Transforms = DEFAULT_TRANSFORMS,
+): FolderAccuracy {
   const found = accuracyOf(classifier, classifier.predict(imageRows(images)), images.labels)
   const perClass = distinctNames(classifier.classNames).flatMap((name, c) => {
     const share = found.perClass[c] ?? Number.NaN
     return Number.isNaN(share) ? [] : [[name, share] as const]
   })
-  return { accuracy: found.accuracy, perClass: Object.fromEntries(perClass) }
+  return { accuracy: found.accuracy, transforms, perClass: Object.fromEntries(perClass) }
 }
 
 /** The first few of many names. */

@@ -8,7 +8,7 @@ export interface TrainingLosses {
 const END = 0.1
 
 /** Share of chance's loss from which on a run counts as ended at chance: its batches scatter about it. */
-const MARGIN = 0.95
+const MARGIN = 0.99
 
 /**
  * Whether a run ended no better than chance: the mean loss of its last tenth of the steps is about log(classes), which

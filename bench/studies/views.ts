@@ -1,0 +1,174 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { drawFewShot } from '../../src/data/fewshot.ts'
+import type { Item } from '../../src/data/items.ts'
+import { UsageError } from '../../src/errors.ts'
+import { encodeSets, imageRows, type Views } from '../../src/experiments/pictures.ts'
+import { type FloatTensor, floatTensor } from '../../src/graph/tensor.ts'
+import { defaultCacheDir } from '../../src/node/cache-dir.ts'
+import { adamWStep } from '../../src/prompt/adamw.ts'
+import { batchesOf, feedsOf, shuffled, stepsOf, type TrainingSet } from '../../src/prompt/batches.ts'
+import { accuracyOf, classifierOf } from '../../src/prompt/classifier.ts'
+import { endLoss } from '../../src/prompt/collapse.ts'
+import { randomContext } from '../../src/prompt/context-start.ts'
+import { FULL_BATCH } from '../../src/prompt/full-batch.ts'
+import { promptLayout } from '../../src/prompt/layout.ts'
+import { classFeaturesProgram, contextShape, trainingProgram } from '../../src/prompt/prompted-tower.ts'
+import { PAPER_SETTINGS } from '../../src/prompt/train.ts'
+import type { Session } from '../../src/runtime/types.ts'
+import { bundledClip } from '../bundled-clip.ts'
+import { keptRows, markdown, processorSeconds, spread } from './kept-rows.ts'
+import type { Study } from './study.ts'
+
+/** 60 steps each; the images of a step by the shots. */
+const STEPS = 60
+const PLAN = [
+  { shots: 1, batchSize: 100 },
+  { shots: 4, batchSize: 200 },
+  { shots: 16, batchSize: 400 },
+] as const
+const WARMUP = 5
+const SEEDS = [1, 2, 3]
+const VIEWS: readonly Views[] = [0, 1, 2, 4, 8, 16, 'online']
+
+const rowSchema = z.object({
+  shots: z.int(),
+  seed: z.int(),
+  views: z.union([z.int(), z.literal('online')]),
+  accuracy: z.number(),
+  loss: z.number(),
+  featureSeconds: z.number(),
+  trainSeconds: z.number(),
+})
+type Row = z.output<typeof rowSchema>
+
+/**
+ * Accuracy and cost of CoOp (M = 16, end, unified) on Caltech101 by the views of each image. Learned by the fast recipe's
+ * optimiser (full-batch.ts) on large batches: the text tower, which is what a step costs, then runs 60 times, not 10,000.
+ */
+export const views: Study = {
+  name: 'views',
+  about: 'accuracy against cost for 0 to 16 views of each image, and for views drawn anew, on Caltech101 (--root)',
+
+  async run(runtime, { root, rows: file, say }) {
+    const kept = await keptRows(file, rowSchema)
+    const isKept = (row: Pick<Row, 'shots' | 'seed' | 'views'>) =>
+      kept.rows.some((other) => (['shots', 'seed', 'views'] as const).every((key) => other[key] === row[key]))
+    const clip = await bundledClip()
+    const data = await caltech(root)
+    const [test] = await encodeSets(clip, runtime, [{ items: data.test }], { cache: defaultCacheDir() })
+    const layout = promptLayout(clip.tokenizer, data.classNames, PAPER_SETTINGS)
+    const text = await runtime.load(classFeaturesProgram(clip, layout))
+    for (const seed of SEEDS) {
+      for (const { shots, batchSize } of PLAN) {
+        const wanted = VIEWS.filter((views) => !isKept({ shots, seed, views }))
+        if (wanted.length === 0) continue
+        const { train } = drawFewShot(data.train, data.val, shots, seed)
+        const epochs = Math.ceil(STEPS / stepsOf(train.length, batchSize))
+        const count = Math.max(16, epochs)
+        const encode = (views?: { count: number; seed: number }) =>
+          processorSeconds(() => encodeSets(clip, runtime, [views ? { items: train, views } : { items: train }]))
+        const plain = await encode()
+        const all = await encode({ count, seed })
+        // time = opening + view x number of views, from the two that were measured
+        const perView = (all.seconds - plain.seconds) / (count - 1)
+        const opening = Math.max(0, plain.seconds - perView)
+        say(`${shots} shots, seed ${seed}: ${((1e3 * perView) / train.length).toFixed(2)} ms a view`)
+        const step = await runtime.load(trainingProgram(clip, layout, Math.min(batchSize, train.length)))
+        const { labels } = all.result[0]
+        for (const views of wanted) {
+          // views drawn anew: as many as there are epochs
+          const shown = views === 'online' ? epochs : Math.max(1, views)
+          const features = views === 0 ? plain.result[0].features : firstViews(all.result[0].features, shown)
+          const start = randomContext(contextShape(clip, layout), seed)
+          const trained = await processorSeconds(() => learn(step, start, { features, labels }, batchSize, seed))
+          const { features: classes } = await text.run({ ctx: trained.result.ctx })
+          if (classes === undefined) throw new Error('the program has an output "features"')
+          const classifier = classifierOf(clip, data.classNames, classes)
+          const row = {
+            ...{ shots, seed, views },
+            accuracy: accuracyOf(classifier, classifier.predict(imageRows(test)), test.labels).accuracy,
+            loss: endLoss(trained.result.losses),
+            featureSeconds: opening + perView * shown,
+            trainSeconds: trained.seconds,
+          }
+          await kept.add(row)
+          say(JSON.stringify(row))
+        }
+        await step.dispose()
+      }
+    }
+    return table(kept.rows)
+  },
+}
+
+/** AdamW at the fast recipe's rates. */
+async function learn(step: Session, ctx: FloatTensor, set: TrainingSet, batchSize: number, seed: number) {
+  const zeros = () => new Float32Array(ctx.data.length)
+  const state = { values: ctx.data, first: zeros(), second: zeros() }
+  const losses: number[] = []
+  for (let epoch = 0; losses.length < STEPS; epoch++) {
+    const n = set.labels.length
+    for (const images of batchesOf(shuffled(seed)(epoch, n), batchSize)) {
+      const t = losses.length
+      if (t === STEPS) break
+      const { loss, gradient } = await step.run({ ctx, ...feedsOf(set, images, epoch) })
+      if (loss === undefined || gradient === undefined) throw new Error('a training program has loss and gradient')
+      losses.push(loss.data[0] ?? Number.NaN)
+      const rate = Math.min((t + 1) / WARMUP, (1 + Math.cos((Math.PI * (t - WARMUP)) / (STEPS - WARMUP))) / 2)
+      adamWStep(state, gradient.data, t + 1, FULL_BATCH.learningRate * rate, FULL_BATCH)
+    }
+  }
+  return { ctx, losses }
+}
+
+function table(rows: readonly Row[]): string {
+  return PLAN.flatMap(({ shots }) => {
+    const lines = VIEWS.flatMap((views) => {
+      const of = rows.filter((row) => row.shots === shots && row.views === views)
+      if (of.length === 0) return []
+      const { mean, sd } = spread(of.map(({ accuracy }) => 100 * accuracy))
+      const average = (key: 'loss' | 'featureSeconds' | 'trainSeconds') => spread(of.map((row) => row[key])).mean
+      const [features, training] = [average('featureSeconds'), average('trainSeconds')]
+      const seconds = [features, training, features + training].map((s) => s.toFixed(1))
+      return [[String(views), mean.toFixed(2), sd.toFixed(2), average('loss').toFixed(3), ...seconds, `${of.length}`]]
+    })
+    const head = ['views', 'accuracy', 'sd', 'loss', 'features s', 'training s', 'together s', 'seeds']
+    return [`${shots} ${shots === 1 ? 'shot' : 'shots'}`, '', markdown(head, lines), '']
+  }).join('\n')
+}
+
+/** `(images, count, embed)` of `(images, views, embed)`. */
+function firstViews({ shape, data }: FloatTensor, count: number): FloatTensor {
+  const [images = 0, views = 1, embed = 0] = shape
+  const first = floatTensor([images, count, embed])
+  for (let i = 0; i < images; i++) {
+    const start = i * views * embed
+    first.data.set(data.subarray(start, start + count * embed), i * count * embed)
+  }
+  return first
+}
+
+interface Caltech {
+  readonly classNames: readonly string[]
+  readonly train: readonly Item[]
+  readonly val: readonly Item[]
+  readonly test: readonly Item[]
+}
+
+/** Caltech101 in the official layout; `root` holds the folder caltech-101, or is it. */
+async function caltech(root: string | undefined): Promise<Caltech> {
+  if (root === undefined) throw new UsageError('the study needs Caltech101', 'say where it is (--root DIR)')
+  const folder = existsSync(join(root, 'caltech-101')) ? join(root, 'caltech-101') : root
+  const entry = z.tuple([z.string(), z.int(), z.string()])
+  const split = z
+    .object({ train: z.array(entry), val: z.array(entry), test: z.array(entry) })
+    .parse(JSON.parse(await readFile(join(folder, 'split_zhou_Caltech101.json'), 'utf8')))
+  const items = (entries: readonly z.output<typeof entry>[]) =>
+    entries.map(([path, label]) => ({ path: join(folder, '101_ObjectCategories', path), label }))
+  const classNames: string[] = []
+  for (const [, label, name] of split.train) classNames[label] = name.replaceAll('_', ' ')
+  return { classNames, train: items(split.train), val: items(split.val), test: items(split.test) }
+}
