@@ -10,7 +10,10 @@ import { expectShape, type Report, relativeError } from './report.ts'
 
 const schema = z.object({ names: z.array(z.string()) })
 
-/** images.json, images/ and features.safetensors: preprocessed pixels and image features of each model. */
+/**
+ * images.json, images/ and features.safetensors: preprocessed pixels and image features of each model. Features are
+ * computed from the reference's pixels, or where it has none from the pictures.
+ */
 export async function checkImages(golden: Golden, report: Report): Promise<void> {
   const figures = await golden.tensors('features.safetensors')
   if (figures === undefined) return
@@ -18,17 +21,22 @@ export async function checkImages(golden: Golden, report: Report): Promise<void>
   for (const model of golden.models) {
     const what = `images ${model}`
     await report.attempt(what, async () => {
-      if (!figures.entries.has(`${model}.pixels`)) return
+      const [hasPixels, hasFeatures] = ['pixels', 'image_features'].map((name) =>
+        figures.entries.has(`${model}.${name}`),
+      )
+      if (!hasPixels && !hasFeatures) return
       const clip = await golden.clip(model)
       const { size } = clip.config.preprocess
-      const pixels = await figures.readFloat(`${model}.pixels`)
-      const n = list?.names.length ?? pixels.shape[0] ?? 0
-      expectShape(`${model}.pixels`, pixels, [n, 3, size, size])
-      if (list !== undefined) await checkPixels(golden, report, clip, model, list.names, pixels)
-      if (!figures.entries.has(`${model}.image_features`)) return
+      const pixels = hasPixels
+        ? rowsOf(await figures.readFloat(`${model}.pixels`))
+        : await prepareAll(golden, clip, list)
+      const n = list?.names.length ?? pixels.length
+      if (hasPixels) expectShape(`${model}.pixels`, await figures.readFloat(`${model}.pixels`), [n, 3, size, size])
+      if (hasPixels && list !== undefined) await checkPixels(golden, report, clip, model, list.names, pixels)
+      if (!hasFeatures) return
       const expected = await figures.readFloat(`${model}.image_features`)
       expectShape(`${model}.image_features`, expected, [n, clip.config.embedDim])
-      const features = await encodeAll(golden, clip, rowsOf(pixels))
+      const features = await encodeAll(golden, clip, pixels)
       report.measure(`image features ${model}`, relativeError(features, expected.data), BOUNDS.features)
     })
   }
@@ -40,7 +48,7 @@ async function checkPixels(
   clip: Clip,
   model: string,
   names: readonly string[],
-  expected: FloatTensor,
+  expected: readonly Float32Array[],
 ): Promise<void> {
   if (!(await golden.has('images'))) return report.skip(`pixels ${model}`, 'there is no folder images')
   const config = clip.config.preprocess
@@ -48,10 +56,18 @@ async function checkPixels(
     const what = `pixels ${model} ${name}`
     await report.attempt(what, async () => {
       const actual = preprocess(await decodeImage(golden.path(`images/${name}`)), config)
-      const row = rowsOf(expected)[i] ?? new Float32Array()
+      const row = expected[i] ?? new Float32Array()
       report.measure(`${what}, levels of 256`, worstLevel(actual, row, config.std), BOUNDS.pixelLevels)
     })
   }
+}
+
+/** Our own pixels of the pictures that images.json names. */
+function prepareAll(golden: Golden, clip: Clip, list: z.output<typeof schema> | undefined): Promise<Float32Array[]> {
+  const names = list?.names ?? []
+  const prepare = async (name: string) =>
+    preprocess(await decodeImage(golden.path(`images/${name}`)), clip.config.preprocess)
+  return Promise.all(names.map(prepare))
 }
 
 /** Largest difference of normalised pixels `(3, size, size)` in 8-bit levels. */
