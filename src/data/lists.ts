@@ -1,11 +1,10 @@
-import { stat } from 'node:fs/promises'
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path'
 import { FileError } from '../errors.ts'
 import { readText } from '../node/files.ts'
 import { exists } from '../node/run-folder.ts'
 import type { Hooks } from '../progress.ts'
+import { missingImages } from './check-images.ts'
 import type { Dataset } from './items.ts'
-import { mapLimited } from './overlap.ts'
 import { datasetOfRows, type LabelledRow } from './rows.ts'
 import { SPLIT_NAMES, type Split, splitNamed } from './split.ts'
 import { readTable, type Table, type TableRow } from './table.ts'
@@ -42,8 +41,8 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
   const columns = columnsOf(table, options)
   const folder = dirname(file)
   const listed = table.rows.map((row) => labelledRow(row, columns, folder))
-  const numbered = listed.every(({ label }) => /^\d+$/.test(label))
-  const rows = numbered ? listed.map((row) => ({ ...row, label: Number(row.label) })) : listed
+  const numbered = listed.every(({ label }) => WHOLE_NUMBER.test(label))
+  const rows = numbered ? listed.map((row) => ({ ...row, label: numberOf(row) })) : listed
   const names = numbered && columns.name === undefined ? await readNames(folder) : undefined
   if (numbered && columns.name === undefined && names === undefined) {
     hooks.onWarning?.(
@@ -108,6 +107,14 @@ function splitOf(word: string, where: string): Split {
   throw new FileError(`${where}: the split "${word}" is none of ${SPLIT_NAMES.join(', ')}`, 'correct the row')
 }
 
+/** Spreadsheets and pandas write 3 as 3.0 now and then. */
+const WHOLE_NUMBER = /^-?\d+(\.0*)?$/
+
+function numberOf({ label, where }: { readonly label: string; readonly where: string }): number {
+  if (Number(label) >= 0) return Number(label)
+  throw new FileError(`${where}: the label ${label} is below 0`, 'labels are counted from 0; remove rows without label')
+}
+
 async function readNames(folder: string): Promise<{ names: string[]; namesFrom: string } | undefined> {
   for (const name of NAMES_FILES) {
     const file = join(folder, name)
@@ -126,18 +133,13 @@ async function readNames(folder: string): Promise<{ names: string[]; namesFrom: 
 
 /** Throws FileError naming the first image that is not there, or leaves such images out with a warning. */
 async function onlyPresent(rows: readonly LabelledRow[], skip: boolean, { onWarning }: Hooks): Promise<LabelledRow[]> {
-  const there = await mapLimited(rows, 32, ({ path }) =>
-    stat(path).then(
-      (found) => found.isFile(),
-      () => false,
-    ),
-  )
-  const missing = rows.filter((_, i) => !there[i])
+  const gone = new Set((await missingImages(rows.map(({ path }) => ({ path, label: 0 })))).map(({ path }) => path))
+  const missing = rows.filter(({ path }) => gone.has(path))
   const [first] = missing
   if (first === undefined) return [...rows]
   if (skip && missing.length < rows.length) {
     for (const { where, path } of missing) onWarning?.(`left out: ${where}: there is no image file ${path}`)
-    return rows.filter((_, i) => there[i])
+    return rows.filter(({ path }) => !gone.has(path))
   }
   const more = missing.length > 1 ? ` (nor those of ${missing.length - 1} more rows)` : ''
   throw new FileError(

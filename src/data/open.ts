@@ -2,7 +2,15 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { FileError, UsageError } from '../errors.ts'
 import { readText } from '../node/files.ts'
-import { hubFile, hubFiles, localFiles, parseHubId } from '../node/hub/index.ts'
+import {
+  HubError,
+  type HubListing,
+  type HubRepo,
+  hubFile,
+  hubFiles,
+  localFiles,
+  parseHubId,
+} from '../node/hub/index.ts'
 import { exists } from '../node/run-folder.ts'
 import type { Hooks } from '../progress.ts'
 import { nearestWord } from '../spelling.ts'
@@ -131,8 +139,7 @@ async function openHubDataset(what: string, options: OpenOptions, hooks: Hooks):
   }
   const named = await hubFiles(asked, hooks)
   const hasParquet = named.files.some(({ path }) => path.toLowerCase().endsWith('.parquet'))
-  const { repo, files } =
-    hasParquet || id.includes('@') ? named : await hubFiles({ ...asked, revision: CONVERTED }, hooks)
+  const { repo, files } = hasParquet || id.includes('@') ? named : await convertedFiles(asked, what, hooks)
   const hasCard = named.files.some(({ path }) => path === README)
   const card = readCard(hasCard ? await readText(await hubFile(named.repo, README, hooks)) : '')
   const paths = files.map(({ path }) => path)
@@ -149,8 +156,14 @@ async function openHubDataset(what: string, options: OpenOptions, hooks: Hooks):
   return readParquet(sources, { name: asked.id, source: what, root, card, config: chosen.config }, options, hooks)
 }
 
-/** Where the hub keeps its own conversion of data sets that come in other formats. */
-const CONVERTED = 'refs/convert/parquet'
+/** The hub's own conversion of a data set that comes in another format. */
+function convertedFiles(repo: HubRepo, what: string, hooks: Hooks): Promise<HubListing> {
+  return hubFiles({ ...repo, revision: 'refs/convert/parquet' }, hooks).catch((cause: unknown) => {
+    if (!(cause instanceof HubError) || cause.fault !== 'no-revision') throw cause
+    const why = `${what} has no parquet files, and the hub has not converted it`
+    throw new FileError(why, 'fetch it yourself, and give a folder of its images or a list', { cause })
+  })
+}
 
 function warnOfLeftOut(what: string, splits: readonly string[], { onWarning }: Hooks): void {
   if (splits.length > 0)

@@ -44,10 +44,17 @@ export async function readTable(file: string): Promise<Table> {
 }
 
 function decodeText(bytes: Uint8Array, file: string): string {
+  const text = utf8Of(bytes)
+  // UTF-16 has a zero in every other byte
+  if (text !== undefined && !text.includes('\0')) return text
+  throw new FileError(`${file} is not text in UTF-8`, 'save it again as UTF-8')
+}
+
+function utf8Of(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes) // drops the byte order mark
-  } catch (cause) {
-    throw new FileError(`${file} is not text in UTF-8`, 'save it again as UTF-8', { cause })
+  } catch {
+    return undefined
   }
 }
 

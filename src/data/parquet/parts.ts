@@ -68,20 +68,23 @@ interface NamedParts {
 
 function partsOfConfig(files: readonly string[], { files: wanted }: CardConfig): NamedParts['parts'] {
   return wanted.flatMap(({ split, patterns }) => {
-    const matches = patterns.map(globPattern)
+    const matches = patterns.filter((glob) => glob.split('*').length - 1 <= MAX_STARS).map(globPattern)
     return files.filter((path) => matches.some((match) => match.test(path))).map((path) => ({ path, split }))
   })
 }
 
 /** `*` stands for anything but `/`, `**` for anything, `?` for one character. */
 function globPattern(glob: string): RegExp {
-  const source = glob.replace(/^\.\//, '').replace(/\*\*\/?|\*|\?|[^\w/]/g, (token) => {
+  const source = glob.replace(/^\.\//, '').replace(/\*\*\/?|\*|\?|[.+^$()[\]{}|\\]/g, (token) => {
     if (token.startsWith('**')) return '.*'
     if (token === '*') return '[^/]*'
     return token === '?' ? '[^/]' : `\\${token}`
   })
-  return new RegExp(`^${source}$`, 'u')
+  return new RegExp(`^${source}$`)
 }
+
+/** Stars of one pattern; a card with more would keep the matching busy for hours. */
+const MAX_STARS = 4
 
 /** Files by their folder, folders that only name a part or are called `data` apart. */
 function groupByFolder(files: readonly string[]): NamedParts[] {
