@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** A request as it came. */
@@ -71,7 +71,7 @@ export async function hubServer(files: ReadonlyMap<string, HubFile>, repo = 'own
     response.setHeader('x-linked-etag', `"${etagOf(file)}"`)
     response.setHeader('x-linked-size', file.content.length)
     response.setHeader('etag', '"of the redirect"')
-    response.setHeader('location', `${addressOf(cdn)}/blob?file=${encodeURIComponent(name)}`)
+    response.setHeader('location', `${addressOf(cdn, 'localhost')}/blob?file=${encodeURIComponent(name)}`)
     response.writeHead(302).end()
   })
 
@@ -92,9 +92,9 @@ export async function hubServer(files: ReadonlyMap<string, HubFile>, repo = 'own
     return one
   }
 
-  await Promise.all([cdn, hub].map((one) => new Promise<void>((resolve) => one.listen(0, '127.0.0.1', resolve))))
+  await Promise.all([listen(hub, '127.0.0.1'), listen(cdn, 'localhost')])
   const server: HubServer = {
-    endpoint: addressOf(hub),
+    endpoint: addressOf(hub, '127.0.0.1'),
     commit,
     files: new Map(files),
     seen,
@@ -108,9 +108,11 @@ export async function hubServer(files: ReadonlyMap<string, HubFile>, repo = 'own
   return server
 }
 
-function addressOf(server: ReturnType<typeof createServer>): string {
+const listen = (server: Server, host: string) => new Promise<void>((resolve) => server.listen(0, host, resolve))
+
+function addressOf(server: Server, host: string): string {
   const address = server.address()
-  return `http://127.0.0.1:${isPort(address) ? address.port : 0}`
+  return `http://${host}:${isPort(address) ? address.port : 0}`
 }
 
 const isPort = (address: string | AddressInfo | null): address is AddressInfo =>

@@ -93,13 +93,17 @@ async function follow(hub: HubSettings, request: HubRequest): Promise<HubAnswer>
       return answer
     }
     const next = urlOf(location, url)
-    if (request.stopAtFile && next?.origin !== url.origin && headers.has('x-repo-commit')) return answer
+    if (request.stopAtFile && describesFile(headers, next?.origin !== url.origin)) return answer
     await body?.cancel()
     if (next === null || !/^https?:$/.test(next.protocol)) throw strange(request, `redirects to ${location}`, url)
     url = next
   }
   throw strange(request, `redirects more than ${MAX_REDIRECTS} times`, url)
 }
+
+/** Whether a redirect says itself what the file is: its commit, and a hash that is not the redirect's own. */
+const describesFile = (headers: Headers, leavesHub: boolean): boolean =>
+  headers.has('x-repo-commit') && (headers.has('x-linked-etag') || leavesHub)
 
 function urlOf(text: string, base: URL): URL | null {
   try {
