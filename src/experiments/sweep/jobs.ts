@@ -59,7 +59,9 @@ function idOf(job: Omit<Job, 'id'>): string {
     .join('-')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
-  return `${readable.replace(/^-/, '')}-${hashOf(canonical(job)).slice(0, 10)}`
+  // what tables call it decides nothing
+  const { title: _, ...decides } = job
+  return `${readable.replace(/^-/, '')}-${hashOf(canonical(decides)).slice(0, 10)}`
 }
 
 /** JSON whose keys are sorted: the same for equal values. */
