@@ -10,7 +10,7 @@ import {
   stepsOf,
   type TrainingSet,
 } from '../prompt/batches.ts'
-import type { Runtime } from '../runtime/types.ts'
+import type { Runtime, Session } from '../runtime/types.ts'
 import type { Learned, LearnOptions, Step } from './method.ts'
 import type { Optimiser } from './optimisers.ts'
 
@@ -29,6 +29,8 @@ export interface GradientTask {
   readonly online?: OnlineViews | undefined
   readonly epochs: number
   readonly batchSize: number
+  /** Whether an epoch ends with a smaller batch of the images left over; default: those are dropped, as the paper does. */
+  readonly keepLast?: boolean
   readonly order: BatchOrder
   readonly optimiser: Optimiser
   /** Learning rate of a step; epochs and steps (over all epochs) are counted from 0. */
@@ -61,10 +63,10 @@ export async function learnByGradients(
   task: GradientTask,
   { checkpoint, onProgress, signal }: LearnOptions = {},
 ): Promise<Pick<Learned, 'tensors' | 'steps'>> {
-  const { runtime, set, online, epochs, order, checkpointSeconds = 10 } = task
+  const { runtime, set, online, epochs, order, keepLast, checkpointSeconds = 10 } = task
   const n = set.labels.length
   const batchSize = Math.min(task.batchSize, n)
-  const perEpoch = stepsOf(n, batchSize)
+  const perEpoch = stepsOf(n, batchSize, keepLast)
   const state = startState(task)
   const { steps } = state
   const rateOf = (step: number) => task.learningRate(Math.floor(step / perEpoch), step)
@@ -72,12 +74,18 @@ export async function learnByGradients(
   if (kept) await restore(state, kept, rateOf)
   let written = Date.now()
 
-  const session = await runtime.load(task.program(batchSize))
+  const sessions = new Map<number, Session>()
+  const sessionFor = async (size: number) => {
+    const session = sessions.get(size) ?? (await runtime.load(task.program(size)))
+    sessions.set(size, session)
+    return session
+  }
   try {
     for await (const { epoch, set: shown } of epochSets(set, online, Math.floor(steps.length / perEpoch), epochs)) {
-      const batches = batchesOf(order(epoch, n), batchSize)
+      const batches = batchesOf(order(epoch, n), batchSize, keepLast)
       for (const images of batches.slice(steps.length - epoch * perEpoch)) {
         signal?.throwIfAborted()
+        const session = await sessionFor(images.length)
         const outputs = await session.run({ ...Object.fromEntries(state.tensors), ...feedsOf(shown, images, epoch) })
         takeStep(state, outputs, rateOf(steps.length))
         onProgress?.({ kind: 'train', done: steps.length, total: epochs * perEpoch, loss: steps.at(-1)?.loss ?? 0 })
@@ -87,7 +95,7 @@ export async function learnByGradients(
       }
     }
   } finally {
-    await session.dispose()
+    for (const session of sessions.values()) await session.dispose()
   }
   return { tensors: state.tensors, steps }
 }

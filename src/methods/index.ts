@@ -1,14 +1,28 @@
 import { UsageError } from '../errors.ts'
 import { classMean } from './class-mean/index.ts'
+import { clipAdapter } from './clip-adapter/index.ts'
 import { cocoop } from './cocoop/index.ts'
 import { coop } from './coop/index.ts'
 import { kgcoop } from './kgcoop/index.ts'
 import { linearProbe } from './linear-probe/index.ts'
+import { lpPlusPlus } from './lp-plus-plus/index.ts'
 import type { AnyMethod } from './method.ts'
+import { tipAdapter, tipAdapterF } from './tip-adapter/index.ts'
 import { zeroShot } from './zero-shot/index.ts'
 
 /** All methods, in the order of lists and reports. A new one is a folder beside this file and a row here. */
-export const METHODS: readonly AnyMethod[] = [zeroShot, classMean, linearProbe, coop, cocoop, kgcoop]
+export const METHODS: readonly AnyMethod[] = [
+  zeroShot,
+  classMean,
+  linearProbe,
+  lpPlusPlus,
+  tipAdapter,
+  tipAdapterF,
+  clipAdapter,
+  coop,
+  cocoop,
+  kgcoop,
+]
 
 /** Throws UsageError naming all methods when there is none of that name. */
 export function methodNamed(name: string): AnyMethod {

@@ -57,15 +57,17 @@ export const shuffled =
 /** First to last in every epoch. */
 export const inOrder: BatchOrder = (_, n) => Array.from({ length: n }, (_, i) => i)
 
-/** Images of each step of an epoch; what is left over at the end is dropped, unless it is all there is. */
-export function batchesOf(order: ArrayLike<number>, batchSize: number): number[][] {
+/** Images of each step of an epoch; what is left over at the end is dropped, unless it is all there is or kept. */
+export function batchesOf(order: ArrayLike<number>, batchSize: number, keepLast = false): number[][] {
   const images = Array.from(order)
   const size = Math.min(batchSize, images.length)
-  return Array.from({ length: stepsOf(images.length, batchSize) }, (_, i) => images.slice(i * size, (i + 1) * size))
+  const length = stepsOf(images.length, batchSize, keepLast)
+  return Array.from({ length }, (_, i) => images.slice(i * size, (i + 1) * size))
 }
 
 /** Steps of one epoch over `n` images. */
-export function stepsOf(n: number, batchSize: number): number {
+export function stepsOf(n: number, batchSize: number, keepLast = false): number {
+  if (keepLast) return Math.ceil(n / batchSize)
   return n === 0 ? 0 : Math.max(1, Math.floor(n / batchSize))
 }
 

@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { checkEachClass } from '../../baselines/labelled-rows.ts'
+import { zeroShotClassifier } from '../../baselines/zero-shot.ts'
+import { shuffled } from '../../prompt/batches.ts'
+import { defaultEpochs, learningRateOf } from '../../prompt/schedule.ts'
+import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
+import { learnByGradients } from '../gradient-loop.ts'
+import { defineMethod } from '../method.ts'
+import { sgd } from '../optimisers.ts'
+import { templatesSetting } from '../templates-setting.ts'
+import { adapted, adapterStep, DOWN, hiddenOf, randomAdapter, UP } from './adapter.ts'
+
+const settings = z.strictObject({
+  templates: templatesSetting,
+  /** Share of the adapter's output in the feature; the rest is the encoder's. */
+  ratio: z.number().min(0).max(1).default(0.2),
+  /** The bottleneck is that many times narrower than the feature. */
+  reduction: z.number().min(1).default(4),
+  /** Default: those of CoOp for that many shots, by whose command the official code is run. */
+  epochs: z.int().min(1).optional(),
+  batchSize: z.int().min(1).default(32),
+  learningRate: z.number().positive().default(0.002),
+})
+
+/** A small network after the image encoder; prompts stay as written by hand. */
+export const clipAdapter = defineMethod({
+  name: 'clip-adapter',
+  summary: 'hand-written prompts, and a learned bottleneck on the image features',
+  source:
+    'Gao et al., "CLIP-Adapter: Better Vision-Language Models with Feature Adapters", IJCV 2023 (github.com/gaopengcuhk/CLIP-Adapter)',
+  settings,
+  title: ({ ratio }) => (ratio === 0.2 ? 'CLIP-Adapter' : `CLIP-Adapter, ratio ${ratio}`),
+  // the adapter knows no classes, but was only ever asked to tell its own apart
+  transfers: () => true,
+
+  async learn(task, settings, options) {
+    const { clip, runtime, classNames, templates, train: set, online, shots, seed } = task
+    const { ratio, reduction, batchSize, epochs = defaultEpochs(shots) } = settings
+    const { embedDim } = clip.config
+    checkEachClass(set, classNames, embedDim)
+    const hidden = hiddenOf(embedDim, reduction)
+    const { textFeatures } = await zeroShotClassifier(clip, runtime, classNames, settings.templates ?? templates)
+    const start = randomAdapter(embedDim, hidden, seed)
+    const learned = await learnByGradients(
+      {
+        runtime,
+        program: (batch) => adapterStep(clip, textFeatures, hidden, ratio, batch),
+        start: new Map([
+          [DOWN, start.down],
+          [UP, start.up],
+        ]),
+        set,
+        online,
+        epochs,
+        batchSize,
+        order: shuffled(seed),
+        optimiser: sgd,
+        learningRate: (epoch) => learningRateOf({ ...settings, epochs }, epoch),
+      },
+      options,
+    )
+    return { ...learned, facts: { epochs } }
+  },
+
+  async classifier(classes, settings, learned) {
+    const { clip, runtime, classNames, templates } = classes
+    const { embedDim } = clip.config
+    const hidden = hiddenOf(embedDim, settings.reduction)
+    const adapter = {
+      down: learnedTensor(learned, DOWN, [hidden, embedDim]),
+      up: learnedTensor(learned, UP, [embedDim, hidden]),
+    }
+    const prompts = settings.templates ?? templates
+    const { logits } = await zeroShotClassifier(clip, runtime, classNames, prompts)
+    return featureClassifier(classes, (features) => logits(adapted(features, adapter, settings.ratio)))
+  },
+})

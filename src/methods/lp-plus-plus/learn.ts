@@ -1,0 +1,93 @@
+import type { LabelledRows } from '../../baselines/labelled-rows.ts'
+import { DivergedError } from '../../errors.ts'
+import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
+import { argmaxRows } from '../../prompt/vectors.ts'
+import type { Runtime } from '../../runtime/types.ts'
+import type { Learned, LearnOptions, Step } from '../method.ts'
+import { labelsTensor, lpStep } from './program.ts'
+import { lpStart } from './start.ts'
+
+/** Momentum of the weights' steps, and iterations between steps of alpha, as in the official code. */
+const MOMENTUM = 0.9
+const ALPHA_EVERY = 10
+
+/**
+ * Gradient descent over all images, weights and bias at each iteration, alpha at every tenth. The gradient of alpha is the
+ * sum over all iterations so far: the official code never sets it back to zero, and its results come of that. With
+ * images to choose by, what is kept is the iteration that is best on them, the last of several.
+ *
+ * @param train features of length 1, as are those of `val` and `text` `(classes, d)`
+ */
+export async function learnLp(
+  runtime: Runtime,
+  train: LabelledRows,
+  val: LabelledRows,
+  text: FloatTensor,
+  iterations: number,
+  { onProgress, signal }: LearnOptions = {},
+): Promise<Learned> {
+  const [classes = 0] = text.shape
+  const { weight, alpha: firstAlpha, weightRate, alphaRate } = lpStart(train.x, train.labels, text)
+  const bias = floatTensor([classes])
+  const alpha = floatTensor([classes], new Float32Array(classes).fill(firstAlpha))
+  const momenta = [weight, bias].map(({ data }) => new Float32Array(data.length))
+  const alphaGradient = new Float32Array(classes)
+  const labels = labelsTensor(train.labels)
+  const chooses = val.labels.length > 0
+  const steps: Step[] = []
+  let kept: { readonly tensors: Learned['tensors']; readonly right: number; readonly iteration: number } | undefined
+
+  const keepIfBest = (logits: FloatTensor | undefined, iteration: number) => {
+    const predicted = logits ? argmaxRows(logits) : []
+    const right = val.labels.filter((label, i) => predicted[i] === label).length
+    if (!kept || right >= kept.right) kept = { tensors: copies({ weight, bias, alpha }), right, iteration }
+  }
+  const session = await runtime.load(lpStep(train.x, text, val.x))
+  try {
+    for (let iteration = 1; iteration <= iterations; iteration++) {
+      signal?.throwIfAborted()
+      const outputs = await session.run({ weight, bias, alpha, labels })
+      const loss = outputs.loss?.data[0] ?? Number.NaN
+      if (!Number.isFinite(loss)) throw new DivergedError(`LP++ broke down: the loss of step ${iteration} is ${loss}`)
+      // the validation logits are those of what the iteration before left
+      if (chooses && iteration > 1) keepIfBest(outputs.val, iteration - 1)
+      const gradients = [outputs['gradient.weight'], outputs['gradient.bias']].map((tensor) => dataOf(tensor))
+      let squares = 0
+      for (const [k, { data }] of [weight, bias].entries())
+        squares += descend(data, momenta[k]!, gradients[k]!, weightRate)
+      const ofAlpha = dataOf(outputs['gradient.alpha'])
+      for (let c = 0; c < classes; c++) alphaGradient[c]! += ofAlpha[c]!
+      if (iteration % ALPHA_EVERY === 0)
+        for (let c = 0; c < classes; c++) alpha.data[c]! -= alphaRate * alphaGradient[c]!
+      steps.push({ step: iteration, loss, learningRate: weightRate, gradientNorm: Math.sqrt(squares) })
+      onProgress?.({ kind: 'train', done: iteration, total: iterations, loss })
+    }
+    if (chooses) keepIfBest((await session.run({ weight, bias, alpha, labels })).val, iterations)
+  } finally {
+    await session.dispose()
+  }
+  const facts = { weightRate, alphaRate, firstAlpha }
+  if (!kept) return { tensors: copies({ weight, bias, alpha }), facts, steps }
+  const { tensors, right, iteration } = kept
+  return { tensors, facts: { ...facts, iteration, valAccuracy: right / val.labels.length }, steps }
+}
+
+/** SGD with momentum, no decay; the sum of the squares of the gradient. */
+function descend(values: Float32Array, momentum: Float32Array, gradient: Float32Array, rate: number): number {
+  let squares = 0
+  for (let i = 0; i < values.length; i++) {
+    momentum[i] = MOMENTUM * momentum[i]! + gradient[i]!
+    values[i]! -= rate * momentum[i]!
+    squares += gradient[i]! ** 2
+  }
+  return squares
+}
+
+function copies(tensors: Readonly<Record<string, FloatTensor>>): Map<string, FloatTensor> {
+  return new Map(Object.entries(tensors).map(([name, { shape, data }]) => [name, floatTensor(shape, data.slice())]))
+}
+
+function dataOf(tensor: FloatTensor | undefined): Float32Array {
+  if (tensor === undefined) throw new Error('a step gives the gradients of weight, bias and alpha')
+  return tensor.data
+}

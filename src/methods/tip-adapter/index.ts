@@ -1,0 +1,145 @@
+import { z } from 'zod'
+import { checkEachClass, meanViews } from '../../baselines/labelled-rows.ts'
+import { zeroShotClassifier } from '../../baselines/zero-shot.ts'
+import { floatTensor } from '../../graph/tensor.ts'
+import { shuffled } from '../../prompt/batches.ts'
+import { normaliseRows } from '../../prompt/vectors.ts'
+import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
+import { learnByGradients } from '../gradient-loop.ts'
+import { type Classes, defineMethod, type Learned, type LearnOptions, type Task } from '../method.ts'
+import { adamW } from '../optimisers.ts'
+import { templatesSetting } from '../templates-setting.ts'
+import { affinitiesOf, type Cache, cacheLogits, searchWeighting, tipStep, type Weighting, withCache } from './cache.ts'
+
+const SOURCE =
+  'Zhang et al., "Tip-Adapter: Training-free Adaption of CLIP for Few-shot Classification", ECCV 2022 (github.com/gaopengcuhk/Tip-Adapter)'
+
+// defaults: the official configuration of ImageNet; those of other data sets differ in all of these
+const settings = z.strictObject({
+  templates: templatesSetting,
+  /** Weight of the cache: fine-tuned with, and taken where nothing is searched. */
+  alpha: z.number().min(0).default(1.17),
+  /** Sharpness of the cache, likewise. */
+  beta: z.number().positive().default(1),
+  /** Whether alpha and beta are searched on the validation images, if there are any. */
+  search: z.boolean().default(true),
+  maxAlpha: z.number().min(0.1).default(3),
+  alphaSteps: z.int().min(1).default(20),
+  maxBeta: z.number().min(0.1).default(7),
+  betaSteps: z.int().min(1).default(200),
+})
+const fineTuning = settings.extend({
+  epochs: z.int().min(1).default(20),
+  batchSize: z.int().min(1).default(256),
+  learningRate: z.number().positive().default(0.001),
+})
+type Settings = z.output<typeof settings>
+
+/** AdamW as PyTorch has it, but with the official code's epsilon. */
+const OPTIMISER = adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-4, weightDecay: 0.01 })
+
+/** Zero-shot logits plus those of a cache of the training images; nothing is learned by gradients. */
+export const tipAdapter = defineMethod({
+  name: 'tip-adapter',
+  summary: 'hand-written prompts and a cache of training images, without training',
+  source: SOURCE,
+  settings,
+  title: () => 'Tip-Adapter',
+  transfers: () => false,
+  async learn(task, settings) {
+    const weighting = await chosenWeighting(task, settings, cacheOf(task))
+    return result(cacheOf(task), weighting, [])
+  },
+  classifier: (classes, settings, learned) => tipClassifier(classes, settings, learned),
+})
+
+/** Tip-Adapter with the keys of the cache fine-tuned. */
+export const tipAdapterF = defineMethod({
+  name: 'tip-adapter-f',
+  summary: 'Tip-Adapter with the keys of its cache fine-tuned',
+  source: SOURCE,
+  settings: fineTuning,
+  title: () => 'Tip-Adapter-F',
+  transfers: () => false,
+  async learn(task, settings, options) {
+    const { cache, steps } = await fineTuned(task, settings, options)
+    return result(cache, await chosenWeighting(task, settings, cache), steps)
+  },
+  classifier: (classes, settings, learned) => tipClassifier(classes, settings, learned),
+})
+
+/** A key an image: the mean of its views, normalised. */
+function cacheOf({ clip, classNames, train }: Task): Cache {
+  checkEachClass(train, classNames, clip.config.embedDim)
+  const { x, labels } = meanViews(train)
+  return { keys: normaliseRows(x), labels }
+}
+
+async function fineTuned(task: Task, settings: z.output<typeof fineTuning>, options: LearnOptions) {
+  const { clip, runtime, train: set, online, seed } = task
+  const { epochs, batchSize, learningRate } = settings
+  const start = cacheOf(task)
+  const { textFeatures } = await handWritten(task, settings)
+  const totalSteps = epochs * Math.ceil(set.labels.length / batchSize)
+  const { tensors, steps } = await learnByGradients(
+    {
+      runtime,
+      program: (batch) => tipStep(clip, textFeatures, start, settings, batch),
+      start: new Map([['keys', start.keys]]),
+      set,
+      online,
+      epochs,
+      batchSize,
+      keepLast: true,
+      order: shuffled(seed),
+      optimiser: OPTIMISER,
+      learningRate: (_, step) => (learningRate * (1 + Math.cos((Math.PI * step) / totalSteps))) / 2,
+    },
+    options,
+  )
+  return { cache: { ...start, keys: tensors.get('keys') ?? start.keys }, steps }
+}
+
+function handWritten({ clip, runtime, classNames, templates }: Classes, settings: Pick<Settings, 'templates'>) {
+  return zeroShotClassifier(clip, runtime, classNames, settings.templates ?? templates)
+}
+
+/** Alpha and beta, and how they were found. */
+async function chosenWeighting(task: Task, settings: Settings, { keys, labels }: Cache) {
+  const { val } = task
+  const { alpha, beta, search } = settings
+  if (!search || val.labels.length === 0) return { alpha, beta, facts: { alpha, beta, searched: false } }
+  const { x, labels: targets } = meanViews(val)
+  const clipLogits = (await handWritten(task, settings)).logits(x)
+  const found = searchWeighting(affinitiesOf(x, keys), clipLogits, labels, targets, settings)
+  const facts = { alpha: found.alpha, beta: found.beta, searched: true, valAccuracy: found.right / targets.length }
+  return { ...found, facts }
+}
+
+function result(
+  { keys, labels }: Cache,
+  { alpha, beta, facts }: Weighting & Pick<Learned, 'facts'>,
+  steps: Learned['steps'],
+): Learned {
+  return {
+    tensors: new Map([
+      ['keys', keys],
+      ['labels', floatTensor([labels.length], Float32Array.from(labels))],
+      ['weighting', floatTensor([2], Float32Array.of(alpha, beta))],
+    ]),
+    facts,
+    steps,
+  }
+}
+
+async function tipClassifier(classes: Classes, settings: Settings, learned: Learned) {
+  const { clip, classNames } = classes
+  const keys = learnedTensor(learned, 'keys', ['any', clip.config.embedDim])
+  const labels = Array.from(learnedTensor(learned, 'labels', [keys.shape[0] ?? 0]).data)
+  const [alpha = 0, beta = 0] = learnedTensor(learned, 'weighting', [2]).data
+  const { logits } = await handWritten(classes, settings)
+  return featureClassifier(classes, (features) => {
+    const fromCache = cacheLogits(affinitiesOf(features, keys), labels, classNames.length, beta)
+    return withCache(logits(features), fromCache, alpha)
+  })
+}
