@@ -2,6 +2,8 @@ import type { DatasetStatus } from '../data/datasets/status.ts'
 import type { Subset } from '../data/datasets/subset.ts'
 import type { OfficialDataset } from '../data/datasets/types.ts'
 import type { Classified, FolderAccuracy, TrainResult } from '../experiments/folder.ts'
+import type { ImportResult } from '../experiments/import.ts'
+import type { CheckedModel, ListedModel } from '../experiments/models.ts'
 import type { PretrainResult } from '../experiments/pretrain.ts'
 import type { ReportResult } from '../experiments/report.ts'
 import type { SweepResult } from '../experiments/sweep/sweep.ts'
@@ -31,6 +33,9 @@ export interface Actions {
   datasetSubset(name: string, settings: Settings<'datasets'>, hooks: Hooks): Promise<Subset>
   /** The path of the split file that was written. */
   datasetSplit(name: string, settings: Settings<'datasets'>): Promise<string>
+  models(): Promise<readonly ListedModel[]>
+  checkModel(model: string, hooks: Hooks): Promise<CheckedModel>
+  import(file: string, settings: Settings<'import'>, hooks: Hooks): Promise<ImportResult>
   sweep(plan: string, settings: Settings<'sweep'>, hooks: Hooks): Promise<SweepResult>
   report(folders: readonly string[], settings: Settings<'report'>, hooks: Hooks): Promise<ReportResult>
   pretrain(settings: Settings<'pretrain'>, hooks: Hooks): Promise<PretrainResult>
@@ -91,6 +96,21 @@ export const actions: Actions = {
   async datasetSplit(name, { root, seed }) {
     const { defaultRoot, makeSplitFile } = await import('../data/datasets/open.ts')
     return makeSplitFile(name, root ?? defaultRoot(), seed)
+  },
+
+  async models() {
+    const { listModels } = await import('../experiments/models.ts')
+    return listModels()
+  },
+
+  async checkModel(model, hooks) {
+    const { checkModel } = await import('../experiments/models.ts')
+    return checkModel(model, hooks)
+  },
+
+  async import(file, { importModel: model, importOut: out, importPosition: position, ...settings }, hooks) {
+    const { importCheckpoint } = await import('../experiments/import.ts')
+    return importCheckpoint(file, defined({ ...settings, model, out, position }), hooks)
   },
 
   async sweep(plan, { sweepOut: out, ...settings }, hooks) {

@@ -5,6 +5,8 @@ import { classify } from './commands/classify.ts'
 import { datasets } from './commands/datasets.ts'
 import { demo } from './commands/demo.ts'
 import { evaluate } from './commands/evaluate.ts'
+import { importPrompt } from './commands/import.ts'
+import { models } from './commands/models.ts'
 import { pretrain } from './commands/pretrain.ts'
 import { report } from './commands/report.ts'
 import { sweep } from './commands/sweep.ts'
@@ -15,7 +17,20 @@ import { describeFailure, EXIT, failureText } from './failure.ts'
 import { createProgram } from './program.ts'
 import { createProgressPrinter, type Output } from './progress.ts'
 
-const COMMANDS = [demo, train, evaluate, zeroShot, classify, nearestWords, datasets, sweep, report, pretrain]
+const COMMANDS = [
+  demo,
+  train,
+  evaluate,
+  zeroShot,
+  classify,
+  nearestWords,
+  datasets,
+  models,
+  importPrompt,
+  sweep,
+  report,
+  pretrain,
+]
 
 export interface Coop {
   /** Runs the command; every failure is printed. Returns the exit status. */

@@ -178,6 +178,36 @@ export const OPTIONS = z.object({
     otherwise: 'not written',
   }),
 
+  // a prompt of the official code
+  importModel: text('a folder, a file of OpenAI, or a model of the hub').register(flags, {
+    flag: '--model',
+    argument: 'MODEL',
+    help: 'CLIP that the prompt was learned on: RN50.pt, a folder, or owner/name[@revision] of the hub; must be given',
+  }),
+  importOut: text('a folder').register(flags, {
+    flag: '--out',
+    argument: 'RUN',
+    help: 'folder that the run is written to; must be given',
+  }),
+  importPosition: oneOf('end', 'middle', 'front').optional().register(flags, {
+    flag: '--position',
+    argument: 'WHERE',
+    help: 'where the class name stands: end, middle or front',
+    otherwise: 'what the folders of FILE say',
+  }),
+  classes: text('a file').optional().register(flags, {
+    flag: '--classes',
+    argument: 'NAMES',
+    help: 'file of class names, one a line or a JSON list',
+    otherwise: 'those in FILE',
+  }),
+  data: text('a data set').optional().register(flags, {
+    flag: '--data',
+    argument: 'DATA',
+    help: 'data set whose class names are meant',
+    otherwise: 'those in FILE',
+  }),
+
   // a sweep
   sweepOut: text('a folder').optional().register(flags, {
     flag: '--out',

@@ -13,7 +13,7 @@ export interface ResolvedModel {
   readonly name: string
 }
 
-const BUNDLED = 'bundled'
+export const BUNDLED = 'bundled'
 
 /** Whether a word may name a model that is no folder. */
 export const isModelWord = (word: string): boolean => word === BUNDLED || parseHubId(word) !== undefined

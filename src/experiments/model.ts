@@ -41,7 +41,7 @@ export async function loadModel(word: string, hooks: Hooks): Promise<Clip> {
 }
 
 /** As loadModel, with a name by which the same model is found again from anywhere. */
-async function openModel(word: string, hooks: Hooks): Promise<{ clip: Clip; name: string }> {
+export async function openModel(word: string, hooks: Hooks): Promise<{ clip: Clip; name: string }> {
   const { path, name } = await resolveModel(word, hooks)
   return { clip: await loadClip(await modelFilesAt(path)), name }
 }

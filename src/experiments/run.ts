@@ -80,6 +80,23 @@ export async function trainInFolder(
   return { prompt, losses, collapsed: hasCollapsed }
 }
 
+/**
+ * Makes a finished run of a prompt that was learned elsewhere. `about` names the model, and where the prompt is from.
+ * Throws UsageError when the folder has a run and `force` is not set.
+ */
+export async function saveImportedRun(
+  folder: string,
+  prompt: LearnedPrompt,
+  { about, force }: { readonly about: Readonly<Record<string, unknown>>; readonly force: boolean },
+): Promise<void> {
+  await checkFolder(folder, { force })
+  const { M, position, classSpecific, classNames, model } = prompt
+  const settings = { settings: { M, position, classSpecific }, classNames, model, about }
+  await Promise.all([METRICS, CHECKPOINT, PROMPT, RESULTS].map((file) => rm(join(folder, file), { force: true })))
+  await writeFileAtomic(join(folder, SETTINGS), `${JSON.stringify(settings, null, 2)}\n`)
+  await writeFileAtomic(join(folder, PROMPT), writePrompt(prompt, settings.settings))
+}
+
 /** The learned prompt of a finished run. Throws FileError when there is none. */
 export async function readRunPrompt(folder: string): Promise<LearnedPrompt> {
   if (!(await exists(join(folder, PROMPT)))) {

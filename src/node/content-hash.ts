@@ -1,9 +1,21 @@
 import { createHash } from 'node:crypto'
-import { readBytes } from './files.ts'
+import { createReadStream } from 'node:fs'
+import { fileError, readBytes } from './files.ts'
 
 /** Hex SHA-256 of a file's bytes. Throws FileError naming the file. */
 export async function contentHash(path: string): Promise<string> {
   return hashOf(await readBytes(path))
+}
+
+/** The same, without holding the file in memory. */
+export async function fileHash(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  try {
+    for await (const bytes of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(bytes)
+  } catch (cause) {
+    throw fileError('read', path, cause)
+  }
+  return hash.digest('hex')
 }
 
 /** Hex SHA-256 of bytes or of a text in UTF-8. */

@@ -1,0 +1,70 @@
+import type { CheckedModel, ListedModel, ModelSizes } from '../../experiments/models.ts'
+import { tableText } from '../../report/text.ts'
+import { actions } from '../actions.ts'
+import { defineCommand } from '../command.ts'
+
+export const models = defineCommand({
+  name: 'models',
+  summary: 'the CLIPs that are known; or what a model is, and whether it can be used',
+  details:
+    'Without MODEL a list: what --model takes, architecture, parameters in millions, size in memory, image size. With one ' +
+    'its configuration, the names and shapes of its tensors and its tokenizer are checked.',
+  operands: [{ name: 'model', help: 'a folder, a file of OpenAI (RN50.pt), or a model of the hub', optional: true }],
+  examples: ['coop models', 'coop models RN50.pt', 'coop models openai/clip-vit-base-patch16 --json'],
+  async run(_settings, [model], hooks) {
+    if (model === undefined) {
+      const listed = await actions.models()
+      return { json: listed, text: listText(listed) }
+    }
+    const checked = await actions.checkModel(model, hooks)
+    return { json: checked, text: checkedText(checked) }
+  },
+})
+
+const millions = ({ parameters }: ModelSizes) => (parameters / 1e6).toFixed(1)
+
+function listText(models: readonly ListedModel[]): string {
+  const rows = models.map((model) => ({
+    cells: [
+      model.id,
+      model.file ?? '',
+      model.architecture ?? 'small ResNet',
+      model.maker,
+      millions(model),
+      String(model.megabytes),
+      String(model.embedDim),
+      String(model.imageSize),
+    ],
+  }))
+  const head = ['--model', 'or file', 'architecture', 'by', 'million values', 'MB', 'embed', 'image']
+  return tableText({ head, rows, words: 4 })
+}
+
+function checkedText(model: CheckedModel): string {
+  const { config, architecture, precision } = model
+  const { text, vision } = config
+  const blocks = ({ layers, width, heads }: typeof text) => `${layers} layers of width ${width}, ${heads} heads`
+  const image =
+    vision.kind === 'vit'
+      ? `ViT, ${blocks({ ...text, ...vision })}, patches of ${vision.patchSize}`
+      : `ModifiedResNet, ${vision.layers.join(' + ')} blocks of width ${vision.width}`
+  return tableText({
+    head: ['model', model.name],
+    rows: [
+      ['architecture', architecture ?? 'none of the known ones'],
+      ['layout', model.layout],
+      ...(model.release === undefined ? [] : [['file', releaseText(model.release)]]),
+      ['values', `${millions(model)} million, ${precision.join(' and ')}; ${model.megabytes} MB in memory`],
+      ['image tower', `${image}, ${model.imageSize} pixels`],
+      ['text tower', `${blocks(text)}, ${text.contextLength} tokens`],
+      ['activation', model.activation],
+      ['embedding', String(model.embedDim)],
+      ['tokenizer', `${model.tokenizer}, ${model.vocabulary} tokens`],
+    ].map((cells) => ({ cells })),
+    words: 2,
+  })
+}
+
+function releaseText(release: string): string {
+  return release === 'other' ? "none of OpenAI's own, by its checksum" : `OpenAI's ${release}, by its checksum`
+}
