@@ -2,13 +2,12 @@ import { z } from 'zod'
 import { checkEachClass } from '../../baselines/labelled-rows.ts'
 import { zeroShotClassifier } from '../../baselines/zero-shot.ts'
 import { shuffled } from '../../prompt/batches.ts'
-import { defaultEpochs, learningRateOf } from '../../prompt/schedule.ts'
+import { defaultEpochs } from '../../prompt/schedule.ts'
 import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
-import { learnByGradients } from '../gradient-loop.ts'
 import { defineMethod } from '../method.ts'
-import { sgd } from '../optimisers.ts'
 import { templatesSetting } from '../templates-setting.ts'
-import { adapted, adapterStep, DOWN, hiddenOf, randomAdapter, UP } from './adapter.ts'
+import { adapted, DOWN, hiddenOf, randomAdapter, UP } from './adapter.ts'
+import { trainAdapter } from './train.ts'
 
 const settings = z.strictObject({
   templates: templatesSetting,
@@ -34,31 +33,14 @@ export const clipAdapter = defineMethod({
   transfers: () => true,
 
   async learn(task, settings, options) {
-    const { clip, runtime, classNames, templates, train: set, online, shots, seed } = task
-    const { ratio, reduction, batchSize, epochs = defaultEpochs(shots) } = settings
+    const { clip, runtime, classNames, templates, train, shots, seed } = task
+    const { reduction, epochs = defaultEpochs(shots) } = settings
     const { embedDim } = clip.config
-    checkEachClass(set, classNames, embedDim)
-    const hidden = hiddenOf(embedDim, reduction)
+    checkEachClass(train, classNames, embedDim)
     const { textFeatures } = await zeroShotClassifier(clip, runtime, classNames, settings.templates ?? templates)
-    const start = randomAdapter(embedDim, hidden, seed)
-    const learned = await learnByGradients(
-      {
-        runtime,
-        program: (batch) => adapterStep(clip, textFeatures, hidden, ratio, batch),
-        start: new Map([
-          [DOWN, start.down],
-          [UP, start.up],
-        ]),
-        set,
-        online,
-        epochs,
-        batchSize,
-        order: shuffled(seed),
-        optimiser: sgd,
-        learningRate: (epoch) => learningRateOf({ ...settings, epochs }, epoch),
-      },
-      options,
-    )
+    const start = randomAdapter(embedDim, hiddenOf(embedDim, reduction), seed)
+    const order = shuffled(seed)
+    const learned = await trainAdapter(clip, task, textFeatures, start, { ...settings, epochs }, order, options)
     return { ...learned, facts: { epochs } }
   },
 

@@ -5,11 +5,10 @@ import { floatTensor } from '../../graph/tensor.ts'
 import { shuffled } from '../../prompt/batches.ts'
 import { normaliseRows } from '../../prompt/vectors.ts'
 import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
-import { learnByGradients } from '../gradient-loop.ts'
-import { type Classes, defineMethod, type Learned, type LearnOptions, type Task } from '../method.ts'
-import { adamW } from '../optimisers.ts'
+import { type Classes, defineMethod, type Learned, type Task } from '../method.ts'
 import { templatesSetting } from '../templates-setting.ts'
-import { affinitiesOf, type Cache, cacheLogits, searchWeighting, tipStep, type Weighting, withCache } from './cache.ts'
+import { affinitiesOf, type Cache, cacheLogits, searchWeighting, type Weighting, withCache } from './cache.ts'
+import { fineTuneKeys } from './fine-tune.ts'
 
 const SOURCE =
   'Zhang et al., "Tip-Adapter: Training-free Adaption of CLIP for Few-shot Classification", ECCV 2022 (github.com/gaopengcuhk/Tip-Adapter)'
@@ -35,9 +34,6 @@ const fineTuning = settings.extend({
 })
 type Settings = z.output<typeof settings>
 
-/** AdamW as PyTorch has it, but with the official code's epsilon. */
-const OPTIMISER = adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-4, weightDecay: 0.01 })
-
 /** Zero-shot logits plus those of a cache of the training images; nothing is learned by gradients. */
 export const tipAdapter = defineMethod({
   name: 'tip-adapter',
@@ -47,8 +43,8 @@ export const tipAdapter = defineMethod({
   title: () => 'Tip-Adapter',
   transfers: () => false,
   async learn(task, settings) {
-    const weighting = await chosenWeighting(task, settings, cacheOf(task))
-    return result(cacheOf(task), weighting, [])
+    const cache = cacheOf(task)
+    return result(cache, await chosenWeighting(task, settings, cache), [])
   },
   classifier: (classes, settings, learned) => tipClassifier(classes, settings, learned),
 })
@@ -62,7 +58,9 @@ export const tipAdapterF = defineMethod({
   title: () => 'Tip-Adapter-F',
   transfers: () => false,
   async learn(task, settings, options) {
-    const { cache, steps } = await fineTuned(task, settings, options)
+    const { textFeatures } = await handWritten(task, settings)
+    const order = shuffled(task.seed)
+    const { cache, steps } = await fineTuneKeys(task.clip, task, textFeatures, cacheOf(task), settings, order, options)
     return result(cache, await chosenWeighting(task, settings, cache), steps)
   },
   classifier: (classes, settings, learned) => tipClassifier(classes, settings, learned),
@@ -73,31 +71,6 @@ function cacheOf({ clip, classNames, train }: Task): Cache {
   checkEachClass(train, classNames, clip.config.embedDim)
   const { x, labels } = meanViews(train)
   return { keys: normaliseRows(x), labels }
-}
-
-async function fineTuned(task: Task, settings: z.output<typeof fineTuning>, options: LearnOptions) {
-  const { clip, runtime, train: set, online, seed } = task
-  const { epochs, batchSize, learningRate } = settings
-  const start = cacheOf(task)
-  const { textFeatures } = await handWritten(task, settings)
-  const totalSteps = epochs * Math.ceil(set.labels.length / batchSize)
-  const { tensors, steps } = await learnByGradients(
-    {
-      runtime,
-      program: (batch) => tipStep(clip, textFeatures, start, settings, batch),
-      start: new Map([['keys', start.keys]]),
-      set,
-      online,
-      epochs,
-      batchSize,
-      keepLast: true,
-      order: shuffled(seed),
-      optimiser: OPTIMISER,
-      learningRate: (_, step) => (learningRate * (1 + Math.cos((Math.PI * step) / totalSteps))) / 2,
-    },
-    options,
-  )
-  return { cache: { ...start, keys: tensors.get('keys') ?? start.keys }, steps }
 }
 
 function handWritten({ clip, runtime, classNames, templates }: Classes, settings: Pick<Settings, 'templates'>) {

@@ -1,0 +1,50 @@
+import type { Clip } from '../../clip/types.ts'
+import type { FloatTensor } from '../../graph/tensor.ts'
+import type { BatchOrder } from '../../prompt/batches.ts'
+import { learnByGradients } from '../gradient-loop.ts'
+import type { LearnOptions, Task } from '../method.ts'
+import { adamW } from '../optimisers.ts'
+import { type Cache, tipStep, type Weighting } from './cache.ts'
+
+export interface FineTuning extends Weighting {
+  readonly epochs: number
+  readonly batchSize: number
+  readonly learningRate: number
+}
+
+/** AdamW as PyTorch has it, but with the official code's epsilon. */
+const OPTIMISER = adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-4, weightDecay: 0.01 })
+
+/**
+ * The cache with its keys fine-tuned: AdamW, all images in each epoch, a cosine to zero over all steps.
+ *
+ * @param text `(classes, embed)` of length 1
+ */
+export async function fineTuneKeys(
+  clip: Clip,
+  { runtime, train: set, online }: Pick<Task, 'runtime' | 'train' | 'online'>,
+  text: FloatTensor,
+  cache: Cache,
+  { alpha, beta, epochs, batchSize, learningRate }: FineTuning,
+  order: BatchOrder,
+  options: LearnOptions,
+) {
+  const totalSteps = epochs * Math.ceil(set.labels.length / batchSize)
+  const { tensors, steps } = await learnByGradients(
+    {
+      runtime,
+      program: (batch) => tipStep(clip, text, cache, { alpha, beta }, batch),
+      start: new Map([['keys', cache.keys]]),
+      set,
+      online,
+      epochs,
+      batchSize,
+      keepLast: true,
+      order,
+      optimiser: OPTIMISER,
+      learningRate: (_, step) => (learningRate * (1 + Math.cos((Math.PI * step) / totalSteps))) / 2,
+    },
+    options,
+  )
+  return { cache: { ...cache, keys: tensors.get('keys') ?? cache.keys }, steps }
+}
