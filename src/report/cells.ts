@@ -8,12 +8,12 @@ export interface Subject {
 }
 
 /** The data sets of a group, and where there are several, their average at the end. */
-export function subjectsOf(group: Group): Subject[] {
+export function subjectsOf(group: Pick<Group, 'datasets' | 'averaged'>): Subject[] {
   const { datasets } = group
   const each = datasets.map((title): Subject => {
     return { title, isAverage: false, cell: (row, shots) => row.cell(title, shots) }
   })
-  if (datasets.length < 2) return each
+  if (datasets.length < 2 || !group.averaged) return each
   const title = `Average over ${datasets.length} data sets`
   return [...each, { title, isAverage: true, cell: (row, shots) => average(row, group, shots) }]
 }

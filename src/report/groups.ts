@@ -12,6 +12,8 @@ export interface Group {
   readonly rows: readonly Row[]
   /** Labels of the data sets of its runs. */
   readonly datasets: readonly string[]
+  /** False where data sets of one name differ in their classes: a mean over them would mean nothing. */
+  readonly averaged: boolean
   /** 0 first, where there is a method that learns from no images. */
   readonly shots: readonly number[]
 }
@@ -52,17 +54,16 @@ function groupOf({ model, transforms, split }: RunRecord, runs: readonly RunReco
     const [first] = of
     if (!first) return []
     const { method, settings, views } = first
-    const cells = groupBy(of, (run) => `${run.shots} ${name(run)}`)
-    const cell = (dataset: string, shots: number) => {
-      const found = cells.get(`${shots} ${dataset}`)
-      return found && cellOf(found)
-    }
+    const keys = groupBy(of, (run) => `${run.shots} ${name(run)}`)
+    const cells = new Map([...keys].map(([key, runs]) => [key, cellOf(runs)]))
+    const cell = (dataset: string, shots: number) => cells.get(`${shots} ${dataset}`)
     return [{ label: labelOf(first, firsts), method, settings, views, runs: of, cell }]
   })
-  rows.sort((a, b) => rankOf(a.method) - rankOf(b.method) || compareText(a.label, b.label))
+  rows.sort((a, b) => rankOf(a.method) - rankOf(b.method) || specific(a) - specific(b) || compareText(a.label, b.label))
   const datasets = unique(runs.map(name)).sort(compareText)
   const shots = unique(runs.map((run) => run.shots)).sort((a, b) => a - b)
-  return { model, transforms, split, rows, datasets, shots }
+  const averaged = datasets.length === new Set(runs.map(({ dataset }) => dataset)).size
+  return { model, transforms, split, rows, datasets, averaged, shots }
 }
 
 /** In the order of METHODS, methods that are not known here last. */
@@ -70,6 +71,9 @@ function rankOf(method: string): number {
   const rank = METHODS.findIndex(({ name }) => name === method)
   return rank === -1 ? METHODS.length : rank
 }
+
+/** Contexts of each class come after those of all classes, as in the paper's figures. */
+const specific = ({ settings }: Row): number => (settings.classSpecific === true ? 1 : 0)
 
 /** How data sets are called: by name, and where the same name has several numbers of classes, by both. */
 function datasetLabels(runs: readonly RunRecord[]): (run: RunRecord) => string {

@@ -136,9 +136,10 @@ function drawSeries({ points, colour, marker, dash }: Series, x: Scale, y: Scale
 
 /** The lines of all panels, each once, with the note at the end; broken into lines of the drawing's width. */
 function drawLegend(panels: readonly Panel[], note: string, width: number): { markup: string; height: number } {
-  const levels = panels.flatMap((panel) => panel.levels.map(({ label, colour }) => ({ label, colour, marker: star })))
+  const levels = panels.flatMap((panel) => panel.levels.map((level) => ({ ...level, marker: star, dash: undefined })))
   const series = panels.flatMap((panel) => panel.series)
-  const entries = new Map([...levels, ...series].map((entry) => [entry.label, entry]))
+  const all = [...levels, ...series]
+  const entries = new Map(all.map((entry) => [entry.label, all.find(({ label }) => label === entry.label) ?? entry]))
   const start = MARGINS.left + 6
   let x = start
   let y = 14
@@ -151,12 +152,13 @@ function drawLegend(panels: readonly Panel[], note: string, width: number): { ma
     x += length
     return at
   }
-  const drawn = [...entries.values()].map(({ label: words, colour, marker }) => {
+  const drawn = [...entries.values()].map(({ label: words, colour, marker, dash }) => {
     const at = advance(24 + LETTER * words.length)
-    return marker(at, y, colour) + label(at + 10, y + 4, words)
+    const line = dash ? { x1: at - 9, x2: at + 9, y1: y, y2: y, stroke: colour, 'stroke-dasharray': dash } : undefined
+    return (line ? element('line', line) : '') + marker(at, y, colour) + label(at + (dash ? 13 : 10), y + 4, words)
   })
-  const at = advance(4 + LETTER * note.length) + 4
-  drawn.push(label(at, y + 4, note, { fill: COLOURS.quiet }))
+  const at = advance(LETTER * note.length)
+  drawn.push(label(at === start ? at - 4 : at + 4, y + 4, note, { fill: COLOURS.quiet }))
   return { markup: drawn.join(''), height: y + 20 }
 }
 

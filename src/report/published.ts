@@ -61,9 +61,11 @@ export function publishedAccuracy(
 /** In words, what in a run is not the setting of the published figure; empty: the two may be compared. */
 export function differencesFromPaper(run: RunRecord): string[] {
   const expected = DATASETS[paperDataset(run.dataset) ?? 'ImageNet'].classes
+  const { architecture, name } = run.model
+  const isRn50 = architecture === 'RN50'
   const rules: readonly (readonly [boolean, string])[] = [
-    [run.model.architecture === 'RN50', `the model is ${run.model.architecture ?? run.model.name}, not RN50`],
-    [isOpenAi(run.model.name), `nothing says that the weights of ${run.model.name} are OpenAI's`],
+    [isRn50, `the model is ${architecture ? `${name} (${architecture})` : name}, not RN50`],
+    [!isRn50 || isOpenAi(name), `nothing says that the weights of ${name} are OpenAI's`],
     [run.transforms === '2021-10', `pictures as of ${run.transforms}`],
     [run.split === 'all', 'half of the classes'],
     [run.classes === expected, `${run.classes} classes, not ${expected}`],

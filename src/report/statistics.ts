@@ -15,8 +15,17 @@ export function summarise(values: readonly number[]): Summary {
   const mean = meanOf(values)
   if (n === 1) return { n, mean, sd: undefined, interval: undefined }
   const sd = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1))
-  const half = (studentQuantile(0.975, n - 1) * sd) / Math.sqrt(n)
+  const half = (quantileFor(n - 1) * sd) / Math.sqrt(n)
   return { n, mean, sd, interval: [mean - half, mean + half] }
+}
+
+const quantiles = new Map<number, number>()
+
+/** Of the 95 % interval; kept, because a report asks for few of them thousands of times. */
+function quantileFor(degrees: number): number {
+  const quantile = quantiles.get(degrees) ?? studentQuantile(0.975, degrees)
+  quantiles.set(degrees, quantile)
+  return quantile
 }
 
 export const meanOf = (values: readonly number[]): number =>

@@ -9,6 +9,10 @@ import { slug } from './few-shot.ts'
 const startOf = ({ settings }: Row): string | null => (typeof settings.init === 'string' ? settings.init : null)
 const vectorsOf = ({ settings }: Row): number | undefined => (typeof settings.M === 'number' ? settings.M : undefined)
 
+/** Random starts first, with few vectors before many. */
+const byStart = (a: Row, b: Row): number =>
+  Number(startOf(a) !== null) - Number(startOf(b) !== null) || (vectorsOf(a) ?? 0) - (vectorsOf(b) ?? 0)
+
 /** Rows that differ in these settings alone. */
 function families(rows: readonly Row[], free: readonly string[]): Row[][] {
   const keyOf = ({ method, settings, views }: Row) =>
@@ -74,7 +78,7 @@ export function startSection(group: Group): Block[] {
   const usual = usualSeeds(group)
   const subjects = subjectsOf(group)
   const lines = found.flatMap((family) =>
-    family.map((row) => {
+    [...family].sort(byStart).map((row) => {
       const start = startOf(row)
       const words = start === null ? `random, M=${vectorsOf(row)}` : `"${start}"`
       return [familyName(family), words, ...subjects.map((subject) => cellText(subject.cell(row, shots), usual))]
@@ -117,23 +121,33 @@ export function backboneSection(groups: readonly Group[]): Block[] {
     )
     const keyOf = ({ method, settings, views }: Row) => canonical([method, settings, views])
     const rows = unique(alike.flatMap(({ rows }) => rows.map(keyOf)))
-    const datasets = unique(alike.flatMap((group) => subjectsOf(group).map(({ title }) => title)))
-    const lines = datasets.flatMap((title) =>
-      rows.flatMap((key) => {
-        const each = models.map((group) => {
-          const row = group.rows.find((candidate) => keyOf(candidate) === key)
-          const subject = subjectsOf(group).find((candidate) => candidate.title === title)
-          const cell = row && subject && (subject.cell(row, shots) ?? subject.cell(row, 0))
-          return { label: row?.label, cell: cellText(cell, usualSeeds(group)) }
-        })
-        if (each.filter(({ cell }) => cell !== '').length < 2) return []
-        return [[title, each.find(({ label }) => label !== undefined)?.label ?? '', ...each.map(({ cell }) => cell)]]
-      }),
+    const shared = unique(alike.flatMap(({ datasets }) => datasets)).filter((dataset) =>
+      alike.every(({ datasets }) => datasets.includes(dataset)),
+    )
+    const lines = subjectsOf({ datasets: shared, averaged: alike.every(({ averaged }) => averaged) }).flatMap(
+      (subject) =>
+        rows.flatMap((key) => {
+          const each = models.map((group) => {
+            const row = group.rows.find((candidate) => keyOf(candidate) === key)
+            const cell = row && (subject.cell(row, shots) ?? subject.cell(row, 0))
+            return { label: row?.label, cell: cellText(cell, usualSeeds(group)) }
+          })
+          if (each.filter(({ cell }) => cell !== '').length < 2) return []
+          return [
+            [
+              subject.title,
+              each.find(({ label }) => label !== undefined)?.label ?? '',
+              ...each.map(({ cell }) => cell),
+            ],
+          ]
+        }),
     )
     if (lines.length === 0) return []
     return [
       heading(2, 'Backbones'),
-      text(`Accuracy in % at ${shotsText(shots)}, or without learning; pictures as of ${transforms}.`),
+      text(
+        `Accuracy in % at ${shotsText(shots)}, or without learning; pictures as of ${transforms}; data sets that all models have.`,
+      ),
       groupedTable(['data set', 'method', ...models.map((group) => columnOf(group, alike))], 2, lines),
     ]
   })

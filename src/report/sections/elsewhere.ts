@@ -43,7 +43,7 @@ export function baseToNewTable(group: Group): ReturnType<typeof groupedTable> {
     group.shots.flatMap((shots) => {
       const of = each.filter((entry) => entry.row === row && entry.shots === shots)
       const fresh = of.flatMap((entry) => entry.fresh?.mean ?? [])
-      if (of.length < group.datasets.length || fresh.length < of.length || of.length < 2) return []
+      if (!group.averaged || of.length < group.datasets.length || fresh.length < of.length || of.length < 2) return []
       const means = [meanOf(of.map(({ cell }) => cell.mean)), meanOf(fresh)] as const
       const figures = [...means, harmonicMean(...means)].map(percentText)
       return [[`Average over ${of.length} data sets`, row.label, learnsText(shots), ...figures]]

@@ -3,7 +3,7 @@ import { canonical, groupBy } from '../canonical.ts'
 import { COLLAPSED, cellText, mostShots, type Subject, subjectsOf, usualSeeds } from '../cells.ts'
 import { type Block, type Figure, groupedTable, heading, list, text } from '../document.ts'
 import { type Group, type Row, zeroShotRow } from '../groups.ts'
-import { circle, lineChart, type Panel, type Point, type Series } from '../line-chart.ts'
+import { circle, lineChart, type Panel, type Point, type Series, star } from '../line-chart.ts'
 import type { Reference } from '../reference.ts'
 import { stylesOf } from '../styles.ts'
 import { COLOURS } from '../svg.ts'
@@ -43,13 +43,15 @@ function captionOf(group: Group): string {
 function notesOf(group: Group): Block[] {
   const collapsed = group.rows.flatMap(({ runs }) => runs.filter((run) => run.collapsed))
   const notes = [...missingAverages(group)]
-  if (collapsed.length > 0) notes.push(`${COLLAPSED} with runs that ended at chance; they are part of the mean.`)
+  if (collapsed.length > 0)
+    notes.push(`${COLLAPSED}, and a ring in the figures: with runs that ended at chance, which are part of the mean.`)
   return notes.length === 0 ? [] : [list(notes)]
 }
 
 /** Where there is no average, and for want of which data sets. */
-function missingAverages({ datasets, rows, shots }: Group): string[] {
+function missingAverages({ datasets, averaged, rows, shots }: Group): string[] {
   if (datasets.length < 2) return []
+  if (!averaged) return ['No average: data sets of one name differ in their classes.']
   return rows.flatMap((row) => {
     const gaps = shots.flatMap((count) => {
       const missing = datasets.filter((dataset) => row.cell(dataset, count) === undefined)
@@ -101,14 +103,15 @@ function fewShotFigure(group: Group, rows: readonly Row[], name: string, referen
         const mean = reference.of(subject, row, shots)
         return mean === undefined ? [] : [{ x: shots, mean }]
       })
-      return { ...style, label: 'published', colour: COLOURS.published, points }
+      return { ...style, label: PUBLISHED, colour: COLOURS.published, points }
     })
-    const star = zeroShot && subject.cell(zeroShot, 0)
+    const level = zeroShot && subject.cell(zeroShot, 0)
+    const publishedStar = zeroShot && reference.of(subject, zeroShot, 0)
     return {
       title: subject.title,
       strong: subject.isAverage,
-      levels: star && zeroShot ? [{ label: zeroShot.label, colour: COLOURS.zeroShot, value: star.mean }] : [],
-      series: [...ours, ...published].filter(({ points }) => points.length > 0),
+      levels: level && zeroShot ? [{ label: zeroShot.label, colour: COLOURS.zeroShot, value: level.mean }] : [],
+      series: [...ours, ...published, publishedLevel(publishedStar)].filter(({ points }) => points.length > 0),
     }
   })
   const svg = lineChart({
@@ -119,6 +122,15 @@ function fewShotFigure(group: Group, rows: readonly Row[], name: string, referen
   })
   return { kind: 'figure', name: `${name}few-shot`, title: 'Accuracy over training images of each class', svg }
 }
+
+const publishedLevel = (mean: number | undefined): Series => ({
+  label: PUBLISHED,
+  colour: COLOURS.published,
+  marker: star,
+  points: mean === undefined ? [] : [{ x: 0, mean }],
+})
+
+const PUBLISHED = 'published'
 
 function pointsOf(subject: Subject, row: Row, learns: readonly number[]): Point[] {
   return learns.flatMap((shots) => {

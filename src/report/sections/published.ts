@@ -3,7 +3,14 @@ import { groupBy, unique } from '../canonical.ts'
 import { cellText, percentText, subjectsOf, usualSeeds } from '../cells.ts'
 import { type Block, groupedTable, heading, list, text } from '../document.ts'
 import type { Group } from '../groups.ts'
-import { differencesFromPaper, PUBLISHED_PICTURES, PUBLISHED_SOURCE, publishedAccuracy } from '../published.ts'
+import {
+  differencesFromPaper,
+  PUBLISHED_PICTURES,
+  PUBLISHED_SOURCE,
+  paperVariant,
+  publishedAccuracy,
+} from '../published.ts'
+import type { RunRecord } from '../record.ts'
 import type { Reference } from '../reference.ts'
 
 /** Ours beside the published figures, where the setting is the paper's. */
@@ -45,16 +52,16 @@ export function orientationSection(groups: readonly Group[]): Block[] {
       ? []
       : [heading(2, 'Published figures'), text('There are no published figures of these data sets and methods.')]
   }
-  const titles = new Map(other.map((run) => [`${run.dataset}\n${run.title}`, run]))
   const shots = unique(other.map((run) => run.shots)).sort((a, b) => a - b)
-  const lines = [...titles.values()].map((run) => {
+  const shown = groupBy(other, (run) => `${run.dataset}\n${paperVariant(run)}`)
+  const lines = [...shown.values()].flatMap(([run]) => {
+    if (run === undefined) return []
     const figures = shots.map((count) => publishedAccuracy({ ...run, shots: count }))
-    return [run.dataset, run.title, ...figures.map((value) => (value === undefined ? '' : percentText(value)))]
+    const cells = figures.map((value) => (value === undefined ? '' : percentText(value)))
+    return [[run.dataset, variantTitle(run), ...cells]]
   })
-  const reasons = groupBy(
-    unique(other.map((run) => `${run.title}: ${differencesFromPaper(run).join('; ')}`)),
-    (line) => line,
-  )
+  const reasons = groupBy(other, (run) => differencesFromPaper(run).join('; '))
+  const differences = [...reasons].map(([why, of]) => `${unique(of.map(({ title }) => title)).join('; ')}: ${why}.`)
   return [
     heading(2, 'Published with RN50, for orientation'),
     text(
@@ -62,6 +69,12 @@ export function orientationSection(groups: readonly Group[]): Block[] {
     ),
     groupedTable(['data set', 'method', ...shots.map(String)], 2, lines),
     text('How the runs of this report differ from the published ones:'),
-    list([...reasons.keys()]),
+    list(differences),
   ]
+}
+
+/** As the paper calls it, whatever settings of ours. */
+function variantTitle(run: RunRecord): string {
+  const variant = paperVariant(run) ?? run.title
+  return run.method === 'coop' ? `CoOp, ${variant}` : variant
 }
