@@ -17,7 +17,7 @@ const PLAN = `A plan is a YAML file; what is left out has the value shown, and a
   seeds: [1, 2, 3]
   views: 4                         # or online
   transforms: 2021-10              # or 2021-09
-  split: all                       # base: learn half of the classes, measure on the other half as well
+  split: all                       # base: learn half of the classes
   elsewhere: []                    # other data sets to measure each run on
 
 Paths are relative to the plan. A method may have shots, seeds and views of its own.`

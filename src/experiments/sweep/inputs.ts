@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { architectureOf } from '../../clip/known-models.ts'
 import type { Clip } from '../../clip/types.ts'
 import { checkImages } from '../../data/check-images.ts'
 import { checkShots, drawSubset } from '../../data/fewshot.ts'
@@ -38,7 +39,7 @@ type Prepared = Omit<JobInputs, 'clip' | 'runtime' | 'environment'>
 export async function openInputs(
   plan: Plan,
   jobs: readonly Job[],
-  options: PictureOptions & { readonly cache: string },
+  options: PictureOptions & { readonly cache: string; readonly root?: string },
   hooks: Hooks,
 ): Promise<SweepInputs> {
   const here = (name: string) => {
@@ -47,7 +48,7 @@ export async function openInputs(
   }
   const datasets = new Map<string, Dataset>()
   for (const name of new Set([...plan.datasets, ...plan.elsewhere])) {
-    const { root } = plan
+    const { root = plan.root } = options
     datasets.set(name, await openDataset(here(name), { ...options, ...(root !== undefined && { root }) }, hooks))
   }
   const datasetOf = (name: string): Dataset => {
@@ -104,7 +105,7 @@ export async function openInputs(
         val: await encode(`${subset}, val`, own.val),
         test: await testSet(job.dataset, job.dataset, job.split),
         elsewhere,
-        architecture: undefined,
+        architecture: architectureOf(clip.config),
       }
     },
   }

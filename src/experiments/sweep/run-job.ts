@@ -77,9 +77,9 @@ export async function runJob(folder: string, job: Job, inputs: JobInputs, hooks:
   const elsewhere: Record<string, number> = {}
   let accuracy: number
   try {
-    accuracy = await accuracyOn(classifier, test)
+    accuracy = await accuracyOn(classifier, test, hooks)
     for (const other of inputs.elsewhere) {
-      const found = await accuracyElsewhere(classifier, other, job, inputs, learned)
+      const found = await accuracyElsewhere(classifier, other, job, inputs, learned, hooks)
       if (found === undefined)
         hooks.onWarning?.(`${job.id}: ${job.title} knows nothing of the classes of ${other.name}`)
       else elsewhere[other.name] = found
@@ -140,8 +140,8 @@ async function keepLearned(path: string, job: Job, { clip, test }: JobInputs, { 
 }
 
 /** Share of right answers. */
-async function accuracyOn(classifier: ImageClassifier, { images }: TestSet): Promise<number> {
-  return share(classifier, argmaxRows(await classifier.logits(imageRows(images))), images.labels)
+async function accuracyOn(classifier: ImageClassifier, { images }: TestSet, hooks: Hooks): Promise<number> {
+  return share(classifier, argmaxRows(await classifier.logits(imageRows(images), hooks)), images.labels)
 }
 
 const share = (classes: Pick<ImageClassifier, 'classNames'>, predicted: readonly number[], labels: readonly number[]) =>
@@ -157,20 +157,21 @@ async function accuracyElsewhere(
   job: Job,
   { clip, runtime }: JobInputs,
   learned: Learned,
+  hooks: Hooks,
 ): Promise<number | undefined> {
   const method = methodNamed(job.method)
   const { classNames, templates = DEFAULT_TEMPLATES } = other.dataset
   if (method.transfers(job.settings)) {
     const classifier = await method.classifier({ clip, runtime, classNames, templates }, job.settings, learned)
     try {
-      return await accuracyOn(classifier, other)
+      return await accuracyOn(classifier, other, hooks)
     } finally {
       await classifier.dispose?.()
     }
   }
   const columns = placesAmong(own.classNames, classNames)
   if (columns.includes(-1)) return undefined
-  const logits = columnsOf(await own.logits(imageRows(other.images)), columns)
+  const logits = columnsOf(await own.logits(imageRows(other.images), hooks), columns)
   return share({ classNames }, argmaxRows(logits), other.images.labels)
 }
 

@@ -19,6 +19,8 @@ import { RUN_FILES, runJob } from './run-job.ts'
 
 export interface SweepOptions extends RuntimeOptions, PictureOptions {
   readonly cache: string
+  /** Folder that the official data sets lie in; default: what the plan says. */
+  readonly root?: string
   /** Folder of the sweep; default: runs/ and the plan's name. */
   readonly out?: string
   /** Runs at a time, each with its share of the threads. */

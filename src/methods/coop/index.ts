@@ -1,14 +1,11 @@
 import { z } from 'zod'
 import type { Clip } from '../../clip/types.ts'
-import { CoopError } from '../../errors.ts'
 import { stepsOf } from '../../prompt/batches.ts'
-import { promptClassifier } from '../../prompt/classifier.ts'
-import { startTokens } from '../../prompt/context-start.ts'
-import { learnedPrompt } from '../../prompt/learned-prompt.ts'
 import { defaultEpochs, learningRateOf, PAPER_WARMUP, WARMUPS } from '../../prompt/schedule.ts'
 import { readState, writeState } from '../../prompt/state.ts'
 import { type LearningSettings, PAPER_SETTINGS, startOf, trainPrompt } from '../../prompt/train.ts'
-import { defineMethod, type Learned } from '../method.ts'
+import { contextClassifier, contextLength } from '../context.ts'
+import { defineMethod } from '../method.ts'
 
 const settings = z.strictObject({
   /** Context vectors; with `init` as many as it has tokens. */
@@ -76,23 +73,11 @@ export const coop = defineMethod({
     return { tensors: new Map([['ctx', end.ctx]]), facts: { epochs: complete.epochs }, steps }
   },
 
-  async classifier({ clip, runtime, classNames }, { position, classSpecific }, learned) {
-    const ctx = contextOf(learned)
-    const M = ctx.shape.at(-2) ?? 0
-    const prompt = learnedPrompt(clip, classNames, { M, position, classSpecific }, ctx)
-    const classifier = await promptClassifier(clip, runtime, prompt)
-    return { classNames, logits: async (features) => classifier.logits(features) }
-  },
+  classifier: (classes, settings, learned) => contextClassifier(classes, settings, learned),
 })
 
 function completed(clip: Clip, settings: Settings, shots: number, seed: number): LearningSettings {
-  const { init, epochScale, epochs = Math.ceil(epochScale * defaultEpochs(shots)) } = settings
-  const M = init === null ? settings.M : startTokens(clip, init).length
+  const { epochScale, epochs = Math.ceil(epochScale * defaultEpochs(shots)) } = settings
+  const M = contextLength(clip, settings)
   return { ...settings, M, epochs, seed }
-}
-
-function contextOf({ tensors }: Learned) {
-  const ctx = tensors.get('ctx')
-  if (ctx === undefined) throw new CoopError('what was learned has no context vectors "ctx"')
-  return ctx
 }
