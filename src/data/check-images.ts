@@ -1,5 +1,5 @@
 import { access, readdir, readFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { FileError } from '../errors.ts'
 import type { Dataset, Item } from './items.ts'
 import { mapLimited } from './overlap.ts'
@@ -33,22 +33,32 @@ export async function checkImages(
   )
 }
 
-/** The items whose file is not there, each path once, in the order of the items. */
+/** The items whose file is not there, each path once, in the order of the items. A folder is listed once. */
 export async function missingImages(items: readonly Item[]): Promise<Item[]> {
-  const byPath = new Map(items.map((item) => [join(item.path), item]))
-  const folders = [...new Set([...byPath.keys()].map((path) => dirname(path)))]
-  const listings = await mapLimited(folders, LISTINGS, async (folder) => new Set(await readdir(folder).catch(() => [])))
-  const files = new Map(folders.map((folder, i) => [folder, listings[i] ?? new Set()]))
-  const unlisted = [...byPath].filter(([path]) => !files.get(dirname(path))?.has(basename(path)))
+  const folders = new Map<string, Item[]>()
+  for (const item of items) {
+    const folder = dirname(item.path)
+    const inside = folders.get(folder)
+    if (inside) inside.push(item)
+    else folders.set(folder, [item])
+  }
+  const missing = await mapLimited([...folders], LISTINGS, ([folder, inside]) => missingIn(folder, inside))
+  const gone = new Map(missing.flat().map((item) => [item.path, item]))
+  return gone.size === 0 ? [] : [...new Set(items.filter((item) => gone.get(item.path) === item))]
+}
+
+async function missingIn(folder: string, items: readonly Item[]): Promise<Item[]> {
+  const files = new Set(await readdir(folder).catch(() => []))
+  const unlisted = items.filter(({ path }) => !files.has(basename(path)))
+  if (files.size === 0) return unlisted
   // a file system that ignores case, or composes letters otherwise, lists another name and still opens this one
-  const gone = await mapLimited(unlisted, LISTINGS, async ([path, item]) => {
-    if (files.get(dirname(path))?.size === 0) return [item]
-    return access(path).then(
-      () => [],
-      () => [item],
-    )
-  })
-  return gone.flat()
+  const there = await mapLimited(unlisted, LISTINGS, ({ path }) =>
+    access(path).then(
+      () => true,
+      () => false,
+    ),
+  )
+  return unlisted.filter((_, i) => !there[i])
 }
 
 /** The line (from 1) of a JSON text on which a name stands in quotes, its letters as they are or escaped. */

@@ -56,7 +56,11 @@ describe('readSplitFile', () => {
 
   it.each<[what: string, text: string, message: string]>([
     ['no JSON', wrong(4, '["a/2.jpg", 0, "cat"'), 'FILE:4: this is not JSON: expected "," or "]"'],
-    ['a file that is cut off', lines(...good).slice(0, -8), 'FILE:6: this is not JSON: expected more: the text ends here'],
+    [
+      'a file that is cut off',
+      lines(...good).slice(0, -8),
+      'FILE:6: this is not JSON: expected more: the text ends here',
+    ],
     [
       'a line break in a text',
       wrong(3, '["b/\n1.jpg", 1, "dog"]'),
