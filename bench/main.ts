@@ -5,11 +5,12 @@ import { nodeRuntime } from '../src/node/runtime.ts'
 import { columns } from '../src/report/text.ts'
 import type { Bench, BenchOptions, BenchResult, Figure } from './bench.ts'
 import { classes } from './classes.bench.ts'
+import { encoders } from './encoders.bench.ts'
 import { images } from './images.bench.ts'
 import { packing } from './packing.bench.ts'
 import { recipes } from './recipes.bench.ts'
 
-const BENCHES: readonly Bench[] = [packing, classes, images, recipes]
+const BENCHES: readonly Bench[] = [packing, classes, images, encoders, recipes]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

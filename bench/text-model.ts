@@ -18,7 +18,7 @@ export async function benchClip(text: Partial<TextConfig> = CLIP_TEXT): Promise<
   return { ...clip, tokenizer: pieceTokenizer(config.text.contextLength) }
 }
 
-function pieceTokenizer(contextLength: number): Tokenizer {
+export function pieceTokenizer(contextLength: number): Tokenizer {
   const ids = new Map(PIECES.map((piece, i) => [piece, SPECIAL + i]))
   const encode = (text: string) => piecesOf(text).map((piece) => ids.get(piece) ?? END)
   const tokenText = (id: number) => PIECES[id - SPECIAL] ?? ''

@@ -22,12 +22,12 @@ import { bundledClip } from '../bundled-clip.ts'
 import { keptRows, markdown, processorSeconds, spread } from './kept-rows.ts'
 import type { Study } from './study.ts'
 
-/** 60 steps each; the images of a step by the shots. */
-const STEPS = 60
+/** 300 steps each; the images of a step by the shots. */
+const STEPS = 300
 const PLAN = [
   { shots: 1, batchSize: 100 },
-  { shots: 4, batchSize: 200 },
-  { shots: 16, batchSize: 400 },
+  { shots: 4, batchSize: 100 },
+  { shots: 16, batchSize: 160 },
 ] as const
 const WARMUP = 5
 const SEEDS = [1, 2, 3]
@@ -46,7 +46,7 @@ type Row = z.output<typeof rowSchema>
 
 /**
  * Accuracy and cost of CoOp (M = 16, end, unified) on Caltech101 by the views of each image. Learned by the fast recipe's
- * optimiser (full-batch.ts) on large batches: the text tower, which is what a step costs, then runs 60 times, not 10,000.
+ * optimiser (full-batch.ts) on large batches: the text tower, which is what a step costs, then runs 300 times, not 10,000.
  */
 export const views: Study = {
   name: 'views',
