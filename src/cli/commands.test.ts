@@ -147,7 +147,7 @@ describe('a training run that is stopped', () => {
 describe('the process', () => {
   it('ends with the status of the command', async () => {
     expectFailure(await coopProcess(['train', at('nowhere'), '--json']), 1, /no such folder/)
-    expectFailure(await coopProcess(['train', '--json']), 2, /missing required argument 'dir'/)
+    expectFailure(await coopProcess(['train', '--json']), 2, /missing required argument 'data'/)
   })
 
   it('is quiet when the reader of its output goes away', () => {

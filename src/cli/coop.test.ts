@@ -39,7 +39,7 @@ describe('coop', () => {
   it.each([
     ['trian photos', /unknown command 'trian' \(did you mean train\?\)/],
     ['train photos --shot 4', /unknown option '--shot' \(did you mean --shots\?\)/],
-    ['train', /missing required argument 'dir'/],
+    ['train', /missing required argument 'data'/],
     ['train photos more', /too many arguments/],
     ['classify run', /missing required argument 'image'/],
     ['train photos --shots', /'--shots <K>' argument missing/],

@@ -91,7 +91,7 @@ export const OPTIONS = z.object({
     flag: '--out',
     argument: 'RUN',
     help: 'folder that the run is written to',
-    otherwise: 'runs/<name of DIR>-<shots>-<seed>',
+    otherwise: 'runs/<name of DATA>-<shots>-<seed>',
   }),
   contextLength: whole(1, 75)
     .default(16)

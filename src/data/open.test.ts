@@ -81,9 +81,7 @@ describe('openDataset', () => {
   })
 
   it('says what was tried where it is nothing', async () => {
-    expect(await errorOf(at('nowhere'))).toMatch(
-      /there is no file or folder .*nowhere, and no data set .* \| give a folder/,
-    )
+    expect(await errorOf(at('nowhere'))).toMatch(/nowhere: no such folder or file, and no data set .* \| give a folder/)
     expect(await errorOf('clatech101')).toMatch(/did you mean caltech101\?/)
     expect(await errorOf('owner/name')).toMatch(/hf:owner\/name for one of the Hugging Face hub/)
     await put('notes.txt')

@@ -45,7 +45,7 @@ const README = 'README.md'
  *
  * The order of classes and items is that of the kind: of the split file, of `datasetOfRows`, of `readImageFolder`.
  *
- * @throws UsageError that says what was tried where it is none of them; FileError for what is missing or damaged
+ * @throws FileError that says what was tried where it is none of them, and for what is missing or damaged
  */
 export async function openDataset(what: string, options: OpenOptions, hooks: Hooks = {}): Promise<Dataset> {
   if (what.startsWith(HUB)) return openHubDataset(what, options, hooks)
@@ -61,12 +61,12 @@ export async function openDataset(what: string, options: OpenOptions, hooks: Hoo
   return found.isDirectory() ? openFolder(what, options, hooks) : openFile(what, options, hooks)
 }
 
-function nothingOf(what: string): UsageError {
+function nothingOf(what: string): FileError {
   const ids = OFFICIAL_DATASETS.map(({ id }) => id)
   const meant = nearestWord(what, ids)
   const hub = parseHubId(what, 'dataset') === undefined ? 'hf:owner/name' : `hf:${what}`
-  return new UsageError(
-    `there is no file or folder ${what}, and no data set of the paper is called so` +
+  return new FileError(
+    `${what}: no such folder or file, and no data set of the paper is called so` +
       (meant === undefined ? '' : ` (did you mean ${meant}?)`),
     'give a folder with a folder of images for each class, a list (.csv, .tsv, .jsonl), a .parquet file or a folder of ' +
       `them, ${hub} for one of the Hugging Face hub, or one of ${ids.join(', ')}`,
@@ -82,7 +82,7 @@ async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promi
     return readParquet([{ file, split: splitOfPath(basename(file)) }], about, options, hooks)
   }
   throw new FileError(
-    `${file} is a file, and neither a list nor parquet`,
+    `${file} is a file, not a folder, and neither a list nor parquet`,
     `lists end in ${TABLE_EXTENSIONS.join(', ')}; of images give the folder`,
   )
 }

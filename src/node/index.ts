@@ -3,6 +3,7 @@
 export { checkShots, drawFewShot } from '../data/fewshot.ts'
 export { type FolderOptions, readImageFolder } from '../data/folder.ts'
 export type { Dataset, Item } from '../data/items.ts'
+export { type OpenOptions, openDataset } from '../data/open.ts'
 export {
   type EncodedItems,
   encodeSets,

@@ -54,9 +54,9 @@ export async function readParquet(
   const labels = labelNames(files, about)
   const total = files.reduce((sum, { file }) => sum + Number(file.metadata.num_rows), 0)
   let done = 0
-  const onRows = (more: number) => {
+  const onRows = (more: number, when: 'now' | 'before') => {
     done += more
-    hooks.onProgress?.({ kind: 'unpack', done, total })
+    if (when === 'now') hooks.onProgress?.({ kind: 'unpack', done, total })
   }
   const rows: LabelledRow[] = []
   for (const opened of files) {

@@ -88,7 +88,9 @@ describe('readParquet', () => {
     expect(folder).toMatch(/train-00000-of-00001\.parquet-[0-9a-f]{16}$/)
     const old = new Date(1e12)
     for (const { path } of train) await utimes(path, old, old)
+    events = []
     expect((await read(all)).train).toEqual(train)
+    expect(events).toEqual([])
     await rm(train[3]?.path ?? '')
     await writeFile(join(folder, '.0000009.png.x.tmp'), 'left by a killed process')
     expect(await contents((await read(all)).train)).toEqual(figures[TRAIN])

@@ -25,6 +25,8 @@ const MAX_IMAGE_BYTES = 2 ** 28
 const VERSION = 1
 const INDEX = 'rows.json'
 
+type OnRows = (more: number, when: 'now' | 'before') => void
+
 /** Row, file, hash, label. */
 const indexSchema = z.array(
   z.tuple([z.int().min(1), z.string().regex(/^[\w.]+$/), z.hex(), z.union([z.string(), z.number(), z.null()])]),
@@ -36,19 +38,19 @@ type Index = z.output<typeof indexSchema>
  * the row gives them, and the list of rows is written last. Equal images are written once. Killed on the way, it begins
  * again and keeps what is there.
  *
- * @param onRows told how many rows more are done
+ * @param onRows told how many rows more are unpacked, or were before
  * @throws FileError for a damaged file, a row without image, and where the disk has too little room
  */
 export async function unpackImages(
   file: ParquetFile,
   columns: ImageColumns,
   cache: string,
-  onRows: (more: number) => void,
+  onRows: OnRows,
 ): Promise<UnpackedRow[]> {
   const folder = join(cache, 'unpacked', await folderName(file, columns))
   const kept = await readIndex(folder)
   const index = kept ?? (await unpackAll(file, columns, folder, onRows))
-  if (kept) onRows(kept.length)
+  if (kept) onRows(kept.length, 'before')
   return index.map(([row, name, hash, label]) => ({ row, path: join(folder, name), hash, label }))
 }
 
@@ -71,12 +73,7 @@ async function readIndex(folder: string): Promise<Index | undefined> {
   return index.success && index.data.every(([, name]) => names.has(name)) ? index.data : undefined
 }
 
-async function unpackAll(
-  file: ParquetFile,
-  columns: ImageColumns,
-  folder: string,
-  onRows: (more: number) => void,
-): Promise<Index> {
+async function unpackAll(file: ParquetFile, columns: ImageColumns, folder: string, onRows: OnRows): Promise<Index> {
   const { image, label } = columns
   await checkRoom(folder, unpackedSize(file, [image]))
   await removeLeftovers(folder)
@@ -94,7 +91,7 @@ async function unpackAll(
       index.push([row, name, hash, label])
     }
     await mapLimited(fresh, 8, ({ name, bytes }) => writeFileAtomic(join(folder, name), bytes, { sync: false }))
-    onRows(rows.length)
+    onRows(rows.length, 'now')
   }
   await writeFileAtomic(join(folder, INDEX), JSON.stringify(index), { sync: false })
   return index
