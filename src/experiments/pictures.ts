@@ -118,30 +118,9 @@ function encoding(
 /** Augmented views to learn from: so many of each image, none (0: the image as for testing), or one anew each epoch. */
 export type Views = number | 'online'
 
-/** What a prompt learns from; `dispose` frees what `online` holds. */
-export interface TrainingPictures extends EncodedItems {
-  readonly online?: OnlineViews
-  dispose(): Promise<void>
-}
-
 /**
- * The pictures to learn from in the views asked for. With `online` views the features are those of the images as for
- * testing, for whatever cannot learn in epochs, and the views of each epoch are computed when it comes.
+ * The fixed views of a set; with `online` views the images as for testing, for whatever does not learn in epochs.
  */
-export async function trainingSet(
-  clip: Clip,
-  runtime: Runtime,
-  items: readonly Item[],
-  { views, seed }: { readonly views: Views; readonly seed: number },
-  options: PictureOptions = {},
-  hooks: Hooks = {},
-): Promise<TrainingPictures> {
-  const [encoded] = await encodeSets(clip, runtime, [pictureSet(items, views, seed)], options, hooks)
-  if (views !== 'online') return { ...encoded, dispose: async () => undefined }
-  return { ...encoded, ...(await openOnlineViews(clip, runtime, encoded.items, seed, options)) }
-}
-
-/** The fixed views of a set. */
 export function pictureSet(items: readonly Item[], views: Views, seed: number): PictureSet {
   return views === 0 || views === 'online' ? { items } : { items, views: { count: views, seed } }
 }
