@@ -51,12 +51,12 @@ export async function reportSweeps(
   hooks: Hooks,
 ): Promise<ReportResult> {
   const out = choice.out ?? (folders.length === 1 ? (folders[0] ?? '.') : DEFAULT_OUT)
-  await checkWritableFolder(out)
-  if (choice.tensorboard !== undefined) await checkWritableFolder(choice.tensorboard)
   const read: SweepFolder[] = []
   for (const folder of [...new Set(folders)]) read.push(await readSweepFolder(folder, choice.skip, hooks))
   const records = mergeRecords(read.flatMap(({ found }) => found))
   checkAny(folders, records.length, read)
+  await checkWritableFolder(out)
+  if (choice.tensorboard !== undefined) await checkWritableFolder(choice.tensorboard)
 
   const sweeps = read.map(({ found, ...sweep }) => ({ ...sweep, records: found.map(({ record }) => record) }))
   const document = sweepReport(records, sweeps, choice)

@@ -14,7 +14,7 @@ export const recordSchema = z.object({
   /** Complete settings of the method. */
   settings: z.record(z.string(), z.unknown()),
   /** 0 for a method that learns from no images. */
-  shots: z.int(),
+  shots: z.int().min(0),
   seed: z.int(),
   model: z.object({
     /** As the plan names it. */
@@ -28,9 +28,9 @@ export const recordSchema = z.object({
   /** Augmented views of each training image; 0: none. */
   views: z.union([z.int(), z.literal('online')]),
   /** Fraction of 1 on the test images of the classes learned from. */
-  accuracy: z.number(),
+  accuracy: z.number().min(0).max(1),
   /** Accuracy elsewhere: `new` (the other half of the classes), or the name of a data set (domain shift, transfer). */
-  elsewhere: z.record(z.string(), z.number()),
+  elsewhere: z.record(z.string(), z.number().min(0).max(1)),
   /** What the method found on the way. */
   facts: z.record(z.string(), z.unknown()),
   /** Of the last tenth of the steps and of the first; undefined where no gradients are used. */
