@@ -64,8 +64,14 @@ describe('checkShots', () => {
     expect(() => checkShots({ ...dataset, classNames: ['cat', 'dog'] }, 1)).not.toThrow()
   })
 
+  it('says so where nothing is to be learned from', () => {
+    expect(() => checkShots({ ...dataset, train: [] }, 1)).toThrow(/has no training images/)
+  })
+
   it('names five at most', () => {
     const classNames = Array.from({ length: 9 }, (_, i) => `class ${i}`)
-    expect(() => checkShots({ root: '.', classNames, train: [] }, 1)).toThrow(/"class 4" has 0, and 4 more/)
+    expect(() => checkShots({ root: '.', classNames, train: [{ path: '', label: 8 }] }, 1)).toThrow(
+      /"class 4" has 0, and 3 more/,
+    )
   })
 })

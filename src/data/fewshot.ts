@@ -47,6 +47,12 @@ export function drawSubset(
 
 /** Throws UsageError, naming classes and counts, when some class has fewer than `shots` training images. */
 export function checkShots(dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>, shots: number): void {
+  if (dataset.train.length === 0) {
+    throw new UsageError(
+      `${dataset.root} has no training images`,
+      'it is only to be tested on: learn from another data set, then coop evaluate',
+    )
+  }
   const counts = dataset.classNames.map(() => 0)
   for (const { label } of dataset.train) counts[label]! += 1
   const short = dataset.classNames
