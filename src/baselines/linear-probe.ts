@@ -60,9 +60,12 @@ export async function searchLogC(
   return best
 }
 
-/** How many different C a search tries: each round after the first keeps one end of the interval. */
+/**
+ * How many different C a search tries: the first round has two new ones, the second none (its middle is the best of the
+ * coarse row), and each later one keeps an end of the interval.
+ */
 export function fitsOfSearch(rounds: number): number {
-  return COARSE.length + (rounds > 0 ? rounds + 1 : 0)
+  return COARSE.length + (rounds === 0 ? 0 : Math.max(2, rounds))
 }
 
 /** The linear probe at the C that is best on `val`. Each C is fitted once, from the fit at the nearest one before it. */

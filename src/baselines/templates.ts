@@ -13,6 +13,9 @@ export const PAPER_TEMPLATES = {
   UCF101: 'a photo of a person doing {}.',
 } as const
 
+/** CLIP's prompt for any object, where a data set has none of its own. */
+export const DEFAULT_TEMPLATES: readonly string[] = ['a photo of a {}.']
+
 /** CLIP's seven templates for ImageNet, used as an ensemble. */
 export const IMAGENET_TEMPLATES = [
   'itap of a {}.',

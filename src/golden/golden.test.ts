@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fitLogistic, linearOutputs } from '../baselines/logistic-regression.ts'
+import { plainProducts } from '../baselines/products.ts'
 import { zeroShotFeatures } from '../baselines/zero-shot.ts'
 import { encodeTexts, imageEncoder } from '../clip/encode.ts'
 import { loadClip } from '../clip/load.ts'
@@ -131,6 +133,8 @@ async function writeGolden(folder: string): Promise<void> {
   const [train, val] = [drawn.train, drawn.val].map((part) => part.map(({ index }) => index))
   await json('fewshot.json', { trainLabels, valLabels, samples: [{ seed: 7, shots: 2, train, val }] })
 
+  await json('linearprobe.json', await regressions())
+
   const templates = ['a photo of a {}.', 'the {}']
   const zeroShot = await zeroShotFeatures(clip, runtime, CLASSES, templates)
   await json('zeroshot.json', { templates, classNames: CLASSES })
@@ -138,6 +142,27 @@ async function writeGolden(folder: string): Promise<void> {
     [`${MODEL}.weights`]: zeroShot,
     [`${MODEL}.logits`]: classifierOf(clip, CLASSES, zeroShot).logits(features),
   })
+}
+
+/** Regressions of this code, one of them stopped early; labels are not 0, 1, 2. */
+async function regressions() {
+  const values = noise([12, 3], 'rows').data
+  const trainX = Array.from({ length: 12 }, (_, i) => Array.from(values.slice(3 * i, 3 * i + 3)))
+  const targets = trainX.map((_, i) => i % 3)
+  const products = plainProducts(Float64Array.from(trainX.flat()), 12, 3)
+  const trainY = targets.map((target) => 10 * target + 5)
+  const stops = [{ C: 0.1 }, { C: 1e4, stop: { gradient: 1e-6 } }]
+  const fits = stops.map(async ({ C, ...options }) => {
+    const fit = await fitLogistic(products, targets, 3, C, options)
+    const coef = [0, 1, 2].map((c) => Array.from(fit.weights.subarray(3 * c, 3 * c + 3)))
+    const outputs = linearOutputs(fit, trainX.flat())
+    const right = targets.filter((target, i) => {
+      const row = outputs.subarray(3 * i, 3 * i + 3)
+      return row.indexOf(Math.max(...row)) === target
+    })
+    return { C, coef, intercept: Array.from(fit.intercepts), testAccuracy: right.length / 12 }
+  })
+  return { trainX, trainY, testX: trainX, testY: trainY, fits: await Promise.all(fits) }
 }
 
 /** A copy of the whole folder, or of some files of it. */
@@ -180,6 +205,11 @@ describe('golden', () => {
       'few-shot subset of 2 shots, seed 7, items that differ',
       `zero-shot ${MODEL}, weights`,
       `zero-shot ${MODEL}, logits`,
+      ...['0.1', '10000'].flatMap((C) => [
+        `linear probe, C ${C}, coefficients`,
+        `linear probe, C ${C}, intercepts`,
+        `linear probe, C ${C}, test images right of 12, difference`,
+      ]),
     ])
     expect(ok[4]).toMatch(/: worst error (0|\d\.\de-\d+), bound 1\.0e-4 {2}ok$/)
   })
@@ -204,6 +234,9 @@ describe('golden', () => {
       valLabels: [],
       samples: [{ seed: 7, shots: 1, train: [0, 0], val: [] }],
     })
+    const probe = await regressions()
+    const [first, second] = probe.fits
+    await write(folder, 'linearprobe.json', { ...probe, fits: [first, { ...second, C: 100 }] })
     const coop = { classNames: CLASSES, cases: [{ ...CASE, position: 'end', loss: 9 }] }
     await write(folder, 'coop.json', coop)
     const { failed, ok } = await check(folder)
@@ -214,8 +247,10 @@ describe('golden', () => {
       'coop one',
       'schedule of 3 epochs',
       'few-shot subset of 1 shots',
+      'linear probe',
+      'linear probe',
     ])
-    expect(ok).toHaveLength(8)
+    expect(ok).toHaveLength(12)
   })
 
   it('says what is wrong with a damaged part and goes on with the rest', async () => {
@@ -224,6 +259,9 @@ describe('golden', () => {
     await write(folder, 'lr.json', { 3: 'x', 4: [1e-5, 0.002], many: [1] })
     await write(folder, 'images/one.png', 'no picture')
     await write(folder, 'zeroshot.safetensors', 'short')
+    const probe = await regressions()
+    const [row] = probe.fits
+    await write(folder, 'linearprobe.json', { ...probe, fits: [row, { C: -1 }, { ...row, coef: [[1, 2, 3]] }] })
     await write(folder, 'coop.json', {
       classNames: CLASSES,
       cases: [
@@ -244,6 +282,8 @@ describe('golden', () => {
       expect.stringMatching(/^schedule of 4 epochs: 4 values were computed, the folder has 2/),
       expect.stringMatching(/^schedule of many epochs: /),
       expect.stringMatching(/^zero-shot: .*zeroshot.safetensors/),
+      expect.stringMatching(/^linear probe, fit 2: .*C/),
+      expect.stringMatching(/^linear probe, fit 3: .*1 rows of coefficients for 3 classes/),
     ])
     expect(ok.length).toBeGreaterThan(5)
   })
