@@ -239,7 +239,7 @@ describe('models that do not fit', () => {
       await failing(
         new Map([
           ['config.json', '{}'],
-          ['pytorch_model.bin', ''],
+          ['flax_model.msgpack', ''],
         ]),
       ),
     ).toMatch(
@@ -248,7 +248,7 @@ describe('models that do not fit', () => {
     const files = openClipFiles(vit)
     files.delete('merges.txt')
     expect(await failing(files)).toBe(
-      'model has no tokenizer: looked for vocab.json with merges.txt, or tokenizer.json',
+      'model has no tokenizer: looked for vocab.json with merges.txt, tokenizer.json, bpe_simple_vocab_16e6.txt, bpe_simple_vocab_16e6.txt.gz',
     )
   })
 

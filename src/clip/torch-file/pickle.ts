@@ -2,7 +2,7 @@ import { broken } from './broken.ts'
 import { PyDict, PyGlobal, PyList, PyObject, PyTuple, type PyValue } from './values.ts'
 
 // A reader of pickles that executes nothing: the operations are those that build plain data; a call is kept as what was to
-// be called, with what. Each operation makes at most one value of bounded size, so a pickle makes no more than it is long.
+// be called, with what. Each operation makes at most one value, no longer than its bytes, and their number is bounded.
 // Operations: CPython's Lib/pickletools.py.
 
 /** What a few calls and storages stand for; undefined: nothing that is known, the call stays inert. */
@@ -14,7 +14,8 @@ export interface Meanings {
 /** The value of a pickle. Throws FileError when it is damaged or uses operations that torch does not write. */
 export function readPickle(file: string, bytes: Uint8Array, meanings: Meanings): PyValue {
   const machine: Machine = new Machine(file, bytes, meanings)
-  for (;;) {
+  for (let operations = 0; ; operations++) {
+    if (operations > MAX_OPERATIONS) machine.fail(`it has more than ${MAX_OPERATIONS} operations`)
     const code = machine.byte()
     if (code === STOP) return machine.pop()
     const operation = OPERATIONS.get(code)
@@ -23,6 +24,8 @@ export function readPickle(file: string, bytes: Uint8Array, meanings: Meanings):
   }
 }
 
+/** The largest CLIP takes a hundred thousand with its optimiser. */
+const MAX_OPERATIONS = 500_000
 /** Numbers of more digits are not what models are made of. */
 const MAX_LONG_BYTES = 64
 
