@@ -6,7 +6,10 @@ export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const
 /** Ctrl-C. */
 export class Interrupted extends CoopError {
   constructor() {
-    super('interrupted', 'nothing is half written; coop train and coop pretrain go on with --resume')
+    super(
+      'interrupted',
+      'nothing is half written; coop train and coop pretrain go on with --resume, a download by itself',
+    )
   }
 }
 

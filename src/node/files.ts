@@ -104,7 +104,7 @@ export async function writeFileAtomic(
 }
 
 /** Makes a folder and those above it. (Node's own recursive mkdir never ends where a parent cannot be made, as in /proc.) */
-async function makeFolder(folder: string): Promise<void> {
+export async function makeFolder(folder: string): Promise<void> {
   const parent = dirname(folder)
   const found = await stat(folder).catch(() => undefined)
   if (found) return

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { access, copyFile, link, lstat, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { access, copyFile, link, lstat, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { FileError } from '../../errors.ts'
-import { fileError, writeFileAtomic } from '../files.ts'
+import { fileError, makeFolder, writeFileAtomic } from '../files.ts'
 import { type HubRepo, isCommit, isSafePath, repoFolderName } from './repo.ts'
 import type { HubSettings } from './settings.ts'
 
@@ -97,17 +97,11 @@ const CACHE_TAG =
 
 /** Makes the folder of a blob. Throws FileError when the cache cannot be written. */
 export async function prepareCache(hub: HubSettings, blob: string): Promise<void> {
-  await makeFolder(dirname(blob))
+  await makeFolder(dirname(blob)).catch((cause: unknown) => {
+    throw cacheError(dirname(blob), cause)
+  })
   const tag = join(hub.cacheDir, 'CACHEDIR.TAG')
   if (!(await isThere(tag))) await writeFileAtomic(tag, CACHE_TAG, { sync: false }).catch(() => undefined)
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true })
-  } catch (cause) {
-    throw cacheError(folder, cause)
-  }
 }
 
 /** A refusal of the file system, with what can be done about a cache. */
@@ -119,9 +113,9 @@ export function cacheError(path: string, cause: unknown): FileError {
 
 /** Puts a blob under a file's name: a relative link as Python makes it, or a copy where there are no links. */
 export async function linkBlob(hub: HubSettings, blob: string, path: string): Promise<void> {
-  await makeFolder(dirname(path))
   const temporary = join(dirname(path), `.${randomUUID()}.tmp`)
   try {
+    await makeFolder(dirname(path))
     if (await isThere(path)) return
     await makeLink(hub, blob, temporary)
     await rename(temporary, path)

@@ -59,7 +59,7 @@ export async function download(
     await rename(partial, blob)
   } catch (error) {
     await releasePartial(blob, partial)
-    throw error instanceof HubError ? error : cacheError(blob, error)
+    throw error instanceof Error && 'syscall' in error ? cacheError(blob, error) : error
   }
   await removePartials(blob)
 }
@@ -141,7 +141,7 @@ async function receive(
         moved(size + 1) // the check of the size says what is wrong
         return 'done'
       }
-      await write(file, piece, position)
+      await write(file, piece, position, hub.cacheDir)
       position += piece.length
       moved(position)
     }
@@ -152,14 +152,14 @@ async function receive(
   return 'done'
 }
 
-async function write(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+async function write(file: FileHandle, bytes: Uint8Array, position: number, cache: string): Promise<void> {
   try {
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done)
       done += bytesWritten
     }
   } catch (cause) {
-    throw cacheError('the cache of the hub', cause)
+    throw cacheError(cache, cause)
   }
 }
 

@@ -86,7 +86,8 @@ const cutAfter =
     if (start > 0) response.setHeader('content-range', `bytes ${start}-${LARGE.length - 1}/${LARGE.length}`)
     response.writeHead(start > 0 ? 206 : 200)
     response.write(LARGE.subarray(start, start + count))
-    response.socket?.destroySoon()
+    // what has come but was not read yet may be lost with the connection
+    setTimeout(() => response.socket?.destroySoon(), count > 0 ? 100 : 0)
   }
 
 async function expectLarge(path: string): Promise<void> {
@@ -208,11 +209,13 @@ describe('a download', () => {
     expect(await failure(get('large.bin'))).toMatchObject({ fault: 'unreachable' })
     expect(await isThere(blob())).toBe(false)
     expect(await isThere(snapshot('large.bin'))).toBe(false)
-    expect((await readFile(`${blob()}.incomplete`)).equals(LARGE.subarray(0, 100_000))).toBe(true)
+    const part = await readFile(`${blob()}.incomplete`)
+    expect(part.length).toBeGreaterThan(0)
+    expect(part.equals(LARGE.subarray(0, part.length))).toBe(true)
     answers()
     server.seen.length = 0
     await get('large.bin')
-    expect(ranges()).toEqual(['bytes=100000-'])
+    expect(ranges()).toEqual([`bytes=${part.length}-`])
     await expectLarge(blob())
   })
 
@@ -242,7 +245,7 @@ describe('a download', () => {
   it('starts anew where the server cannot go on', async () => {
     answers(cutAfter(100_000), sends(LARGE))
     await get('large.bin')
-    expect(ranges()).toEqual([undefined, 'bytes=100000-'])
+    expect(ranges()).toEqual([undefined, expect.stringMatching(/^bytes=[1-9]\d*-$/)])
     await expectLarge(blob())
   })
 
@@ -314,6 +317,10 @@ describe('a download', () => {
     await writeFile(join(cacheDir, '..', 'file'), '')
     hub = { ...hub, cacheDir: join(cacheDir, '..', 'file', 'hub') }
     await expect(get('small.json')).rejects.toThrow(/cannot write .*a part of its path is not a folder/)
+    if (process.platform === 'linux') {
+      hub = { ...hub, cacheDir: '/proc/hub' } // recursive mkdir of Node never ends there
+      await expect(get('small.json')).rejects.toThrow(/cannot write .*\/proc\/hub/)
+    }
     if (process.getuid?.() === 0) return // for root nothing is read-only
     hub = { ...hub, cacheDir }
     await mkdir(cacheDir, { recursive: true })

@@ -3,10 +3,10 @@ import { parseJson } from '../../clip/json.ts'
 import { readSchema } from '../../clip/schema.ts'
 import type { Hooks } from '../../progress.ts'
 import { cachedCommit, cachedFiles, noteCommit } from './cache.ts'
-import { HubError } from './errors.ts'
+import { HubError, networkError } from './errors.ts'
 import type { Patience } from './metadata.ts'
 import { type HubRepo, infoUrl, isCommit, repoName, treeUrl } from './repo.ts'
-import { bodyOf, hubRequest } from './request.ts'
+import { bodyOf, type HubAnswer, hubRequest } from './request.ts'
 import { type HubSettings, hubSettings } from './settings.ts'
 
 export interface HubFileInfo {
@@ -61,8 +61,8 @@ export async function remoteListing(
   hooks: Hooks,
   { once = false }: Patience = {},
 ): Promise<HubListing> {
-  const { value } = await askJson(hub, repo, `${infoUrl(hub.endpoint, repo)}?blobs=true`, hooks, once)
-  const { sha, siblings } = readSchema(infoSchema, value, `what the hub says of ${repoName(repo)}`)
+  const url = `${infoUrl(hub.endpoint, repo)}?blobs=true`
+  const { sha, siblings } = (await askJson(hub, repo, url, infoSchema, hooks, once)).value
   const pinned = { ...repo, revision: sha }
   const files =
     siblings === undefined || siblings.length >= MAX_SIBLINGS
@@ -75,43 +75,54 @@ export async function remoteListing(
 async function remoteTree(hub: HubSettings, repo: HubRepo, hooks: Hooks): Promise<HubFileInfo[]> {
   const files: HubFileInfo[] = []
   for (let url: string | undefined = treeUrl(hub.endpoint, repo); url !== undefined; ) {
-    const { value, next }: { value: unknown; next: string | undefined } = await askJson(hub, repo, url, hooks, false)
-    const entries = readSchema(treeSchema, value, `what the hub lists of ${repoName(repo)}`)
-    for (const { type, path, size } of entries) if (type === 'file') files.push(infoOf(path, size))
-    url = next
+    const page: Page<z.output<typeof treeSchema>> = await askJson(hub, repo, url, treeSchema, hooks, false)
+    for (const { type, path, size } of page.value) if (type === 'file') files.push(infoOf(path, size))
+    url = page.next
   }
   return files
 }
 
 const infoOf = (path: string, size: number | undefined): HubFileInfo => (size === undefined ? { path } : { path, size })
 
+interface Page<T> {
+  readonly value: T
+  readonly next: string | undefined
+}
+
 /** An answer of the API, and where its next page is. */
-async function askJson(
+async function askJson<Schema extends z.ZodType>(
   hub: HubSettings,
   repo: HubRepo,
   url: string,
+  schema: Schema,
   hooks: Hooks,
   once: boolean,
-): Promise<{ value: unknown; next: string | undefined }> {
+): Promise<Page<z.output<Schema>>> {
   const answer = await hubRequest(hub, { method: 'GET', url, subject: { repo }, timeout: hub.etagTimeout, once }, hooks)
-  const pieces: Uint8Array[] = []
-  for await (const piece of bodyOf(answer, hub.etagTimeout)) pieces.push(piece)
+  const text = await textOf(answer, hub.etagTimeout, new URL(url))
   const [, next] = /<([^>]+)>\s*;\s*rel="next"/.exec(answer.response.headers.get('link') ?? '') ?? []
-  return { value: jsonOf(Buffer.concat(pieces).toString('utf8'), hub, repo), next: next && new URL(next, url).href }
-}
-
-function jsonOf(text: string, hub: HubSettings, repo: HubRepo): unknown {
   const { host } = new URL(hub.endpoint)
   try {
-    return parseJson(text, `the answer of ${host}`)
+    const what = `the answer of ${host}`
+    return { value: readSchema(schema, parseJson(text, what), what), next: next && new URL(next, url).href }
   } catch (cause) {
     throw new HubError(
       'not-a-hub',
-      `${host} did not answer in JSON to the question for ${repoName(repo)}`,
+      `${host} does not answer the question for ${repoName(repo)} as a hub does`,
       'check whether the network asks for a login, and HF_ENDPOINT',
       { cause },
     )
   }
+}
+
+async function textOf(answer: HubAnswer, timeout: number, url: URL): Promise<string> {
+  const pieces: Uint8Array[] = []
+  try {
+    for await (const piece of bodyOf(answer, timeout)) pieces.push(piece)
+  } catch (cause) {
+    throw networkError(url, cause)
+  }
+  return Buffer.concat(pieces).toString('utf8')
 }
 
 async function cachedListing(hub: HubSettings, repo: HubRepo): Promise<HubListing | undefined> {

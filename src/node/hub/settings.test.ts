@@ -23,6 +23,11 @@ describe('the settings in the environment', () => {
     expect((await hubSettings({ HF_ENDPOINT: 'http://mirror:8/' })).endpoint).toBe('http://mirror:8')
   })
 
+  it('are refused where the endpoint is no address, or the token no token', async () => {
+    await expect(hubSettings({ HF_ENDPOINT: 'huggingface.co' })).rejects.toThrow(/HF_ENDPOINT is no address/)
+    await expect(hubSettings({ HF_TOKEN: 'hf_\u00e4' })).rejects.toThrow(/no token has/)
+  })
+
   it.each([
     ['1', true],
     ['TRUE', true],

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { UsageError } from '../../errors.ts'
 
 /** How the Hugging Face hub is reached and where its files are kept. */
 export interface HubSettings {
@@ -25,11 +26,14 @@ type Env = Readonly<Record<string, string | undefined>>
 const DEFAULT_ENDPOINT = 'https://huggingface.co'
 const DEFAULT_TIMEOUT_SECONDS = 10
 
-/** The settings in the environment, by the names and rules of Python's huggingface_hub. */
+/**
+ * The settings in the environment, by the names and rules of Python's huggingface_hub.
+ * Throws UsageError for an endpoint that is no address, and for a token that none can be.
+ */
 export async function hubSettings(env: Env = process.env): Promise<HubSettings> {
   const home = expand(env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface'), env)
   return {
-    endpoint: (env.HF_ENDPOINT || DEFAULT_ENDPOINT).replace(/\/+$/, ''),
+    endpoint: endpointOf(env),
     cacheDir: expand(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, 'hub'), env),
     token: await tokenOf(env, home),
     offline: isTrue(env.HF_HUB_OFFLINE || env.TRANSFORMERS_OFFLINE),
@@ -40,7 +44,22 @@ export async function hubSettings(env: Env = process.env): Promise<HubSettings> 
   }
 }
 
+function endpointOf(env: Env): string {
+  const endpoint = (env.HF_ENDPOINT || DEFAULT_ENDPOINT).trim().replace(/\/+$/, '')
+  if (/^https?:\/\/[^\s/?#]+[^\s?#]*$/.test(endpoint) && URL.canParse(endpoint)) return endpoint
+  throw new UsageError(
+    `HF_ENDPOINT is no address: ${JSON.stringify(env.HF_ENDPOINT)}`,
+    `give one such as ${DEFAULT_ENDPOINT}, or unset it`,
+  )
+}
+
 async function tokenOf(env: Env, home: string): Promise<string | undefined> {
+  const token = await findToken(env, home)
+  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return token
+  throw new UsageError('the token of the hub has characters that no token has', 'set HF_TOKEN to a token, or unset it')
+}
+
+async function findToken(env: Env, home: string): Promise<string | undefined> {
   const named = clean(env.HF_TOKEN) ?? clean(env.HUGGING_FACE_HUB_TOKEN)
   if (named !== undefined || isTrue(env.HF_HUB_DISABLE_IMPLICIT_TOKEN)) return named
   const file = expand(env.HF_TOKEN_PATH || join(home, 'token'), env)
