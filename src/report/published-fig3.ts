@@ -1,5 +1,5 @@
 // Figure 3 of Zhou et al., "Learning to Prompt for Vision-Language Models", IJCV 2022, as numbers: sheet imcls_fewshot of the
-// authors' results (github.com/KaiyangZhou/CoOp, README, "raw numerical results"). CLIP's RN50, M = 16, mean of three seeds.
+// authors' results (github.com/KaiyangZhou/CoOp, README, "raw numerical results"). CLIP's RN50, M = 16, means over seeds.
 
 /** Columns of FIGURE_3. */
 export const FIGURE_3_DATASETS = [

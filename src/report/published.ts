@@ -8,7 +8,7 @@ import type { RunRecord } from './record.ts'
 type FigureThreeDataset = (typeof FIGURE_3_DATASETS)[number]
 
 export const PUBLISHED_SOURCE =
-  'Published: Figure 3 of Zhou et al., "Learning to Prompt for Vision-Language Models", IJCV 2022, from the raw numbers that its authors released (CLIP RN50 with OpenAI\'s weights, M = 16, mean of three seeds).'
+  'Published: Figure 3 of Zhou et al., "Learning to Prompt for Vision-Language Models", IJCV 2022, from the raw numbers that its authors released (CLIP RN50 with OpenAI\'s weights, M = 16, means over seeds).'
 
 // The release does not say which pictures its figures were made with. It is of April 2022, after the change of October
 // 2021, and its zero-shot figure on ImageNet, 58.18 with one prompt, is above the 57.81 that CoOp's issue 8 gives for
@@ -79,7 +79,7 @@ const isOpenAi = (name: string): boolean => /openai/i.test(name) || /(^|[/\\])rn
 function methodDifferences(run: RunRecord): string[] {
   if (run.method === 'zero-shot') return run.settings.templates === undefined ? [] : ['other hand-written prompts']
   const settings = settingDifferences(run)
-  if (run.method !== 'coop') return settings
+  if (run.method !== 'coop') return [...settings, ...(run.views === 0 ? [] : ['augmented training pictures'])]
   const epochs = run.facts.epochs ?? run.settings.epochs ?? defaultEpochs(run.shots)
   const published = paperDataset(run.dataset) === 'ImageNet' ? 50 : defaultEpochs(run.shots)
   return [
@@ -103,7 +103,9 @@ function settingDifferences({ method, settings }: RunRecord): string[] {
 }
 
 /** What differs from the published runs and is close enough to compare, as long as it is said. */
-export function approximations(run: RunRecord): string[] {
-  if (run.method !== 'coop' || typeof run.views !== 'number' || run.views === 0) return []
-  return [`${run.views} views of each training image, drawn once; the published runs drew a new one in each epoch`]
+export function approximations({ method, views }: RunRecord): string[] {
+  if (method === 'linear-probe')
+    return ['the linear probe learns from the images that CoOp does; the published one drew its own']
+  if (method !== 'coop' || typeof views !== 'number' || views === 0) return []
+  return [`${views} views of each training image, drawn once; the published runs drew a new one in each epoch`]
 }

@@ -249,6 +249,7 @@ describe('published figures', () => {
     ['another learning rate', { settings: { ...defaults, learningRate: 0.01 } }],
     ['fewer epochs', { facts: { epochs: 50 } }],
     ['no augmentation', { views: 0 }],
+    ['a linear probe on augmented pictures', { method: 'linear-probe', title: 'linear probe', settings: {}, views: 4 }],
     ['other classes', { classes: 10 }],
     ['half of the classes', { split: 'base' }],
     ['another data set', { dataset: 'photos' }],
