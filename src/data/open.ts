@@ -55,7 +55,7 @@ export async function openDataset(what: string, options: OpenOptions, hooks: Hoo
     if (found?.isDirectory() && resolve(what) !== resolve(options.root ?? defaultRoot(), official.folder)) {
       hooks.onWarning?.(`${what} is taken for the paper's data set; the folder of that name is .${sep}${what}`)
     }
-    return openOfficialDataset(official.id, options.root ?? defaultRoot())
+    return openOfficialDataset(official.id, options.root ?? defaultRoot(), hooks)
   }
   if (found === undefined) throw nothingOf(what)
   return found.isDirectory() ? openFolder(what, options, hooks) : openFile(what, options, hooks)

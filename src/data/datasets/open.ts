@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CoopError, FileError, UsageError } from '../../errors.ts'
+import type { Hooks } from '../../progress.ts'
 import { nearestWord } from '../../spelling.ts'
 import type { Dataset, Item } from '../items.ts'
 import { PythonRandom } from '../python-random.ts'
@@ -21,11 +22,16 @@ export const SPLIT_SEED = 1
  * @throws UsageError for a name that no data set has
  * @throws FileError for what is missing on disk or damaged, with file and line where there is one
  */
-export async function openOfficialDataset(name: string, root: string): Promise<Dataset> {
+export async function openOfficialDataset(name: string, root: string, { onWarning }: Hooks = {}): Promise<Dataset> {
   const row = officialDataset(name)
   const place = placeOf(row, root)
   const splitFile = await splitFileOf(row, place)
   const split = splitFile === undefined ? await readRaw(row, place, SPLIT_SEED) : await readSplitFile(splitFile)
+  if (row.splitFile !== undefined && splitFile === undefined) {
+    onWarning?.(
+      `${join(place.folder, row.splitFile)} is missing: ${row.name} was split with seed ${SPLIT_SEED} (docs/datasets.md)`,
+    )
+  }
   return datasetOf(row, place, split, splitFile)
 }
 
@@ -103,6 +109,7 @@ function datasetOf(row: OfficialDataset, place: Place, split: Split, splitFile: 
     test,
     templates: [row.template],
     ...(row.valIsTest && { valIsTest: true }),
+    ...(row.epochs !== undefined && { epochs: row.epochs }),
     ...(splitFile !== undefined && { listedIn: splitFile }),
   }
 }

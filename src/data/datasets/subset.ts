@@ -3,7 +3,7 @@ import type { Hooks } from '../../progress.ts'
 import { missingImages } from '../check-images.ts'
 import { drawSubset } from '../fewshot.ts'
 import type { Item } from '../items.ts'
-import { officialDataset, openOfficialDataset, SPLIT_SEED } from './open.ts'
+import { officialDataset, openOfficialDataset } from './open.ts'
 
 /** Names of images in the order drawn. */
 export interface Subset {
@@ -20,22 +20,19 @@ export async function officialSubset(
   name: string,
   root: string,
   { shots, seed }: { readonly shots: number; readonly seed: number },
-  { onWarning }: Hooks = {},
+  hooks: Hooks = {},
 ): Promise<Subset> {
   const row = officialDataset(name)
   if (row.testOnly) {
     throw new UsageError(`${row.name} is only tested on: nothing is drawn of it`, 'draw from imagenet')
   }
-  const dataset = await openOfficialDataset(name, root)
-  if (row.splitFile !== undefined && dataset.listedIn === undefined) {
-    onWarning?.(`${row.splitFile} is missing; the split was made from the annotation with seed ${SPLIT_SEED}`)
-  }
+  const dataset = await openOfficialDataset(name, root, hooks)
   const { train, val } = drawSubset(dataset, shots, seed)
   const drawn = { train, val: dataset.valIsTest ? [] : val }
   const missing = await missingImages([...drawn.train, ...drawn.val])
   if (missing.length > 0) {
     const total = drawn.train.length + drawn.val.length
-    onWarning?.(`${missing.length} of the ${total} images drawn are not on disk, ${missing[0]?.path} the first`)
+    hooks.onWarning?.(`${missing.length} of the ${total} images drawn are not on disk, ${missing[0]?.path} the first`)
   }
   const names = (items: readonly Item[]) => items.map(({ name = '' }) => name)
   return { train: names(drawn.train), val: names(drawn.val) }

@@ -32,6 +32,7 @@ export const OFFICIAL_DATASETS: readonly OfficialDataset[] = [
     annotation: [CLASS_NAMES],
     read: readImageNet,
     valIsTest: true,
+    epochs: 50,
     template: PAPER_TEMPLATES.ImageNet,
     counts: { classes: 1000, train: 1_281_167, val: undefined, test: 50_000 },
     sources: [{ what: 'images/train and images/val', url: 'https://image-net.org/index.php' }, IMAGENET_NAMES],

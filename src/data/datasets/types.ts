@@ -61,6 +61,8 @@ export interface OfficialDataset {
   /** Only to be tested on (domain shift). */
   readonly testOnly?: boolean
   readonly valIsTest?: boolean
+  /** The paper's epochs, where they do not follow from the shots. */
+  readonly epochs?: number
   readonly template: string
   readonly counts: Counts
   readonly sources: readonly Source[]
