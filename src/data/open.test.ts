@@ -67,7 +67,7 @@ describe('openDataset', () => {
     await put(...IMAGES.map((image) => image.replace('photos', 'data/caltech-101/101_ObjectCategories')))
     const dataset = await open('Caltech101', { root: at('data') })
     expect(dataset).toMatchObject({ name: 'Caltech101', classNames: ['cat', 'dog'], templates: ['a photo of a {}.'] })
-    expect(warnings).toEqual([])
+    expect(warnings.join()).toMatch(/^[^,]*split_zhou_Caltech101.json is missing[^,]*$/)
     const before = process.cwd()
     await mkdir(at('eurosat'))
     process.chdir(root)
