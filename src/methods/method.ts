@@ -28,6 +28,8 @@ export interface Task extends Classes {
   readonly val: TrainingSet
   /** Training images of each class. */
   readonly shots: number
+  /** Epochs that the paper learns for on this data set, where they do not follow from the shots. */
+  readonly epochs?: number | undefined
   readonly seed: number
 }
 

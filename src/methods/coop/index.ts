@@ -1,13 +1,12 @@
 import { z } from 'zod'
-import type { Clip } from '../../clip/types.ts'
 import { stepsOf } from '../../prompt/batches.ts'
 import { defaultEpochs, learningRateOf, PAPER_WARMUP, WARMUPS } from '../../prompt/schedule.ts'
 import { readState, writeState } from '../../prompt/state.ts'
 import { type LearningSettings, PAPER_SETTINGS, startOf, trainPrompt } from '../../prompt/train.ts'
 import { contextClassifier, contextLength } from '../context.ts'
-import { defineMethod } from '../method.ts'
+import { defineMethod, type Task } from '../method.ts'
 
-const settings = z.strictObject({
+export const coopSettings = z.strictObject({
   /** Context vectors; with `init` as many as it has tokens. */
   M: z.int().min(1).default(PAPER_SETTINGS.M),
   position: z.enum(['end', 'middle', 'front']).default(PAPER_SETTINGS.position),
@@ -23,7 +22,7 @@ const settings = z.strictObject({
   warmup: z.enum(WARMUPS).default(PAPER_WARMUP.warmup),
   warmupEpochs: z.int().min(1).default(PAPER_WARMUP.warmupEpochs),
 })
-type Settings = z.output<typeof settings>
+type Settings = z.output<typeof coopSettings>
 
 /** Checkpoints are this many seconds apart. */
 const CHECKPOINT_SECONDS = 10
@@ -33,7 +32,7 @@ export const coop = defineMethod({
   name: 'coop',
   summary: 'learned context vectors around the class names',
   source: 'Zhou et al., "Learning to Prompt for Vision-Language Models", IJCV 2022 (github.com/KaiyangZhou/CoOp)',
-  settings,
+  settings: coopSettings,
   title: ({ position, classSpecific, M, init, epochs, epochScale }) =>
     [
       `CoOp, ${position}`,
@@ -42,13 +41,13 @@ export const coop = defineMethod({
       ...(epochs === undefined && epochScale !== 1 ? [`${epochScale} x the epochs`] : []),
     ].join(', '),
   transfers: ({ classSpecific }) => !classSpecific,
-  check({ clip, classNames, shots, seed }, settings) {
-    startOf({ clip, classNames, settings: completed(clip, settings, shots, seed) })
+  check(task, settings) {
+    startOf({ ...task, settings: learningSettingsOf(task, settings) })
   },
 
   async learn(task, settings, { checkpoint, ...options }) {
-    const { clip, runtime, classNames, train: set, online, shots, seed } = task
-    const complete = completed(clip, settings, shots, seed)
+    const { clip, runtime, classNames, train: set, online } = task
+    const complete = learningSettingsOf(task, settings)
     const kept = await checkpoint?.read()
     let written = Date.now()
     const end = await trainPrompt(
@@ -76,8 +75,11 @@ export const coop = defineMethod({
   classifier: (classes, settings, learned) => contextClassifier(classes, settings, learned),
 })
 
-function completed(clip: Clip, settings: Settings, shots: number, seed: number): LearningSettings {
-  const { epochScale, epochs = Math.ceil(epochScale * defaultEpochs(shots)) } = settings
-  const M = contextLength(clip, settings)
-  return { ...settings, M, epochs, seed }
+/** All that decides what CoOp learns, from settings that leave some of it to model, data set and shots. */
+export function learningSettingsOf(
+  { clip, shots, seed, epochs: own }: Pick<Task, 'clip' | 'shots' | 'seed' | 'epochs'>,
+  settings: Settings,
+): LearningSettings {
+  const { epochScale, epochs = Math.ceil(epochScale * (own ?? defaultEpochs(shots))) } = settings
+  return { ...settings, M: contextLength(clip, settings), epochs, seed }
 }
