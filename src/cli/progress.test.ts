@@ -58,6 +58,15 @@ describe('progressLine', () => {
     expect(progressLine(event, 30_000, 75)).toBe(`training [${'='.repeat(18)}      ] 75/100, loss 1.235, 0:10 left`)
   })
 
+  it('tells size, rate, time left and file of a download', () => {
+    const event: Progress = { kind: 'download', done: 150e6, total: 605.2e6, detail: 'model.safetensors' }
+    // 100 MB in 20 s; the first 50 MB were there
+    expect(progressLine(event, 20_000, 100e6)).toMatch(
+      /^downloading \[=+ +\] 150\.0 MB of 605\.2 MB, 5\.0 MB\/s, 1:31 left, model\.safetensors$/,
+    )
+    expect(progressLine({ ...event, done: 0, total: 999 }, 0, 0)).toMatch(/ 0 B of 999 B, model/)
+  })
+
   it('takes the speed from this session alone when a run is resumed', () => {
     // 5 steps in 30 s leave 25 steps, 150 s
     expect(progressLine(event, 30_000, 5)).toContain('2:30 left')

@@ -13,6 +13,16 @@ export {
 } from '../experiments/pictures.ts'
 export { type FinishedRun, type RunOptions, readRunPrompt, trainInFolder } from '../experiments/run.ts'
 export { fileSource, folderModelFiles, writeFileAtomic } from './files.ts'
+export {
+  HubError,
+  type HubListing,
+  type HubModel,
+  type HubRepo,
+  hubFile,
+  hubFiles,
+  hubModel,
+  parseHubId,
+} from './hub/index.ts'
 export { decodeImage, encodePng } from './image.ts'
 export { bundledModel } from './package.ts'
 export { nodeRuntime } from './runtime.ts'
