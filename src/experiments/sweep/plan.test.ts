@@ -1,7 +1,12 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { KNOWN_MODELS } from '../../clip/known-models.ts'
+import { findOfficialDataset } from '../../data/datasets/table.ts'
 import { UsageError } from '../../errors.ts'
 import { jobsOf, timeLeft } from './jobs.ts'
-import { parsePlan } from './plan.ts'
+import { parsePlan, readPlan } from './plan.ts'
 
 const PLAN = `
 datasets: caltech101
@@ -69,6 +74,22 @@ describe('a plan', () => {
   ])('with %s is refused with its line', (_, text, message) => {
     expect(() => parsePlan(text, 'p.yaml')).toThrow(UsageError)
     expect(() => parsePlan(text, 'p.yaml')).toThrow(message)
+  })
+})
+
+describe('the plans in docs/plans', () => {
+  const folder = fileURLToPath(new URL('../../../docs/plans', import.meta.url))
+  it.each(readdirSync(folder))('%s can be read, and its data sets and models are known', async (file) => {
+    const plan = await readPlan(join(folder, file))
+    expect(jobsOf(plan).length).toBeGreaterThan(0)
+    for (const name of [...plan.datasets, ...plan.elsewhere]) expect(findOfficialDataset(name), name).toBeDefined()
+    const known = ['bundled', ...KNOWN_MODELS.map(({ id }) => id)]
+    for (const model of plan.models) expect(known).toContain(model)
+  })
+
+  it('hold the whole of the main experiment', async () => {
+    // 11 data sets: zero-shot once, a probe and four kinds of CoOp at 5 numbers of shots from 3 seeds
+    expect(jobsOf(await readPlan(join(folder, 'paper.yaml')))).toHaveLength(11 * (1 + 5 * 5 * 3))
   })
 })
 
