@@ -1,0 +1,152 @@
+import { existsSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadClip } from '../clip/load.ts'
+import { bytesSource } from '../clip/safetensors.ts'
+import { tokenizerFiles } from '../clip/save.ts'
+import type { Clip } from '../clip/types.ts'
+import { CoopError, FileError } from '../errors.ts'
+import { floatTensor } from '../graph/tensor.ts'
+import { nodeRuntime } from '../node/runtime.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { tinyTables } from '../testing/tiny-clip.ts'
+import { gunzipped } from '../testing/torch-files.ts'
+import { promptClassifier } from './classifier.ts'
+import figures from './fixtures/official/features.json' with { type: 'json' }
+import type { Position } from './layout.ts'
+import { type OfficialCheckpoint, readOfficialCheckpoint } from './official-checkpoint.ts'
+import { importPrompt } from './official-import.ts'
+
+// Checkpoints as Dassl saves them of the official PromptLearner, with optimiser and scheduler, on a tiny CLIP of OpenAI's
+// code; the figures are the class features that PyTorch computes with them.
+const fixture = (name: string) => gunzipped(new URL(`fixtures/official/${name}.pth.tar.gz`, import.meta.url))
+const read = (name: string) => readOfficialCheckpoint(bytesSource('model.pth.tar-50', fixture(name)))
+const NAMES = ['dog', 'cat', 'toilet_paper', 'small house']
+
+let clip: Clip
+let runtime: Runtime
+beforeAll(async () => {
+  const model = gunzipped(new URL('../clip/fixtures/torch/openai-vit.pt.gz', import.meta.url))
+  const texts = tokenizerFiles(tinyTables, { contextLength: 16 })
+  clip = await loadClip({
+    name: 'dir',
+    single: 'tiny.pt',
+    has: async (file) => texts.has(file),
+    text: async (file) => texts.get(file) ?? '',
+    open: async () => bytesSource('dir/tiny.pt', model),
+  })
+  runtime = await nodeRuntime({ threads: 1 })
+})
+afterAll(() => runtime.close())
+
+describe('prompts of the official code', () => {
+  const cases: readonly (readonly [keyof typeof figures & string, Position, readonly number[]])[] = [
+    ['unified-end', 'end', [3, 128]],
+    ['csc-middle', 'middle', [4, 4, 128]],
+    ['unified-front', 'front', [5, 128]],
+  ]
+  it.each(cases)('%s: class features as PyTorch computes them', async (name, position, shape) => {
+    const checkpoint = await read(name)
+    expect(checkpoint.epoch).toBe(50)
+    expect(checkpoint.ctx.shape).toEqual(shape)
+    const { prompt, names } = importPrompt(clip, checkpoint, position)
+    expect(names).toBe('checkpoint')
+    expect(prompt.classNames).toEqual(NAMES.map((name) => name.replaceAll('_', ' ')))
+    expect(prompt.model).toBe(clip.fingerprint)
+
+    const classifier = await promptClassifier(clip, runtime, prompt)
+    const images = floatTensor(
+      [24, 24],
+      Float32Array.from({ length: 24 * 24 }, (_, i) => (i % 25 === 0 ? 1 : 0)),
+    )
+    const logits = classifier.logits(images).data // exp(logit_scale) times the normalised class features, turned
+    const features = figures[name]
+    if (!Array.isArray(features) || typeof features[0] === 'string') throw new Error(`no figures of ${name}`)
+    const scale = Math.exp(2.5)
+    for (const [c, row] of features.entries()) {
+      if (typeof row === 'string') continue
+      const length = Math.hypot(...row)
+      for (const [j, x] of row.entries()) expect((logits[j * 4 + c] ?? 0) / scale).toBeCloseTo(x / length, 4)
+    }
+  })
+})
+
+describe('class names', () => {
+  const given = (name: string, names: readonly string[] | undefined, changes: Partial<OfficialCheckpoint> = {}) =>
+    read(name).then((checkpoint) => importPrompt(clip, { ...checkpoint, ...changes }, 'end', names))
+
+  it('are compared with those of the file, and put into its order', async () => {
+    const shuffled = ['small_house', 'Dog', 'toilet_paper', 'cat']
+    const { prompt, names } = await given('csc-middle', shuffled)
+    expect(names).toBe('verified')
+    expect(prompt.classNames).toEqual(['Dog', 'cat', 'toilet_paper', 'small_house'])
+  })
+
+  it('other names: one context goes to them, contexts of their own do not', async () => {
+    expect(await given('unified-end', ['horse', 'house'])).toMatchObject({
+      names: 'transferred',
+      prompt: { classNames: ['horse', 'house'] },
+    })
+    await expect(given('csc-middle', ['dog', 'cat', 'paper', 'house'])).rejects.toThrow(
+      /learned on other classes: paper, house are not among them, toilet paper, small house are missing/,
+    )
+    await expect(given('csc-middle', ['dog'])).rejects.toThrow(/contexts of 4 classes, 1 class names are given/)
+  })
+
+  it('of a file that does not say them must be given', async () => {
+    const none = { prefix: undefined, suffix: undefined }
+    await expect(given('unified-end', undefined, none)).rejects.toThrow(/does not say the names/)
+    expect((await given('unified-end', ['a'], none)).names).toBe('given')
+    expect((await given('csc-middle', ['a', 'b', 'c', 'd'], none)).prompt.classNames).toEqual(['a', 'b', 'c', 'd'])
+    await expect(given('csc-middle', ['a'], none)).rejects.toThrow(/4 classes, 1/)
+  })
+})
+
+describe('what is refused', () => {
+  it('another model: other embeddings, another width', async () => {
+    const checkpoint = await read('unified-end')
+    const weights = new Map(clip.weights)
+    const table = weights.get('token_embedding.weight')
+    if (table === undefined) throw new Error('a CLIP has embeddings')
+    weights.set(
+      'token_embedding.weight',
+      floatTensor(
+        table.shape,
+        table.data.map((x) => x + 0.1),
+      ),
+    )
+    expect(() => importPrompt({ ...clip, weights }, checkpoint, 'end')).toThrow(/another model: its start token/)
+    expect(() => importPrompt({ ...clip, weights }, { ...checkpoint, prefix: undefined }, 'end')).toThrow(
+      /words of class 1/,
+    )
+    const narrow = { ...clip, config: { ...clip.config, text: { ...clip.config.text, width: 512 } } }
+    expect(() => importPrompt(narrow, checkpoint, 'end')).toThrow(
+      /vectors have 128 values, the words of this model have 512/,
+    )
+    expect(() => importPrompt(narrow, checkpoint, 'end')).toThrow(CoopError)
+  })
+
+  it.each([
+    ['cocoop', /is a prompt of CoCoOp: its meta-net/],
+    ['legacy', /model\.pth\.tar-50 is a torch file of the old format/],
+    ['evil-ctx', /no tensor "ctx" but no tensors at all/],
+  ])('%s', async (name, message) => {
+    await expect(read(name)).rejects.toThrow(FileError)
+    await expect(read(name)).rejects.toThrow(message)
+  })
+
+  it('a CLIP', async () => {
+    const bytes = gunzipped(new URL('../clip/fixtures/torch/openai-vit.pt.gz', import.meta.url))
+    await expect(readOfficialCheckpoint(bytesSource('ViT.pt', bytes))).rejects.toThrow(
+      /no dictionary of tensors|is a CLIP/,
+    )
+  })
+})
+
+it('what a checkpoint would execute in Python is not executed', async () => {
+  // os.system('touch coop-was-executed') beside the tensors, and in their place
+  const { ctx, epoch } = await read('evil-beside')
+  expect([...ctx.data]).toEqual([0, 1, 2, 3, 4, 5])
+  expect(epoch).toBe(3)
+  await expect(read('evil-ctx')).rejects.toThrow(FileError)
+  expect(existsSync('coop-was-executed')).toBe(false)
+})
