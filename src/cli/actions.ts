@@ -1,12 +1,14 @@
 import type { DatasetStatus } from '../data/datasets/status.ts'
 import type { Subset } from '../data/datasets/subset.ts'
 import type { OfficialDataset } from '../data/datasets/types.ts'
-import type { Classified, FolderAccuracy, TrainResult } from '../experiments/folder.ts'
+import type { Classified } from '../experiments/ask.ts'
+import type { FolderAccuracy } from '../experiments/folder.ts'
 import type { ImportResult } from '../experiments/import.ts'
 import type { CheckedModel, ListedModel } from '../experiments/models.ts'
 import type { PretrainResult } from '../experiments/pretrain.ts'
 import type { ReportResult } from '../experiments/report.ts'
 import type { SweepResult } from '../experiments/sweep/sweep.ts'
+import type { TrainResult } from '../experiments/train.ts'
 import type { RunWords } from '../experiments/words.ts'
 import { bundledModel } from '../node/package.ts'
 import type { Hooks } from '../progress.ts'
@@ -19,7 +21,13 @@ export type ListedDataset = Omit<OfficialDataset, 'read'> & { readonly status?: 
 /** What the commands ask for. */
 export interface Actions {
   demo(settings: Settings<'demo'>, hooks: Hooks): Promise<DemoResult>
-  train(data: string, settings: Settings<'train'>, hooks: Hooks): Promise<TrainResult>
+  /** @param learning complete settings of the method */
+  train(
+    data: string,
+    settings: Settings<'train'>,
+    learning: Readonly<Record<string, unknown>>,
+    hooks: Hooks,
+  ): Promise<TrainResult>
   evaluate(run: string, data: string, settings: Settings<'evaluate'>, hooks: Hooks): Promise<FolderAccuracy>
   zeroShot(data: string, settings: Settings<'zero-shot'>, hooks: Hooks): Promise<FolderAccuracy>
   classify(
@@ -51,18 +59,19 @@ export const actions: Actions = {
     )
   },
 
-  async train(data, settings, hooks) {
-    const { trainOnFolder } = await import('../experiments/folder.ts')
-    const { contextLength: M, lr: learningRate, template: templates, init = null, model, ...rest } = settings
-    return trainOnFolder(
-      data,
-      { ...defined({ ...rest, templates }), M, learningRate, init, model: model ?? bundledModel() },
-      hooks,
-    )
+  async train(data, settings, learning, hooks) {
+    const { template: templates, model = bundledModel(), ...rest } = settings
+    const options = { ...defined({ ...rest, templates }), model, settings: learning }
+    if (options.method === 'coop') {
+      const { trainOnFolder } = await import('../experiments/train.ts')
+      return trainOnFolder(data, options, hooks)
+    }
+    const { trainMethod } = await import('../experiments/train-method.ts')
+    return trainMethod(data, options, hooks)
   },
 
   async evaluate(run, data, { runModel: model, runTransforms: transforms, ...settings }, hooks) {
-    const { evaluateRun } = await import('../experiments/folder.ts')
+    const { evaluateRun } = await import('../experiments/ask.ts')
     return evaluateRun(run, data, defined({ ...settings, model, transforms }), hooks)
   },
 
@@ -73,7 +82,7 @@ export const actions: Actions = {
   },
 
   async classify(run, images, { runModel: model, runTransforms: transforms, top, ...settings }, hooks) {
-    const { classifyImages } = await import('../experiments/folder.ts')
+    const { classifyImages } = await import('../experiments/ask.ts')
     return classifyImages(run, images, top, defined({ ...settings, model, transforms }), hooks)
   },
 

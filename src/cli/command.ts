@@ -30,7 +30,8 @@ interface CommandDefinition<C extends CommandName> {
   readonly details?: string
   readonly operands: readonly Operand[]
   readonly examples: readonly string[]
-  run(settings: Settings<C>, operands: readonly string[], hooks: Hooks): Promise<Outcome>
+  /** @param given names of the settings that were typed, and are not there by default */
+  run(settings: Settings<C>, operands: readonly string[], hooks: Hooks, given: ReadonlySet<string>): Promise<Outcome>
 }
 
 /** A command as the frame sees it: what was typed goes in, an outcome comes out. */
@@ -54,6 +55,9 @@ export function defineCommand<C extends CommandName>(definition: CommandDefiniti
     operands,
     examples,
     options: optionsOf(name),
-    execute: async (typed, words, hooks) => definition.run(readSettings(name, typed), words, hooks),
+    execute: async (typed, words, hooks) => {
+      const given = Object.keys(typed).filter((key) => typed[key] !== undefined)
+      return definition.run(readSettings(name, typed), words, hooks, new Set(given))
+    },
   }
 }

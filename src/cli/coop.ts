@@ -6,6 +6,7 @@ import { datasets } from './commands/datasets.ts'
 import { demo } from './commands/demo.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { importPrompt } from './commands/import.ts'
+import { methods } from './commands/methods.ts'
 import { models } from './commands/models.ts'
 import { pretrain } from './commands/pretrain.ts'
 import { report } from './commands/report.ts'
@@ -25,6 +26,7 @@ const COMMANDS = [
   classify,
   nearestWords,
   datasets,
+  methods,
   models,
   importPrompt,
   sweep,

@@ -80,7 +80,20 @@ export const OPTIONS = z.object({
     otherwise: 'label, class... (docs/data.md)',
   }),
 
-  // learning a prompt
+  // learning
+  method: text('the name of a method')
+    .default('coop')
+    .register(flags, { flag: '--method', argument: 'NAME', help: 'way to learn; coop methods lists them' }),
+  set: z
+    .array(text('KEY=VALUE').regex(/^[^=\s]+=.*\S/s, { error: 'KEY=VALUE' }))
+    .optional()
+    .register(flags, {
+      flag: '--set',
+      argument: 'KEY=VALUE',
+      repeat: true,
+      help: 'a setting of the method: a number, a word, true, false, null or a list, as in YAML; may be given several times',
+      otherwise: "the method's own, see coop methods",
+    }),
   shots: whole(1)
     .default(16)
     .register(flags, { flag: '--shots', argument: 'K', help: 'training images of each class' }),
@@ -91,7 +104,7 @@ export const OPTIONS = z.object({
     flag: '--out',
     argument: 'RUN',
     help: 'folder that the run is written to',
-    otherwise: 'runs/<name of DATA>-<shots>-<seed>',
+    otherwise: 'runs/<name of DATA>-<shots>-<seed>, with the method in its name where it is not coop',
   }),
   contextLength: whole(1, 75)
     .default(16)

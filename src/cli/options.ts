@@ -20,6 +20,8 @@ export const SETTINGS = {
     ...EVERY,
   }),
   train: OPTIONS.pick({
+    method: true,
+    set: true,
     shots: true,
     seed: true,
     out: true,
@@ -47,6 +49,7 @@ export const SETTINGS = {
   classify: OPTIONS.pick({ top: true, runModel: true, runTransforms: true, ...PICTURES, ...EVERY }),
   words: OPTIONS.pick({ nearest: true, allTokens: true, runModel: true, ...EVERY }),
   datasets: OPTIONS.pick({ root: true, shots: true, seed: true, ...EVERY }),
+  methods: OPTIONS.pick({ json: true, quiet: true, verbose: true }),
   models: OPTIONS.pick({ json: true, quiet: true, verbose: true }),
   import: OPTIONS.pick({
     importModel: true,

@@ -1,4 +1,4 @@
-import { appendFile, rm } from 'node:fs/promises'
+import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileError } from '../errors.ts'
 import { hashOf } from '../node/content-hash.ts'
@@ -11,13 +11,9 @@ import { type LearnedPrompt, learnedPrompt, readPrompt, writePrompt } from '../p
 import { learningRateOf, PAPER_WARMUP } from '../prompt/schedule.ts'
 import { readState, writeState } from '../prompt/state.ts'
 import { type LearningSettings, startOf, type TrainingState, type TrainingTask, trainPrompt } from '../prompt/train.ts'
+import { clearRun, RUN_FILES } from './run-files.ts'
 
-// A run is a folder of plain files, each of which appears whole or not at all:
-const SETTINGS = 'settings.json' // written first: all that decides the result
-const METRICS = 'metrics.jsonl' // a line a step
-const CHECKPOINT = 'checkpoint.safetensors' // context vectors, momentum and losses after some epoch
-const PROMPT = 'prompt.safetensors' // the learned prompt
-const RESULTS = 'results.json' // what it is worth
+const { settings: SETTINGS, metrics: METRICS, checkpoint: CHECKPOINT, prompt: PROMPT, results: RESULTS } = RUN_FILES
 
 /** `resume` goes on from the last checkpoint, if there is one; the settings must be the same. */
 export interface RunOptions extends Hooks, Rerun {
@@ -92,7 +88,7 @@ export async function saveImportedRun(
   await checkFolder(folder, { force })
   const { M, position, classSpecific, classNames, model } = prompt
   const settings = { settings: { M, position, classSpecific }, classNames, model, about }
-  await Promise.all([METRICS, CHECKPOINT, PROMPT, RESULTS].map((file) => rm(join(folder, file), { force: true })))
+  await clearRun(folder)
   await writeFileAtomic(join(folder, SETTINGS), `${JSON.stringify(settings, null, 2)}\n`)
   await writeFileAtomic(join(folder, PROMPT), writePrompt(prompt, settings.settings))
 }
@@ -103,17 +99,19 @@ export async function readRunPrompt(folder: string): Promise<LearnedPrompt> {
     const begun = await exists(join(folder, SETTINGS))
     throw new FileError(
       begun ? `the run in ${folder} is not finished` : `${folder} holds no run: there is no ${PROMPT}`,
-      begun ? 'finish it: coop train DIR --out RUN --resume' : 'give a folder that coop train wrote',
+      begun
+        ? 'finish it: coop train DATA --out RUN --resume, or coop sweep where it is of a sweep'
+        : 'give a folder that coop train wrote, or one of the runs of a sweep',
     )
   }
   return orRemedy(
     readPrompt(await fileSource(join(folder, PROMPT))),
-    `train again: coop train DIR --out ${folder} --force`,
+    `train again: coop train DATA --out ${folder} --force`,
   )
 }
 
 /** A damaged file of a run cannot be fetched again: this says what to do instead. */
-function orRemedy<T>(reading: Promise<T>, remedy: string): Promise<T> {
+export function orRemedy<T>(reading: Promise<T>, remedy: string): Promise<T> {
   return reading.catch((cause: unknown) => {
     throw cause instanceof FileError ? new FileError(cause.message, remedy, { cause }) : cause
   })
@@ -157,7 +155,7 @@ async function prepareFolder(folder: string, task: TrainingTask, options: RunOpt
     return orRemedy(readState(await fileSource(checkpoint)), 'start the run anew (--force)')
   }
   const start = startOf(task) // wrong settings are refused before anything is written
-  await Promise.all([CHECKPOINT, PROMPT, RESULTS].map((file) => rm(join(folder, file), { force: true })))
+  await clearRun(folder)
   await writeFileAtomic(join(folder, SETTINGS), `${JSON.stringify({ ...decides, about }, null, 2)}\n`)
   return start
 }

@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import { UsageError } from '../errors.ts'
+import { nearestWord } from '../spelling.ts'
 import { classMean } from './class-mean/index.ts'
 import { clipAdapter } from './clip-adapter/index.ts'
 import { cocoop } from './cocoop/index.ts'
@@ -28,10 +30,19 @@ export const METHODS: readonly AnyMethod[] = [
 export function methodNamed(name: string): AnyMethod {
   const found = METHODS.find((method) => method.name === name)
   if (found) return found
+  const near = nearestWord(
+    name,
+    METHODS.map((method) => method.name),
+  )
   throw new UsageError(
-    `there is no method ${JSON.stringify(name)}`,
+    `there is no method ${JSON.stringify(name)}${near === undefined ? '' : `; "${near}" may be meant`}`,
     `the methods are ${METHODS.map((method) => method.name).join(', ')}`,
   )
+}
+
+/** Names of a method's settings, in the order of its table. */
+export function settingNames({ settings }: Pick<AnyMethod, 'settings'>): string[] {
+  return settings instanceof z.ZodObject ? Object.keys(settings.shape) : []
 }
 
 export type {

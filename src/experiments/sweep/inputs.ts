@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { DEFAULT_TEMPLATES } from '../../baselines/templates.ts'
 import { architectureOf } from '../../clip/known-models.ts'
 import type { Clip } from '../../clip/types.ts'
 import { checkImages } from '../../data/check-images.ts'
@@ -11,7 +12,8 @@ import { UsageError } from '../../errors.ts'
 import { methodNamed } from '../../methods/index.ts'
 import type { Hooks } from '../../progress.ts'
 import type { Runtime } from '../../runtime/types.ts'
-import { loadModel } from '../model.ts'
+import { openModel } from '../model.ts'
+import { BUNDLED } from '../model-word.ts'
 import {
   type EncodedItems,
   encodeSets,
@@ -22,7 +24,7 @@ import {
 } from '../pictures.ts'
 import type { Job } from './jobs.ts'
 import type { Plan } from './plan.ts'
-import { DEFAULT_TEMPLATES, type JobInputs, type TestSet } from './run-job.ts'
+import type { JobInputs, TestSet } from './run-job.ts'
 
 /** The models and data sets of a sweep. */
 export interface SweepInputs {
@@ -63,9 +65,15 @@ export async function openInputs(
     if (!options.skipBadImages) await checkImages(dataset, own.length > 0 ? undefined : dataset.test)
   }
   const remember = memory<EncodedItems>()
+  /** By which the models of the plan are found from anywhere. */
+  const modelNames = new Map<string, string>()
 
   return {
-    load: (model) => loadModel(model === 'bundled' ? model : here(model), hooks),
+    async load(model) {
+      const { clip, name } = await openModel(model === BUNDLED ? model : here(model), hooks)
+      modelNames.set(model, name)
+      return clip
+    },
 
     check(clip, jobs) {
       const seen = new Set<string>()
@@ -73,8 +81,8 @@ export async function openInputs(
         const key = JSON.stringify([dataset, method, settings, shots])
         if (seen.has(key)) continue
         seen.add(key)
-        const { classNames, templates = DEFAULT_TEMPLATES } = halfOf(datasetOf(dataset), split)
-        methodNamed(method).check?.({ clip, classNames, templates, shots, seed }, settings)
+        const { classNames, templates = DEFAULT_TEMPLATES, epochs } = halfOf(datasetOf(dataset), split)
+        methodNamed(method).check?.({ clip, classNames, templates, shots, seed, epochs }, settings)
       }
     },
 
@@ -106,6 +114,7 @@ export async function openInputs(
         test: await testSet(job.dataset, job.dataset, job.split),
         elsewhere,
         architecture: architectureOf(clip.config),
+        modelName: modelNames.get(job.model) ?? job.model,
       }
     },
   }

@@ -2,7 +2,7 @@ import { basename, dirname, resolve } from 'node:path'
 import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { UsageError } from '../../errors.ts'
-import { METHODS, methodNamed } from '../../methods/index.ts'
+import { METHODS, methodNamed, settingNames } from '../../methods/index.ts'
 import { readText } from '../../node/files.ts'
 import { nearestWord } from '../../spelling.ts'
 
@@ -116,7 +116,7 @@ function readMethod(entry: z.output<typeof method>, path: readonly (string | num
   const grid = product(choices).flatMap((settings) => {
     const result = found.settings.safeParse(settings)
     if (!result.success) {
-      faults.add(path, result.error.issues, settingNames(found.settings))
+      faults.add(path, result.error.issues, settingNames(found))
       return []
     }
     return [Object.fromEntries(Object.entries(Object(result.data)))]
@@ -130,8 +130,6 @@ function product(choices: readonly { key: string; values: readonly unknown[] }[]
     [{}],
   )
 }
-
-const settingNames = (schema: z.ZodType): string[] => (schema instanceof z.ZodObject ? Object.keys(schema.shape) : [])
 
 const meant = (word: string, known: readonly string[]): string => {
   const near = nearestWord(word, known)

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeSafetensors } from '../../clip/safetensors.ts'
+import { DEFAULT_TEMPLATES } from '../../baselines/templates.ts'
 import type { Clip } from '../../clip/types.ts'
 import { placesAmong } from '../../data/class-places.ts'
 import type { Dataset } from '../../data/items.ts'
@@ -17,23 +17,15 @@ import { collapsed } from '../../prompt/collapse.ts'
 import { argmaxRows } from '../../prompt/vectors.ts'
 import type { RunRecord } from '../../report/record.ts'
 import type { Runtime } from '../../runtime/types.ts'
+import { type SavedLearned, writeLearned } from '../learned.ts'
 import { type EncodedItems, imageRows } from '../pictures.ts'
+import { RUN_FILES } from '../run-files.ts'
 import type { Job } from './jobs.ts'
-
-/** The files of a run; results.json is the last to be written, so a run that has it is finished. */
-export const RUN_FILES = {
-  settings: 'settings.json',
-  metrics: 'metrics.jsonl',
-  checkpoint: 'checkpoint.safetensors',
-  learned: 'learned.safetensors',
-  results: 'results.json',
-  error: 'error.json',
-} as const
 
 /** Test images of some classes, encoded. */
 export interface TestSet {
   readonly name: string
-  readonly dataset: Pick<Dataset, 'classNames' | 'templates'>
+  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs'>
   readonly images: EncodedItems
 }
 
@@ -44,34 +36,36 @@ export interface JobInputs {
   readonly test: TestSet
   readonly train: TrainingSet
   /** Where views are drawn anew for each epoch. */
-  readonly online?: OnlineViews
+  readonly online?: OnlineViews | undefined
   /** Frees what they hold. */
   dispose?(): Promise<void>
   readonly val: TrainingSet
   readonly elsewhere: readonly TestSet[]
   readonly environment: () => RunRecord['environment']
   readonly architecture: string | undefined
+  /** The model by a word that finds it from anywhere, unlike the plan's. */
+  readonly modelName: string
+  /** What else results.json says. */
+  readonly also?: Readonly<Record<string, unknown>>
 }
 
-/** Learns, measures and keeps one run in its folder; interrupted before, it goes on from its checkpoint where it has one. */
+/**
+ * Learns, measures and keeps one run in its folder; interrupted before, it goes on from its checkpoint where it has one.
+ * A run that has its results.json is finished.
+ */
 export async function runJob(folder: string, job: Job, inputs: JobInputs, hooks: Hooks): Promise<RunRecord> {
   const started = performance.now()
-  const { clip, test, train, online, val } = inputs
+  const { clip, test, train, online, val, also } = inputs
   const method = methodNamed(job.method)
   const at = (file: keyof typeof RUN_FILES) => join(folder, RUN_FILES[file])
   await removeLeftovers(folder)
-  await begin(folder, {
-    job,
-    model: clip.fingerprint,
-    classNames: test.dataset.classNames,
-    images: online?.key ?? setHash(train),
-  })
+  await begin(folder, whatDecides(job, inputs))
 
   const classes = classesOf(inputs, test)
-  const task = { ...classes, train, online, val, shots: job.shots, seed: job.seed }
+  const task = { ...classes, train, online, val, shots: job.shots, seed: job.seed, epochs: test.dataset.epochs }
   const learned = await method.learn(task, job.settings, { ...hooks, checkpoint: fileCheckpoint(at('checkpoint')) })
   await writeFileAtomic(at('metrics'), learned.steps.map((step) => `${JSON.stringify(step)}\n`).join(''))
-  await keepLearned(at('learned'), job, inputs, learned)
+  await writeFileAtomic(at('learned'), writeLearned(savedLearned(job, inputs, classes, learned)))
 
   const classifier = await method.classifier(classes, job.settings, learned)
   const elsewhere: Record<string, number> = {}
@@ -106,7 +100,7 @@ export async function runJob(folder: string, job: Job, inputs: JobInputs, hooks:
     seconds: (performance.now() - started) / 1000,
     environment: inputs.environment(),
   }
-  await writeFileAtomic(at('results'), `${JSON.stringify(record, null, 2)}\n`)
+  await writeFileAtomic(at('results'), `${JSON.stringify({ ...record, ...also }, null, 2)}\n`)
   await Promise.all([at('checkpoint'), at('error')].map((file) => rm(file, { force: true })))
   return record
 
@@ -115,8 +109,14 @@ export async function runJob(folder: string, job: Job, inputs: JobInputs, hooks:
   }
 }
 
-/** CLIP's prompt for any object, where a data set has none of its own. */
-export const DEFAULT_TEMPLATES = ['a photo of a {}.']
+/** What settings.json says: all that decides a run's numbers. */
+export function whatDecides(
+  job: Job,
+  { clip, test, train, online }: Pick<JobInputs, 'clip' | 'test' | 'train' | 'online'>,
+): Record<string, unknown> {
+  const { classNames } = test.dataset
+  return { job, model: clip.fingerprint, classNames, images: online?.key ?? setHash(train) }
+}
 
 /** Writes settings.json; a checkpoint of other settings, model or images is thrown away. */
 async function begin(folder: string, settings: Readonly<Record<string, unknown>>): Promise<void> {
@@ -132,11 +132,11 @@ const fileCheckpoint = (path: string): CheckpointStore => ({
   write: (bytes) => writeFileAtomic(path, bytes),
 })
 
-async function keepLearned(path: string, job: Job, { clip, test }: JobInputs, { tensors }: Learned): Promise<void> {
-  if (tensors.size === 0) return
-  const { method, settings } = job
-  const about = { method, settings, classNames: test.dataset.classNames, model: clip.fingerprint }
-  await writeFileAtomic(path, writeSafetensors(tensors, { learned: JSON.stringify(about) }))
+function savedLearned(job: Job, { clip, modelName }: JobInputs, classes: Classes, { tensors }: Learned): SavedLearned {
+  const { settings, transforms, split } = job
+  const { classNames, templates } = classes
+  const model = { name: modelName, fingerprint: clip.fingerprint }
+  return { method: methodNamed(job.method), settings, classNames, templates, model, transforms, split, tensors }
 }
 
 /** Share of right answers. */

@@ -11,11 +11,12 @@ import { type RunRecord, recordSchema } from '../../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../../runtime/types.ts'
 import { withPool } from '../model.ts'
 import type { PictureOptions } from '../pictures.ts'
+import { RUN_FILES } from '../run-files.ts'
 import { environmentOf } from './environment.ts'
 import { openInputs, type SweepInputs } from './inputs.ts'
 import { type Job, jobsOf, timeLeft } from './jobs.ts'
 import { readPlan } from './plan.ts'
-import { RUN_FILES, runJob } from './run-job.ts'
+import { runJob } from './run-job.ts'
 
 export interface SweepOptions extends RuntimeOptions, PictureOptions {
   readonly cache: string

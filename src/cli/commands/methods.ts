@@ -1,0 +1,43 @@
+import { METHODS, settingNames } from '../../methods/index.ts'
+import { defineCommand } from '../command.ts'
+
+/** A method as `--json` has it. */
+interface ListedMethod {
+  readonly name: string
+  readonly summary: string
+  readonly source: string
+  /** Without a default: decided by the number of shots, or by the data set. */
+  readonly settings: readonly { readonly name: string; readonly default?: unknown }[]
+  /** Whether a run with these settings can be used with other class names (coop evaluate --transfer). */
+  readonly transfers: boolean
+}
+
+export const methods = defineCommand({
+  name: 'methods',
+  summary: 'the ways to learn: what coop train --method and the plans of coop sweep take',
+  details: 'Each with its settings (coop train --set KEY=VALUE) and their defaults, and its source.',
+  operands: [],
+  examples: ['coop methods', 'coop methods --json', 'coop train photos --method tip-adapter-f --set epochs=50'],
+  async run() {
+    const listed = METHODS.map(({ name, summary, source, settings, transfers }): ListedMethod => {
+      const defaults = new Map(Object.entries(Object(settings.parse({}))))
+      const listed = settingNames({ settings }).map((name) => ({ name, default: defaults.get(name) }))
+      return { name, summary, source, settings: listed, transfers: transfers(settings.parse({})) }
+    })
+    return { json: listed, text: listed.map(methodText).join('\n\n') }
+  },
+})
+
+function methodText({ name, summary, source, settings }: ListedMethod): string {
+  const rows = settings.map((setting) => {
+    const { name, default: value } = setting
+    return `  --set ${name}${value === undefined ? '' : `=${JSON.stringify(value)}`}`
+  })
+  return [`${name}: ${summary}`, ...rows, `  ${source}`].join('\n')
+}
+
+/** The methods in lines of a terminal's width, for help. */
+export const methodsText = METHODS.map(({ name, summary }) => {
+  const lines = summary.match(/.{1,60}(?!\S)/g) ?? []
+  return lines.map((line, i) => `  ${(i === 0 ? name : '').padEnd(16)}${line.trim()}`).join('\n')
+}).join('\n')
