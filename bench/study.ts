@@ -1,4 +1,4 @@
-// npm run study -- NAME [--root DIR] [--rows FILE] [--threads N]
+// npm run study -- NAME [--root DIR] [--rows FILE] [--table] [--threads N]
 import { parseArgs } from 'node:util'
 import { nodeRuntime } from '../src/node/runtime.ts'
 import { stability } from './studies/stability.ts'
@@ -12,6 +12,7 @@ const { values, positionals } = parseArgs({
   options: {
     root: { type: 'string' },
     rows: { type: 'string' },
+    table: { type: 'boolean', default: false },
     threads: { type: 'string', default: '1' },
   },
 })
@@ -26,7 +27,7 @@ const started = Date.now()
 const say = (line: string) => console.error(`${((Date.now() - started) / 1000).toFixed(0)} s  ${line}`)
 try {
   const rows = values.rows ?? `runs/study-${study.name}.jsonl`
-  console.log(await study.run(runtime, { root: values.root, rows, say }))
+  console.log(await study.run(runtime, { root: values.root, rows, table: values.table, say }))
 } finally {
   await runtime.close()
 }

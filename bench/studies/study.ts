@@ -5,6 +5,8 @@ export interface StudyOptions {
   readonly root: string | undefined
   /** File that the rows are kept in. */
   readonly rows: string
+  /** Only the table of the rows that are kept, complete or not. */
+  readonly table: boolean
   readonly say: (line: string) => void
 }
 

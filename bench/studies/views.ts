@@ -22,12 +22,12 @@ import { bundledClip } from '../bundled-clip.ts'
 import { keptRows, markdown, processorSeconds, spread } from './kept-rows.ts'
 import type { Study } from './study.ts'
 
-/** 300 steps each; the images of a step by the shots. */
-const STEPS = 300
+/** 200 steps each; the images of a step by the shots. */
+const STEPS = 200
 const PLAN = [
-  { shots: 1, batchSize: 100 },
   { shots: 4, batchSize: 100 },
   { shots: 16, batchSize: 160 },
+  { shots: 1, batchSize: 100 },
 ] as const
 const WARMUP = 5
 const SEEDS = [1, 2, 3]
@@ -46,14 +46,15 @@ type Row = z.output<typeof rowSchema>
 
 /**
  * Accuracy and cost of CoOp (M = 16, end, unified) on Caltech101 by the views of each image. Learned by the fast recipe's
- * optimiser (full-batch.ts) on large batches: the text tower, which is what a step costs, then runs 300 times, not 10,000.
+ * optimiser (full-batch.ts) on large batches: the text tower, which is what a step costs, then runs 200 times, not 10,000.
  */
 export const views: Study = {
   name: 'views',
   about: 'accuracy against cost for 0 to 16 views of each image, and for views drawn anew, on Caltech101 (--root)',
 
-  async run(runtime, { root, rows: file, say }) {
+  async run(runtime, { root, rows: file, table: tableOnly, say }) {
     const kept = await keptRows(file, rowSchema)
+    if (tableOnly) return table(kept.rows)
     const isKept = (row: Pick<Row, 'shots' | 'seed' | 'views'>) =>
       kept.rows.some((other) => (['shots', 'seed', 'views'] as const).every((key) => other[key] === row[key]))
     const clip = await bundledClip()

@@ -57,6 +57,7 @@ describe('from a folder of pictures to an answer', () => {
     expect(onlyJson(ended)).toEqual({
       zeroShot: share,
       accuracy: share,
+      collapsed: expect.any(Boolean),
       steps: 100,
       seconds: expect.any(Number),
       run: trained(),
@@ -66,15 +67,41 @@ describe('from a folder of pictures to an answer', () => {
     expect(ended.stderr).toMatch(/training \[=+\] 100\/100, loss \d/)
     const { settings: written } = JSON.parse(await readFile(join(trained(), 'settings.json'), 'utf8'))
     expect(written).toMatchObject({ seed: 0, epochs: 100, M: 2 })
-    expect(JSON.parse(await readFile(join(trained(), 'results.json'), 'utf8'))).toMatchObject({ steps: 100 })
+    const results = JSON.parse(await readFile(join(trained(), 'results.json'), 'utf8'))
+    expect(results).toMatchObject({ steps: 100, collapsed: expect.any(Boolean) })
   })
 
   it('evaluate: the same accuracy as after training', async () => {
     const words = ['evaluate', trained(), world.photos, '--skip-bad-images', ...common()]
     const ended = await coopProcess(words)
     const { accuracy } = JSON.parse(await readFile(join(trained(), 'results.json'), 'utf8'))
-    expect(onlyJson(ended)).toEqual({ accuracy, perClass: { blue: share, green: share, red: share } })
+    expect(onlyJson(ended)).toEqual({
+      accuracy,
+      transforms: '2021-10',
+      perClass: { blue: share, green: share, red: share },
+    })
     expect(ended.status).toBe(0)
+  })
+
+  it('evaluate: pictures are cut as for training; another way is warned of', async () => {
+    const folder = join(world.root, 'squashed')
+    const learning = '--shots 4 --seed 0 --epochs 4 --context-length 2 --warmup linear --views online'.split(' ')
+    const words = ['--model', world.model, ...learning, '--transforms', '2021-09', '--skip-bad-images']
+    const ended = await coopProcess(['train', world.photos, ...words, '--out', folder, ...common()])
+    expect(ended.status).toBe(0)
+    const { accuracy } = onlyJson(ended)
+    const written = JSON.parse(await readFile(join(folder, 'settings.json'), 'utf8'))
+    expect(written).toMatchObject({
+      settings: { warmup: 'linear', warmupEpochs: 1 },
+      about: { views: 'online', transforms: '2021-09' },
+    })
+    const evaluate = ['evaluate', folder, world.photos, '--skip-bad-images', ...common()]
+    const own = await coopProcess(evaluate)
+    expect(onlyJson(own)).toMatchObject({ accuracy, transforms: '2021-09' })
+    expect(own.stderr).not.toMatch(/compare/)
+    const other = await coopProcess([...evaluate, '--transforms', '2021-10'])
+    expect(onlyJson(other)).toMatchObject({ transforms: '2021-10' })
+    expect(other.stderr).toMatch(/warning: .*cut as in 2021-09 and is shown pictures cut as in 2021-10/)
   })
 
   it('classify: labels by falling probability, images in the order given', async () => {
