@@ -56,7 +56,7 @@ export async function trainMethod(data: string, options: MethodOptions, hooks: H
   return withModel(options.model, options, hooks, async (clip, runtime, modelName) => {
     const decides = { method: name, settings, shots, seed, views, transforms }
     await checkFolder(run, { resume, force }, { job: decides, model: clip.fingerprint, classNames })
-    check?.({ clip, classNames, templates, shots, seed }, settings)
+    check?.({ clip, classNames, templates, shots, seed, epochs: dataset.epochs }, settings)
     const own = options.templates ?? templatesSetting.parse(settings.templates) ?? templates
     const handWritten = await zeroShotClassifier(clip, runtime, classNames, own)
 
@@ -77,7 +77,7 @@ export async function trainMethod(data: string, options: MethodOptions, hooks: H
     try {
       const inputs = {
         ...{ clip, runtime, modelName, train: images, val: valImages, online: anew?.online },
-        test: { name: data, dataset: { classNames, templates }, images: testImages },
+        test: { name: data, dataset, images: testImages },
         elsewhere: [],
         architecture: architectureOf(clip.config),
         environment: () => environmentOf(runtime, options),

@@ -58,7 +58,10 @@ export async function trainOnFolder(data: string, options: FewShotOptions, hooks
   const templates = options.templates ?? dataset.templates ?? DEFAULT_TEMPLATES
 
   return withModel(options.model, options, hooks, async (clip, runtime, model) => {
-    const settings = learningSettingsOf({ clip, shots, seed, epochs: dataset.epochs }, coopSettings.parse(options.settings))
+    const settings = learningSettingsOf(
+      { clip, shots, seed, epochs: dataset.epochs },
+      coopSettings.parse(options.settings),
+    )
     const subset = { shots, views, transforms }
     const known = { settings: learningSettings(settings), classNames, model: clip.fingerprint, about: subset }
     await checkFolder(run, { resume, force }, known)
