@@ -4,6 +4,7 @@ import { DEFAULT_TEMPLATES } from '../../baselines/templates.ts'
 import { architectureOf } from '../../clip/known-models.ts'
 import type { Clip } from '../../clip/types.ts'
 import { checkImages } from '../../data/check-images.ts'
+import { findOfficialDataset } from '../../data/datasets/table.ts'
 import { checkShots, drawSubset } from '../../data/fewshot.ts'
 import { type Half, halfOf } from '../../data/halves.ts'
 import type { Dataset, Item } from '../../data/items.ts'
@@ -51,7 +52,9 @@ export async function openInputs(
   const datasets = new Map<string, Dataset>()
   for (const name of new Set([...plan.datasets, ...plan.elsewhere])) {
     const { root = plan.root } = options
-    datasets.set(name, await openDataset(here(name), { ...options, ...(root !== undefined && { root }) }, hooks))
+    // a folder of runs beside the plan may be called like a data set of the paper
+    const word = findOfficialDataset(name) ? name : here(name)
+    datasets.set(name, await openDataset(word, { ...options, ...(root !== undefined && { root }) }, hooks))
   }
   const datasetOf = (name: string): Dataset => {
     const found = datasets.get(name)

@@ -10,6 +10,7 @@ export const classMean = defineMethod({
   name: 'class-mean',
   summary: 'the class whose mean image feature is nearest',
   source: 'Mensink et al., "Metric Learning for Large Scale Image Classification", ECCV 2012 (nearest class mean)',
+  pictures: 'plain',
   settings: z.strictObject({}),
   title: () => 'nearest class mean',
   transfers: () => false,

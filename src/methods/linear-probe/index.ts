@@ -15,6 +15,7 @@ export const linearProbe = defineMethod({
   summary: 'logistic regression on image features, its strength chosen by validation images',
   source:
     'Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021, A.3; lpclip of github.com/KaiyangZhou/CoOp',
+  pictures: 'plain',
   settings: z.strictObject({
     /** Inverse strength of the penalty, as scikit-learn's; null: searched on the validation images. */
     C: z.number().positive().nullable().default(null),
