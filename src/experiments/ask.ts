@@ -13,7 +13,7 @@ import type { Runtime } from '../runtime/types.ts'
 import { accuracyFrom, checkThere, type FolderAccuracy, type FolderOptions, openForTesting, some } from './folder.ts'
 import { withModel } from './model.ts'
 import { encodeSets, imageRows } from './pictures.ts'
-import { modelOf, readSavedRun, type SavedRun } from './saved-run.ts'
+import { LEARN_AGAIN, modelOf, readSavedRun, type SavedRun } from './saved-run.ts'
 
 /** The model is that of the run unless it has moved. */
 export type AskOptions = Omit<FolderOptions, 'model'> & { readonly model?: string }
@@ -177,6 +177,6 @@ async function classifierOf(saved: SavedRun, clip: Clip, runtime: Runtime): Prom
   } catch (cause) {
     if (!(cause instanceof CoopError) || cause instanceof UsageError) throw cause
     // what is wrong with class names or tensors is wrong with the run
-    throw new FileError(`${run}: ${cause.message}`, cause.remedy, { cause })
+    throw new FileError(`${run}: ${cause.message}`, cause.remedy ?? LEARN_AGAIN, { cause })
   }
 }

@@ -31,7 +31,8 @@ export async function readSavedRun(run: string): Promise<SavedRun> {
   return savedPrompt(run)
 }
 
-const LEARN_AGAIN =
+/** What can be done about a run that is damaged. */
+export const LEARN_AGAIN =
   'learn it again: coop train with --force, or for a run of a sweep coop sweep once its folder is removed'
 
 /** Runs that learned a prompt say the rest in settings.json; those of before there was a choice of transforms are of today's. */
