@@ -89,6 +89,11 @@ describe('of a repository', () => {
       ['config.json', 'model.safetensors', 'tokenizer.json'],
       ['config.json', 'model.safetensors', 'tokenizer.json'],
     ],
+    [
+      'with pickled weights of one layout and safetensors of another',
+      ['open_clip_config.json', 'open_clip_pytorch_model.bin', 'config.json', 'model.safetensors'],
+      ['config.json', 'model.safetensors'],
+    ],
     ['without a tokenizer', ['config.json', 'model.safetensors'], ['config.json', 'model.safetensors']],
     [
       'with pickled weights only',
@@ -217,6 +222,25 @@ describe('that Python has fetched', () => {
     ])
     expect(from.commit).toBe(COMMIT)
     expect((await get()).folder).toBe(model())
+    expect(from.fileRequests()).toEqual([])
+  })
+
+  it('without its tokenizer keeps its layout, and its weights are not fetched in another', async () => {
+    await rm(join(model(), 'tokenizer.json'))
+    const from = await serve([
+      'open_clip_config.json',
+      'open_clip_model.safetensors',
+      'config.json',
+      'model.safetensors',
+      ...TOKENIZER,
+    ])
+    await get()
+    expect(fetched(from)).toEqual(['merges.txt', 'vocab.json'])
+  })
+
+  it('with a tokenizer of another kind is left as it is', async () => {
+    const from = await serve(['config.json', 'model.safetensors', ...TOKENIZER])
+    await get()
     expect(from.fileRequests()).toEqual([])
   })
 
