@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FileError } from '../errors.ts'
+import { checkKeys, HARMLESS } from './config-keys.ts'
 import {
   CLIP_MEAN,
   CLIP_STD,
@@ -14,6 +15,7 @@ import {
   rgbPositive,
   size,
 } from './config-schema.ts'
+import { checkModelType } from './config-towers.ts'
 import { parseJson } from './json.ts'
 import { readSchema } from './schema.ts'
 import type { ClipConfig, PreprocessConfig } from './types.ts'
@@ -51,6 +53,7 @@ const fields = z.record(z.string(), z.unknown()).nullish()
 
 const hfConfig = z.object({
   model_type: only('clip'),
+  quantization_config: only(),
   projection_dim: optional(size, 512),
   text_config: fields,
   text_config_dict: fields,
@@ -62,7 +65,17 @@ const hfConfig = z.object({
 const cropSize = z.union([size, z.object({ height: size, width: size })])
 const shortSide = z.union([size, z.object({ shortest_edge: size })])
 
+/** CLIPImageProcessor, CLIPImageProcessorFast, CLIPFeatureExtractor of old. */
+const clipProcessor = z
+  .string()
+  .regex(/^CLIP(?:ImageProcessor|FeatureExtractor)/, 'only the image processor of CLIP is supported')
+  .nullish()
+
 const hfPreprocessor = z.object({
+  image_processor_type: clipProcessor,
+  feature_extractor_type: clipProcessor,
+  do_flip_channel_order: only(false),
+  do_pad: only(false),
   do_resize: only(true),
   do_center_crop: only(true),
   do_rescale: only(true),
@@ -81,10 +94,13 @@ const hfPreprocessor = z.object({
  * Throws FileError naming file and keys.
  */
 export function parseHuggingFaceConfig(config: ConfigFile, preprocessor?: ConfigFile): ClipConfig {
-  const top = readSchema(hfConfig, parseJson(config.text, config.name), config.name)
+  const parsed = parseJson(config.text, config.name)
+  checkModelType(config.name, parsed)
+  checkKeys(config.name, parsed, Object.keys(hfConfig.shape), HARMLESS.huggingFace)
+  const top = readSchema(hfConfig, parsed, config.name)
   // transformers lets the older `*_config_dict` win over `*_config`.
-  const text = readSchema(hfText, { ...top.text_config, ...top.text_config_dict }, `${config.name} (text_config)`)
-  const vision = readSchema(
+  const text = readTower(hfText, { ...top.text_config, ...top.text_config_dict }, `${config.name} (text_config)`)
+  const vision = readTower(
     hfVision,
     { ...top.vision_config, ...top.vision_config_dict },
     `${config.name} (vision_config)`,
@@ -116,9 +132,16 @@ export function parseHuggingFaceConfig(config: ConfigFile, preprocessor?: Config
   })
 }
 
+function readTower<Schema extends z.ZodObject>(schema: Schema, value: unknown, where: string): z.output<Schema> {
+  checkKeys(where, value, Object.keys(schema.shape), HARMLESS.huggingFaceTower)
+  return readSchema(schema, value, where)
+}
+
 function huggingFacePreprocess(imageSize: number, file?: ConfigFile): PreprocessConfig {
   if (file === undefined) return { size: imageSize, mean: CLIP_MEAN, std: CLIP_STD }
-  const given = readSchema(hfPreprocessor, parseJson(file.text, file.name), file.name)
+  const parsed = parseJson(file.text, file.name)
+  checkKeys(file.name, parsed, Object.keys(hfPreprocessor.shape), HARMLESS.preprocessor)
+  const given = readSchema(hfPreprocessor, parsed, file.name)
   const resize = typeof given.size === 'object' ? given.size?.shortest_edge : given.size
   const crop = typeof given.crop_size === 'object' ? given.crop_size?.height : given.crop_size
   const cropWidth = typeof given.crop_size === 'object' ? given.crop_size?.width : given.crop_size

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FileError } from '../errors.ts'
+import { checkKeys, HARMLESS } from './config-keys.ts'
 import {
   CLIP_MEAN,
   CLIP_STD,
@@ -14,19 +15,12 @@ import {
   rgbPositive,
   size,
 } from './config-schema.ts'
+import { checkTowers, fieldOf } from './config-towers.ts'
 import { parseJson } from './json.ts'
 import { readSchema } from './schema.ts'
 import type { ClipConfig, ResNetConfig, VitConfig } from './types.ts'
 
 // open_clip_config.json. Keys left out have the defaults of open_clip's CLIPTextCfg and CLIPVisionCfg.
-
-const ownTower = (what: string) =>
-  z
-    .unknown()
-    .refine((given) => given === null, {
-      error: ({ input }) => `${what} ${JSON.stringify(input)} is not supported (supported: CLIP's own transformer)`,
-    })
-    .optional()
 
 const normOptions = z.strictObject({ eps: positive.optional() }).nullish()
 const actOptions = z.strictObject({}).nullish()
@@ -43,7 +37,7 @@ const plainBlocks = {
 
 const openText = z.object({
   text_arch: only('clip'),
-  hf_model_name: ownTower('the text tower of'),
+  hf_model_name: only(),
   context_length: optional(size, 77),
   vocab_size: optional(size, 49408),
   width: optional(size, 512),
@@ -59,11 +53,14 @@ const openText = z.object({
   final_ln_after_pool: only(false),
   proj_type: only('linear'),
   proj_bias: only(false),
+  block_type: only('default'),
+  tokenizer_mode: only('clip'),
+  tokenizer_kwargs: z.strictObject({}).nullish(),
   ...plainBlocks,
 })
 
 const openVision = z.object({
-  timm_model_name: ownTower('the image tower'),
+  timm_model_name: only(),
   image_size: optional(z.union([size, z.tuple([size, size])]), 224),
   layers: optional(z.union([layerCount, z.tuple([layerCount, layerCount, layerCount, layerCount])]), 12),
   width: optional(size, 768),
@@ -80,40 +77,51 @@ const openVision = z.object({
   pos_embed_type: only('learnable'),
   pool_type: only('tok'),
   final_ln_after_pool: only(false),
+  block_type: only('default'),
   ...plainBlocks,
 })
 
-const openConfig = z.object({
-  model_cfg: z.object({
-    embed_dim: size,
-    quick_gelu: optional(z.boolean(), false),
-    init_logit_bias: only(),
-    custom_text: only(false),
-    multimodal_cfg: ownTower('a multimodal tower'),
-    text_cfg: openText,
-    vision_cfg: openVision,
-  }),
-  preprocess_cfg: z
-    .object({
-      mode: only('RGB'),
-      interpolation: only('bicubic'),
-      resize_mode: only('shortest'),
-      size: z.union([size, z.tuple([size, size])]).nullish(),
-      mean: optional(rgb, [...CLIP_MEAN]),
-      std: optional(rgbPositive, [...CLIP_STD]),
-    })
-    .nullish(),
+const openModel = z.object({
+  embed_dim: size,
+  quick_gelu: optional(z.boolean(), false),
+  init_logit_bias: only(),
+  custom_text: only(false),
+  multimodal_cfg: only(),
+  text_cfg: openText,
+  vision_cfg: openVision,
 })
+
+const openPreprocess = z.object({
+  mode: only('RGB'),
+  interpolation: only('bicubic'),
+  resize_mode: only('shortest'),
+  size: z.union([size, z.tuple([size, size])]).nullish(),
+  mean: optional(rgb, [...CLIP_MEAN]),
+  std: optional(rgbPositive, [...CLIP_STD]),
+})
+
+const openConfig = z.object({ model_cfg: openModel, preprocess_cfg: openPreprocess.nullish() })
+
+/** Parts of the file, from the outermost: what is read of each, and what else may stand there. */
+const PARTS: readonly (readonly [path: readonly string[], read: z.ZodObject, harmless: readonly string[]])[] = [
+  [[], openConfig, []],
+  [['model_cfg'], openModel, HARMLESS.openClipModel],
+  [['model_cfg', 'text_cfg'], openText, HARMLESS.openClipText],
+  [['model_cfg', 'vision_cfg'], openVision, HARMLESS.openClipVision],
+  [['preprocess_cfg'], openPreprocess, HARMLESS.openClipPreprocess],
+]
 
 type OpenVision = z.output<typeof openVision>
 
 /** Configuration of a CLIP (ViT or ModifiedResNet) in the OpenCLIP layout. Throws FileError naming file and keys. */
 export function parseOpenClipConfig(config: ConfigFile): ClipConfig {
-  const { model_cfg: model, preprocess_cfg: preprocess } = readSchema(
-    openConfig,
-    parseJson(config.text, config.name),
-    config.name,
-  )
+  const parsed = parseJson(config.text, config.name)
+  checkTowers(config.name, parsed)
+  for (const [path, { shape }, harmless] of PARTS) {
+    const where = path.length === 0 ? config.name : `${config.name} (${path.join('.')})`
+    checkKeys(where, path.reduce(fieldOf, parsed), Object.keys(shape), harmless)
+  }
+  const { model_cfg: model, preprocess_cfg: preprocess } = readSchema(openConfig, parsed, config.name)
   const { text_cfg: text, vision_cfg: vision } = model
   const imageSize = squareSide(vision.image_size, `${config.name}: model_cfg.vision_cfg.image_size`)
   const cropSize = squareSide(preprocess?.size ?? imageSize, `${config.name}: preprocess_cfg.size`)

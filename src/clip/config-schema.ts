@@ -31,7 +31,7 @@ export const only = (...values: readonly unknown[]) =>
     .unknown()
     .refine((given) => given === null || values.includes(given), {
       error: ({ input }) =>
-        `${JSON.stringify(input)} is not supported (supported: ${values.map((v) => JSON.stringify(v)).join(', ')})`,
+        `${JSON.stringify(input)} is not supported (supported: ${values.length === 0 ? 'nothing but null' : values.map((v) => JSON.stringify(v)).join(', ')})`,
     })
     .optional()
 

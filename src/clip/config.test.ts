@@ -136,7 +136,7 @@ describe('what is refused, with file and key', () => {
     [
       'another model',
       () => hugging({ model_type: 'siglip' }),
-      /model_type: "siglip" is not supported \(supported: "clip"\)/,
+      /config\.json: not supported: this is a SigLIP model, .*\(model_type "siglip"\); supported are CLIP's own towers/,
     ],
     ['heads', () => hugging({ text_config: { num_attention_heads: 7 } }), /512 is not a multiple of 7/],
     [
@@ -150,12 +150,79 @@ describe('what is refused, with file and key', () => {
     [
       'text tower of another kind',
       () => open({ model_cfg: { ...model, text_cfg: { hf_model_name: 'roberta-base' } } }),
-      /text_cfg\.hf_model_name: the text tower of "roberta-base" is not supported/,
+      /not supported: this model has a text tower of Hugging Face \("roberta-base"\); supported are/,
     ],
     [
       'timm image tower',
       () => open({ model_cfg: { ...model, vision_cfg: { timm_model_name: 'convnext_base' } } }),
-      /timm_model_name: the image tower "convnext_base" is not supported/,
+      /this model has an image tower of timm \("convnext_base", ConvNeXt\)/,
+    ],
+    [
+      'SigLIP in the OpenCLIP layout',
+      () =>
+        open({
+          model_cfg: {
+            embed_dim: 768,
+            init_logit_bias: -10,
+            custom_text: true,
+            vision_cfg: { image_size: 224, timm_model_name: 'vit_base_patch16_siglip_224', timm_pool: 'map' },
+            text_cfg: {
+              context_length: 64,
+              vocab_size: 32000,
+              no_causal_mask: true,
+              proj_bias: true,
+              pool_type: 'last',
+            },
+          },
+        }),
+      /an image tower of timm \("vit_base_patch16_siglip_224", SigLIP\), a text tower that is not causal, a bias of the logits/,
+    ],
+    [
+      'CoCa',
+      () =>
+        open({
+          model_cfg: {
+            embed_dim: 512,
+            custom_text: true,
+            multimodal_cfg: { context_length: 76 },
+            vision_cfg: { layers: 12, width: 768, patch_size: 32, attentional_pool: true, attn_pooler_heads: 8 },
+            text_cfg: { context_length: 76, embed_cls: true },
+          },
+        }),
+      /a decoder of captions \(CoCa\), an image tower that pools by attention/,
+    ],
+    [
+      'one tower of a CLIP',
+      () => hugging({ model_type: 'clip_vision_model', hidden_size: 768 }),
+      /this is the image tower of a CLIP alone/,
+    ],
+    [
+      'a slip of the pen',
+      () => hugging({ text_config: { hiden_size: 64 } }),
+      /"hiden_size" .* is "hidden_size" meant\?/,
+    ],
+    [
+      'another slip',
+      () => open({ model_cfg: { ...model, quickgelu: true } }),
+      /open_clip_config\.json \(model_cfg\) .*\n {2}"quickgelu" is not a known key; is "quick_gelu" meant\?/,
+    ],
+    [
+      'a key in the wrong place',
+      () => open({ model_cfg: { ...model, vision_cfg: { quick_gelu: true } } }),
+      /\(model_cfg\.vision_cfg\)[\s\S]*"quick_gelu" is not a known key/,
+    ],
+    ['new kinds of models', () => hugging({ vision_config: { use_rope: true } }), /\(vision_config\)[\s\S]*"use_rope"/],
+    [
+      'no configuration of a model',
+      () => hugging({ architecture: 'resnet50_clip', num_classes: 1024 }),
+      /"architecture"/,
+    ],
+    ['preprocessing', () => hugging({}, { image_men: [0, 0, 0] }), /preprocessor_config[\s\S]*is "image_mean" meant/],
+    ['quantised weights', () => hugging({ quantization_config: { bits: 4 } }), /quantization_config: .* not supported/],
+    [
+      'another image processor',
+      () => hugging({}, { image_processor_type: 'SiglipImageProcessor' }),
+      /image_processor_type: only the image processor of CLIP/,
     ],
     [
       'pooling',
