@@ -45,7 +45,7 @@ export async function download(
   report: (bytes: number) => void,
 ): Promise<void> {
   await prepareCache(hub, blob)
-  const partial = await claimPartial(blob, hooks)
+  const partial = await claimPartial(blob, `${source.file} of ${repoName(source.repo)}`, hooks)
   if (partial === undefined) return
   try {
     for (let attempt = 1; ; attempt++) {

@@ -239,7 +239,7 @@ describe('a download', () => {
     await vi.waitUntil(() => blobGets().length > 0, { timeout: 30_000, interval: 5 })
     await Promise.all([first, get('large.bin')])
     expect(blobGets().length).toBe(1)
-    expect(warnings).toEqual([expect.stringMatching(/another process downloads .* waiting/)])
+    expect(warnings).toEqual([expect.stringMatching(/another process downloads large.bin of owner\/tiny: waiting/)])
   })
 
   it('starts anew where the server cannot go on', async () => {

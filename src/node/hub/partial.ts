@@ -17,16 +17,16 @@ const POLL_MS = 250
 
 /**
  * What there is of a blob so far, under a name that is this caller's alone; an empty claim where there is nothing.
- * Waits while another process downloads the same. Undefined: the blob is there.
+ * Waits while another process downloads the same, and says so with its `title`. Undefined: the blob is there.
  */
-export async function claimPartial(blob: string, hooks: Hooks): Promise<string | undefined> {
+export async function claimPartial(blob: string, title: string, hooks: Hooks): Promise<string | undefined> {
   const own = join(dirname(blob), `${basename(blob)}.${HOST}-${process.pid}-${randomUUID().slice(0, 8)}.incomplete`)
   let told = false
   for (;;) {
     if (await stat(blob).catch(() => undefined)) return undefined
     const partials = await partialsOf(blob)
     if (partials.some(({ isBusy }) => isBusy)) {
-      if (!told) hooks.onWarning?.(`another process downloads ${basename(blob)}: waiting for it`)
+      if (!told) hooks.onWarning?.(`another process downloads ${title}: waiting for it`)
       told = true
       await sleep(POLL_MS)
       continue
