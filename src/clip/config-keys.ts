@@ -24,8 +24,8 @@ export const HARMLESS = {
   huggingFace: [...TRANSFORMERS_COMMON, ...TRAINING_ONLY, 'logit_scale_init_value'],
   huggingFaceTower: [...TRANSFORMERS_COMMON, ...TRAINING_ONLY, 'projection_dim'],
   preprocessor: lines(`
-    crop_pct data_format default_to_square device disable_grouping do_convert_rgb input_data_format processor_class
-    return_tensors
+    crop_pct data_format default_to_square device disable_grouping do_convert_rgb image_seq_length input_data_format
+    pad_size processor_class return_tensors size_divisor
   `),
   openClipText: lines('hf_model_pretrained hf_pooler_type hf_proj_type hf_tokenizer_name eos_id pad_id output_tokens'),
   openClipVision: lines(`

@@ -1,0 +1,163 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { tokenizerFiles } from '../clip/save.ts'
+import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
+import { tinyTables } from '../testing/tiny-clip.ts'
+import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
+import { gunzipped } from '../testing/torch-files.ts'
+
+let world: TinyWorld
+const at = (name: string) => join(world.root, name)
+
+beforeAll(async () => {
+  world = await tinyWorld(4)
+  await mkdir(at('openai'))
+  const write = (file: string, fixture: string) =>
+    writeFile(at(file), gunzipped(new URL(`../${fixture}.gz`, import.meta.url)))
+  await write('openai/ViT-tiny.pt', 'clip/fixtures/torch/openai-vit.pt')
+  await write('not-a-clip.pt', 'clip/fixtures/torch/tensors.pt')
+  for (const [file, text] of tokenizerFiles(tinyTables, { contextLength: 16 }))
+    await writeFile(at(`openai/${file}`), text)
+  const official = at('log/nctx4_cscTrue_ctpmiddle/seed1/prompt_learner')
+  await mkdir(official, { recursive: true })
+  await write(
+    'log/nctx4_cscTrue_ctpmiddle/seed1/prompt_learner/model.pth.tar-50',
+    'prompt/fixtures/official/csc-middle.pth.tar',
+  )
+  await write('unified.pth.tar', 'prompt/fixtures/official/unified-end.pth.tar')
+  await write('cocoop.pth.tar', 'prompt/fixtures/official/cocoop.pth.tar')
+  await writeFile(at('names.txt'), 'blue\ngreen\nred\n')
+  await writeFile(at('names.json'), '["small_house", "cat", "dog", "toilet_paper"]')
+})
+afterAll(() => world.remove())
+
+const importing = (file: string, out: string, ...more: readonly string[]) =>
+  coop('import', at(file), '--model', at('openai/ViT-tiny.pt'), '--out', at(out), '--json', ...more)
+
+describe('coop models', () => {
+  it('lists what is known', async () => {
+    const { stdout, status } = await coop('models')
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/timm\/resnet50_clip\.openai +RN50\.pt +RN50 +OpenAI +102\.0 +408 +1024 +224\n/)
+    expect(stdout).toMatch(/bundled .* 64\n$/)
+    expect(onlyJson(await coop('models', '--json'))).toHaveLength(14)
+  })
+
+  it('says what a model is', async () => {
+    expect(onlyJson(await coop('models', at('openai/ViT-tiny.pt'), '--json'))).toMatchObject({
+      layout: 'OpenAI',
+      precision: ['float16', 'float32'],
+      embedDim: 24,
+      imageSize: 16,
+      activation: 'quick_gelu',
+      release: 'other',
+    })
+    expect((await coop('models', world.model)).stdout).toMatch(
+      /layout +OpenCLIP\n[\s\S]*none of the known|none of the known[\s\S]*layout +OpenCLIP\n/,
+    )
+    expect(onlyJson(await coop('models', 'bundled', '--json'))).toMatchObject({ name: 'bundled', embedDim: 128 })
+  })
+
+  it('or what is wrong', async () => {
+    expectFailure(
+      await coop('models', at('not-a-clip.pt'), '--json'),
+      1,
+      /not-a-clip\.pt is not one of OpenAI's CLIP files/,
+    )
+    expectFailure(
+      await coop('models', at('unified.pth.tar'), '--json'),
+      1,
+      /learned prompt of the official CoOp code, not a CLIP/,
+    )
+    expectFailure(await coop('models', at('nowhere'), '--json'), 1, /no such folder or file/)
+  })
+})
+
+describe('coop import', () => {
+  it('makes a run that evaluates and classifies', async () => {
+    const imported = await importing('unified.pth.tar', 'run', '--position', 'end', '--classes', at('names.txt'))
+    expect(onlyJson(imported)).toMatchObject({
+      M: 3,
+      names: 'transferred',
+      epoch: 50,
+      classNames: ['blue', 'green', 'red'],
+    })
+    const evaluated = await coop('evaluate', at('run'), world.photos, '--cache', at('cache'), '--json')
+    expect(onlyJson(evaluated)).toMatchObject({ accuracy: expect.any(Number), transforms: '2021-10' })
+    const classified = await coop(
+      'classify',
+      at('run'),
+      join(world.photos, 'red/0.png'),
+      '--json',
+      '--cache',
+      at('cache'),
+    )
+    expect(onlyJson(classified)).toMatchObject([{ labels: [{}, {}, {}] }])
+    expectFailure(await importing('unified.pth.tar', 'run', '--position', 'end'), 2, /there is a run in .* already/)
+  })
+
+  it('takes position, class names and their order from the file', async () => {
+    const file = 'log/nctx4_cscTrue_ctpmiddle/seed1/prompt_learner/model.pth.tar-50'
+    expect(onlyJson(await importing(file, 'csc', '--classes', at('names.json')))).toMatchObject({
+      position: 'middle',
+      classSpecific: true,
+      names: 'verified',
+      classNames: ['dog', 'cat', 'toilet_paper', 'small_house'],
+    })
+    const { stdout } = await coop(
+      'import',
+      at(file),
+      '--model',
+      at('openai/ViT-tiny.pt'),
+      '--out',
+      at('csc'),
+      '--force',
+    )
+    expect(stdout).toMatch(
+      /4 context vectors for each class, class name at the middle, of epoch 50\n4 classes \(names read/,
+    )
+  })
+
+  it('says what is wrong, before anything is written', async () => {
+    expectFailure(await importing('unified.pth.tar', 'x'), 2, /does not say where the class name stands/)
+    expectFailure(await importing('cocoop.pth.tar', 'x', '--position', 'end'), 1, /is a prompt of CoCoOp/)
+    expectFailure(
+      await importing('openai/ViT-tiny.pt', 'x', '--position', 'end'),
+      1,
+      /no dictionary of tensors|is a CLIP/,
+    )
+    expectFailure(await importing('log', 'x', '--position', 'end'), 1, /log is a folder/)
+    expectFailure(await importing('nowhere.pth', 'x', '--position', 'end'), 1, /nowhere\.pth: there is no such file/)
+    expectFailure(
+      await coop(
+        'import',
+        at('unified.pth.tar'),
+        '--model',
+        world.model,
+        '--position',
+        'end',
+        '--out',
+        at('x'),
+        '--json',
+      ),
+      1,
+      /learned on another model: its vectors have 128 values, the words of this model have 12/,
+    )
+    expectFailure(await coop('import', at('unified.pth.tar'), '--json'), 2, /--model expects/)
+    expectFailure(
+      await importing(
+        'unified.pth.tar',
+        'x',
+        '--position',
+        'end',
+        '--classes',
+        at('names.txt'),
+        '--data',
+        'caltech101',
+      ),
+      2,
+      /class names are given twice/,
+    )
+  })
+})
