@@ -28,8 +28,8 @@ beforeEach(async () => {
     cacheDir: join(root, 'hub'),
     token: undefined,
     offline: false,
-    etagTimeout: 2000,
-    downloadTimeout: 2000,
+    etagTimeout: 20_000,
+    downloadTimeout: 20_000,
     retryDelay: 1,
     symlinks: true,
   }
