@@ -47,7 +47,10 @@ export const TRANSFORMS = {
 
 export type Transforms = keyof typeof TRANSFORMS
 
-export const DEFAULT_TRANSFORMS: Transforms = '2021-10'
+/** Today's first. */
+export const TRANSFORMS_NAMES = ['2021-10', '2021-09'] as const satisfies readonly Transforms[]
+
+export const DEFAULT_TRANSFORMS = '2021-10' satisfies Transforms
 
 function mirroredByChance(image: RgbImage, random: Random): RgbImage {
   return random.next() < 0.5 ? flipHorizontal(image) : image
