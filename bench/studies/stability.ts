@@ -19,14 +19,14 @@ const TASK = 'sports'
 const SHOTS = 2
 /** At the paper's rate, and at others. */
 const SEEDS = seedsUpTo(100)
-const FEWER_SEEDS = seedsUpTo(20)
+const FEWER_SEEDS = seedsUpTo(10)
 const WARM = [
   { warmup: 'none', warmupEpochs: 1, title: 'none' },
   { warmup: 'constant', warmupEpochs: 1, title: "one epoch at 1e-5 (the paper's)" },
   { warmup: 'linear', warmupEpochs: 10, title: 'linear over ten epochs' },
 ] as const
 /** The paper's rate, and ten times, a hundred times as much, and so on. */
-const RATES = [0.002, 0.02, 0.2, 2]
+const RATES = [0.002, 0.02, 0.2, 2, 20]
 
 const rowSchema = z.object({
   learningRate: z.number(),
