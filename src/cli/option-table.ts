@@ -21,7 +21,7 @@ export const OPTIONS = z.object({
   model: text('a folder, or a model of the hub').optional().register(flags, {
     flag: '--model',
     argument: 'MODEL',
-    help: 'CLIP: a folder in the Hugging Face or OpenCLIP layout, or owner/name[@revision] of the Hugging Face hub',
+    help: 'CLIP: a folder in the Hugging Face or OpenCLIP layout, a file of OpenAI (RN50.pt), or owner/name[@revision] of the Hugging Face hub',
     otherwise: 'the bundled small CLIP',
   }),
   runModel: text('a folder, or a model of the hub').optional().register(flags, {
