@@ -115,7 +115,7 @@ describe('coop import', () => {
       '--force',
     )
     expect(stdout).toMatch(
-      /4 context vectors for each class, class name at the middle, of epoch 50\n4 classes \(names read/,
+      /4 context vectors for each class, class name in the middle, of epoch 50\n4 classes \(names read/,
     )
   })
 

@@ -30,11 +30,17 @@ const NAMES: Readonly<Record<NamesFrom, string>> = {
   given: 'the given names; the file has none',
 }
 
+const PLACES: Readonly<Record<ImportResult['position'], string>> = {
+  end: 'at the end',
+  middle: 'in the middle',
+  front: 'in front',
+}
+
 function textOf({ run, M, position, classSpecific, classNames, names, epoch }: ImportResult): string {
   const context = classSpecific ? 'for each class' : 'for all classes'
   const trained = epoch === undefined ? '' : `, of epoch ${epoch}`
   return [
-    `${M} context vectors ${context}, class name ${position === 'front' ? 'in front' : `at the ${position}`}${trained}`,
+    `${M} context vectors ${context}, class name ${PLACES[position]}${trained}`,
     `${classNames.length} classes (${NAMES[names]}): ${classNames.slice(0, 6).join(', ')}${classNames.length > 6 ? ' ...' : ''}`,
     `kept in ${run}`,
     `Try it: coop evaluate ${run} DATA`,
