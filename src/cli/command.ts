@@ -15,6 +15,9 @@ export const DATA =
   'folder of images (a folder for each class, or train/, val/ and test/ with such folders), list (.csv, .tsv, .jsonl), ' +
   ".parquet file or folder of them, hf:owner/name of the Hugging Face hub, or one of the paper's data sets (caltech101...)"
 
+/** Help of every `<run>`. */
+export const RUN = 'folder of a run: of coop train, of coop import, or one of a sweep (OUT/runs/ID)'
+
 /** What a command leaves: the object of `--json`, or the text that a person reads. */
 export interface Outcome {
   readonly json: unknown

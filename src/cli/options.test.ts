@@ -3,7 +3,19 @@ import { describe, expect, it } from 'vitest'
 import { UsageError } from '../errors.ts'
 import { type CommandName, optionsOf, readSettings, SETTINGS } from './options.ts'
 
-const COMMANDS: readonly CommandName[] = ['demo', 'train', 'evaluate', 'zero-shot', 'classify', 'pretrain']
+/** They compute, and need no flag. */
+const COMPUTING = [
+  'demo',
+  'train',
+  'evaluate',
+  'zero-shot',
+  'classify',
+  'words',
+  'datasets',
+  'sweep',
+  'pretrain',
+] as const
+const COMMANDS: readonly CommandName[] = [...COMPUTING, 'methods', 'models', 'import', 'report']
 
 function refusal(read: () => unknown): string {
   try {
@@ -25,7 +37,7 @@ describe('the table of options', () => {
     for (const { help, flag } of options) expect(help.length, flag).toBeGreaterThan(5)
   })
 
-  it.each(COMMANDS)('%s: works with no flag at all', (command) => {
+  it.each(COMPUTING)('%s: works with no flag at all', (command) => {
     expect(readSettings(command, {})).toMatchObject({ json: false, verbose: false, device: 'cpu' })
   })
 
@@ -70,7 +82,7 @@ describe('readSettings', () => {
         '--shots expects a whole number of at least 1, received "abc"',
         '--position expects one of end, middle, front, received "top"',
         '--lr expects a number above 0, received "-1"',
-        '--template expects a prompt with {} where the class name goes, received "b"',
+        '--template expects a prompt with {} where the class name goes, or imagenet7 or imagenet80, received "b"',
       ].join('\n'),
     )
     expect(refusal(() => readSettings('demo', { seeds: '1,,2' }))).toBe(

@@ -194,6 +194,13 @@ describe('a run of a sweep', () => {
     expectFailure(await words(folder), 2, /\(Tip-Adapter\) learned no context vectors/)
   })
 
+  it('learns what coop train learns', async () => {
+    const settings = ['M=3', 'init=null', 'epochs=3'].flatMap((text) => ['--set', text])
+    await train('kgcoop', 'same', '--views', '2', ...settings)
+    const learned = (folder: string) => readFile(join(folder, 'learned.safetensors'))
+    expect(await learned(at('same'))).toEqual(await learned(runOf('kgcoop').folder))
+  })
+
   it('of half of the classes is measured on these', async () => {
     const plan = ['datasets: photos', 'models: model', 'shots: 2', 'seeds: 1', 'split: base', 'methods: [class-mean]']
     await writeFile(at('base.yaml'), `${plan.join('\n')}\n`)

@@ -1,12 +1,12 @@
 import { columns, percent } from '../../report/text.ts'
 import { actions } from '../actions.ts'
-import { defineCommand } from '../command.ts'
+import { defineCommand, RUN } from '../command.ts'
 
 export const classify = defineCommand({
   name: 'classify',
   summary: 'say what is on images with a trained run',
   operands: [
-    { name: 'run', help: 'folder that coop train wrote' },
+    { name: 'run', help: RUN },
     { name: 'image', help: 'image files', variadic: true },
   ],
   examples: ['coop classify runs/photos holiday.jpg', 'coop classify runs/photos inbox/*.png --top 1 --json'],

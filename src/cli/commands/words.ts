@@ -1,7 +1,7 @@
 import type { RunWords, VectorWords } from '../../experiments/words.ts'
 import { columns } from '../../report/text.ts'
 import { actions } from '../actions.ts'
-import { defineCommand } from '../command.ts'
+import { defineCommand, RUN } from '../command.ts'
 
 /** Classes that are shown of a run with a context for each. */
 const SHOWN_CLASSES = 5
@@ -12,7 +12,7 @@ export const nearestWords = defineCommand({
   details:
     'For each learned context vector the words whose embeddings are nearest, with Euclidean distances (Table 4 of the ' +
     'paper). What a vector means need not be its nearest word, which may be far.',
-  operands: [{ name: 'run', help: 'folder that coop train wrote' }],
+  operands: [{ name: 'run', help: RUN }],
   examples: ['coop words runs/photos', 'coop words runs/photos --top 3 --json'],
   async run(settings, [run = ''], hooks) {
     const words = await actions.words(run, settings, hooks)
