@@ -22,18 +22,20 @@ import { bundledClip } from '../bundled-clip.ts'
 import { keptRows, markdown, processorSeconds, spread } from './kept-rows.ts'
 import type { Study } from './study.ts'
 
-/** 200 steps each; the images of a step by the shots. */
-const STEPS = 200
+/** One context for all classes, and one for each, which takes fewer steps; the images of a step by the shots. */
 const PLAN = [
-  { shots: 4, batchSize: 100 },
-  { shots: 16, batchSize: 160 },
-  { shots: 1, batchSize: 100 },
+  { classSpecific: false, shots: 4, steps: 200, batchSize: 100 },
+  { classSpecific: false, shots: 16, steps: 200, batchSize: 160 },
+  { classSpecific: false, shots: 1, steps: 200, batchSize: 100 },
+  { classSpecific: true, shots: 16, steps: 100, batchSize: 400 },
+  { classSpecific: true, shots: 4, steps: 100, batchSize: 100 },
 ] as const
 const WARMUP = 5
 const SEEDS = [1, 2, 3]
 const VIEWS: readonly Views[] = [0, 1, 2, 4, 8, 16, 'online']
 
 const rowSchema = z.object({
+  classSpecific: z.boolean().default(false),
   shots: z.int(),
   seed: z.int(),
   views: z.union([z.int(), z.literal('online')]),
@@ -43,10 +45,11 @@ const rowSchema = z.object({
   trainSeconds: z.number(),
 })
 type Row = z.output<typeof rowSchema>
+const KEYS = ['classSpecific', 'shots', 'seed', 'views'] as const
 
 /**
- * Accuracy and cost of CoOp (M = 16, end, unified) on Caltech101 by the views of each image. Learned by the fast recipe's
- * optimiser (full-batch.ts) on large batches: the text tower, which is what a step costs, then runs 200 times, not 10,000.
+ * Accuracy and cost of CoOp (M = 16, end) on Caltech101 by the views of each image. Learned by the fast recipe's
+ * optimiser (full-batch.ts) on large batches: the text tower, which is what a step costs, then runs 100 or 200 times, not 10,000.
  */
 export const views: Study = {
   name: 'views',
@@ -55,19 +58,17 @@ export const views: Study = {
   async run(runtime, { root, rows: file, table: tableOnly, say }) {
     const kept = await keptRows(file, rowSchema)
     if (tableOnly) return table(kept.rows)
-    const isKept = (row: Pick<Row, 'shots' | 'seed' | 'views'>) =>
-      kept.rows.some((other) => (['shots', 'seed', 'views'] as const).every((key) => other[key] === row[key]))
+    const isKept = (row: Pick<Row, 'classSpecific' | 'shots' | 'seed' | 'views'>) =>
+      kept.rows.some((other) => KEYS.every((key) => other[key] === row[key]))
     const clip = await bundledClip()
     const data = await caltech(root)
     const [test] = await encodeSets(clip, runtime, [{ items: data.test }], { cache: defaultCacheDir() })
-    const layout = promptLayout(clip.tokenizer, data.classNames, PAPER_SETTINGS)
-    const text = await runtime.load(classFeaturesProgram(clip, layout))
     for (const seed of SEEDS) {
-      for (const { shots, batchSize } of PLAN) {
-        const wanted = VIEWS.filter((views) => !isKept({ shots, seed, views }))
+      for (const { classSpecific, shots, steps, batchSize } of PLAN) {
+        const wanted = VIEWS.filter((views) => !isKept({ classSpecific, shots, seed, views }))
         if (wanted.length === 0) continue
         const { train } = drawFewShot(data.train, data.val, shots, seed)
-        const epochs = Math.ceil(STEPS / stepsOf(train.length, batchSize))
+        const epochs = Math.ceil(steps / stepsOf(train.length, batchSize))
         const count = Math.max(16, epochs)
         const encode = (views?: { count: number; seed: number }) =>
           processorSeconds(() => encodeSets(clip, runtime, [views ? { items: train, views } : { items: train }]))
@@ -77,6 +78,8 @@ export const views: Study = {
         const perView = (all.seconds - plain.seconds) / (count - 1)
         const opening = Math.max(0, plain.seconds - perView)
         say(`${shots} shots, seed ${seed}: ${((1e3 * perView) / train.length).toFixed(2)} ms a view`)
+        const layout = promptLayout(clip.tokenizer, data.classNames, { ...PAPER_SETTINGS, classSpecific })
+        const text = await runtime.load(classFeaturesProgram(clip, layout))
         const step = await runtime.load(trainingProgram(clip, layout, Math.min(batchSize, train.length)))
         const { labels } = all.result[0]
         for (const views of wanted) {
@@ -84,12 +87,14 @@ export const views: Study = {
           const shown = views === 'online' ? epochs : Math.max(1, views)
           const features = views === 0 ? plain.result[0].features : firstViews(all.result[0].features, shown)
           const start = randomContext(contextShape(clip, layout), seed)
-          const trained = await processorSeconds(() => learn(step, start, { features, labels }, batchSize, seed))
+          const trained = await processorSeconds(() =>
+            learn(step, start, { features, labels }, { steps, batchSize, seed }),
+          )
           const { features: classes } = await text.run({ ctx: trained.result.ctx })
           if (classes === undefined) throw new Error('the program has an output "features"')
           const classifier = classifierOf(clip, data.classNames, classes)
           const row = {
-            ...{ shots, seed, views },
+            ...{ classSpecific, shots, seed, views },
             accuracy: accuracyOf(classifier, classifier.predict(imageRows(test)), test.labels).accuracy,
             loss: endLoss(trained.result.losses),
             featureSeconds: opening + perView * shown,
@@ -99,6 +104,7 @@ export const views: Study = {
           say(JSON.stringify(row))
         }
         await step.dispose()
+        await text.dispose()
       }
     }
     return table(kept.rows)
@@ -106,19 +112,24 @@ export const views: Study = {
 }
 
 /** AdamW at the fast recipe's rates. */
-async function learn(step: Session, ctx: FloatTensor, set: TrainingSet, batchSize: number, seed: number) {
+async function learn(
+  step: Session,
+  ctx: FloatTensor,
+  set: TrainingSet,
+  { steps, batchSize, seed }: { readonly steps: number; readonly batchSize: number; readonly seed: number },
+) {
   const zeros = () => new Float32Array(ctx.data.length)
   const state = { values: ctx.data, first: zeros(), second: zeros() }
   const losses: number[] = []
-  for (let epoch = 0; losses.length < STEPS; epoch++) {
+  for (let epoch = 0; losses.length < steps; epoch++) {
     const n = set.labels.length
     for (const images of batchesOf(shuffled(seed)(epoch, n), batchSize)) {
       const t = losses.length
-      if (t === STEPS) break
+      if (t === steps) break
       const { loss, gradient } = await step.run({ ctx, ...feedsOf(set, images, epoch) })
       if (loss === undefined || gradient === undefined) throw new Error('a training program has loss and gradient')
       losses.push(loss.data[0] ?? Number.NaN)
-      const rate = Math.min((t + 1) / WARMUP, (1 + Math.cos((Math.PI * (t - WARMUP)) / (STEPS - WARMUP))) / 2)
+      const rate = Math.min((t + 1) / WARMUP, (1 + Math.cos((Math.PI * (t - WARMUP)) / (steps - WARMUP))) / 2)
       adamWStep(state, gradient.data, t + 1, FULL_BATCH.learningRate * rate, FULL_BATCH)
     }
   }
@@ -126,9 +137,9 @@ async function learn(step: Session, ctx: FloatTensor, set: TrainingSet, batchSiz
 }
 
 function table(rows: readonly Row[]): string {
-  return PLAN.flatMap(({ shots }) => {
+  return PLAN.flatMap(({ classSpecific, shots, steps }) => {
     const lines = VIEWS.flatMap((views) => {
-      const of = rows.filter((row) => row.shots === shots && row.views === views)
+      const of = rows.filter((row) => row.classSpecific === classSpecific && row.shots === shots && row.views === views)
       if (of.length === 0) return []
       const { mean, sd } = spread(of.map(({ accuracy }) => 100 * accuracy))
       const average = (key: 'loss' | 'featureSeconds' | 'trainSeconds') => spread(of.map((row) => row[key])).mean
@@ -137,7 +148,8 @@ function table(rows: readonly Row[]): string {
       return [[String(views), mean.toFixed(2), sd.toFixed(2), average('loss').toFixed(3), ...seconds, `${of.length}`]]
     })
     const head = ['views', 'accuracy', 'sd', 'loss', 'features s', 'training s', 'together s', 'seeds']
-    return [`${shots} ${shots === 1 ? 'shot' : 'shots'}`, '', markdown(head, lines), '']
+    const form = classSpecific ? 'a context for each class' : 'one context'
+    return [`${form}, ${shots} ${shots === 1 ? 'shot' : 'shots'}, ${steps} steps`, '', markdown(head, lines), '']
   }).join('\n')
 }
 
