@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
     testTimeout: 180_000,
+    hookTimeout: 60_000,
     pool: 'forks',
   },
 })

@@ -47,7 +47,10 @@ export async function checkTorchFile(source: ByteSource): Promise<void> {
   if (source.size === 0) throw new FileError(`${source.name} is empty`, FETCH)
   const kind = OTHER_KINDS.find(({ is }) => is(head))
   if (kind) throw new FileError(`${source.name} is ${kind.what}`, kind.remedy)
-  throw new FileError(`${source.name} is not a torch file: it is no zip archive`, FETCH)
+  throw new FileError(
+    `${source.name} is not a torch file: it is no zip archive`,
+    `a model is a folder, an id of the hub, or one of OpenAI's files such as RN50.pt: if this is one, ${FETCH}`,
+  )
 }
 
 function startsWith(bytes: readonly number[]): (head: Uint8Array) => boolean {
