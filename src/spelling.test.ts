@@ -11,5 +11,7 @@ describe('nearestWord', () => {
     ['postion', 'position'],
   ])('takes %s for %s', (typed, meant) => expect(nearestWord(typed, known)).toBe(meant))
 
-  it.each(['learningRate', 'x', ''])('knows nothing near %j', (typed) => expect(nearestWord(typed, known)).toBeUndefined())
+  it.each(['learningRate', 'x', ''])('knows nothing near %j', (typed) =>
+    expect(nearestWord(typed, known)).toBeUndefined(),
+  )
 })
