@@ -44,7 +44,7 @@ const CONSUMER = {
 const project = mkdtempSync(join(tmpdir(), 'coop-package-'))
 try {
   const files = unpack()
-  check('holds dist, models and papers only', files.every(isWanted), files.filter((file) => !isWanted(file)).join(', '))
+  check('holds dist, models, plans and papers only', files.every(isWanted), files.filter((file) => !isWanted(file)).join(', '))
   check(
     'has the files that package.json names',
     named().every((file) => files.includes(file)),
@@ -93,7 +93,7 @@ function unpack(): string[] {
 }
 
 function isWanted(file: string): boolean {
-  const wanted = /^(dist|models)\/|^(package\.json|README\.md|LICENSE|NOTICE)$/.test(file)
+  const wanted = /^(dist|models|docs\/plans)\/|^(package\.json|README\.md|LICENSE|NOTICE)$/.test(file)
   return wanted && !/\.test\.|fixtures|testing|golden/.test(file)
 }
 
