@@ -10,8 +10,8 @@ export interface Point {
 }
 
 export interface LbfgsOptions {
-  /** Whether a point is near enough to the minimum. */
-  readonly reached: (at: Point) => boolean
+  /** Whether a point is near enough to the minimum; `before` is the one that the last iteration began at. */
+  readonly reached: (at: Point, before: Point | undefined) => boolean
   /** Default 1000; what is reached by then is given back. */
   readonly maxIterations?: number
   /** Steps remembered to model the curvature; default 10. */
@@ -50,9 +50,10 @@ export async function minimise(objective: Objective, start: Float64Array, option
     return { x, gradient, value: await objective(x, gradient) }
   }
   let at = await evaluate(start.slice())
+  let before: Point | undefined
   let corrections: Correction[] = []
   let iterations = 0
-  for (; iterations < maxIterations && !reached(at); iterations++) {
+  for (; iterations < maxIterations && !reached(at, before); iterations++) {
     signal?.throwIfAborted()
     const from = at
     const direction = descentDirection(at.gradient, corrections)
@@ -74,9 +75,10 @@ export async function minimise(objective: Objective, start: Float64Array, option
     const y = difference(next.gradient, at.gradient)
     const curvature = dot(s, y)
     if (curvature > 0) corrections = [...corrections, { s, y, rho: 1 / curvature }].slice(-memory)
+    before = at
     at = next
   }
-  return { ...at, iterations, evaluations, converged: reached(at) }
+  return { ...at, iterations, evaluations, converged: reached(at, before) }
 }
 
 /** -H g, H the inverse Hessian as the last steps show it: the two-loop recursion, algorithm 7.4. */

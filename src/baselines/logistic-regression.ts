@@ -23,6 +23,8 @@ export interface Stop {
   readonly distance?: number
   /** No entry of the gradient of the objective divided by n is larger (scikit-learn's `tol`). */
   readonly gradient?: number
+  /** The last iteration lowered the objective by no more than this share of it. */
+  readonly decrease?: number
 }
 
 export interface FitOptions {
@@ -35,6 +37,11 @@ export interface FitOptions {
    * classes. The penalty makes these different models.
    */
   readonly rows?: number
+  /**
+   * Lengths `(d)` by which the columns of the weights are divided while the minimum is sought, and one for the intercepts:
+   * the minimum is the same, and the search short where they make it round. Default: none.
+   */
+  readonly scales?: { readonly columns: Float64Array; readonly intercepts: number }
   /** Relative rounding of the products; default that of float64. */
   readonly rounding?: number
   /** Where to begin; default: zeros. The optimum is the same. */
@@ -61,7 +68,7 @@ export async function fitLogistic(
   options: FitOptions = {},
 ): Promise<Fit> {
   const { n, d } = products
-  const { rows = rowsOf(classes), stop = { distance: 1e-4 }, from, ...rest } = options
+  const { rows = rowsOf(classes), stop = { distance: 1e-4 }, from, scales, ...rest } = options
   checkLabels(labels, n, classes)
   const penalty = 1 / (C * n)
   const size = rows * d
@@ -70,12 +77,19 @@ export async function fitLogistic(
     start.set(from.weights.subarray((classes - rows) * d))
     start.set(from.intercepts.subarray(classes - rows), size)
   }
-  const objective = logisticObjective(products, labels, rows, C)
+  const { distance = 0, gradient: largest = 0, decrease = 0 } = stop
+  const problem = logisticObjective(products, labels, rows, C)
+  const { objective, toScaled, fromScaled, gradientOf } = scaled(problem, size, d, scales)
   // The penalty alone curves the objective by `penalty`, so that |W - optimum| <= |gradient| / penalty.
-  const { distance = 0, gradient: largest = 0 } = stop
-  const reached = ({ x, gradient }: Point) =>
-    norm(gradient) <= distance * penalty * norm(x.subarray(0, size)) || gradient.every((g) => Math.abs(g) <= largest)
-  const { x, iterations, converged } = await minimise(objective, start, { reached, ...rest })
+  const reached = (at: Point, before: Point | undefined) => {
+    if (before && before.value - at.value <= decrease * before.value) return true
+    const gradient = gradientOf(at.gradient)
+    const length = norm(fromScaled(at.x).subarray(0, size))
+    return norm(gradient) <= distance * penalty * length || gradient.every((g) => Math.abs(g) <= largest)
+  }
+  const found = await minimise(objective, toScaled(start), { reached, ...rest })
+  const { iterations, converged } = found
+  const x = fromScaled(found.x)
 
   const weights = new Float64Array(classes * d)
   weights.set(x.subarray(0, size), (classes - rows) * d)
@@ -84,13 +98,31 @@ export async function fitLogistic(
   return { classes, d, weights, intercepts, iterations, converged }
 }
 
+/** The objective over x / scale, entry by entry, and the way there and back. */
+function scaled(objective: AsyncObjective, size: number, d: number, scales: FitOptions['scales']) {
+  const scaleOf = (i: number) => (i < size ? scales?.columns[i % d] : scales?.intercepts) ?? 1
+  const fromScaled = (v: Float64Array) => (scales ? v.map((value, i) => value * scaleOf(i)) : v)
+  return {
+    fromScaled,
+    toScaled: (x: Float64Array) => x.map((value, i) => value / scaleOf(i)),
+    gradientOf: (gradient: Float64Array) => gradient.map((g, i) => g / scaleOf(i)),
+    async objective(v: Float64Array, gradient: Float64Array) {
+      const value = await objective(fromScaled(v), gradient)
+      for (let i = 0; i < gradient.length; i++) gradient[i]! *= scaleOf(i)
+      return value
+    },
+  }
+}
+
+type AsyncObjective = (x: Float64Array, gradient: Float64Array) => Promise<number>
+
 /** What is minimised, divided by n; of weights `(rows, d)` followed by intercepts `(rows)`. */
 export function logisticObjective(
   products: Products,
   labels: readonly number[],
   rows: number,
   C: number,
-): (x: Float64Array, gradient: Float64Array) => Promise<number> {
+): AsyncObjective {
   const { n, d } = products
   const penalty = 1 / (C * n)
   const size = rows * d
@@ -103,6 +135,21 @@ export function logisticObjective(
     for (let i = 0; i < residuals.length; i++) gradient[size + (i % rows)]! += residuals[i]!
     return loss + (penalty / 2) * norm(weights) ** 2
   }
+}
+
+/** Mean of p (1 - p) over rows and classes, the curvature of the cross-entropy by an output; outputs `(n, rows)` of a fit. */
+export function meanCurvature(outputs: Float64Array, { classes, intercepts }: LinearModel): number {
+  const rows = rowsOf(classes)
+  let sum = 0
+  for (let start = 0; start < outputs.length; start += rows) {
+    const own = Array.from(outputs.subarray(start, start + rows), (z, c) => z + intercepts[classes - rows + c]!)
+    const all = rows === 1 ? [0, ...own] : own
+    const largest = all.reduce((a, b) => Math.max(a, b))
+    const weights = all.map((z) => Math.exp(z - largest))
+    const total = weights.reduce((a, b) => a + b)
+    sum += weights.reduce((part, w) => part + (w / total) * (1 - w / total), 0) / all.length
+  }
+  return (sum * rows) / outputs.length
 }
 
 /** Rows of weights that scikit-learn has for so many classes. */
