@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../data/transforms.ts'
+import { DEFAULT_VIEWS } from '../data/views.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
 import { PAPER_WARMUP, WARMUPS } from '../prompt/schedule.ts'
 import { flags, list, oneOf, positive, template, text, toggle, whole, wholeOr } from './option-kinds.ts'
@@ -141,7 +142,7 @@ export const OPTIONS = z.object({
   warmupEpochs: whole(1)
     .default(PAPER_WARMUP.warmupEpochs)
     .register(flags, { flag: '--warmup-epochs', argument: 'N', help: 'epochs of warm-up' }),
-  views: wholeOr('online').default(4).register(flags, {
+  views: wholeOr('online').default(DEFAULT_VIEWS).register(flags, {
     flag: '--views',
     argument: 'N',
     help: 'augmented views of each training image; 0: the image as it is; online: one drawn anew for each epoch',

@@ -11,6 +11,9 @@ export interface View {
   readonly index: number
 }
 
+/** Views of each training image where nobody says how many; docs/views.md has the measurement. */
+export const DEFAULT_VIEWS = 4
+
 /** A view to learn from, `(size, size)`. */
 export function augmentedView(
   image: RgbImage,

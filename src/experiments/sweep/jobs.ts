@@ -1,3 +1,4 @@
+import { DEFAULT_VIEWS } from '../../data/views.ts'
 import { methodNamed } from '../../methods/index.ts'
 import { hashOf } from '../../node/content-hash.ts'
 import { defaultEpochs } from '../../prompt/schedule.ts'
@@ -21,9 +22,6 @@ export interface Job {
   readonly split: Plan['split']
   readonly elsewhere: readonly string[]
 }
-
-/** Augmented views where a plan does not say. */
-const DEFAULT_VIEWS = 4
 
 /** The runs of a plan, neighbours sharing model, data set and images. A job that stands twice is one. */
 export function jobsOf(plan: Plan): Job[] {
