@@ -44,7 +44,11 @@ const CONSUMER = {
 const project = mkdtempSync(join(tmpdir(), 'coop-package-'))
 try {
   const files = unpack()
-  check('holds dist, models, plans and papers only', files.every(isWanted), files.filter((file) => !isWanted(file)).join(', '))
+  check(
+    'holds dist, models, plans and papers only',
+    files.every(isWanted),
+    files.filter((file) => !isWanted(file)).join(', '),
+  )
   check(
     'has the files that package.json names',
     named().every((file) => files.includes(file)),
