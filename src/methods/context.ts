@@ -1,11 +1,13 @@
+import { z } from 'zod'
 import type { Clip } from '../clip/types.ts'
 import { CoopError } from '../errors.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import { promptClassifier } from '../prompt/classifier.ts'
 import { startTokens } from '../prompt/context-start.ts'
-import type { PromptShape } from '../prompt/layout.ts'
+import { type PromptLayout, type PromptShape, promptLayout } from '../prompt/layout.ts'
 import { learnedPrompt } from '../prompt/learned-prompt.ts'
-import type { Classes, ImageClassifier, Learned } from './method.ts'
+import { type LearningSettings, startOf } from '../prompt/train.ts'
+import type { Classes, ImageClassifier, Learned, Task } from './method.ts'
 
 /** Number of context vectors: as many as the words to start from have tokens, else as many as asked for. */
 export function contextLength(clip: Clip, { M, init }: { readonly M: number; readonly init: string | null }): number {
@@ -20,7 +22,27 @@ export function contextWords(shape: Pick<PromptShape, 'M' | 'position'> & { read
 }
 
 /** The words that methods with a short context start from. */
-export const USUAL_START = 'a photo of a'
+const USUAL_START = 'a photo of a'
+
+/** The settings of a method that learns one context for all classes. */
+export const sharedContextSettings = {
+  /** Context vectors; with `init` as many as it has tokens. */
+  M: z.int().min(1).default(4),
+  position: z.enum(['end', 'middle', 'front']).default('end'),
+  /** Words to start from; null: random vectors. */
+  init: z.string().min(1).nullable().default(USUAL_START),
+}
+
+/** What learning of a shared context goes by: its settings in full, where it starts, the layout of the prompts. */
+export function sharedContext(
+  task: Pick<Task, 'clip' | 'classNames' | 'seed'>,
+  settings: Omit<LearningSettings, 'classSpecific' | 'seed'>,
+): { readonly ctx: FloatTensor; readonly layout: PromptLayout } {
+  const { clip, classNames, seed } = task
+  const complete = { ...settings, M: contextLength(clip, settings), classSpecific: false, seed }
+  const { ctx } = startOf({ clip, classNames, settings: complete })
+  return { ctx, layout: promptLayout(clip.tokenizer, classNames, complete) }
+}
 
 /** A tensor of what was learned. Throws CoopError when it is not there. */
 export function tensorOf({ tensors }: Learned, name: string): FloatTensor {

@@ -4,27 +4,22 @@ import { type FloatTensor, floatTensor, sizeOf } from '../../graph/tensor.ts'
 import { shuffled } from '../../prompt/batches.ts'
 import { checkClassNames, promptLayout } from '../../prompt/layout.ts'
 import { learningRateOf } from '../../prompt/schedule.ts'
-import { checkTrainingSet, type LearningSettings, startOf } from '../../prompt/train.ts'
+import { checkTrainingSet } from '../../prompt/train.ts'
 import { randomFor } from '../../random.ts'
-import { contextLength, contextWords, tensorOf, USUAL_START } from '../context.ts'
+import { contextWords, sharedContext, sharedContextSettings, tensorOf } from '../context.ts'
 import { learnByGradients } from '../gradient-loop.ts'
-import { type Classes, defineMethod, type Task } from '../method.ts'
+import { defineMethod } from '../method.ts'
 import { sgd } from '../optimisers.ts'
 import { imageConditionalClassifier } from './classifier.ts'
 import { cocoopShapes, cocoopStep } from './program.ts'
 
 const settings = z.strictObject({
-  /** Context vectors; with `init` as many as it has tokens. */
-  M: z.int().min(1).default(4),
-  position: z.enum(['end', 'middle', 'front']).default('end'),
-  /** Words to start from; null: random vectors. */
-  init: z.string().min(1).nullable().default(USUAL_START),
+  ...sharedContextSettings,
   epochs: z.int().min(1).default(10),
   /** Each image of a batch costs the text tower as much as a whole step of CoOp. */
   batchSize: z.int().min(1).default(1),
   learningRate: z.number().positive().default(0.002),
 })
-type Settings = z.output<typeof settings>
 
 /** Prompt learning whose context depends on the image. */
 export const cocoop = defineMethod({
@@ -36,14 +31,12 @@ export const cocoop = defineMethod({
   title: (context) => ['CoCoOp', ...contextWords(context)].join(', '),
   transfers: () => true,
   check(task, settings) {
-    startOf({ ...task, settings: completed(task, settings) })
+    sharedContext(task, settings)
   },
 
   async learn(task, settings, options) {
-    const { clip, runtime, classNames, train: set, online, seed } = task
-    const complete = completed(task, settings)
-    const { ctx } = startOf({ ...task, settings: complete })
-    const layout = promptLayout(clip.tokenizer, classNames, complete)
+    const { clip, runtime, train: set, online, seed } = task
+    const { ctx, layout } = sharedContext(task, settings)
     checkTrainingSet(set, layout, clip.config.embedDim)
     const { tensors, steps } = await learnByGradients(
       {
@@ -76,10 +69,6 @@ export const cocoop = defineMethod({
     return imageConditionalClassifier(classes, layout, Object.fromEntries(tensors))
   },
 })
-
-function completed({ clip, seed }: Pick<Classes, 'clip'> & Pick<Task, 'seed'>, settings: Settings): LearningSettings {
-  return { ...settings, M: contextLength(clip, settings), classSpecific: false, seed }
-}
 
 /**
  * The meta-net starts as PyTorch's linear layers do: weights and biases uniform within 1 / sqrt(values that come in).

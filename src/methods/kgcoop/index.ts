@@ -1,12 +1,11 @@
 import { z } from 'zod'
 import { zeroShotFeatures } from '../../baselines/zero-shot.ts'
 import { shuffled } from '../../prompt/batches.ts'
-import { promptLayout } from '../../prompt/layout.ts'
 import { learningRateOf } from '../../prompt/schedule.ts'
-import { checkTrainingSet, type LearningSettings, startOf } from '../../prompt/train.ts'
-import { contextClassifier, contextLength, contextWords, USUAL_START } from '../context.ts'
+import { checkTrainingSet } from '../../prompt/train.ts'
+import { contextClassifier, contextWords, sharedContext, sharedContextSettings } from '../context.ts'
 import { learnByGradients } from '../gradient-loop.ts'
-import { type Classes, defineMethod, type Task } from '../method.ts'
+import { defineMethod } from '../method.ts'
 import { sgd } from '../optimisers.ts'
 import { templatesSetting } from '../templates-setting.ts'
 import { kgcoopStep } from './program.ts'
@@ -16,16 +15,11 @@ const settings = z.strictObject({
   weight: z.number().min(0).default(8),
   /** Hand-written prompts instead of the data set's own; several are averaged. */
   templates: templatesSetting,
-  /** Context vectors; with `init` as many as it has tokens. */
-  M: z.int().min(1).default(4),
-  position: z.enum(['end', 'middle', 'front']).default('end'),
-  /** Words to start from; null: random vectors. */
-  init: z.string().min(1).nullable().default(USUAL_START),
+  ...sharedContextSettings,
   epochs: z.int().min(1).default(100),
   batchSize: z.int().min(1).default(128),
   learningRate: z.number().positive().default(0.002),
 })
-type Settings = z.output<typeof settings>
 
 /** CoOp held close to the hand-written prompts, so that it does not forget what other classes need. */
 export const kgcoop = defineMethod({
@@ -38,14 +32,12 @@ export const kgcoop = defineMethod({
     ['KgCoOp', ...(weight === 8 ? [] : [`weight ${weight}`]), ...contextWords(context)].join(', '),
   transfers: () => true,
   check(task, settings) {
-    startOf({ ...task, settings: completed(task, settings) })
+    sharedContext(task, settings)
   },
 
   async learn(task, settings, options) {
     const { clip, runtime, classNames, train: set, online, seed } = task
-    const complete = completed(task, settings)
-    const { ctx } = startOf({ ...task, settings: complete })
-    const layout = promptLayout(clip.tokenizer, classNames, complete)
+    const { ctx, layout } = sharedContext(task, settings)
     checkTrainingSet(set, layout, clip.config.embedDim)
     const handWritten = await zeroShotFeatures(clip, runtime, classNames, settings.templates ?? task.templates)
     const { tensors, steps } = await learnByGradients(
@@ -69,7 +61,3 @@ export const kgcoop = defineMethod({
   classifier: (classes, { position }, learned) =>
     contextClassifier(classes, { position, classSpecific: false }, learned),
 })
-
-function completed({ clip, seed }: Pick<Classes, 'clip'> & Pick<Task, 'seed'>, settings: Settings): LearningSettings {
-  return { ...settings, M: contextLength(clip, settings), classSpecific: false, seed }
-}
