@@ -47,6 +47,16 @@ export function drawSubset(
 
 /** Throws UsageError, naming classes and counts, when some class has fewer than `shots` training images. */
 export function checkShots(dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>, shots: number): void {
+  const lack = lackOfImages(dataset, shots)
+  if (lack === undefined) return
+  throw new UsageError(lack.message, `take at most ${lack.least} shots (--shots), or add images to these classes`)
+}
+
+/** Which classes have fewer than `shots` training images, in words, and the fewest of all; undefined where none has. */
+export function lackOfImages(
+  dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>,
+  shots: number,
+): { readonly message: string; readonly least: number } | undefined {
   if (dataset.train.length === 0) {
     throw new UsageError(
       `${dataset.root} has no training images`,
@@ -58,14 +68,13 @@ export function checkShots(dataset: Pick<Dataset, 'classNames' | 'train' | 'root
   const short = dataset.classNames
     .map((name, label) => ({ name, count: counts[label]! }))
     .filter(({ count }) => count < shots)
-  if (short.length === 0) return
+  if (short.length === 0) return undefined
   const named = short.slice(0, 5).map(({ name, count }) => `"${name}" has ${count}`)
   const more = short.length > 5 ? `, and ${short.length - 5} more` : ''
-  throw new UsageError(
+  const message =
     `${dataset.root}: fewer training images than ${shots} shots in ${short.length} of ${counts.length} classes: ` +
-      `${named.join(', ')}${more}`,
-    `take at most ${Math.min(...counts)} shots (--shots), or add images to these classes`,
-  )
+    `${named.join(', ')}${more}`
+  return { message, least: Math.min(...counts) }
 }
 
 /** Items of each label, labels in order of first appearance. */

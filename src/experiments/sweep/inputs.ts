@@ -5,11 +5,10 @@ import { architectureOf } from '../../clip/known-models.ts'
 import type { Clip } from '../../clip/types.ts'
 import { checkImages } from '../../data/check-images.ts'
 import { findOfficialDataset } from '../../data/datasets/table.ts'
-import { checkShots, drawSubset } from '../../data/fewshot.ts'
+import { drawSubset, lackOfImages } from '../../data/fewshot.ts'
 import { type Half, halfOf } from '../../data/halves.ts'
 import type { Dataset, Item } from '../../data/items.ts'
 import { openDataset } from '../../data/open.ts'
-import { UsageError } from '../../errors.ts'
 import { methodNamed } from '../../methods/index.ts'
 import type { Hooks } from '../../progress.ts'
 import type { Runtime } from '../../runtime/types.ts'
@@ -125,13 +124,8 @@ export async function openInputs(
 
 /** The official code takes what there is of a class with too few images; so do sweeps, but they say so. */
 function warnOfFewImages(dataset: Dataset, most: number, hooks: Hooks): void {
-  if (most === 0) return
-  try {
-    checkShots(dataset, most)
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    hooks.onWarning?.(`${error.message}; such classes give all they have, as in the official code`)
-  }
+  const lack = lackOfImages(dataset, most)
+  if (lack) hooks.onWarning?.(`${lack.message}; such classes give all they have, as in the official code`)
 }
 
 /** How many encoded sets stay in memory. */

@@ -48,7 +48,8 @@ export function jobsOf(plan: Plan): Job[] {
         .sort((a, b) => a.shots - b.shots || a.seed - b.seed),
     ),
   )
-  return [...new Map(jobs.map((job) => [idOf(job), { id: idOf(job), ...job }])).values()]
+  const named = jobs.map((job) => ({ id: idOf(job), ...job }))
+  return [...new Map(named.map((job) => [job.id, job])).values()]
 }
 
 function idOf(job: Omit<Job, 'id'>): string {

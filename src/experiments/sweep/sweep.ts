@@ -172,13 +172,17 @@ async function keepFailure(folder: string, job: Job, error: unknown, state: Stat
   hooks.onWarning?.(`${job.id} failed: ${message}`)
 }
 
-/** Progress of the whole sweep, with what the run that spoke last is doing. */
+/** Progress of the whole sweep, with what the run that spoke last is doing; without an event a run begins or has ended. */
 function progressOf({ jobs, records, failed }: State, workers: number, { onProgress }: Hooks) {
-  return (job: Job, event?: Progress) => {
-    const finished = [...records.values()]
+  const survey = () => {
     const failures = new Set(failed.map(({ id }) => id))
     const left = jobs.filter(({ id }) => !records.has(id) && !failures.has(id))
-    const seconds = timeLeft(left, finished, workers)
+    return { left, seconds: timeLeft(left, [...records.values()], workers) }
+  }
+  // a look at all runs is too much for every step of one
+  let { left, seconds } = survey()
+  return (job: Job, event?: Progress) => {
+    if (event === undefined) ({ left, seconds } = survey())
     const where = `${job.dataset}, ${job.title}${job.shots > 0 ? `, ${job.shots} shots, seed ${job.seed}` : ''}`
     const doing = event === undefined ? '' : ` (${event.kind} ${event.done}/${event.total})`
     onProgress?.({
