@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { pattern } from '../testing/pattern.ts'
 import { resize, resizePart } from './resize.ts'
-import type { RgbImage } from './types.ts'
 
 const { rows } = z
   .object({
@@ -17,16 +17,6 @@ const { rows } = z
     ),
   })
   .parse(JSON.parse(readFileSync(new URL('fixtures/resize.json', import.meta.url), 'utf8')))
-
-/** The picture of the fixture: value (3xx + 7y + 50c + 5xy) mod 256. */
-function pattern(width: number, height: number): RgbImage {
-  const data = new Uint8Array(width * height * 3)
-  for (let i = 0; i < data.length; i++) {
-    const [c, x, y] = [i % 3, Math.floor(i / 3) % width, Math.floor(i / 3 / width)]
-    data[i] = 3 * x * x + 7 * y + 50 * c + 5 * x * y
-  }
-  return { width, height, data }
-}
 
 describe("equals Pillow's bicubic resize", () => {
   it.each(rows)('to $width x $height, box $box', ({ width, height, box, rgb }) => {

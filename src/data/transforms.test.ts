@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import type { RgbImage } from '../clip/types.ts'
 import { randomFor } from '../random.ts'
+import { pattern } from '../testing/pattern.ts'
 import { TRANSFORMS } from './transforms.ts'
 
 const { rows } = z
@@ -19,16 +19,6 @@ const { rows } = z
     ),
   })
   .parse(JSON.parse(readFileSync(new URL('fixtures/transforms-2021-09.json', import.meta.url), 'utf8')))
-
-/** The picture of the fixture: value (3xx + 7y + 50c + 5xy) mod 256. */
-function pattern(width: number, height: number): RgbImage {
-  const data = new Uint8Array(width * height * 3)
-  for (let i = 0; i < data.length; i++) {
-    const [c, x, y] = [i % 3, Math.floor(i / 3) % width, Math.floor(i / 3 / width)]
-    data[i] = 3 * x * x + 7 * y + 50 * c + 5 * x * y
-  }
-  return { width, height, data }
-}
 
 /** A stream that gives these numbers, and no more than these. */
 function giving(draws: readonly number[]) {

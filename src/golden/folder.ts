@@ -1,4 +1,4 @@
-import { access, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { z } from 'zod'
 import { parseJson } from '../clip/json.ts'
@@ -8,6 +8,7 @@ import { readSchema } from '../clip/schema.ts'
 import type { Clip } from '../clip/types.ts'
 import { UsageError } from '../errors.ts'
 import { fileSource, folderModelFiles, readText } from '../node/files.ts'
+import { exists } from '../node/run-folder.ts'
 import type { Runtime } from '../runtime/types.ts'
 
 /** A folder of reference figures; any part of it may be missing. */
@@ -59,11 +60,4 @@ export async function openGolden(folder: string, runtime: Runtime): Promise<Gold
 
 async function hasAny(folder: string, files: readonly string[]): Promise<boolean> {
   return (await Promise.all(files.map((file) => exists(join(folder, file))))).includes(true)
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }
