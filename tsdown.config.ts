@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsdown'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/node/index.ts', 'src/graph/index.ts', 'src/cli/main.ts', 'src/runtime/worker.js'],
+  entry: ['src/public/index.ts', 'src/public/node.ts', 'src/graph/index.ts', 'src/cli/main.ts', 'src/node/worker.js'],
   root: 'src',
   platform: 'node',
   target: 'node20.19',

@@ -1,7 +1,7 @@
+import { randomFor } from '../src/base/random.ts'
 import { imageEncoder } from '../src/clip/encode.ts'
-import { randomFor } from '../src/random.ts'
+import { bundledClip } from '../src/lab/bundled-clip.ts'
 import { type Bench, type Figure, figure } from './bench.ts'
-import { bundledClip } from './bundled-clip.ts'
 import { interleaved } from './measure.ts'
 
 const BATCHES = [1, 8, 32]

@@ -1,13 +1,14 @@
 import { drawFewShot } from '../src/data/fewshot.ts'
-import { type Encoded, encodeTasks, subsetOf } from '../src/demo/encode.ts'
-import { demoTasks } from '../src/demo/tasks.ts'
-import { accuracyOf, type Classifier, promptClassifier } from '../src/prompt/classifier.ts'
+import { bundledClip } from '../src/lab/bundled-clip.ts'
+import { type Encoded, encodeTasks, subsetOf } from '../src/lab/demo/encode.ts'
+import { demoTasks } from '../src/lab/demo/tasks.ts'
+import { accuracyOf, type Classifier } from '../src/learning/classifier.ts'
+import { defaultEpochs } from '../src/learning/schedule.ts'
 import { FULL_BATCH, fullBatchLearner } from '../src/prompt/full-batch.ts'
 import { learnedPrompt } from '../src/prompt/learned-prompt.ts'
-import { defaultEpochs } from '../src/prompt/schedule.ts'
+import { promptClassifier } from '../src/prompt/prompt-classifier.ts'
 import { PAPER_SETTINGS, trainPrompt } from '../src/prompt/train.ts'
 import { type Bench, type Figure, figure } from './bench.ts'
-import { bundledClip } from './bundled-clip.ts'
 
 const TASKS = ['sports', 'gestures', 'fantasy', 'style']
 const SHOTS = 16

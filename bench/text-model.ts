@@ -1,4 +1,4 @@
-import type { Tokenizer } from '../src/clip/tokenizer.ts'
+import type { Tokenizer } from '../src/clip/tokenizer/tokenizer.ts'
 import type { Clip, TextConfig } from '../src/clip/types.ts'
 import { tinyClip, tinyConfig } from '../src/testing/tiny-clip.ts'
 import { PIECES, piecesOf } from './class-names.ts'

@@ -1,9 +1,9 @@
+import { randomFor } from '../src/base/random.ts'
 import type { Clip } from '../src/clip/types.ts'
 import { type FloatTensor, floatTensor, intTensor, type Tensor } from '../src/graph/tensor.ts'
 import { randomContext } from '../src/prompt/context-start.ts'
 import { type PromptLayout, promptLayout } from '../src/prompt/layout.ts'
 import { contextShape } from '../src/prompt/prompted-tower.ts'
-import { randomFor } from '../src/random.ts'
 import { classNames } from './class-names.ts'
 import { benchClip } from './text-model.ts'
 

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { bytesSource, readPrompt } from '../src/index.ts'
+import { bytesSource, readPrompt } from '../src/public/index.ts'
 import { type TinyWorld, tinyWorld } from '../src/testing/tiny-world.ts'
 import { readmeExample } from './readme.ts'
 
@@ -17,8 +17,8 @@ const here = (path: string) => JSON.stringify(new URL(path, import.meta.url).hre
 
 it('the example of the README learns and classifies, with a tiny model in place of the bundled one', async () => {
   const example = readmeExample()
-    .replaceAll("'coop-ts'", here('../src/index.ts'))
-    .replaceAll("'coop-ts/node'", here('../src/node/index.ts'))
+    .replaceAll("'coop-ts'", here('../src/public/index.ts'))
+    .replaceAll("'coop-ts/node'", here('../src/public/node.ts'))
     .replace('bundledModel()', JSON.stringify(world.model))
   await writeFile(join(world.root, 'example.mts'), example)
   const args = ['--import', import.meta.resolve('tsx'), 'example.mts']

@@ -1,4 +1,4 @@
-import type { Hooks } from '../progress.ts'
+import type { Hooks } from '../base/progress.ts'
 import { type CommandName, type CommandOption, optionsOf, readSettings, type Settings, type Typed } from './options.ts'
 
 /** A word after the command: `<dir>`, or `<image...>` for one or more. */

@@ -8,7 +8,7 @@ describe('coop', () => {
   it('shows its help with all commands and exit statuses', async () => {
     const { status, stdout, stderr } = await coop('--help')
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-    for (const name of ['demo', 'train', 'evaluate', 'zero-shot', 'classify', 'pretrain'])
+    for (const name of ['train', 'evaluate', 'zero-shot', 'classify', 'import', 'sweep'])
       expect(stdout).toContain(`  ${name} `)
     expect(stdout).toContain('Exit status: 0')
   })
@@ -53,9 +53,6 @@ describe('coop', () => {
     ['train photos --position left', /--position expects one of end, middle, front/],
     ['zero-shot photos --template photo', /--template expects a prompt with \{\} where the class name goes/],
     ['classify no-run x.png --top 0', /--top expects/],
-    ['demo --shots 3', /--shots expects .*1, 2, 4, 8, 16/],
-    ['demo --tasks nothing --quick', /there is no task nothing/],
-    ['pretrain --hours 0', /--hours expects a number above 0/],
   ])('%s ends with status 2 and says why', async (words, message) => {
     const [command = '', ...rest] = words.split(' ')
     expectFailure(await coop(command, '--json', ...rest), 2, message)

@@ -1,14 +1,13 @@
 import { CommanderError } from 'commander'
+import type { Hooks } from '../base/progress.ts'
 import { packageVersion } from '../node/package.ts'
-import type { Hooks } from '../progress.ts'
+import type { Command } from './command.ts'
 import { classify } from './commands/classify.ts'
 import { datasets } from './commands/datasets.ts'
-import { demo } from './commands/demo.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { importPrompt } from './commands/import.ts'
 import { methods } from './commands/methods.ts'
 import { models } from './commands/models.ts'
-import { pretrain } from './commands/pretrain.ts'
 import { report } from './commands/report.ts'
 import { sweep } from './commands/sweep.ts'
 import { train } from './commands/train.ts'
@@ -18,8 +17,8 @@ import { describeFailure, EXIT, failureText } from './failure.ts'
 import { createProgram } from './program.ts'
 import { createProgressPrinter, type Output } from './progress.ts'
 
-const COMMANDS = [
-  demo,
+/** What `coop` can do. */
+export const COMMANDS: readonly Command[] = [
   train,
   evaluate,
   zeroShot,
@@ -31,7 +30,6 @@ const COMMANDS = [
   importPrompt,
   sweep,
   report,
-  pretrain,
 ]
 
 export interface Coop {
@@ -42,7 +40,7 @@ export interface Coop {
 }
 
 /** The command line without its process: what was typed after `coop`, and where the output goes. */
-export function createCoop(words: readonly string[], { stdout, stderr }: Output): Coop {
+export function createCoop(words: readonly string[], { stdout, stderr }: Output, commands = COMMANDS): Coop {
   // looked up by hand, because an error in the other words must obey them too
   const [json, verbose, quiet] = ['--json', '--verbose', '--quiet'].map((flag) => words.includes(flag))
   const printer = createProgressPrinter(stderr)
@@ -59,7 +57,7 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output)
   }
   const run = async () => {
     let status: number = EXIT.ok
-    const program = createProgram(COMMANDS, packageVersion(), { stdout, stderr }, async (command, typed, operands) => {
+    const program = createProgram(commands, packageVersion(), { stdout, stderr }, async (command, typed, operands) => {
       const outcome = await command.execute(typed, operands, hooks)
       stdout.write(json ? `${JSON.stringify(outcome.json)}\n` : `${outcome.text}\n`)
       if (outcome.failed) status = EXIT.failure

@@ -1,8 +1,8 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readImageFolder } from '../data/folder.ts'
 import type { Item } from '../data/items.ts'
+import { readImageFolder } from '../datasets/folder.ts'
 import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
 

@@ -11,7 +11,7 @@ interface Miniature {
   draws: { seed: number; shots: number; half: string; train: string[]; val: string[] }[]
 }
 const { eurosat, dtd }: { eurosat: Miniature; dtd: Miniature } = JSON.parse(
-  readFileSync(new URL('../data/datasets/fixtures/miniatures.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../datasets/official/fixtures/miniatures.json', import.meta.url), 'utf8'),
 )
 
 let root = ''

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { CoopError, UsageError } from '../errors.ts'
+import { CoopError, UsageError } from '../base/errors.ts'
 
 export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const
 

@@ -1,8 +1,8 @@
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../base/errors.ts'
+import { nearestWord } from '../base/spelling.ts'
 import { type AnyMethod, settingNames } from '../methods/index.ts'
-import { nearestWord } from '../spelling.ts'
 import { optionsOf, type Settings } from './options.ts'
 
 /** Flags of `coop train` that are settings of methods, by the names that these have there. */

@@ -15,8 +15,8 @@ beforeAll(async () => {
   await mkdir(at('openai'))
   const write = (file: string, fixture: string) =>
     writeFile(at(file), gunzipped(new URL(`../${fixture}.gz`, import.meta.url)))
-  await write('openai/ViT-tiny.pt', 'clip/fixtures/torch/openai-vit.pt')
-  await write('not-a-clip.pt', 'clip/fixtures/torch/tensors.pt')
+  await write('openai/ViT-tiny.pt', 'formats/torch-file/fixtures/openai-vit.pt')
+  await write('not-a-clip.pt', 'formats/torch-file/fixtures/tensors.pt')
   for (const [file, text] of tokenizerFiles(tinyTables, { contextLength: 16 }))
     await writeFile(at(`openai/${file}`), text)
   const official = at('log/nctx4_cscTrue_ctpmiddle/seed1/prompt_learner')

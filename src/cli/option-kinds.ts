@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { isTemplate, TEMPLATE_EXPECTED } from '../baselines/templates.ts'
+import { isTemplate, TEMPLATE_EXPECTED } from '../methods/zero-shot/templates.ts'
 
 /** How an option looks on the command line. */
 export interface Flag {

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../data/transforms.ts'
-import { DEFAULT_VIEWS } from '../data/views.ts'
+import { PAPER_WARMUP, WARMUPS } from '../learning/schedule.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
-import { PAPER_WARMUP, WARMUPS } from '../prompt/schedule.ts'
+import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../pictures/transforms.ts'
+import { DEFAULT_VIEWS } from '../pictures/views.ts'
 import { flags, list, oneOf, positive, template, text, toggle, whole, wholeOr } from './option-kinds.ts'
 
 /** The one table of options: a row gives type, default, flag and help; `SETTINGS` says which command takes which. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../base/errors.ts'
 import { type CommandName, optionsOf, readSettings, SETTINGS } from './options.ts'
 
 /** They compute, and need no flag. */

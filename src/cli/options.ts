@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../base/errors.ts'
 import { type Flag, flags } from './option-kinds.ts'
 import { OPTIONS } from './option-table.ts'
 

@@ -22,7 +22,7 @@ export function createProgram(commands: readonly Command[], version: string, out
     .exitOverride()
   program.addHelpText(
     'after',
-    `\nExit status: 0 when all went well, 1 on a failure, 2 when words or settings are wrong, 130 after Ctrl-C.\n${examplesText(['coop demo --quick', 'coop train photos --out runs/photos', 'coop classify runs/photos image.jpg'])}`,
+    `\nExit status: 0 when all went well, 1 on a failure, 2 when words or settings are wrong, 130 after Ctrl-C.\n${examplesText(['coop train photos --out runs/photos', 'coop classify runs/photos image.jpg'])}`,
   )
   for (const command of commands) {
     // copies the settings above, which must stand before it

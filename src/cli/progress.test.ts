@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Progress } from '../progress.ts'
+import type { Progress } from '../base/progress.ts'
 import { createProgressPrinter, progressLine } from './progress.ts'
 
 function fakeTerminal(isTTY: boolean, columns = 80) {

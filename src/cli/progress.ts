@@ -1,5 +1,5 @@
+import type { Progress, ProgressKind } from '../base/progress.ts'
 import { byteText } from '../node/byte-text.ts'
-import type { Progress, ProgressKind } from '../progress.ts'
 import { duration } from '../report/text.ts'
 
 const LABELS: Record<ProgressKind, string> = {

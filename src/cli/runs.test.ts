@@ -1,7 +1,7 @@
 import { cp, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ByteSource, openSafetensors, writeSafetensors } from '../clip/safetensors.ts'
+import { type ByteSource, openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import { METHODS } from '../methods/index.ts'
 import { fileSource } from '../node/files.ts'

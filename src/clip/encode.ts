@@ -1,11 +1,11 @@
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../base/errors.ts'
 import { type FloatTensor, floatTensor, Graph, program } from '../graph/index.ts'
 import type { Runtime } from '../runtime/types.ts'
-import { imageTower } from './image-tower.ts'
-import { type Packing, pack } from './packing.ts'
-import { constantParameters, weightOf } from './parameters.ts'
-import { textTower } from './text-tower.ts'
+import { imageTower } from './towers/image-tower.ts'
+import { type Packing, pack } from './towers/packing.ts'
+import { textTower } from './towers/text-tower.ts'
 import type { Clip } from './types.ts'
+import { constantParameters, weightOf } from './weights/parameters.ts'
 
 /** A session that turns preprocessed images into features. */
 export interface ImageEncoder {

@@ -1,7 +1,7 @@
 import { sizeOf } from '../graph/tensor.ts'
-import { CLIP_MEAN, CLIP_STD } from './config-schema.ts'
-import { expectedTensors } from './expected.ts'
+import { CLIP_MEAN, CLIP_STD } from './config/schema.ts'
 import type { Activation, ClipConfig, ResNetConfig, TextConfig, VitConfig } from './types.ts'
+import { expectedTensors } from './weights/expected.ts'
 
 /** A CLIP that people know by name. */
 export interface KnownModel {

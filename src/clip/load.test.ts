@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { FileError } from '../errors.ts'
+import { FileError } from '../base/errors.ts'
+import { bytesSource, writeSafetensors } from '../formats/safetensors.ts'
 import { type FloatTensor, floatTensor, sizeOf } from '../graph/tensor.ts'
 import { folderModelFiles } from '../node/files.ts'
-import { trainBpe } from './bpe-training.ts'
-import { expectedTensors } from './expected.ts'
 import { loadClip, type ModelFiles } from './load.ts'
-import { huggingFaceNames, sourceShape } from './names.ts'
-import { bytesSource, writeSafetensors } from './safetensors.ts'
 import { saveOpenClip, tokenizerFiles } from './save.ts'
+import { trainBpe } from './tokenizer/bpe-training.ts'
 import type { ClipConfig, Weights } from './types.ts'
+import { expectedTensors } from './weights/expected.ts'
+import { huggingFaceNames, sourceShape } from './weights/names.ts'
 
 const tables = trainBpe(['a photo of a dog', 'a photo of a cat'], 20)
 

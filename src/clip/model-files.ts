@@ -1,5 +1,5 @@
-import type { ByteSource } from './safetensors.ts'
-import type { TokenizerTables } from './tokenizer.ts'
+import type { ByteSource } from '../formats/safetensors.ts'
+import type { TokenizerTables } from './tokenizer/tokenizer.ts'
 
 /** The files of one model: a folder, a hub repository, a set of URLs. File names have no folders in them. */
 export interface ModelFiles {

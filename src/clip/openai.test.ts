@@ -1,18 +1,18 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { FileError } from '../errors.ts'
+import { FileError } from '../base/errors.ts'
+import { bytesSource } from '../formats/safetensors.ts'
+import rn from '../formats/torch-file/fixtures/openai-rn.json' with { type: 'json' }
+import vit from '../formats/torch-file/fixtures/openai-vit.json' with { type: 'json' }
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { tinyTables } from '../testing/tiny-clip.ts'
 import { gunzipped, zipOf } from '../testing/torch-files.ts'
 import { encodeTexts, imageEncoder } from './encode.ts'
-import rn from './fixtures/torch/openai-rn.json' with { type: 'json' }
-import vit from './fixtures/torch/openai-vit.json' with { type: 'json' }
 import { loadClip, type ModelFiles } from './load.ts'
-import { bytesSource } from './safetensors.ts'
 import { tokenizerFiles } from './save.ts'
 
-const fixture = (name: string) => gunzipped(new URL(`fixtures/torch/${name}.gz`, import.meta.url))
+const fixture = (name: string) => gunzipped(new URL(`../formats/torch-file/fixtures/${name}.gz`, import.meta.url))
 
 /** A file with a tokenizer (or what `beside` has) beside it. */
 function filesWith(bytes: Uint8Array, beside: ReadonlyMap<string, string | Uint8Array> = tokenizer): ModelFiles {

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
-import { CoopError } from '../errors.ts'
+import { CoopError } from '../base/errors.ts'
+import { bytesSource, openSafetensors } from '../formats/safetensors.ts'
 import { floatTensor } from '../graph/tensor.ts'
-import { trainBpe } from './bpe-training.ts'
-import { parseOpenClipConfig } from './config.ts'
-import { bytesSource, openSafetensors } from './safetensors.ts'
+import { parseOpenClipConfig } from './config/index.ts'
 import { saveOpenClip } from './save.ts'
+import { trainBpe } from './tokenizer/bpe-training.ts'
 import type { ClipConfig } from './types.ts'
 
 const config: ClipConfig = {

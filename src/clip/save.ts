@@ -1,7 +1,7 @@
-import { CoopError } from '../errors.ts'
+import { CoopError } from '../base/errors.ts'
+import { writeSafetensors } from '../formats/safetensors.ts'
 import { type FloatTensor, type IntTensor, intTensor } from '../graph/tensor.ts'
-import { writeSafetensors } from './safetensors.ts'
-import { SPECIAL_TOKENS, type TokenizerTables } from './tokenizer.ts'
+import { SPECIAL_TOKENS, type TokenizerTables } from './tokenizer/tokenizer.ts'
 import type { ClipConfig, ResNetConfig, TextConfig, VitConfig, Weights } from './types.ts'
 
 export interface SaveOptions {

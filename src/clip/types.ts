@@ -1,5 +1,5 @@
 import type { FloatTensor } from '../graph/tensor.ts'
-import type { Tokenizer } from './tokenizer.ts'
+import type { Tokenizer } from './tokenizer/tokenizer.ts'
 
 /** A decoded picture: 8-bit RGB, row-major `(height, width, 3)`. */
 export interface RgbImage {

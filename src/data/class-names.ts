@@ -1,4 +1,4 @@
-import { FileError } from '../errors.ts'
+import { FileError } from '../base/errors.ts'
 
 /**
  * Throws FileError for a single class, and for names that differ only in case or `_`: prompts show `_` as a space and

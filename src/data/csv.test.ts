@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FileError } from '../errors.ts'
+import { FileError } from '../base/errors.ts'
 import { parseCsv } from './csv.ts'
 
 const fieldsOf = (text: string, delimiter = ',') => parseCsv(text, delimiter, 'x.csv').map(({ fields }) => fields)

@@ -1,4 +1,4 @@
-import { FileError } from '../errors.ts'
+import { FileError } from '../base/errors.ts'
 
 export interface CsvRecord {
   /** Line of the file on which it begins, counted from 1. */

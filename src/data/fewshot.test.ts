@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../base/errors.ts'
 import { checkShots, drawFewShot } from './fewshot.ts'
 
 /** What Dassl picks: indices into the label lists. */

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../base/errors.ts'
 import type { Dataset, Item } from './items.ts'
 import { PythonRandom } from './python-random.ts'
 

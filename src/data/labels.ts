@@ -1,4 +1,4 @@
-import { FileError } from '../errors.ts'
+import { FileError } from '../base/errors.ts'
 
 /** What a row says of its class: a name, or a number with perhaps a name beside it. */
 export interface RawLabel {

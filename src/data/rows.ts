@@ -1,5 +1,5 @@
-import { FileError } from '../errors.ts'
-import type { Hooks } from '../progress.ts'
+import { FileError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
 import { checkDistinctClasses } from './class-names.ts'
 import type { Dataset, Item } from './items.ts'
 import { type RawLabel, resolveLabels } from './labels.ts'

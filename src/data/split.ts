@@ -1,4 +1,4 @@
-import { randomFor } from '../random.ts'
+import { randomFor } from '../base/random.ts'
 import type { Dataset, Item } from './items.ts'
 
 export type Split = 'train' | 'val' | 'test'

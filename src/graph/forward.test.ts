@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { evaluate, randomTensor, worstError } from '../../test/engine.ts'
+import { evaluate, randomTensor, worstError } from '../testing/engine.ts'
 import {
   averagePool,
   batchNorm,

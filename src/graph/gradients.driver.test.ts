@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { evaluate } from '../../test/engine.ts'
-import { ShapeError } from '../errors.ts'
+import { ShapeError } from '../base/errors.ts'
+import { evaluate } from '../testing/engine.ts'
 import { apply } from './graph.ts'
 import {
   add,

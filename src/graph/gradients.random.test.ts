@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { checkGradient } from '../../test/gradient-check.ts'
+import { checkGradient } from '../testing/gradient-check.ts'
 import {
   add,
   batchNorm,

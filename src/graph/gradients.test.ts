@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { randomTensor } from '../../test/engine.ts'
-import { checkGradient, type GradientCase } from '../../test/gradient-check.ts'
+import { randomTensor } from '../testing/engine.ts'
+import { checkGradient, type GradientCase } from '../testing/gradient-check.ts'
 import * as graphModule from './index.ts'
 import {
   add,

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { ShapeError } from '../base/errors.ts'
 import { add } from './elementwise.ts'
 import type { Node, Value } from './graph.ts'
 import { sumTo } from './reduction.ts'

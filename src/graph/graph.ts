@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { ShapeError } from '../base/errors.ts'
 import type { Shape, Tensor } from './tensor.ts'
 
 export type DType = Tensor['dtype'] | 'bool'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { engine, randomTensor, worstError } from '../../test/engine.ts'
 import { nodeRuntime } from '../node/runtime.ts'
+import { engine, randomTensor, worstError } from '../testing/engine.ts'
 import {
   add,
   crossEntropy,

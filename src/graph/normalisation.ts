@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { ShapeError } from '../base/errors.ts'
 import { add, div, mul, reciprocal, relu, scale, sqrt, sub } from './elementwise.ts'
 import { apply, expectShapes, type Value, withGradient } from './graph.ts'
 import { mean, sum, sumSquares } from './reduction.ts'

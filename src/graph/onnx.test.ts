@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { evaluate, randomTensor, worstError } from '../../test/engine.ts'
+import { evaluate, randomTensor, worstError } from '../testing/engine.ts'
 import { apply } from './graph.ts'
 import { add, encodeOnnx, floatTensor, Graph, intTensor, matmul, mul, program, reshape, scale, slice } from './index.ts'
 

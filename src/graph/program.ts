@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { ShapeError } from '../base/errors.ts'
 import { ALIAS, type Graph, type Node, type Value } from './graph.ts'
 
 /** What a session runs: named outputs and all they need, in an order that can be executed. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ShapeError } from '../errors.ts'
+import { ShapeError } from '../base/errors.ts'
 import {
   add,
   averagePool,

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { ShapeError } from '../base/errors.ts'
 import { apply, expectShapes, type Value } from './graph.ts'
 import { type Shape, sizeOf } from './tensor.ts'
 

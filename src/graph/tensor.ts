@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { ShapeError } from '../base/errors.ts'
 
 /** Sizes of the axes, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[]

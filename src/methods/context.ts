@@ -1,11 +1,11 @@
 import { z } from 'zod'
+import { CoopError } from '../base/errors.ts'
 import type { Clip } from '../clip/types.ts'
-import { CoopError } from '../errors.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
-import { promptClassifier } from '../prompt/classifier.ts'
 import { startTokens } from '../prompt/context-start.ts'
 import { type PromptLayout, type PromptShape, promptLayout } from '../prompt/layout.ts'
 import { learnedPrompt } from '../prompt/learned-prompt.ts'
+import { promptClassifier } from '../prompt/prompt-classifier.ts'
 import { type LearningSettings, startOf } from '../prompt/train.ts'
 import type { Classes, ImageClassifier, Learned, Task } from './method.ts'
 

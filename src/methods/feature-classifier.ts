@@ -1,4 +1,4 @@
-import { CoopError, ShapeError } from '../errors.ts'
+import { CoopError, ShapeError } from '../base/errors.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { Classes, ImageClassifier, Learned } from './method.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { UsageError } from '../errors.ts'
-import { nearestWord } from '../spelling.ts'
+import { UsageError } from '../base/errors.ts'
+import { nearestWord } from '../base/spelling.ts'
 import { classMean } from './class-mean/index.ts'
 import { clipAdapter } from './clip-adapter/index.ts'
 import { cocoop } from './cocoop/index.ts'
@@ -45,14 +45,5 @@ export function settingNames({ settings }: Pick<AnyMethod, 'settings'>): string[
   return settings instanceof z.ZodObject ? Object.keys(settings.shape) : []
 }
 
-export type {
-  AnyMethod,
-  CheckpointStore,
-  Classes,
-  ImageClassifier,
-  Learned,
-  LearnOptions,
-  Method,
-  Step,
-  Task,
-} from './method.ts'
+export type { CheckpointStore, LearnOptions, Step } from '../learning/types.ts'
+export type { AnyMethod, Classes, ImageClassifier, Learned, Method, Task } from './method.ts'

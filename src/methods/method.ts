@@ -1,9 +1,9 @@
 import type { z } from 'zod'
-import type { ByteSource } from '../clip/safetensors.ts'
+import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
-import type { Hooks } from '../progress.ts'
-import type { OnlineViews, TrainingSet } from '../prompt/batches.ts'
+import type { OnlineViews, TrainingSet } from '../learning/batches.ts'
+import type { LearnOptions, Step } from '../learning/types.ts'
 import type { Runtime } from '../runtime/types.ts'
 
 /** Classes to tell apart with a CLIP. */
@@ -33,16 +33,6 @@ export interface Task extends Classes {
   readonly seed: number
 }
 
-/** One step of a method that learns by gradients. */
-export interface Step {
-  /** Counted from 1. */
-  readonly step: number
-  readonly loss: number
-  readonly learningRate: number
-  /** Euclidean length of the gradient. */
-  readonly gradientNorm: number
-}
-
 /** What was learned, all that `classifier` needs besides settings and classes. */
 export interface Learned {
   /** Empty where nothing is learned. */
@@ -50,18 +40,6 @@ export interface Learned {
   /** What was found on the way and is worth keeping, such as the C of a linear probe; plain JSON. */
   readonly facts: Readonly<Record<string, unknown>>
   readonly steps: readonly Step[]
-}
-
-/** Where a method that takes long keeps what it needs to go on after a kill; one file, written whole or not at all. */
-export interface CheckpointStore {
-  read(): Promise<ByteSource | undefined>
-  write(bytes: Uint8Array): Promise<void>
-}
-
-export interface LearnOptions extends Hooks {
-  readonly checkpoint?: CheckpointStore
-  /** Stops learning before the next step; the promise is then rejected with the signal's reason. */
-  readonly signal?: AbortSignal
 }
 
 /** Tells images apart by their features. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { createTokenizer } from '../clip/tokenizer.ts'
-import { vocabularyOf } from '../clip/vocabulary.ts'
+import { createTokenizer } from '../clip/tokenizer/tokenizer.ts'
+import { vocabularyOf } from '../clip/tokenizer/vocabulary.ts'
 import { clipTables } from './clip-tables.ts'
 
 const { merges, rows } = z
@@ -10,7 +10,7 @@ const { merges, rows } = z
     merges: z.array(z.tuple([z.number(), z.string(), z.string()])),
     rows: z.array(z.object({ text: z.string(), ids: z.array(z.number()) })),
   })
-  .parse(JSON.parse(readFileSync(new URL('../clip/fixtures/tokens.json', import.meta.url), 'utf8')))
+  .parse(JSON.parse(readFileSync(new URL('../clip/tokenizer/fixtures/tokens.json', import.meta.url), 'utf8')))
 
 it("the package's table is CLIP's: merges, ids, tokens of texts", async () => {
   const tables = await clipTables()

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { CLIP_VOCAB_SIZE } from '../clip/load-tokenizer.ts'
-import { SPECIAL_TOKENS, type TokenizerTables } from '../clip/tokenizer.ts'
-import { CoopError } from '../errors.ts'
+import { CoopError } from '../base/errors.ts'
+import { CLIP_VOCAB_SIZE } from '../clip/tokenizer/load.ts'
+import { SPECIAL_TOKENS, type TokenizerTables } from '../clip/tokenizer/tokenizer.ts'
 
 let tables: Promise<TokenizerTables> | undefined
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { FileError } from '../errors.ts'
+import { FileError } from '../base/errors.ts'
 import { folderModelFiles, writeFileAtomic } from './files.ts'
 
 let folder = ''

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { access, constants, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { FileError } from '../base/errors.ts'
 import type { ModelFiles } from '../clip/load.ts'
-import type { ByteSource } from '../clip/safetensors.ts'
-import { FileError } from '../errors.ts'
+import type { ByteSource } from '../formats/safetensors.ts'
 import { clipTables } from './clip-tables.ts'
 
 /** The files of a model in a local folder. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { FileError } from '../errors.ts'
+import { FileError } from '../base/errors.ts'
 import { decodeImage, encodePng } from './image.ts'
 
 const { rows } = z

@@ -1,6 +1,6 @@
 import sharp from 'sharp'
+import { FileError } from '../base/errors.ts'
 import type { RgbImage } from '../clip/types.ts'
-import { FileError } from '../errors.ts'
 import { readBytes } from './files.ts'
 
 /** Pictures above this are refused: they would fill the memory (Pillow's own limit is near it). */

@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises'
-import { FileError } from '../errors.ts'
+import { FileError } from '../base/errors.ts'
 
 /** What lies directly in a folder, names in byte order (the same on every machine, whatever its locale). */
 export interface FolderListing {

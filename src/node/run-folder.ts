@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseJson } from '../clip/json.ts'
-import { FileError, UsageError } from '../errors.ts'
+import { FileError, UsageError } from '../base/errors.ts'
+import { parseJson } from '../formats/json.ts'
 import { readText } from './files.ts'
 
 /** What to do where a run is already. */

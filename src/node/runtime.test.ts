@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { randomTensor } from '../../test/engine.ts'
-import { CoopError, ShapeError, UsageError } from '../errors.ts'
+import { CoopError, ShapeError, UsageError } from '../base/errors.ts'
 import { apply } from '../graph/graph.ts'
 import {
   add,
@@ -21,6 +20,7 @@ import {
 } from '../graph/index.ts'
 import { openRuntime } from '../runtime/client.ts'
 import type { Device, Runtime } from '../runtime/types.ts'
+import { randomTensor } from '../testing/engine.ts'
 import { nodeRuntime, workerPort } from './runtime.ts'
 
 let runtime: Runtime

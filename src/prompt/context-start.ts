@@ -1,8 +1,8 @@
+import { UsageError } from '../base/errors.ts'
+import { randomFor } from '../base/random.ts'
 import { tokenRows } from '../clip/encode.ts'
 import type { Clip } from '../clip/types.ts'
-import { UsageError } from '../errors.ts'
 import { type FloatTensor, floatTensor, type Shape, sizeOf } from '../graph/tensor.ts'
-import { randomFor } from '../random.ts'
 
 /** Standard deviation of random context vectors. */
 const DEVIATION = 0.02

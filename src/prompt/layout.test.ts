@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { pack } from '../clip/packing.ts'
-import { createTokenizer } from '../clip/tokenizer.ts'
-import { CoopError, UsageError } from '../errors.ts'
+import { CoopError, UsageError } from '../base/errors.ts'
+import { createTokenizer } from '../clip/tokenizer/tokenizer.ts'
+import { pack } from '../clip/towers/packing.ts'
 import { tinyTables } from '../testing/tiny-clip.ts'
 import { checkClassNames, layoutForImages, type Position, promptLayout } from './layout.ts'
 

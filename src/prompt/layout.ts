@@ -1,6 +1,6 @@
-import { type Packing, pack } from '../clip/packing.ts'
-import type { Tokenizer } from '../clip/tokenizer.ts'
-import { CoopError, UsageError } from '../errors.ts'
+import { CoopError, UsageError } from '../base/errors.ts'
+import type { Tokenizer } from '../clip/tokenizer/tokenizer.ts'
+import { type Packing, pack } from '../clip/towers/packing.ts'
 
 /** Where the class name stands among the context vectors. */
 export type Position = 'end' | 'middle' | 'front'

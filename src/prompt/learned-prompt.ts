@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { parseJson } from '../clip/json.ts'
-import { type ByteSource, openSafetensors, writeSafetensors } from '../clip/safetensors.ts'
-import { readSchema } from '../clip/schema.ts'
+import { CoopError, FileError } from '../base/errors.ts'
 import type { Clip } from '../clip/types.ts'
-import { CoopError, FileError } from '../errors.ts'
+import { parseJson } from '../formats/json.ts'
+import { type ByteSource, openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
+import { readSchema } from '../formats/schema.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { PromptShape } from './layout.ts'
 

@@ -1,5 +1,5 @@
-import { constantParameters, weightOf } from '../clip/parameters.ts'
 import type { Clip } from '../clip/types.ts'
+import { constantParameters, weightOf } from '../clip/weights/parameters.ts'
 import { type FloatTensor, floatTensor, Graph, matmul, program } from '../graph/index.ts'
 import type { Runtime } from '../runtime/types.ts'
 

@@ -1,6 +1,6 @@
-import type { ByteSource } from '../clip/safetensors.ts'
-import { itemOf, namedTensors, openTorchFile, PyDict, type TensorRef, tensorFile } from '../clip/torch-file/index.ts'
-import { FileError } from '../errors.ts'
+import { FileError } from '../base/errors.ts'
+import type { ByteSource } from '../formats/safetensors.ts'
+import { itemOf, namedTensors, openTorchFile, PyDict, type TensorRef, tensorFile } from '../formats/torch-file/index.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 
 /** What the official CoOp code leaves of a training: `prompt_learner/model.pth.tar-N`. */

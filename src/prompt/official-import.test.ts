@@ -1,20 +1,20 @@
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CoopError, FileError } from '../base/errors.ts'
 import { loadClip } from '../clip/load.ts'
-import { bytesSource } from '../clip/safetensors.ts'
 import { tokenizerFiles } from '../clip/save.ts'
 import type { Clip } from '../clip/types.ts'
-import { CoopError, FileError } from '../errors.ts'
+import { bytesSource } from '../formats/safetensors.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { tinyTables } from '../testing/tiny-clip.ts'
 import { gunzipped } from '../testing/torch-files.ts'
-import { promptClassifier } from './classifier.ts'
 import figures from './fixtures/official/features.json' with { type: 'json' }
 import type { Position } from './layout.ts'
 import { type OfficialCheckpoint, readOfficialCheckpoint } from './official-checkpoint.ts'
 import { importPrompt } from './official-import.ts'
+import { promptClassifier } from './prompt-classifier.ts'
 
 // Checkpoints as Dassl saves them of the official PromptLearner, with optimiser and scheduler, on a tiny CLIP of OpenAI's
 // code; the figures are the class features that PyTorch computes with them.
@@ -25,7 +25,7 @@ const NAMES = ['dog', 'cat', 'toilet_paper', 'small house']
 let clip: Clip
 let runtime: Runtime
 beforeAll(async () => {
-  const model = gunzipped(new URL('../clip/fixtures/torch/openai-vit.pt.gz', import.meta.url))
+  const model = gunzipped(new URL('../formats/torch-file/fixtures/openai-vit.pt.gz', import.meta.url))
   const texts = tokenizerFiles(tinyTables, { contextLength: 16 })
   clip = await loadClip({
     name: 'dir',
@@ -135,7 +135,7 @@ describe('what is refused', () => {
   })
 
   it('a CLIP', async () => {
-    const bytes = gunzipped(new URL('../clip/fixtures/torch/openai-vit.pt.gz', import.meta.url))
+    const bytes = gunzipped(new URL('../formats/torch-file/fixtures/openai-vit.pt.gz', import.meta.url))
     await expect(readOfficialCheckpoint(bytesSource('ViT.pt', bytes))).rejects.toThrow(
       /no dictionary of tensors|is a CLIP/,
     )

@@ -1,5 +1,5 @@
+import { CoopError, UsageError } from '../base/errors.ts'
 import type { Clip } from '../clip/types.ts'
-import { CoopError, UsageError } from '../errors.ts'
 import type { Position } from './layout.ts'
 import { type LearnedPrompt, learnedPrompt } from './learned-prompt.ts'
 import type { OfficialCheckpoint } from './official-checkpoint.ts'

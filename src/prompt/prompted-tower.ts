@@ -1,34 +1,27 @@
 import { positionRows, tokenRows } from '../clip/encode.ts'
-import { constantParameters, weightOf } from '../clip/parameters.ts'
-import { textTower } from '../clip/text-tower.ts'
+import { textTower } from '../clip/towers/text-tower.ts'
 import type { Clip } from '../clip/types.ts'
+import { constantParameters } from '../clip/weights/parameters.ts'
 import {
   add,
   concat,
-  crossEntropy,
-  equals,
   Graph,
   gather,
   gradients,
   l2Normalise,
-  matmul,
   type Program,
   program,
   reshape,
   type Shape,
   type Value,
 } from '../graph/index.ts'
+import { imageLogits, labelLoss } from '../learning/logits.ts'
 import type { PromptLayout } from './layout.ts'
 
 /** Shape of the context vectors: `(M, width)`, or `(classes, M, width)` where each class has its own. */
 export function contextShape(clip: Clip, { classes, M, classSpecific }: PromptLayout): Shape {
   const { width } = clip.config.text
   return classSpecific ? [classes, M, width] : [M, width]
-}
-
-/** exp(logit_scale), by which CLIP multiplies cosines. */
-export function logitFactor(clip: Clip): number {
-  return Math.exp(weightOf(clip.weights, 'logit_scale').data[0] ?? 0)
 }
 
 /** The text features of all classes, `(classes, embed)`, of length 1, for context vectors `ctx` (see contextShape). */
@@ -70,18 +63,4 @@ export function stepProgram(clip: Clip, ctx: Value, text: Value, batch: number):
   const loss = labelLoss(logits)
   const [gradient = loss] = gradients(loss, [ctx])
   return program(graph, { loss, gradient, logits })
-}
-
-/** exp(logit_scale) cos(image, text): image features `(batch, embed)` of any length, text `(classes, embed)` of length 1. */
-export function imageLogits(clip: Clip, features: Value, text: Value): Value {
-  return matmul(l2Normalise(features), text, { transB: true, alpha: logitFactor(clip) })
-}
-
-/** Mean cross-entropy of `logits` `(batch, classes)` for labels `(batch)` int64, which become the input `labels`. */
-export function labelLoss(logits: Value): Value {
-  const { graph } = logits
-  const [batch = 0, classes = 0] = logits.shape
-  const labels = graph.input('labels', [batch], 'int64')
-  const all = graph.ints(Array.from({ length: classes }, (_, c) => c))
-  return crossEntropy(logits, equals(reshape(labels, [batch, 1]), all))
 }

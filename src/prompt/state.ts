@@ -1,5 +1,5 @@
-import { type ByteSource, openSafetensors, writeSafetensors } from '../clip/safetensors.ts'
-import { FileError } from '../errors.ts'
+import { FileError } from '../base/errors.ts'
+import { type ByteSource, openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { TrainingState } from './train.ts'
 

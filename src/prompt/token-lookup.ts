@@ -1,6 +1,6 @@
-import { floatToHalf } from '../clip/half.ts'
-import { weightOf } from '../clip/parameters.ts'
 import type { Clip } from '../clip/types.ts'
+import { weightOf } from '../clip/weights/parameters.ts'
+import { floatToHalf } from '../formats/half.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 
 /**

@@ -1,13 +1,14 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CoopError, DivergedError, ShapeError, UsageError } from '../errors.ts'
+import { CoopError, DivergedError, ShapeError, UsageError } from '../base/errors.ts'
+import { randomFor } from '../base/random.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import { batchesOf, feedsOf, inOrder, shuffled, stepsOf } from '../learning/batches.ts'
+import { accuracyOf } from '../learning/classifier.ts'
 import { nodeRuntime } from '../node/runtime.ts'
-import { randomFor } from '../random.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { toySet, toyTask } from '../testing/toy-task.ts'
-import { batchesOf, feedsOf, inOrder, shuffled, stepsOf } from './batches.ts'
-import { accuracyOf, promptClassifier } from './classifier.ts'
+import { promptClassifier } from './prompt-classifier.ts'
 import { type LearningSettings, startOf, type TrainingState, type TrainingTask, trainPrompt } from './train.ts'
 
 let runtime: Runtime

@@ -1,8 +1,7 @@
+import { CoopError, DivergedError, ShapeError, UsageError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
-import { CoopError, DivergedError, ShapeError, UsageError } from '../errors.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
-import type { Hooks } from '../progress.ts'
-import type { Runtime } from '../runtime/types.ts'
 import {
   type BatchOrder,
   batchesOf,
@@ -12,12 +11,13 @@ import {
   shuffled,
   stepsOf,
   type TrainingSet,
-} from './batches.ts'
+} from '../learning/batches.ts'
+import { learningRateOf, type Schedule } from '../learning/schedule.ts'
+import { sgdStep } from '../learning/sgd.ts'
+import type { Runtime } from '../runtime/types.ts'
 import { randomContext, startTokens, wordContext } from './context-start.ts'
 import { checkClassNames, type PromptLayout, type PromptShape, promptLayout } from './layout.ts'
 import { contextShape, trainingProgram } from './prompted-tower.ts'
-import { learningRateOf, type Schedule } from './schedule.ts'
-import { sgdStep } from './sgd.ts'
 
 /** All that decides what is learned, besides model, classes and images. */
 export interface LearningSettings extends PromptShape, Schedule {

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../base/errors.ts'
 import { canonical, compareText, groupBy } from './canonical.ts'
 import type { RunRecord } from './record.ts'
 

@@ -1,5 +1,5 @@
+import { defaultEpochs, PAPER_WARMUP } from '../learning/schedule.ts'
 import { METHODS } from '../methods/index.ts'
-import { defaultEpochs, PAPER_WARMUP } from '../prompt/schedule.ts'
 import { PAPER_SETTINGS } from '../prompt/train.ts'
 import { canonical } from './canonical.ts'
 import { FIGURE_3, FIGURE_3_DATASETS } from './published-fig3.ts'

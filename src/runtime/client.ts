@@ -1,4 +1,4 @@
-import { CoopError, ShapeError, UsageError } from '../errors.ts'
+import { CoopError, ShapeError, UsageError } from '../base/errors.ts'
 import { add } from '../graph/elementwise.ts'
 import { Graph } from '../graph/graph.ts'
 import { lower } from '../graph/lowering.ts'

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { Command } from '../cli/command.ts'
 import { createCoop } from '../cli/coop.ts'
 
 /** What a command left behind. */
@@ -9,14 +10,17 @@ export interface Ended {
 }
 
 /** `coop WORDS` in this process. */
-export async function coop(...words: readonly string[]): Promise<Ended> {
+export const coop = (...words: readonly string[]): Promise<Ended> => ended(words)
+
+/** The same with other commands than those of `coop`. */
+export async function ended(words: readonly string[], commands?: readonly Command[]): Promise<Ended> {
   const written = { stdout: '', stderr: '' }
   const into = (name: 'stdout' | 'stderr') => ({
     write: (text: string) => {
       written[name] += text
     },
   })
-  const status = await createCoop(words, { stdout: into('stdout'), stderr: into('stderr') }).run()
+  const status = await createCoop(words, { stdout: into('stdout'), stderr: into('stderr') }, commands).run()
   return { status, ...written }
 }
 

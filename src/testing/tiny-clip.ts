@@ -1,10 +1,10 @@
-import { trainBpe } from '../clip/bpe-training.ts'
-import { expectedTensors } from '../clip/expected.ts'
+import { randomFor } from '../base/random.ts'
 import { makeClip } from '../clip/load.ts'
-import { createTokenizer } from '../clip/tokenizer.ts'
+import { trainBpe } from '../clip/tokenizer/bpe-training.ts'
+import { createTokenizer } from '../clip/tokenizer/tokenizer.ts'
 import type { Clip, ClipConfig, TextConfig } from '../clip/types.ts'
+import { expectedTensors } from '../clip/weights/expected.ts'
 import { floatTensor, sizeOf } from '../graph/tensor.ts'
-import { randomFor } from '../random.ts'
 
 /** Texts that the tiny tokenizer learns its merges from: "photo", "dog", "cat" ... are one token, other words several. */
 const TEXTS = ['a photo of a dog.', 'a photo of a cat.', 'a drawing of a house.', 'toilet paper', 'the small dogs']

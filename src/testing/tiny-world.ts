@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { randomFor } from '../base/random.ts'
 import { saveOpenClip } from '../clip/save.ts'
 import { encodePng } from '../node/image.ts'
-import { randomFor } from '../random.ts'
 import { tinyClip, tinyTables } from './tiny-clip.ts'
 
 /** What a command needs, in a temporary folder. */

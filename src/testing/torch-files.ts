@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
-import { crc32 } from '../clip/torch-file/crc32.ts'
+import { crc32 } from '../formats/torch-file/crc32.ts'
 
 /** A fixture that is kept compressed. */
 export const gunzipped = (url: URL): Uint8Array => new Uint8Array(gunzipSync(readFileSync(url)))

@@ -1,5 +1,5 @@
-import { trainInFolder } from '../experiments/run.ts'
 import { nodeRuntime } from '../node/runtime.ts'
+import { trainInFolder } from '../runs/run.ts'
 import { toyTask } from './toy-task.ts'
 
 // The body of a process that a test kills: trains the toy task in a folder, from its last checkpoint on.

@@ -1,5 +1,5 @@
-import type { ImportResult } from '../../experiments/import.ts'
 import type { NamesFrom } from '../../prompt/official-import.ts'
+import type { ImportResult } from '../../runs/import.ts'
 import { actions } from '../actions.ts'
 import { defineCommand } from '../command.ts'
 

@@ -1,5 +1,5 @@
-import type { CheckedModel, ListedModel, ModelSizes } from '../../experiments/models.ts'
 import { tableText } from '../../report/text.ts'
+import type { CheckedModel, ListedModel, ModelSizes } from '../../runs/models.ts'
 import { actions } from '../actions.ts'
 import { defineCommand } from '../command.ts'
 

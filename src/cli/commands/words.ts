@@ -1,5 +1,5 @@
-import type { RunWords, VectorWords } from '../../experiments/words.ts'
 import { columns } from '../../report/text.ts'
+import type { RunWords, VectorWords } from '../../runs/words.ts'
 import { actions } from '../actions.ts'
 import { defineCommand, RUN } from '../command.ts'
 

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { classMeans } from '../../baselines/class-mean.ts'
-import { checkEachClass, meanViews } from '../../baselines/labelled-rows.ts'
-import { classifierOf } from '../../prompt/classifier.ts'
+import { classifierOf } from '../../learning/classifier.ts'
+import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
 import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
 import { defineMethod } from '../method.ts'
+import { classMeans } from './means.ts'
 
 /** The class whose mean feature is nearest: zero-shot's classifier with images in place of prompts. */
 export const classMean = defineMethod({

@@ -1,3 +1,4 @@
+import { randomFor } from '../../base/random.ts'
 import type { Clip } from '../../clip/types.ts'
 import {
   add,
@@ -11,10 +12,9 @@ import {
   scale,
   sizeOf,
 } from '../../graph/index.ts'
-import { imageLogits, labelLoss } from '../../prompt/prompted-tower.ts'
-import { rowProducts } from '../../prompt/vectors.ts'
-import { randomFor } from '../../random.ts'
-import { stepOf } from '../gradient-loop.ts'
+import { imageLogits, labelLoss } from '../../learning/logits.ts'
+import { stepOf } from '../../learning/loop.ts'
+import { rowProducts } from '../../learning/vectors.ts'
 
 /** The adapter's two matrices, under the names of the official checkpoints. */
 export const DOWN = 'fc.0.weight' // (hidden, embed)

@@ -1,10 +1,11 @@
 import type { Clip } from '../../clip/types.ts'
 import type { FloatTensor } from '../../graph/tensor.ts'
-import type { BatchOrder } from '../../prompt/batches.ts'
-import { learningRateOf, type Schedule } from '../../prompt/schedule.ts'
-import { learnByGradients } from '../gradient-loop.ts'
-import type { LearnOptions, Task } from '../method.ts'
-import { sgd } from '../optimisers.ts'
+import type { BatchOrder } from '../../learning/batches.ts'
+import { learnByGradients } from '../../learning/loop.ts'
+import { sgd } from '../../learning/optimisers.ts'
+import { learningRateOf, type Schedule } from '../../learning/schedule.ts'
+import type { LearnOptions } from '../../learning/types.ts'
+import type { Task } from '../method.ts'
 import { type Adapter, adapterStep, DOWN, UP } from './adapter.ts'
 
 export interface AdapterTraining extends Schedule {

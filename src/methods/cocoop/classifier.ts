@@ -1,6 +1,6 @@
-import { ShapeError } from '../../errors.ts'
+import { ShapeError } from '../../base/errors.ts'
+import type { Hooks } from '../../base/progress.ts'
 import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
-import type { Hooks } from '../../progress.ts'
 import type { PromptLayout } from '../../prompt/layout.ts'
 import type { Session } from '../../runtime/types.ts'
 import type { Classes, ImageClassifier } from '../method.ts'

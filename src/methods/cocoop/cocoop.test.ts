@@ -1,12 +1,14 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { randomFor } from '../../base/random.ts'
 import { type FloatTensor, floatTensor, intTensor, type Program, sizeOf } from '../../graph/index.ts'
+import { inOrder } from '../../learning/batches.ts'
+import { learnByGradients } from '../../learning/loop.ts'
+import { sgd } from '../../learning/optimisers.ts'
+import { learningRateOf } from '../../learning/schedule.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
-import { inOrder } from '../../prompt/batches.ts'
 import { type Position, promptLayout } from '../../prompt/layout.ts'
 import { trainingProgram } from '../../prompt/prompted-tower.ts'
-import { learningRateOf } from '../../prompt/schedule.ts'
-import { randomFor } from '../../random.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import {
   distance,
@@ -19,8 +21,6 @@ import {
 } from '../../testing/method-figures.ts'
 import { tinyClip } from '../../testing/tiny-clip.ts'
 import { toyClasses, toySet } from '../../testing/toy-task.ts'
-import { learnByGradients } from '../gradient-loop.ts'
-import { sgd } from '../optimisers.ts'
 import { cocoop } from './index.ts'
 import { cocoopShapes, cocoopStep } from './program.ts'
 

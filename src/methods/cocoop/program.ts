@@ -1,6 +1,6 @@
-import type { Parameters } from '../../clip/parameters.ts'
-import { linear } from '../../clip/transformer.ts'
+import { linear } from '../../clip/towers/transformer.ts'
 import type { Clip } from '../../clip/types.ts'
+import type { Parameters } from '../../clip/weights/parameters.ts'
 import {
   add,
   Graph,
@@ -13,9 +13,10 @@ import {
   type Shape,
   type Value,
 } from '../../graph/index.ts'
+import { labelLoss, logitFactor } from '../../learning/logits.ts'
+import { stepOf } from '../../learning/loop.ts'
 import { layoutForImages, type PromptLayout } from '../../prompt/layout.ts'
-import { classFeatures, contextShape, labelLoss, logitFactor } from '../../prompt/prompted-tower.ts'
-import { stepOf } from '../gradient-loop.ts'
+import { classFeatures, contextShape } from '../../prompt/prompted-tower.ts'
 
 /** The hidden layer of the meta-net is that many times narrower than the image features. */
 const REDUCTION = 16

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { stepsOf } from '../../prompt/batches.ts'
-import { defaultEpochs, learningRateOf, PAPER_WARMUP, WARMUPS } from '../../prompt/schedule.ts'
+import { stepsOf } from '../../learning/batches.ts'
+import { defaultEpochs, learningRateOf, PAPER_WARMUP, WARMUPS } from '../../learning/schedule.ts'
 import { readState, writeState } from '../../prompt/state.ts'
 import { type LearningSettings, PAPER_SETTINGS, startOf, trainPrompt } from '../../prompt/train.ts'
 import { contextClassifier, contextLength } from '../context.ts'

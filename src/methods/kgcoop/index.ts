@@ -1,13 +1,13 @@
 import { z } from 'zod'
-import { zeroShotFeatures } from '../../baselines/zero-shot.ts'
-import { shuffled } from '../../prompt/batches.ts'
-import { learningRateOf } from '../../prompt/schedule.ts'
+import { shuffled } from '../../learning/batches.ts'
+import { learnByGradients } from '../../learning/loop.ts'
+import { sgd } from '../../learning/optimisers.ts'
+import { learningRateOf } from '../../learning/schedule.ts'
 import { checkTrainingSet } from '../../prompt/train.ts'
 import { contextClassifier, contextWords, sharedContext, sharedContextSettings } from '../context.ts'
-import { learnByGradients } from '../gradient-loop.ts'
 import { defineMethod } from '../method.ts'
-import { sgd } from '../optimisers.ts'
 import { templatesSetting } from '../templates-setting.ts'
+import { zeroShotFeatures } from '../zero-shot/features.ts'
 import { kgcoopStep } from './program.ts'
 
 const settings = z.strictObject({

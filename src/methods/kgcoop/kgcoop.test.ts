@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { zeroShotFeatures } from '../../baselines/zero-shot.ts'
 import type { Clip } from '../../clip/types.ts'
 import { floatTensor } from '../../graph/index.ts'
+import { inOrder } from '../../learning/batches.ts'
+import { learnByGradients } from '../../learning/loop.ts'
+import { sgd } from '../../learning/optimisers.ts'
+import { learningRateOf } from '../../learning/schedule.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
-import { inOrder } from '../../prompt/batches.ts'
 import { promptLayout } from '../../prompt/layout.ts'
-import { learningRateOf } from '../../prompt/schedule.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import {
   distance,
@@ -21,8 +22,7 @@ import {
 import { tinyClip } from '../../testing/tiny-clip.ts'
 import { toyClasses, toySet } from '../../testing/toy-task.ts'
 import { coop } from '../coop/index.ts'
-import { learnByGradients } from '../gradient-loop.ts'
-import { sgd } from '../optimisers.ts'
+import { zeroShotFeatures } from '../zero-shot/features.ts'
 import { kgcoop } from './index.ts'
 import { kgcoopStep } from './program.ts'
 

@@ -1,8 +1,9 @@
 import type { Clip } from '../../clip/types.ts'
 import { add, type FloatTensor, Graph, mean, mul, type Program, scale, sub, sum } from '../../graph/index.ts'
+import { imageLogits, labelLoss } from '../../learning/logits.ts'
+import { stepOf } from '../../learning/loop.ts'
 import type { PromptLayout } from '../../prompt/layout.ts'
-import { classFeatures, contextShape, imageLogits, labelLoss } from '../../prompt/prompted-tower.ts'
-import { stepOf } from '../gradient-loop.ts'
+import { classFeatures, contextShape } from '../../prompt/prompted-tower.ts'
 
 /**
  * One training step: `ctx`, `features` `(batch, embed)`, `labels` `(batch)` -> loss and gradient.

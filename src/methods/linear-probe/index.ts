@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { checkEachClass, meanViews } from '../../baselines/labelled-rows.ts'
-import { fitsOfSearch, probeAt, searchedProbe } from '../../baselines/linear-probe.ts'
-import { type Fit, linearOutputs } from '../../baselines/logistic-regression.ts'
 import { floatTensor } from '../../graph/tensor.ts'
+import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
 import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
 import { defineMethod } from '../method.ts'
+import { type Fit, linearOutputs } from './logistic-regression.ts'
+import { fitsOfSearch, probeAt, searchedProbe } from './probe.ts'
 
 /** The C of scikit-learn, taken where there are no images to search it by. */
 const DEFAULT_C = 1

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { checkEachClass, meanViews } from '../../baselines/labelled-rows.ts'
-import { zeroShotFeatures } from '../../baselines/zero-shot.ts'
 import { floatTensor } from '../../graph/tensor.ts'
-import type { TrainingSet } from '../../prompt/batches.ts'
-import { normaliseRows, rowProducts } from '../../prompt/vectors.ts'
+import type { TrainingSet } from '../../learning/batches.ts'
+import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
+import { normaliseRows, rowProducts } from '../../learning/vectors.ts'
 import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
 import { defineMethod } from '../method.ts'
 import { templatesSetting } from '../templates-setting.ts'
+import { zeroShotFeatures } from '../zero-shot/features.ts'
 import { learnLp } from './learn.ts'
 
 const settings = z.strictObject({

@@ -1,6 +1,6 @@
 import { add, type FloatTensor, Graph, intTensor, matmul, mul, type Program, type Value } from '../../graph/index.ts'
-import { labelLoss } from '../../prompt/prompted-tower.ts'
-import { stepOf } from '../gradient-loop.ts'
+import { labelLoss } from '../../learning/logits.ts'
+import { stepOf } from '../../learning/loop.ts'
 
 /**
  * One step over all images: `weight` `(classes, d)`, `bias` `(classes)`, `alpha` `(classes)`, `labels` -> loss, gradients,

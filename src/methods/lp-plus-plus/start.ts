@@ -1,5 +1,5 @@
 import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
-import { rowProducts } from '../../prompt/vectors.ts'
+import { rowProducts } from '../../learning/vectors.ts'
 
 /** Where LP++ starts and how far its steps go, all from the features; nothing is left to choose. */
 export interface Start {

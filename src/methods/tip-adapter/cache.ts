@@ -11,9 +11,9 @@ import {
   scale,
   sub,
 } from '../../graph/index.ts'
-import { imageLogits, labelLoss } from '../../prompt/prompted-tower.ts'
-import { argmaxRows, normaliseRows, rowProducts } from '../../prompt/vectors.ts'
-import { stepOf } from '../gradient-loop.ts'
+import { imageLogits, labelLoss } from '../../learning/logits.ts'
+import { stepOf } from '../../learning/loop.ts'
+import { argmaxRows, normaliseRows, rowProducts } from '../../learning/vectors.ts'
 
 /** Features of training images, against which images are compared, and the class of each. */
 export interface Cache {

@@ -1,9 +1,10 @@
 import type { Clip } from '../../clip/types.ts'
 import type { FloatTensor } from '../../graph/tensor.ts'
-import type { BatchOrder } from '../../prompt/batches.ts'
-import { learnByGradients } from '../gradient-loop.ts'
-import type { LearnOptions, Task } from '../method.ts'
-import { adamW } from '../optimisers.ts'
+import type { BatchOrder } from '../../learning/batches.ts'
+import { learnByGradients } from '../../learning/loop.ts'
+import { adamW } from '../../learning/optimisers.ts'
+import type { LearnOptions } from '../../learning/types.ts'
+import type { Task } from '../method.ts'
 import { type Cache, tipStep, type Weighting } from './cache.ts'
 
 export interface FineTuning extends Weighting {

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { expandTemplates } from '../../baselines/templates.ts'
-import { zeroShotClassifier } from '../../baselines/zero-shot.ts'
 import { defineMethod } from '../method.ts'
 import { templatesSetting } from '../templates-setting.ts'
+import { zeroShotClassifier } from './features.ts'
+import { expandTemplates } from './templates.ts'
 
 /** Hand-written prompts: the data set's, or those given. Nothing is learned. */
 export const zeroShot = defineMethod({

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { access, copyFile, link, lstat, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
-import { FileError } from '../../errors.ts'
+import { FileError } from '../../base/errors.ts'
 import { fileError, makeFolder, writeFileAtomic } from '../files.ts'
 import { type HubRepo, isCommit, isSafePath, repoFolderName } from './repo.ts'
 import type { HubSettings } from './settings.ts'

@@ -1,4 +1,4 @@
-import { CoopError } from '../../errors.ts'
+import { CoopError } from '../../base/errors.ts'
 import { type HubRepo, repoName, repoPage } from './repo.ts'
 import type { HubSettings } from './settings.ts'
 

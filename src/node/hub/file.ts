@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import type { Hooks } from '../../progress.ts'
+import type { Hooks } from '../../base/progress.ts'
 import { blobPath, cachedCommit, cachedFile, checkPath, linkBlob, noteCommit, snapshotPath } from './cache.ts'
 import { download } from './download.ts'
 import { HubError } from './errors.ts'

@@ -1,4 +1,4 @@
-import type { Hooks } from '../../progress.ts'
+import type { Hooks } from '../../base/progress.ts'
 import type { Source } from './download.ts'
 import { HubError } from './errors.ts'
 import { fileUrl, type HubRepo, isCommit, repoName } from './repo.ts'

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import type { Hooks } from '../../progress.ts'
+import type { Hooks } from '../../base/progress.ts'
 import { cacheError } from './cache.ts'
 import { sleep } from './request.ts'
 

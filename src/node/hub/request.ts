@@ -1,4 +1,4 @@
-import type { Hooks } from '../../progress.ts'
+import type { Hooks } from '../../base/progress.ts'
 import { answerError, HubError, networkError, type Subject } from './errors.ts'
 import type { HubSettings } from './settings.ts'
 

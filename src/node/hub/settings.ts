@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { UsageError } from '../../errors.ts'
+import { UsageError } from '../../base/errors.ts'
 
 /** How the Hugging Face hub is reached and where its files are kept. */
 export interface HubSettings {

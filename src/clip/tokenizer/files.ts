@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { FileError } from '../../base/errors.ts'
+import { parseJson } from '../../formats/json.ts'
+import { readSchema } from '../../formats/schema.ts'
+import type { Merge, TokenizerTables } from './tokenizer.ts'
+
+/** Texts of a tokenizer's two files and what messages call them. */
+export interface VocabularyFiles {
+  readonly vocab: string
+  readonly merges: string
+  readonly vocabName: string
+  readonly mergesName: string
+}
+
+const vocabSchema = z.record(z.string(), z.int().nonnegative())
+
+/** Tables of `vocab.json` + `merges.txt`. Throws FileError naming file and line. */
+export function parseVocabulary({ vocab, merges, vocabName, mergesName }: VocabularyFiles): TokenizerTables {
+  const ids = readSchema(vocabSchema, parseJson(vocab, vocabName), vocabName)
+  return {
+    vocab: checkedVocabulary(new Map(Object.entries(ids)), vocabName),
+    merges: parseMerges(merges, mergesName),
+  }
+}
+
+/** Merges, one a line, most important first; a first line that states a version is none. Throws FileError naming the line. */
+export function parseMerges(text: string, name: string): Merge[] {
+  const lines = text.split('\n').map((line, index) => ({ line: line.trimEnd(), number: index + 1 }))
+  // `"bpe_simple_vocab_16e6.txt#version: 0.2` in OpenAI's file
+  if (/^(?:"?bpe_\w+\.txt)?#version/.test(lines[0]?.line ?? '')) lines.shift()
+  return lines.filter(({ line }) => line !== '').map(({ line, number }) => mergeOf(line, `${name}, line ${number}`))
+}
+
+function mergeOf(line: string, where: string): Merge {
+  const [left, right, ...rest] = line.split(' ')
+  if (!left || !right || rest.length > 0)
+    throw new FileError(`${where}: "${line}" is not two symbols and a space between`, 'fetch the file again')
+  return [left, right]
+}
+
+const fastSchema = z.object({
+  model: z.object({
+    type: z.literal('BPE').optional(),
+    vocab: vocabSchema,
+    merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
+    end_of_word_suffix: z.literal('</w>'),
+  }),
+  added_tokens: z.array(z.object({ id: z.int().nonnegative(), content: z.string() })).optional(),
+})
+
+/** Tables of a `tokenizer.json` (the layout of Hugging Face's fast tokenizers). Throws FileError naming the file. */
+export function parseTokenizerJson(text: string, name: string): TokenizerTables {
+  const { model, added_tokens: added = [] } = readSchema(fastSchema, parseJson(text, name), name)
+  const vocab = new Map(Object.entries(model.vocab))
+  for (const { id, content } of added) vocab.set(content, id)
+  const merges = model.merges.map((merge, index) =>
+    typeof merge === 'string' ? mergeOf(merge, `${name}, model.merges[${index}]`) : merge,
+  )
+  return { vocab: checkedVocabulary(vocab, name), merges }
+}
+
+function checkedVocabulary(vocab: ReadonlyMap<string, number>, name: string): ReadonlyMap<string, number> {
+  const tokens = new Map<number, string>()
+  for (const [token, id] of vocab) {
+    const other = tokens.get(id)
+    if (other !== undefined)
+      throw new FileError(`${name}: "${other}" and "${token}" have the same id ${id}`, 'fetch the file again')
+    tokens.set(id, token)
+  }
+  return vocab
+}

@@ -1,0 +1,172 @@
+import { FileError } from '../../base/errors.ts'
+import { BYTE_TO_SYMBOL, SYMBOL_TO_BYTE } from './byte-symbols.ts'
+import { cleanText } from './text-cleaning.ts'
+
+/** CLIP's tokenizer: lower-cased text to ids by byte-level byte-pair encoding, and back. */
+export interface Tokenizer {
+  readonly startToken: number
+  readonly endToken: number
+  readonly contextLength: number
+  /** Ids of a text without start and end token, not cut. */
+  encode(text: string): number[]
+  /** Start token, ids, end token; cut to `contextLength` with the end token last. */
+  tokenize(text: string): number[]
+  /** The text of ids, words separated by spaces. Throws FileError for an id outside the vocabulary. */
+  decode(ids: readonly number[]): string
+  /** The text of one id, without the end-of-word mark. */
+  tokenText(id: number): string
+}
+
+/** Two symbols that become one; a table's order is the merges' priority. */
+export type Merge = readonly [string, string]
+
+export interface TokenizerTables {
+  readonly vocab: ReadonlyMap<string, number>
+  readonly merges: readonly Merge[]
+}
+
+export interface TokenizerOptions extends TokenizerTables {
+  /** Tokens of a prompt with start and end; CLIP's 77. */
+  readonly contextLength: number
+  /** What messages call the vocabulary. */
+  readonly name?: string
+}
+
+/** How start and end token are written: by OpenAI and Hugging Face, and by OpenCLIP. */
+export const SPECIAL_TOKENS = [
+  ['<|startoftext|>', '<|endoftext|>'],
+  ['<start_of_text>', '<end_of_text>'],
+] as const
+/** Marks the last symbol of a word. */
+export const END_OF_WORD = '</w>'
+
+/**
+ * Contractions, words, single digits, runs of anything else but white space (text is lower-cased before). U+0345 is
+ * none of these: its upper case is a letter, and OpenAI's pattern ignores case.
+ */
+const WORDS = /'[sſtmd]|'re|'ve|'ll|\p{L}+|\p{N}|(?:(?!\u0345)[^\p{White_Space}\p{L}\p{N}])+/gu
+
+/** Words of a text as the byte-pair encoder takes them: cleaned, lower-cased, split. */
+export function splitWords(text: string): string[] {
+  return cleanText(text).match(WORDS) ?? []
+}
+
+/** The symbols a word starts as: one for each byte of its UTF-8, the last one with the end-of-word mark. */
+export function wordSymbols(word: string): string[] {
+  const symbols = Array.from(new TextEncoder().encode(word), (byte) => BYTE_TO_SYMBOL[byte] ?? '')
+  symbols.push(`${symbols.pop() ?? ''}${END_OF_WORD}`)
+  return symbols
+}
+
+/**
+ * A tokenizer equal to OpenAI's `simple_tokenizer` for any table of merges.
+ * Throws FileError when the vocabulary lacks a byte, a merge or one of the two special tokens.
+ */
+export function createTokenizer({
+  vocab,
+  merges,
+  contextLength,
+  name = 'the vocabulary',
+}: TokenizerOptions): Tokenizer {
+  checkTables(vocab, merges, name)
+  const idOf = (token: string) => vocab.get(token) ?? missingToken(token, name)
+  const [startText, endText] = SPECIAL_TOKENS.find(([start]) => vocab.has(start)) ?? SPECIAL_TOKENS[0]
+  const startToken = idOf(startText)
+  const endToken = idOf(endText)
+  // As with OpenAI's, a special token that is spelled out in a text is that token.
+  const specials = [startText, endText].map((token) => token.replaceAll('|', '\\|'))
+  const words = new RegExp([...specials, WORDS.source].join('|'), 'gu')
+  const ranks = new Map(merges.map(([left, right], rank) => [pairKey(left, right), rank]))
+  const tokens = new Map(Array.from(vocab, ([token, id]) => [id, token]))
+  const known = new Map<string, readonly number[]>([
+    [startText, [startToken]],
+    [endText, [endToken]],
+  ])
+
+  const encodeWord = (word: string): readonly number[] => {
+    const before = known.get(word)
+    if (before !== undefined) return before
+    const ids = mergeSymbols(wordSymbols(word), ranks).map(idOf)
+    if (known.size < MAX_KNOWN_WORDS) known.set(word, ids)
+    return ids
+  }
+  const tokenOf = (id: number) => {
+    const token = tokens.get(id)
+    if (token === undefined) throw new FileError(`${name} has no token with the id ${id}`)
+    return token
+  }
+  const encode = (text: string) => (cleanText(text).match(words) ?? []).flatMap(encodeWord)
+  return {
+    startToken,
+    endToken,
+    contextLength,
+    encode,
+    tokenize: (text) => [startToken, ...encode(text).slice(0, contextLength - 2), endToken],
+    decode: (ids) => symbolsText(ids.map(tokenOf).join('')).trimEnd(),
+    tokenText: (id) => symbolsText(tokenOf(id)).trimEnd(),
+  }
+}
+
+/** Keeps memory bounded when a service encodes endless new words. */
+const MAX_KNOWN_WORDS = 100_000
+
+function pairKey(left: string, right: string): string {
+  return `${left} ${right}`
+}
+
+/** Joins, again and again, the neighbours whose merge was learned first, wherever that pair stands. */
+function mergeSymbols(symbols: readonly string[], ranks: ReadonlyMap<string, number>): readonly string[] {
+  let word = symbols
+  while (word.length > 1) {
+    let best = Number.POSITIVE_INFINITY
+    let first = -1
+    for (let i = 0; i + 1 < word.length; i++) {
+      const rank = ranks.get(pairKey(word[i]!, word[i + 1]!)) ?? Number.POSITIVE_INFINITY
+      if (rank < best) {
+        best = rank
+        first = i
+      }
+    }
+    if (first < 0) return word
+    word = mergePair(word, word[first]!, word[first + 1]!)
+  }
+  return word
+}
+
+/** Replaces every `left right` by one symbol, from left to right. */
+export function mergePair(word: readonly string[], left: string, right: string): string[] {
+  const merged: string[] = []
+  for (let i = 0; i < word.length; i++) {
+    if (word[i] === left && word[i + 1] === right) {
+      merged.push(left + right)
+      i++
+    } else {
+      merged.push(word[i]!)
+    }
+  }
+  return merged
+}
+
+function symbolsText(symbols: string): string {
+  const bytes: number[] = []
+  for (const symbol of symbols.replaceAll(END_OF_WORD, ' ')) {
+    const byte = SYMBOL_TO_BYTE.get(symbol)
+    if (byte !== undefined) bytes.push(byte)
+    else bytes.push(...new TextEncoder().encode(symbol))
+  }
+  return new TextDecoder().decode(Uint8Array.from(bytes))
+}
+
+function checkTables(vocab: ReadonlyMap<string, number>, merges: readonly Merge[], name: string): void {
+  for (const symbol of BYTE_TO_SYMBOL) {
+    for (const token of [symbol, symbol + END_OF_WORD]) if (!vocab.has(token)) missingToken(token, name)
+  }
+  for (const [left, right] of merges) if (!vocab.has(left + right)) missingToken(left + right, name)
+}
+
+function missingToken(token: string, name: string): never {
+  throw new FileError(
+    `${name} has no token ${JSON.stringify(token)}, so it is not a CLIP vocabulary that fits its merges`,
+    'take vocab.json and merges.txt (or tokenizer.json) from the same model',
+  )
+}

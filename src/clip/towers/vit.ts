@@ -1,0 +1,44 @@
+import { add, concat, expand, matmul, reshape, slice, softmax, transpose, type Value } from '../../graph/index.ts'
+import type { VitConfig } from '../types.ts'
+import { type Parameters, under } from '../weights/parameters.ts'
+import { block, headsOf, norm, rowsOf } from './transformer.ts'
+
+/**
+ * CLIP's vision transformer (Radford et al. 2021, section 2.4; OpenAI's model.py, VisionTransformer).
+ *
+ * @param pixels `(n, 3, size, size)`, preprocessed
+ * @returns `(n, embed)`, not normalised
+ */
+export function vit(p: Parameters, config: VitConfig, embedDim: number, pixels: Value): Value {
+  const { width, layers, patchSize, imageSize, heads, layerNormEpsilon } = config
+  const [n = 0] = pixels.shape
+  const side = imageSize / patchSize
+  const tokens = side * side + 1
+
+  const patches = embedPatches(p, config, pixels, side) // (n, side side, width)
+  const cls = expand(reshape(p('class_embedding', [width]), [1, 1, width]), [n, 1, width])
+  const embedded = add(concat([cls, patches], 1), p('positional_embedding', [tokens, width])) // (n, tokens, width)
+  let x = norm(p, 'ln_pre', reshape(embedded, [n * tokens, width]), layerNormEpsilon)
+
+  for (let i = 0; i < layers; i++) {
+    x = block(under(p, `transformer.resblocks.${i}.`), config, x, (qkv) => attention(qkv, heads, n))
+  }
+  const first = reshape(slice(reshape(x, [n, tokens, width]), 1, 0, 1), [n, width])
+  return matmul(norm(p, 'ln_post', first, layerNormEpsilon), p('proj', [width, embedDim]))
+}
+
+/** A convolution whose stride is its size: each patch is a row, times a matrix. */
+function embedPatches(p: Parameters, config: VitConfig, pixels: Value, side: number): Value {
+  const { width, patchSize: s } = config
+  const [n = 0] = pixels.shape
+  const cut = transpose(reshape(pixels, [n, 3, side, s, side, s]), [0, 2, 4, 1, 3, 5])
+  const kernel = reshape(p('conv1.weight', [width, 3, s, s]), [width, 3 * s * s])
+  const rows = matmul(reshape(cut, [n * side * side, 3 * s * s]), kernel, { transB: true })
+  return reshape(rows, [n, side * side, width])
+}
+
+function attention(qkv: Value, heads: number, n: number): Value {
+  const { q, k, v } = headsOf(qkv, heads, n)
+  const scores = matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(q.shape[3] ?? 1) })
+  return rowsOf(matmul(softmax(scores), v))
+}

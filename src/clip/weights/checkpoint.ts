@@ -1,0 +1,134 @@
+import { FileError } from '../../base/errors.ts'
+import type { TensorFile } from '../../formats/tensor-file.ts'
+import { type FloatTensor, floatTensor, type Shape } from '../../graph/tensor.ts'
+import type { Weights } from '../types.ts'
+import type { Shapes } from './expected.ts'
+import { type NameLayout, type Source, sourceShape } from './names.ts'
+
+/** Tensors of one checkpoint, whichever of its files each lies in. */
+export interface Checkpoint {
+  readonly name: string
+  /** The file of each tensor. */
+  readonly tensors: ReadonlyMap<string, TensorFile>
+}
+
+/** The tensors of one or several files as one checkpoint. Throws FileError when two files hold the same tensor. */
+export function checkpointOf(name: string, files: readonly TensorFile[]): Checkpoint {
+  const tensors = new Map<string, TensorFile>()
+  for (const file of files) {
+    for (const tensor of file.entries.keys()) {
+      const other = tensors.get(tensor)
+      if (other !== undefined)
+        throw new FileError(
+          `tensor "${tensor}" is in both ${other.name} and ${file.name}`,
+          'take the files of one model',
+        )
+      tensors.set(tensor, file)
+    }
+  }
+  return { name, tensors }
+}
+
+/**
+ * Reads exactly the `expected` tensors, under canonical names, as float32.
+ * Throws one FileError that lists every missing, unexpected and misshapen tensor, before any is read.
+ */
+export async function readWeights(checkpoint: Checkpoint, expected: Shapes, layout: NameLayout): Promise<Weights> {
+  checkTensors(checkpoint, expected, layout)
+  const weights = new Map<string, FloatTensor>()
+  for (const [canonical, shape] of expected) {
+    const source = layout.sources(canonical)
+    const tensors: FloatTensor[] = []
+    for (const name of source.names) tensors.push(await readFinite(checkpoint, name))
+    weights.set(canonical, combine(source, tensors, shape))
+  }
+  return weights
+}
+
+/** Throws one FileError that lists every missing, unexpected and misshapen tensor; reads none. */
+export function checkTensors(checkpoint: Checkpoint, expected: Shapes, layout: NameLayout): void {
+  const missing: string[] = []
+  const misshapen: string[] = []
+  for (const [canonical, shape] of expected) {
+    const source = layout.sources(canonical)
+    const wanted = sourceShape(source, shape)
+    for (const name of source.names) {
+      const entry = checkpoint.tensors.get(name)?.entries.get(name)
+      if (entry === undefined) missing.push(`${name} (${wanted.join(', ')})`)
+      else if (!fits(entry.shape, wanted)) {
+        misshapen.push(`${name}: expected (${wanted.join(', ')}), found (${entry.shape.join(', ')})`)
+      }
+    }
+  }
+  const unexpected = [...checkpoint.tensors.keys()].filter((name) => {
+    const canonical = layout.canonical(name)
+    return !layout.ignored(name) && (canonical === undefined || !expected.has(canonical))
+  })
+  const report = [
+    ...listing('missing', missing),
+    ...listing('misshapen', misshapen),
+    ...listing('unexpected', unexpected),
+  ]
+  if (report.length === 0) return
+  throw new FileError(
+    `${checkpoint.name} does not hold the tensors its configuration describes\n${report.join('\n')}`,
+    'take weights and configuration from the same model',
+  )
+}
+
+const MAX_LISTED = 40
+
+function listing(title: string, names: readonly string[]): string[] {
+  if (names.length === 0) return []
+  const more = names.length > MAX_LISTED ? [`    ... and ${names.length - MAX_LISTED} more`] : []
+  return [`  ${title} (${names.length}):`, ...names.slice(0, MAX_LISTED).map((name) => `    ${name}`), ...more]
+}
+
+async function readFinite(checkpoint: Checkpoint, name: string): Promise<FloatTensor> {
+  const file = checkpoint.tensors.get(name)
+  if (file === undefined) throw new FileError(`${checkpoint.name}: there is no tensor "${name}"`)
+  const tensor = await file.readFloat(name)
+  if (!allFinite(tensor.data)) {
+    throw new FileError(
+      `${file.name}: tensor "${name}" holds values that are not finite numbers`,
+      'fetch or write the file again',
+    )
+  }
+  return tensor
+}
+
+function allFinite(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false
+  return true
+}
+
+function combine({ change }: Source, tensors: readonly FloatTensor[], shape: Shape): FloatTensor {
+  const [first] = tensors
+  if (first !== undefined && change === 'copy') return floatTensor(shape, first.data)
+  if (first !== undefined && change === 'transpose') return floatTensor(shape, transposed(first))
+  const stacked = floatTensor(shape)
+  let offset = 0
+  for (const { data } of tensors) {
+    stacked.data.set(data, offset)
+    offset += data.length
+  }
+  return stacked
+}
+
+/** A matrix (rows, columns) to (columns, rows). */
+function transposed({ shape: [rows = 0, columns = 0], data }: FloatTensor): Float32Array {
+  const result = new Float32Array(data.length)
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) result[c * rows + r] = data[r * columns + c]!
+  }
+  return result
+}
+
+/** A scalar may also be stored as one value in a row, as some checkpoints have the logit scale. */
+function fits(found: Shape, wanted: Shape): boolean {
+  return sameShape(found, wanted) || (wanted.length === 0 && sameShape(found, [1]))
+}
+
+function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((n, axis) => n === b[axis])
+}

@@ -1,0 +1,45 @@
+import { CoopError, ShapeError } from '../../base/errors.ts'
+import { type FloatTensor, type Graph, type Shape, sizeOf, type Value } from '../../graph/index.ts'
+import type { Weights } from '../types.ts'
+
+/** Where an encoder's tensors come from: constants of a loaded model, or inputs of a training step. */
+export type Parameters = (name: string, shape: Shape) => Value
+
+/** A tensor of a loaded model. Throws CoopError when it has none of that name. */
+export function weightOf(weights: Weights, name: string): FloatTensor {
+  const tensor = weights.get(name)
+  if (tensor !== undefined) return tensor
+  throw new CoopError(`the model has no tensor ${name}`, 'its configuration names more layers than its weights have')
+}
+
+/** The tensors of a loaded model as constants of a graph. Throws when one is missing or has another shape. */
+export function constantParameters(graph: Graph, weights: Weights): Parameters {
+  return (name, shape) => {
+    const tensor = weightOf(weights, name)
+    if (tensor.shape.join() !== shape.join()) {
+      throw new ShapeError(`${name} is (${tensor.shape.join(', ')}) where the configuration says (${shape.join(', ')})`)
+    }
+    return graph.weight(name, tensor)
+  }
+}
+
+/** Tensors that are fed at each run under their own names; `shapes` collects what was asked for. */
+export function inputParameters(graph: Graph, shapes: Map<string, Shape>): Parameters {
+  const known = new Map<string, Value>()
+  return (name, shape) => {
+    const value = known.get(name) ?? graph.input(name, shape)
+    known.set(name, value)
+    shapes.set(name, shape)
+    return value
+  }
+}
+
+/** The same parameters below a prefix: `under(p, 'visual.')('proj', ...)` is `p('visual.proj', ...)`. */
+export function under(parameters: Parameters, prefix: string): Parameters {
+  return (name, shape) => parameters(prefix + name, shape)
+}
+
+/** Number of values in a set of shapes. */
+export function countParameters(shapes: ReadonlyMap<string, Shape>): number {
+  return [...shapes.values()].reduce((total, shape) => total + sizeOf(shape), 0)
+}

@@ -1,0 +1,149 @@
+import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path'
+import { FileError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
+import type { Dataset } from '../data/items.ts'
+import { datasetOfRows, type LabelledRow } from '../data/rows.ts'
+import { SPLIT_NAMES, type Split, splitNamed } from '../data/split.ts'
+import { readText } from '../node/files.ts'
+import { exists } from '../node/run-folder.ts'
+import { missingImages } from './check-images.ts'
+import { readTable, type Table, type TableRow } from './table.ts'
+
+export interface ListOptions {
+  /** Decides the split where the list has no column for it (default 1). */
+  readonly seed?: number
+  /** Leave out images that are not there, with a warning, instead of throwing. */
+  readonly skipBadImages?: boolean
+  /** Names of the columns, where they are not among the usual ones. */
+  readonly imageColumn?: string
+  readonly labelColumn?: string
+}
+
+/** Names that columns have, the first that is there is taken. */
+const IMAGE_COLUMNS = ['path', 'file', 'image', 'file_name', 'filename']
+const LABEL_COLUMNS = ['label', 'class']
+const NAME_COLUMNS = ['label_name', 'class_name']
+const SPLIT_COLUMN = 'split'
+
+/** Files beside a list in which line i names label i. */
+const NAMES_FILES = ['classes.txt', 'classnames.txt', 'labels.txt']
+
+/**
+ * Reads a list of images (CSV or TSV with a header, or JSON lines): a column for the image, its path relative to the
+ * list's folder or absolute; one for the label, a name or a number; perhaps one for the split. Numbers get their names
+ * from a column `label_name`, or from `classes.txt` beside the list, else they are the names. Classes are in byte
+ * order of their labels, or in numerical order; images keep the list's order, in which few-shot subsets are drawn.
+ *
+ * @throws FileError with file and line for a missing column, image, label or split
+ */
+export async function readImageList(file: string, options: ListOptions = {}, hooks: Hooks = {}): Promise<Dataset> {
+  const table = await readTable(file)
+  const columns = columnsOf(table, options)
+  const folder = dirname(file)
+  const listed = table.rows.map((row) => labelledRow(row, columns, folder))
+  const numbered = listed.every(({ label }) => WHOLE_NUMBER.test(label))
+  const rows = numbered ? listed.map((row) => ({ ...row, label: numberOf(row) })) : listed
+  const names = numbered && columns.name === undefined ? await readNames(folder) : undefined
+  if (numbered && columns.name === undefined && names === undefined) {
+    hooks.onWarning?.(
+      `${file}: the labels are numbers and stand as they are in the prompts; ` +
+        `names go into a column label_name, or line by line into ${join(folder, NAMES_FILES[0] ?? '')}`,
+    )
+  }
+  const { seed } = options
+  const about = { name: basename(file, extname(file)), root: folder, source: file }
+  const there = await onlyPresent(rows, options.skipBadImages ?? false, hooks)
+  return datasetOfRows(there, { ...about, ...names, ...(seed !== undefined && { seed }) }, hooks)
+}
+
+interface Columns {
+  readonly image: string
+  readonly label: string
+  readonly name: string | undefined
+  readonly split: string | undefined
+}
+
+function columnsOf(table: Table, { imageColumn, labelColumn }: ListOptions): Columns {
+  const image = columnNamed(table, 'images', IMAGE_COLUMNS, imageColumn)
+  const label = columnNamed(table, 'labels', LABEL_COLUMNS, labelColumn)
+  const name = NAME_COLUMNS.find((column) => column !== label && table.columns.includes(column))
+  return { image, label, name, split: table.columns.includes(SPLIT_COLUMN) ? SPLIT_COLUMN : undefined }
+}
+
+function columnNamed({ file, columns }: Table, what: string, usual: readonly string[], asked?: string): string {
+  const wanted = asked === undefined ? usual : [asked.toLowerCase()]
+  const found = wanted.find((column) => columns.includes(column))
+  if (found !== undefined) return found
+  const delimiter = columns.length === 1 && /[;\t,]/.test(columns[0] ?? '') ? ' (a .csv has commas, a .tsv tabs)' : ''
+  throw new FileError(
+    `${file}: no column for the ${what}: there ${columns.length === 1 ? 'is' : 'are'} ` +
+      `${columns.map((column) => JSON.stringify(column)).join(', ')}${delimiter}`,
+    asked === undefined ? `call it ${usual.join(' or ')}` : 'give the name of a column that is there',
+  )
+}
+
+function labelledRow({ where, values }: TableRow, columns: Columns, folder: string): LabelledRow & { label: string } {
+  const text = (column: string, what: string) => {
+    const value = values.get(column)
+    if (value !== undefined) return value
+    throw new FileError(`${where}: there is no ${what}: the column "${column}" is empty`, 'complete or remove the row')
+  }
+  const listed = text(columns.image, 'image')
+  const path = isAbsolute(listed) ? listed : join(folder, listed)
+  return {
+    where,
+    path,
+    identity: resolve(path),
+    key: listed,
+    label: text(columns.label, 'label'),
+    ...(columns.name !== undefined && { name: text(columns.name, 'class name') }),
+    ...(columns.split !== undefined && { split: splitOf(text(columns.split, 'split'), where) }),
+  }
+}
+
+function splitOf(word: string, where: string): Split {
+  const split = splitNamed(word)
+  if (split !== undefined) return split
+  throw new FileError(`${where}: the split "${word}" is none of ${SPLIT_NAMES.join(', ')}`, 'correct the row')
+}
+
+/** Spreadsheets and pandas write 3 as 3.0 now and then. */
+const WHOLE_NUMBER = /^-?\d+(\.0*)?$/
+
+function numberOf({ label, where }: { readonly label: string; readonly where: string }): number {
+  if (Number(label) >= 0) return Number(label)
+  throw new FileError(`${where}: the label ${label} is below 0`, 'labels are counted from 0; remove rows without label')
+}
+
+async function readNames(folder: string): Promise<{ names: string[]; namesFrom: string } | undefined> {
+  for (const name of NAMES_FILES) {
+    const file = join(folder, name)
+    if (!(await exists(file))) continue
+    const lines = (await readText(file))
+      .replace(/^\uFEFF/, '')
+      .trimEnd()
+      .split(/\r\n|\n/)
+    const empty = lines.findIndex((line) => line.trim() === '')
+    if (empty >= 0)
+      throw new FileError(`${file}:${empty + 1}: the line is empty`, 'line by line, name the labels from 0')
+    return { names: lines.map((line) => line.trim()), namesFrom: file }
+  }
+  return undefined
+}
+
+/** Throws FileError naming the first image that is not there, or leaves such images out with a warning. */
+async function onlyPresent(rows: readonly LabelledRow[], skip: boolean, { onWarning }: Hooks): Promise<LabelledRow[]> {
+  const gone = new Set((await missingImages(rows.map(({ path }) => ({ path, label: 0 })))).map(({ path }) => path))
+  const missing = rows.filter(({ path }) => gone.has(path))
+  const [first] = missing
+  if (first === undefined) return [...rows]
+  if (skip && missing.length < rows.length) {
+    for (const { where, path } of missing) onWarning?.(`left out: ${where}: there is no image file ${path}`)
+    return rows.filter(({ path }) => !gone.has(path))
+  }
+  const more = missing.length > 1 ? ` (nor those of ${missing.length - 1} more rows)` : ''
+  throw new FileError(
+    `${first.where}: there is no image file ${first.path}${more}`,
+    'correct the path, which is taken from the folder of the list; --skip-bad-images leaves such rows out',
+  )
+}

@@ -1,0 +1,79 @@
+import { FileError } from '../../base/errors.ts'
+import { groupByLabel } from '../../data/fewshot.ts'
+import type { PythonRandom } from '../../data/python-random.ts'
+import type { Entry, Split } from './types.ts'
+
+type Parts = Omit<Split, 'classNames'>
+
+/** One class's images in the order in which they are shuffled. */
+export interface ClassImages {
+  readonly label: number
+  readonly className: string
+  readonly names: readonly string[]
+}
+
+const TRAIN_SHARE = 0.5
+const VAL_SHARE = 0.2
+const VAL_SHARE_OF_TRAINVAL = 0.2
+
+/**
+ * The official code's split of data that has none: each class in turn is shuffled, half goes to train, a fifth to val,
+ * the rest to test. Throws FileError for a class too small to be in all three.
+ */
+export function splitClasses(folder: string, classes: readonly ClassImages[], random: PythonRandom): Parts {
+  const parts = classes.map(({ label, className, names }) => {
+    const shuffled = [...names]
+    random.shuffle(shuffled)
+    const train = pythonRound(names.length * TRAIN_SHARE)
+    const val = pythonRound(names.length * VAL_SHARE)
+    const test = names.length - train - val
+    if (train < 1 || val < 1 || test < 1) {
+      throw new FileError(
+        `${folder}: the class "${className}" has ${names.length} images, too few for train, val and test`,
+        'see whether the data set was unpacked whole: a class needs at least 4 images',
+      )
+    }
+    const entries = shuffled.map((name) => ({ name, label }))
+    return {
+      train: entries.slice(0, train),
+      val: entries.slice(train, train + val),
+      test: entries.slice(train + val),
+    }
+  })
+  return {
+    train: parts.flatMap(({ train }) => train),
+    val: parts.flatMap(({ val }) => val),
+    test: parts.flatMap(({ test }) => test),
+  }
+}
+
+/**
+ * The official code's split of training data without a validation part: of each class, in order of first appearance and
+ * shuffled, the first fifth goes to val. Throws FileError for a class too small for that.
+ */
+export function splitTrainval(
+  file: string,
+  trainval: readonly Entry[],
+  random: PythonRandom,
+): Pick<Parts, 'train' | 'val'> {
+  const parts = groupByLabel(trainval).map((entries) => {
+    const val = pythonRound(entries.length * VAL_SHARE_OF_TRAINVAL)
+    if (val < 1) {
+      throw new FileError(
+        `${file}: the class of ${entries[0]?.name} has ${entries.length} training images, too few for a validation part`,
+        'see whether the file is whole: a class needs at least 3 training images',
+      )
+    }
+    const shuffled = [...entries]
+    random.shuffle(shuffled)
+    return { val: shuffled.slice(0, val), train: shuffled.slice(val) }
+  })
+  return { train: parts.flatMap(({ train }) => train), val: parts.flatMap(({ val }) => val) }
+}
+
+/** Python's `round`: halves go to the even neighbour. */
+export function pythonRound(x: number): number {
+  const floor = Math.floor(x)
+  if (x - floor !== 0.5) return Math.round(x)
+  return floor % 2 === 0 ? floor : floor + 1
+}

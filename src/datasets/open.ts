@@ -1,0 +1,171 @@
+import { readdir, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
+import { FileError, UsageError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
+import { nearestWord } from '../base/spelling.ts'
+import type { Dataset } from '../data/items.ts'
+import { readText } from '../node/files.ts'
+import {
+  HubError,
+  type HubListing,
+  type HubRepo,
+  hubFile,
+  hubFiles,
+  localFiles,
+  parseHubId,
+} from '../node/hub/index.ts'
+import { exists } from '../node/run-folder.ts'
+import { isImageName, readImageFolder } from './folder.ts'
+import { type ListOptions, readImageList } from './lists.ts'
+import { defaultRoot, openOfficialDataset } from './official/open.ts'
+import { findOfficialDataset, OFFICIAL_DATASETS } from './official/table.ts'
+import { type DatasetCard, readCard } from './parquet/card.ts'
+import { readParquet } from './parquet/index.ts'
+import { chooseParts, splitOfPath } from './parquet/parts.ts'
+import { TABLE_EXTENSIONS } from './table.ts'
+
+/** Options of any data set; each kind takes what it needs. */
+export interface OpenOptions extends ListOptions {
+  /** Folder above the official data sets (default: $COOP_DATA, or the current one). */
+  readonly root?: string
+  /** Where images of parquet files are unpacked to. */
+  readonly cache: string
+}
+
+const HUB = 'hf:'
+const README = 'README.md'
+
+/**
+ * Opens a data set by one word, the first of these that it is:
+ *
+ * 1. `hf:owner/name[@revision][:configuration]`: parquet files of a data set on the Hugging Face hub;
+ * 2. the id or another name of one of the paper's data sets, below `root`;
+ * 3. a file: a list (`.csv`, `.tsv`, `.jsonl`) or `.parquet`;
+ * 4. a folder of parquet files, or a folder of images for each class.
+ *
+ * The order of classes and items is that of the kind: of the split file, of `datasetOfRows`, of `readImageFolder`.
+ *
+ * @throws FileError that says what was tried where it is none of them, and for what is missing or damaged
+ */
+export async function openDataset(what: string, options: OpenOptions, hooks: Hooks = {}): Promise<Dataset> {
+  if (what.startsWith(HUB)) return openHubDataset(what, options, hooks)
+  const found = await stat(what).catch(() => undefined)
+  const official = findOfficialDataset(what)
+  if (official) {
+    if (found?.isDirectory() && resolve(what) !== resolve(options.root ?? defaultRoot(), official.folder)) {
+      hooks.onWarning?.(`${what} is taken for the paper's data set; the folder of that name is .${sep}${what}`)
+    }
+    return openOfficialDataset(official.id, options.root ?? defaultRoot(), hooks)
+  }
+  if (found === undefined) throw nothingOf(what)
+  return found.isDirectory() ? openFolder(what, options, hooks) : openFile(what, options, hooks)
+}
+
+function nothingOf(what: string): FileError {
+  const ids = OFFICIAL_DATASETS.map(({ id }) => id)
+  const meant = nearestWord(what, ids)
+  const hub = parseHubId(what, 'dataset') === undefined ? 'hf:owner/name' : `hf:${what}`
+  return new FileError(
+    `${what}: no such folder or file, and no data set of the paper is called so` +
+      (meant === undefined ? '' : ` (did you mean ${meant}?)`),
+    'give a folder with a folder of images for each class, a list (.csv, .tsv, .jsonl), a .parquet file or a folder of ' +
+      `them, ${hub} for one of the Hugging Face hub, or one of ${ids.join(', ')}`,
+  )
+}
+
+async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
+  const extension = extname(file).toLowerCase()
+  if (TABLE_EXTENSIONS.includes(extension)) return readImageList(file, options, hooks)
+  if (extension === '.parquet') {
+    const root = dirname(file)
+    const about = { name: basename(file, extname(file)), source: file, root, card: await cardIn(root), config: '' }
+    return readParquet([{ file, split: splitOfPath(basename(file)) }], about, options, hooks)
+  }
+  throw new FileError(
+    `${file} is a file, not a folder, and neither a list nor parquet`,
+    `lists end in ${TABLE_EXTENSIONS.join(', ')}; of images give the folder`,
+  )
+}
+
+async function openFolder(folder: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
+  const files = await parquetIn(folder)
+  if (files.length === 0) return readImageFolder(folder)
+  const card = await cardIn(folder)
+  const chosen = chooseParts(folder, files, card, undefined)
+  warnOfLeftOut(folder, chosen.leftOut, hooks)
+  const sources = chosen.parts.map(({ path, split }) => ({ file: join(folder, path), split }))
+  const about = { name: basename(resolve(folder)), source: folder, root: folder, card, config: chosen.config }
+  return readParquet(sources, about, options, hooks)
+}
+
+/** Folders that deep are looked into for parquet files (`CONFIG/train/0000.parquet`, with one to spare). */
+const DEPTH = 3
+
+/**
+ * Parquet files below a folder, `/` between folders; none where there are folders of images, which are an image folder. Links to files are followed: the hub's cache is made of them.
+ */
+async function parquetIn(folder: string): Promise<string[]> {
+  const files: string[] = []
+  const visit = async (path: string, depth: number): Promise<boolean> => {
+    const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
+    const visible = entries.filter(({ name }) => !name.startsWith('.'))
+    if (depth > 0 && visible.some((entry) => isImageName(entry.name))) return false
+    for (const entry of visible) {
+      const inside = join(path, entry.name)
+      if (entry.name.toLowerCase().endsWith('.parquet')) files.push(relative(folder, inside).replaceAll('\\', '/'))
+      else if (entry.isDirectory() && depth < DEPTH && !(await visit(inside, depth + 1))) return false
+    }
+    return true
+  }
+  return (await visit(folder, 0)) ? files.sort() : []
+}
+
+/** The card of a data set: README.md in its folder, or one above. */
+async function cardIn(folder: string): Promise<DatasetCard> {
+  for (const readme of [join(folder, README), join(folder, '..', README)]) {
+    if (await exists(readme)) return readCard(await readText(readme))
+  }
+  return readCard('')
+}
+
+async function openHubDataset(what: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
+  const [, id = '', config] = /^hf:(?:\/\/datasets\/)?([^:]*)(?::(.*))?$/s.exec(what) ?? []
+  const asked = parseHubId(`hf-hub:${id}`, 'dataset')
+  if (asked === undefined || config === '') {
+    throw new UsageError(
+      `${what} is no data set of the hub`,
+      'write hf:owner/name, hf:owner/name@REVISION or hf:owner/name:CONFIGURATION',
+    )
+  }
+  const named = await hubFiles(asked, hooks)
+  const hasParquet = named.files.some(({ path }) => path.toLowerCase().endsWith('.parquet'))
+  const { repo, files } = hasParquet || id.includes('@') ? named : await convertedFiles(asked, what, hooks)
+  const hasCard = named.files.some(({ path }) => path === README)
+  const card = readCard(hasCard ? await readText(await hubFile(named.repo, README, hooks)) : '')
+  const paths = files.map(({ path }) => path)
+  // the card of a converted data set tells of the files before they were converted
+  const chosen = chooseParts(what, paths, hasParquet ? card : { ...card, configs: [] }, config)
+  warnOfLeftOut(what, chosen.leftOut, hooks)
+  const local = await localFiles(
+    repo,
+    chosen.parts.map(({ path }) => path),
+    hooks,
+  )
+  const sources = local.map((file, i) => ({ file, split: chosen.parts[i]?.split }))
+  const root = dirname(local[0] ?? '')
+  return readParquet(sources, { name: asked.id, source: what, root, card, config: chosen.config }, options, hooks)
+}
+
+/** The hub's own conversion of a data set that comes in another format. */
+function convertedFiles(repo: HubRepo, what: string, hooks: Hooks): Promise<HubListing> {
+  return hubFiles({ ...repo, revision: 'refs/convert/parquet' }, hooks).catch((cause: unknown) => {
+    if (!(cause instanceof HubError) || cause.fault !== 'no-revision') throw cause
+    const why = `${what} has no parquet files, and the hub has not converted it`
+    throw new FileError(why, 'fetch it yourself, and give a folder of its images or a list', { cause })
+  })
+}
+
+function warnOfLeftOut(what: string, splits: readonly string[], { onWarning }: Hooks): void {
+  if (splits.length > 0)
+    onWarning?.(`${what}: left out: ${splits.join(', ')}, which is none of train, validation and test`)
+}

@@ -1,0 +1,21 @@
+import type { z } from 'zod'
+import { FileError } from '../base/errors.ts'
+
+/**
+ * A file's content as its schema says. Throws FileError with one line for each key that does not fit:
+ * key, what was expected, what was there.
+ */
+export function readSchema<Schema extends z.ZodType>(schema: Schema, value: unknown, file: string): z.output<Schema> {
+  const result = schema.safeParse(value, { reportInput: true })
+  if (result.success) return result.data
+  const lines = result.error.issues.slice(0, MAX_LINES).map((issue) => `  ${pathText(issue.path)}: ${issue.message}`)
+  const more = result.error.issues.length - lines.length
+  if (more > 0) lines.push(`  ... and ${more} more`)
+  throw new FileError(`${file} is not as expected:\n${lines.join('\n')}`, 'mend the file, or fetch it again')
+}
+
+const MAX_LINES = 20
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path.length === 0 ? '(the whole file)' : path.map(String).join('.')
+}

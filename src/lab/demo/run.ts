@@ -1,0 +1,128 @@
+import type { Hooks } from '../../base/progress.ts'
+import type { Clip } from '../../clip/types.ts'
+import { drawFewShot } from '../../data/fewshot.ts'
+import type { FloatTensor } from '../../graph/tensor.ts'
+import { accuracyOf, type Classifier } from '../../learning/classifier.ts'
+import { zeroShotClassifier } from '../../methods/zero-shot/features.ts'
+import { type FullBatchLearner, fullBatchLearner } from '../../prompt/full-batch.ts'
+import { nearestWords } from '../../prompt/nearest-words.ts'
+import type { Accuracy, Curve, DemoResult, TaskResult } from '../../report/types.ts'
+import type { Runtime } from '../../runtime/types.ts'
+import { type Encoded, encodeTasks, spreadOver, subsetOf } from './encode.ts'
+import type { Task } from './types.ts'
+
+export interface DemoPlan {
+  readonly tasks: readonly Task[]
+  readonly shots: readonly number[]
+  readonly seeds: readonly number[]
+}
+
+const CONTEXT_LENGTH = 16
+
+/**
+ * The paper's main experiment (section 4.2, Fig. 3) on the demo's tasks: hand-written prompt, then CoOp with unified and
+ * with class-specific context (M = 16, class at the end) for each number of shots and each seed.
+ *
+ * @param runtimes each works on one task at a time: several with a thread each are faster than one with several threads,
+ *   and the numbers do not depend on how many there are
+ */
+export async function runDemo(
+  clip: Clip,
+  runtimes: readonly Runtime[],
+  plan: DemoPlan,
+  hooks: Hooks = {},
+  signal?: AbortSignal,
+): Promise<Omit<DemoResult, 'settings' | 'seconds'>> {
+  const encoded = await encodeTasks(clip, runtimes, plan.tasks, hooks, signal)
+  const total = plan.tasks.length * 2 * plan.shots.length * plan.seeds.length
+  let done = 0
+  const tick = (detail: string) => hooks.onProgress?.({ kind: 'demo', done: ++done, total, detail })
+  const tasks = await spreadOver(runtimes, encoded, (each, runtime) => runTask(clip, runtime, each, plan, tick, signal))
+  return { ...averages(tasks.filter((task) => !task.shift)), tasks }
+}
+
+async function runTask(
+  clip: Clip,
+  runtime: Runtime,
+  { task, train, test }: Encoded,
+  plan: DemoPlan,
+  tick: (detail: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<TaskResult> {
+  const { name, title, prompt, classNames } = task
+  const zeroShot = accuracy(await zeroShotClassifier(clip, runtime, classNames, [prompt]), test, task)
+  const curves: Curve[] = []
+  let learned: FloatTensor | undefined
+  for (const classSpecific of [false, true]) {
+    const shape = { M: CONTEXT_LENGTH, position: 'end', classSpecific } as const
+    const learner = await fullBatchLearner(clip, runtime, classNames, shape, Math.max(...plan.shots))
+    const curve: Record<string, Accuracy> = {}
+    for (const shots of plan.shots) {
+      const found: number[] = []
+      for (const seed of plan.seeds) {
+        const { value, ctx } = await learnOnce(learner, task, train, test, shots, seed, signal)
+        found.push(value)
+        if (!classSpecific) learned = ctx
+        tick(`${name}, ${shots} ${shots === 1 ? 'shot' : 'shots'}, seed ${seed}`)
+      }
+      curve[shots] = spread(found)
+    }
+    await learner.dispose()
+    curves.push(curve)
+  }
+  const nearest = learned === undefined ? [] : await nearestWords(clip, runtime, learned)
+  const words = nearest.flatMap(([word]) => (word === undefined ? [] : [word.word]))
+  const [coop = {}, coopCsc = {}] = curves
+  const chance = 1 / classNames.length
+  const result = { name, title, classes: classNames.length, chance, zeroShot, prompt, coop, coopCsc, words }
+  return task.shift ? { ...result, shift: true } : result
+}
+
+async function learnOnce(
+  learner: FullBatchLearner,
+  task: Task,
+  train: FloatTensor,
+  test: FloatTensor,
+  shots: number,
+  seed: number,
+  signal: AbortSignal | undefined,
+): Promise<{ value: number; ctx: FloatTensor }> {
+  const rows = task.train.map(({ label }, row) => ({ label, row }))
+  const subset = drawFewShot(rows, [], shots, seed).train
+  const { ctx } = await learner.learn(subsetOf(train, subset), seed, signal)
+  return { value: accuracy(await learner.classifier(ctx), test, task), ctx }
+}
+
+function accuracy(classifier: Classifier, test: FloatTensor, task: Task): number {
+  return accuracyOf(
+    classifier,
+    classifier.predict(test),
+    task.test.map(({ label }) => label),
+  ).accuracy
+}
+
+/** Mean and sample deviation (0 for a single value). */
+function spread(values: readonly number[]): Accuracy {
+  const mean = average(values)
+  const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0)
+  return { mean, sd: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 }
+}
+
+const average = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length
+
+/** Means over tasks; the deviation of a mean is the mean deviation. */
+function averages(tasks: readonly TaskResult[]): Pick<DemoResult, 'chance' | 'zeroShot' | 'coop' | 'coopCsc'> {
+  const curve = (of: (task: TaskResult) => Curve): Curve =>
+    Object.fromEntries(
+      Object.keys(tasks[0] ? of(tasks[0]) : {}).map((shots) => {
+        const at = tasks.flatMap((task) => of(task)[shots] ?? [])
+        return [shots, { mean: average(at.map(({ mean }) => mean)), sd: average(at.map(({ sd }) => sd)) }]
+      }),
+    )
+  return {
+    chance: average(tasks.map(({ chance }) => chance)),
+    zeroShot: average(tasks.map(({ zeroShot }) => zeroShot)),
+    coop: curve(({ coop }) => coop),
+    coopCsc: curve(({ coopCsc }) => coopCsc),
+  }
+}

@@ -1,0 +1,222 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { CoopError } from '../../base/errors.ts'
+import { randomFor } from '../../base/random.ts'
+import { floatTensor } from '../../graph/tensor.ts'
+import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
+import { plainProducts, runtimeProducts } from '../../learning/products.ts'
+import { nodeRuntime } from '../../node/runtime.ts'
+import type { Runtime } from '../../runtime/types.ts'
+import { fitLogistic, linearOutputs, logisticObjective } from './logistic-regression.ts'
+import { fitsOfSearch, probeAt, searchedProbe, searchLogC } from './probe.ts'
+
+let runtime: Runtime
+beforeAll(async () => {
+  runtime = await nodeRuntime({ threads: 1 })
+})
+afterAll(() => runtime.close())
+
+const numbers = z.array(z.number())
+/** scikit-learn 1.9's fits, converged and stopped early, of three classes and of two. */
+const problems = z
+  .array(
+    z.object({
+      classes: z.int(),
+      d: z.int(),
+      x: numbers,
+      labels: numbers,
+      fits: z.array(
+        z.object({
+          C: z.number(),
+          coef: z.array(numbers),
+          intercept: numbers,
+          early: z.object({ tol: z.number(), coef: z.array(numbers), iterations: z.int() }),
+        }),
+      ),
+    }),
+  )
+  .parse(JSON.parse(readFileSync(new URL('fixtures/logistic-regression.json', import.meta.url), 'utf8')))
+
+const productsOf = ({ x, d }: { x: readonly number[]; d: number }) =>
+  plainProducts(Float64Array.from(x), x.length / d, d)
+
+function distance(a: ArrayLike<number>, b: readonly number[]): number {
+  expect(a).toHaveLength(b.length)
+  return Math.max(...b.map((x, i) => Math.abs(x - a[i]!))) / Math.max(...b.map(Math.abs))
+}
+
+describe('logistic regression', () => {
+  for (const problem of problems) {
+    const { classes, d, labels } = problem
+    const first = classes === 2 ? 1 : 0 // two classes have a single row, that of the second
+
+    it.each(problem.fits)(`of ${classes} classes, C $C: scikit-learn's optimum`, async ({ C, coef, intercept }) => {
+      const fit = await fitLogistic(productsOf(problem), labels, classes, C, { stop: { distance: 1e-7 } })
+      expect(fit.converged).toBe(true)
+      expect(distance(fit.weights.subarray(first * d), coef.flat())).toBeLessThan(1e-4)
+      expect(distance(fit.intercepts.subarray(first), intercept)).toBeLessThan(1e-3)
+      if (first === 1) expect([...fit.weights.subarray(0, d), fit.intercepts[0]].every((x) => x === 0)).toBe(true)
+    })
+
+    it.each(problem.fits)(`of ${classes} classes, C $C: the same when stopped as early`, async ({ C, early }) => {
+      const fit = await fitLogistic(productsOf(problem), labels, classes, C, { stop: { gradient: early.tol } })
+      expect(fit.iterations).toBe(early.iterations)
+      expect(distance(fit.weights.subarray(first * d), early.coef.flat())).toBeLessThan(1e-9)
+    })
+  }
+
+  it('has the gradient of its objective', async () => {
+    for (const { classes, d, labels, ...problem } of problems) {
+      const rows = classes === 2 ? 1 : classes
+      const objective = logisticObjective(productsOf({ ...problem, d }), labels, rows, 0.7)
+      const random = randomFor('point', classes)
+      const x = Float64Array.from({ length: rows * (d + 1) }, () => random.normal())
+      const gradient = new Float64Array(x.length)
+      await objective(x, gradient)
+      const h = 1e-6
+      for (let i = 0; i < x.length; i++) {
+        const at = (step: number) =>
+          objective(
+            x.map((v, j) => (i === j ? v + step : v)),
+            new Float64Array(x.length),
+          )
+        expect(((await at(h)) - (await at(-h))) / (2 * h)).toBeCloseTo(gradient[i]!, 7)
+      }
+    }
+  })
+
+  it('ends at the same place from wherever it begins', async () => {
+    const [problem] = problems
+    if (!problem) throw new Error('the fixture has problems')
+    const { classes, labels } = problem
+    const stop = { distance: 1e-8 }
+    const from = await fitLogistic(productsOf(problem), labels, classes, 1e4)
+    const warm = await fitLogistic(productsOf(problem), labels, classes, 1, { stop, from })
+    const cold = await fitLogistic(productsOf(problem), labels, classes, 1, { stop })
+    expect(distance(warm.weights, Array.from(cold.weights))).toBeLessThan(1e-7)
+  })
+
+  it('says so when iterations ran out', async () => {
+    const [problem] = problems
+    if (!problem) throw new Error('the fixture has problems')
+    const fit = await fitLogistic(productsOf(problem), problem.labels, problem.classes, 100, { maxIterations: 2 })
+    expect([fit.converged, fit.iterations]).toEqual([false, 2])
+  })
+
+  it('refuses classes without rows, and labels that are none', async () => {
+    const products = plainProducts(Float64Array.of(1, 2, 3), 3, 1)
+    await expect(fitLogistic(products, [0, 1, 1], 3, 1)).rejects.toThrow(/2 of 3 classes/)
+    await expect(fitLogistic(products, [0, 0, 0], 1, 1)).rejects.toThrow(CoopError)
+    await expect(fitLogistic(products, [0, 1, 2], 2, 1)).rejects.toThrow(/labels from 0 to 1/)
+    await expect(fitLogistic(products, [0, 1], 2, 1)).rejects.toThrow(/3 rows/)
+  })
+})
+
+/** Rows around a centre for each class. */
+function cluster(classes: number, perClass: number, d: number, spread: number, key: string) {
+  const labels = Array.from({ length: classes * perClass }, (_, i) => i % classes)
+  const x = floatTensor([labels.length, d])
+  for (const [i, label] of labels.entries()) {
+    const [centre, noise] = [randomFor('centre', label), randomFor(key, i)]
+    for (let j = 0; j < d; j++) x.data[i * d + j] = centre.normal() + spread * noise.normal()
+  }
+  return { x, labels }
+}
+
+describe('products', () => {
+  it('of the runtime are those of this thread', async () => {
+    const { x } = cluster(3, 4, 7, 1, 'products')
+    const plain = plainProducts(Float64Array.from(x.data), 12, 7)
+    const other = await runtimeProducts(runtime, x, 5)
+    const random = randomFor('operands')
+    const weights = Float64Array.from({ length: 35 }, () => random.normal())
+    const residuals = Float64Array.from({ length: 60 }, () => random.normal())
+    const outputs = await other.outputs(weights, 5)
+    const gradient = await other.gradient(residuals, 5)
+    await other.dispose()
+    expect(distance(outputs, Array.from(await plain.outputs(weights, 5)))).toBeLessThan(1e-6)
+    expect(distance(gradient, Array.from(await plain.gradient(residuals, 5)))).toBeLessThan(1e-6)
+  })
+})
+
+/** The search of CoOp's lpclip/linear_probe.py, written as it stands there: by C, with its rounds. */
+function officialSearch(accuracy: (C: number) => number, rounds: number): number {
+  const list = [1e6, 1e4, 1e2, 1, 1e-2, 1e-4, 1e-6]
+  const accuracies = list.map(accuracy)
+  const peak = list[accuracies.indexOf(Math.max(...accuracies))] ?? 1
+  let [left, right, final] = [0.1 * peak, 10 * peak, peak]
+  for (let round = 0; round < rounds; round++) {
+    const middle = 0.5 * (Math.log10(right) + Math.log10(left))
+    if (accuracy(left) < accuracy(right)) [final, left] = [right, 10 ** middle]
+    else [final, right] = [left, 10 ** middle]
+  }
+  return final
+}
+
+describe('the search for C', () => {
+  it('goes the way of the official code on any landscape, ties too', async () => {
+    const landscape = fc.record({
+      peaks: fc.array(fc.double({ min: -7, max: 7, noNaN: true }), { minLength: 1, maxLength: 3 }),
+      levels: fc.integer({ min: 1, max: 40 }),
+      rounds: fc.integer({ min: 0, max: 8 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(landscape, async ({ peaks, levels, rounds }) => {
+        const byLog = (logC: number) =>
+          Math.round(levels * Math.max(...peaks.map((p, i) => Math.exp(-((logC - p) ** 2) / (2 + i))))) / levels
+        const tried = new Set<number>()
+        const { logC } = await searchLogC(async (log) => byLog(Number([log, tried.add(log)][0])), rounds)
+        const official = officialSearch((C) => byLog(Math.round(Math.log10(C) * 2 ** 20) / 2 ** 20), rounds)
+        expect(logC).toBeCloseTo(Math.log10(official), 4)
+        expect(tried.size).toBe(fitsOfSearch(rounds))
+      }),
+    )
+  })
+
+  it('fits each C once, and finds one that is as good as any it tried in the last round', async () => {
+    const fits: number[] = []
+    const probe = await searchedProbe(runtime, cluster(4, 4, 6, 1, 'train'), cluster(4, 20, 6, 1, 'val'), 4, {
+      onFit: ({ C }) => fits.push(C),
+    })
+    expect(new Set(fits).size).toBe(15)
+    expect(fitsOfSearch(8)).toBe(15)
+    expect(probe.tried.map(({ C }) => C)).toEqual(fits)
+    expect(probe.fit.converged).toBe(true)
+    const best = Math.max(...probe.tried.slice(0, 7).map(({ valAccuracy }) => valAccuracy))
+    expect(probe.tried.find(({ C }) => C === probe.C)?.valAccuracy).toBeGreaterThanOrEqual(best - 0.1)
+  })
+
+  it('large problems give the same by the runtime as small ones in this thread', async () => {
+    const train = cluster(30, 8, 320, 3, 'large') // 2.3 million multiplications a product
+    const [n = 0, d = 0] = train.x.shape
+    const plain = plainProducts(Float64Array.from(train.x.data), n, d)
+    for (const C of [1e-3, 1e-2]) {
+      const exact = await fitLogistic(plain, train.labels, 30, C, { stop: { distance: 1e-4 } })
+      const fit = await probeAt(runtime, train, 30, C)
+      expect(fit.converged).toBe(true)
+      expect(distance(fit.weights, Array.from(exact.weights))).toBeLessThan(5e-3)
+    }
+  })
+})
+
+describe('rows', () => {
+  it('are the mean of the views', () => {
+    const features = floatTensor([2, 2, 2], Float32Array.of(1, 2, 3, 4, 5, 6, 7, 9))
+    expect(Array.from(meanViews({ features, labels: [0, 1] }).x.data)).toEqual([2, 3, 6, 7.5])
+  })
+
+  it('are there for each class, or it is named', () => {
+    const set = { features: floatTensor([2, 1, 3]), labels: [0, 2] }
+    expect(() => checkEachClass(set, ['cat', 'dog', 'house'], 3)).toThrow(/"dog"/)
+    expect(() => checkEachClass(set, ['cat', 'dog', 'a', 'b'], 3)).toThrow(/"dog" from, nor of 1 other/)
+    expect(() => checkEachClass(set, ['cat', 'dog'], 3)).toThrow(/label 2/)
+    expect(() => checkEachClass(set, ['cat'], 4)).toThrow(/\(2, 1, 3\)/)
+  })
+
+  it('give outputs x W^T + b', () => {
+    const model = { classes: 2, d: 2, weights: Float64Array.of(1, 0, 2, 1), intercepts: Float64Array.of(0.5, -1) }
+    expect(Array.from(linearOutputs(model, [3, 4, -1, 2]))).toEqual([3.5, 9, -0.5, -1])
+  })
+})

@@ -1,0 +1,200 @@
+import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
+import type { LabelledRows } from '../../learning/labelled-rows.ts'
+import { plainProducts, runtimeProducts } from '../../learning/products.ts'
+import { argmaxRows } from '../../learning/vectors.ts'
+import type { Runtime } from '../../runtime/types.ts'
+import { type Fit, fitLogistic, type LinearModel, linearOutputs, meanCurvature, rowsOf } from './logistic-regression.ts'
+import { principalAxes } from './principal-axes.ts'
+
+export interface ProbeOptions {
+  /** Rounds of bisection; default 8. */
+  readonly rounds?: number
+  /** Of each fit; default 1000. */
+  readonly maxIterations?: number
+  /** Told of each fit. */
+  readonly onFit?: (tried: Tried, fit: Fit) => void
+  readonly signal?: AbortSignal
+}
+
+export interface Tried {
+  readonly C: number
+  /** Share of the images to choose by that are right. */
+  readonly valAccuracy: number
+}
+
+export interface LinearProbe {
+  readonly fit: Fit
+  readonly C: number
+  /** In the order in which they were fitted. */
+  readonly tried: readonly Tried[]
+}
+
+/** log10 of the C tried first, largest first: of several as good the first is taken. */
+const COARSE = [6, 4, 2, 0, -2, -4, -6]
+
+/**
+ * log10 of the best C by the recipe of CLIP (Radford et al. 2021, A.3) as CoOp's `lpclip` has it: the best of a coarse
+ * row, then rounds that keep the better half of the interval one decade to each side of it; the lower where both ends are
+ * as good.
+ */
+export async function searchLogC(
+  accuracyAt: (logC: number) => Promise<number>,
+  rounds: number,
+): Promise<{ readonly logC: number; readonly accuracy: number }> {
+  let best = { logC: 0, accuracy: Number.NEGATIVE_INFINITY }
+  for (const logC of COARSE) {
+    const accuracy = await accuracyAt(logC)
+    if (accuracy > best.accuracy) best = { logC, accuracy }
+  }
+  let [low, high] = [best.logC - 1, best.logC + 1]
+  for (let round = 0; round < rounds; round++) {
+    const [left, right] = [await accuracyAt(low), await accuracyAt(high)]
+    const middle = (low + high) / 2
+    if (left < right) {
+      best = { logC: high, accuracy: right }
+      low = middle
+    } else {
+      best = { logC: low, accuracy: left }
+      high = middle
+    }
+  }
+  return best
+}
+
+/**
+ * How many different C a search tries: the first round has two new ones, the second none (its middle is the best of the
+ * coarse row), and each later one keeps an end of the interval.
+ */
+export function fitsOfSearch(rounds: number): number {
+  return COARSE.length + (rounds === 0 ? 0 : Math.max(2, rounds))
+}
+
+/** The linear probe at the C that is best on `val`. Each C is fitted once, from the fit at the nearest one before it. */
+export async function searchedProbe(
+  runtime: Runtime,
+  train: LabelledRows,
+  val: LabelledRows,
+  classes: number,
+  { rounds = 8, onFit, ...options }: ProbeOptions = {},
+): Promise<LinearProbe> {
+  const fitter = await fitterFor(runtime, train, classes, options)
+  const fits = new Map<number, Fitted & { readonly tried: Tried }>()
+  const fitAt = async (logC: number) => {
+    const known = fits.get(logC)
+    if (known) return known
+    const from = nearest(fits, logC)
+    const C = Number((10 ** logC).toPrecision(12))
+    const fitted = await fitter.fit(C, from)
+    const { fit } = fitted
+    const predicted = predict(fit, val.x)
+    const right = val.labels.filter((label, i) => predicted[i] === label).length
+    const made = { ...fitted, tried: { C, valAccuracy: right / val.labels.length } }
+    fits.set(logC, made)
+    onFit?.(made.tried, fit)
+    return made
+  }
+  try {
+    for (const logC of COARSE.toReversed()) await fitAt(logC) // small C are quick, and lead to the larger ones
+    const { logC } = await searchLogC(async (logC) => (await fitAt(logC)).tried.valAccuracy, rounds)
+    const { fit, tried } = await fitAt(logC)
+    return { fit, C: tried.C, tried: Array.from(fits.values(), ({ tried }) => tried) }
+  } finally {
+    await fitter.dispose()
+  }
+}
+
+/** The linear probe at one C. */
+export async function probeAt(
+  runtime: Runtime,
+  train: LabelledRows,
+  classes: number,
+  C: number,
+  options: Pick<ProbeOptions, 'maxIterations' | 'signal'> = {},
+): Promise<Fit> {
+  const fitter = await fitterFor(runtime, train, classes, options)
+  const { fit } = await fitter.fit(C).finally(() => fitter.dispose())
+  return fit
+}
+
+/** A fit along the principal axes of the rows, and the model that it is for the rows themselves. */
+interface Fitted {
+  readonly along: Fit
+  readonly fit: Fit
+}
+
+/** Fits at one C after the other, over the same rows. */
+interface Fitter {
+  fit(C: number, from?: Fitted): Promise<Fitted>
+  dispose(): Promise<void>
+}
+
+/** Multiplications of a product above which the runtime's, in float32, is worth its overhead. */
+const LARGE = 1e7
+/** Much nearer to the optimum than the official fits, of which those at large C end with their thousand iterations. */
+const STOP = { distance: 1e-3, decrease: 1e-7 }
+
+/**
+ * Features have a large mean in common, and spread a thousand times farther along some directions than along others: thousands
+ * of iterations. Turned into their principal axes, which leaves objective and penalty as they are, they can be scaled
+ * axis by axis: tens of iterations.
+ */
+async function fitterFor(
+  runtime: Runtime,
+  { x, labels }: LabelledRows,
+  classes: number,
+  options: Pick<ProbeOptions, 'maxIterations' | 'signal'>,
+): Promise<Fitter> {
+  const [n = 0, d = 0] = x.shape
+  const { rank, axes, squares, mean, coordinates } = principalAxes(x.data, n, d)
+  const rows = rowsOf(classes)
+  const large = n * rank * rows >= LARGE
+  const products = large
+    ? await runtimeProducts(runtime, floatTensor([n, rank], Float32Array.from(coordinates)), rows)
+    : plainProducts(coordinates, n, rank)
+  const curvatureAt = async (from: Fit | undefined) => {
+    if (!from) return (1 / classes) * (1 - 1 / classes) // all classes are as probable
+    const weights = from.weights.subarray((classes - rows) * rank)
+    return Math.max(meanCurvature(await products.outputs(weights, rows), from), 1e-12)
+  }
+  return {
+    async fit(C, from) {
+      const curvature = await curvatureAt(from?.along)
+      const columns = squares.map((square) => 1 / Math.sqrt((curvature * square) / n + 1 / (C * n)))
+      const along = await fitLogistic(products, labels, classes, C, {
+        ...options,
+        stop: STOP,
+        scales: { columns, intercepts: 1 / Math.sqrt(curvature) },
+        ...(large && { rounding: 1e-6 }),
+        ...(from && { from: from.along }),
+      })
+      return { along, fit: turnedBack(along, axes, mean) }
+    },
+    dispose: () => products.dispose(),
+  }
+}
+
+/** The model for rows as they are of one for their coordinates along axes `(rank, d)` from a mean. */
+function turnedBack(along: Fit, axes: Float64Array, mean: Float64Array): Fit {
+  const { classes, d: rank } = along
+  const d = mean.length
+  const weights = new Float64Array(classes * d)
+  for (let c = 0; c < classes; c++) {
+    const row = weights.subarray(c * d, (c + 1) * d)
+    for (let k = 0; k < rank; k++) {
+      const w = along.weights[c * rank + k]!
+      for (let j = 0, at = k * d; j < d; j++, at++) row[j]! += w * axes[at]!
+    }
+  }
+  const intercepts = along.intercepts.map((b, c) => mean.reduce((sum, m, j) => sum - m * weights[c * d + j]!, b))
+  return { ...along, d, weights, intercepts }
+}
+
+function predict(fit: LinearModel, x: FloatTensor): number[] {
+  const data = Float32Array.from(linearOutputs(fit, x.data))
+  return argmaxRows({ dtype: 'float32', shape: [x.shape[0] ?? 0, fit.classes], data })
+}
+
+function nearest<T>(known: ReadonlyMap<number, T>, logC: number): T | undefined {
+  const keys = [...known.keys()].sort((a, b) => Math.abs(a - logC) - Math.abs(b - logC))
+  return known.get(keys[0] ?? Number.NaN)
+}

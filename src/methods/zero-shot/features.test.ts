@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { UsageError } from '../../base/errors.ts'
+import { randomFor } from '../../base/random.ts'
+import { encodeTexts, imageEncoder } from '../../clip/encode.ts'
+import { normaliseRows } from '../../learning/vectors.ts'
+import { nodeRuntime } from '../../node/runtime.ts'
+import type { Runtime } from '../../runtime/types.ts'
+import { tinyClip } from '../../testing/tiny-clip.ts'
+import { fillTemplate, zeroShotClassifier, zeroShotFeatures } from './features.ts'
+import { expandTemplates, IMAGENET_80_TEMPLATES, IMAGENET_TEMPLATES, isTemplate, PAPER_TEMPLATES } from './templates.ts'
+
+const clip = await tinyClip()
+
+let runtime: Runtime
+beforeAll(async () => {
+  runtime = await nodeRuntime({ threads: 1 })
+})
+afterAll(() => runtime.close())
+
+describe('templates', () => {
+  it('take the class name, its _ as spaces, for every {}', () => {
+    expect(fillTemplate('a {} in a {} photo', 'toilet_paper')).toBe('a toilet paper in a toilet paper photo')
+    expect(fillTemplate('{}.', '$& and $1')).toBe('$& and $1.')
+  })
+
+  it('without {} are refused', () => {
+    expect(() => fillTemplate('a photo of a dog', 'dog')).toThrow(UsageError)
+  })
+
+  it('that are shipped all have their {}', () => {
+    const shipped = [...Object.values(PAPER_TEMPLATES), ...IMAGENET_TEMPLATES, ...IMAGENET_80_TEMPLATES]
+    for (const template of shipped) expect(fillTemplate(template, 'dog')).toContain('dog')
+  })
+
+  it('of ImageNet are seven, and eighty with the seven among them', () => {
+    expect(new Set(IMAGENET_TEMPLATES).size).toBe(7)
+    expect(new Set(IMAGENET_80_TEMPLATES).size).toBe(80)
+    expect(IMAGENET_80_TEMPLATES).toEqual(expect.arrayContaining([...IMAGENET_TEMPLATES]))
+  })
+
+  it('may be named as ensembles', () => {
+    expect(expandTemplates(['imagenet7', 'a {}'])).toEqual([...IMAGENET_TEMPLATES, 'a {}'])
+    expect(['imagenet80', 'a {}', 'constructor', 'imagenet8'].filter(isTemplate)).toEqual(['imagenet80', 'a {}'])
+  })
+})
+
+describe('zero-shot features', () => {
+  const names = ['dog', 'toilet_paper']
+
+  it('of one template are its normalised text features', async () => {
+    const features = await zeroShotFeatures(clip, runtime, names, ['a photo of a {}.'])
+    const texts = ['a photo of a dog.', 'a photo of a toilet paper.']
+    const expected = normaliseRows(await encodeTexts(clip, runtime, texts))
+    expect(features.data).toEqual(expect.toSatisfy((data: Float32Array) => close(data, expected.data)))
+  })
+
+  it('of several are the mean of normalised features, normalised again', async () => {
+    const templates = ['a photo of a {}.', '{}', 'the small {}']
+    const features = await zeroShotFeatures(clip, runtime, names, templates)
+    const each = await Promise.all(templates.map((template) => zeroShotFeatures(clip, runtime, names, [template])))
+    const mean = each[0]?.data.map((_, i) => each.reduce((sum, { data }) => sum + data[i]! / templates.length, 0))
+    const expected = normaliseRows({ dtype: 'float32', shape: [2, 10], data: mean ?? new Float32Array() })
+    expect(close(features.data, expected.data)).toBe(true)
+    expect(close(features.data, each[0]?.data ?? [])).toBe(false)
+  })
+
+  it('of a named ensemble are those of its templates', async () => {
+    const features = await zeroShotFeatures(clip, runtime, names, ['imagenet7'])
+    expect(close(features.data, (await zeroShotFeatures(clip, runtime, names, IMAGENET_TEMPLATES)).data)).toBe(true)
+  })
+
+  it('need a template', async () => {
+    await expect(zeroShotClassifier(clip, runtime, names, [])).rejects.toThrow(UsageError)
+  })
+})
+
+describe('encoders', () => {
+  it('give texts the same features in one program or in many', async () => {
+    const texts = ['a dog', 'a dog', 'the cat', '', 'a photo of a very long text that is cut at the end of the context']
+    const whole = await encodeTexts(clip, runtime, texts)
+    const pieces = await encodeTexts(clip, runtime, texts, 5)
+    expect(whole.shape).toEqual([5, 10])
+    expect(close(whole.data, pieces.data)).toBe(true)
+    expect(close(whole.data.subarray(0, 10), whole.data.subarray(10, 20))).toBe(true)
+    expect(close(whole.data.subarray(0, 10), whole.data.subarray(20, 30))).toBe(false)
+  })
+
+  it('give images the same features whatever the batch', async () => {
+    const random = randomFor('pixels')
+    const images = Array.from({ length: 5 }, () => Float32Array.from({ length: 3 * 64 }, () => random.normal()))
+    const encode = async (batchSize: number) => {
+      const encoder = await imageEncoder(clip, runtime, batchSize)
+      return encoder.encode(images).finally(() => encoder.dispose())
+    }
+    const [one, three, eight] = [await encode(1), await encode(3), await encode(8)]
+    expect(one).toHaveLength(50)
+    expect(close(one, three)).toBe(true)
+    expect(close(one, eight)).toBe(true)
+  })
+
+  it('refuse images of another size', async () => {
+    const encoder = await imageEncoder(clip, runtime, 2)
+    await expect(encoder.encode([new Float32Array(5)])).rejects.toThrow(/\(3, 8, 8\)/)
+    await encoder.dispose()
+    await expect(imageEncoder(clip, runtime, 0)).rejects.toThrow(UsageError)
+  })
+})
+
+function close(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  return a.length === b.length && Array.from(a).every((x, i) => Math.abs(x - (b[i] ?? Number.NaN)) < 1e-5)
+}

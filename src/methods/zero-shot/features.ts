@@ -1,0 +1,69 @@
+import { CoopError, UsageError } from '../../base/errors.ts'
+import { encodeTexts } from '../../clip/encode.ts'
+import type { Tokenizer } from '../../clip/tokenizer/tokenizer.ts'
+import type { Clip } from '../../clip/types.ts'
+import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
+import { type Classifier, classifierOf } from '../../learning/classifier.ts'
+import { normaliseRows } from '../../learning/vectors.ts'
+import { checkClassNames } from '../../prompt/layout.ts'
+import type { Runtime } from '../../runtime/types.ts'
+import { expandTemplates } from './templates.ts'
+
+/**
+ * The prompt of a class: the template with each `{}` replaced by the name, whose `_` become spaces.
+ * Throws UsageError for a template without `{}`.
+ */
+export function fillTemplate(template: string, className: string): string {
+  if (!template.includes('{}')) {
+    throw new UsageError(
+      `the prompt ${JSON.stringify(template)} has no {} where the class name goes`,
+      'write it like "a photo of a {}."',
+    )
+  }
+  return template.replaceAll('{}', () => className.replaceAll('_', ' '))
+}
+
+/**
+ * Text features of classes, `(classes, embed)` of length 1: the mean of the templates' normalised features, normalised
+ * again (one template: its normalised features). Ensembles may be named (see ENSEMBLES). Throws CoopError for class names that are the same or have no words,
+ * and for a prompt longer than the model takes.
+ */
+export async function zeroShotFeatures(
+  clip: Clip,
+  runtime: Runtime,
+  classNames: readonly string[],
+  templates: readonly string[],
+): Promise<FloatTensor> {
+  if (templates.length === 0) throw new UsageError('there is no prompt', 'give at least one like "a photo of a {}."')
+  checkClassNames(clip.tokenizer, classNames)
+  const prompts = expandTemplates(templates)
+  const texts = classNames.flatMap((name) => prompts.map((template) => fillTemplate(template, name)))
+  for (const text of texts) checkLength(clip.tokenizer, text)
+  const each = normaliseRows(await encodeTexts(clip, runtime, texts))
+  const embed = clip.config.embedDim
+  const sums = floatTensor([classNames.length, embed])
+  for (let row = 0; row < texts.length; row++) {
+    const c = Math.floor(row / prompts.length)
+    for (let j = 0; j < embed; j++) sums.data[c * embed + j]! += each.data[row * embed + j]!
+  }
+  return normaliseRows(sums) // the mean has the direction of the sum
+}
+
+function checkLength({ encode, contextLength }: Tokenizer, text: string): void {
+  const length = encode(text).length + 2 // start and end token
+  if (length <= contextLength) return
+  throw new CoopError(
+    `the prompt ${JSON.stringify(text)} is too long: ${length} tokens with start and end, and the text tower takes ${contextLength}`,
+    'shorten the class name or the prompt',
+  )
+}
+
+/** A classifier by hand-written prompts, nothing learned. */
+export async function zeroShotClassifier(
+  clip: Clip,
+  runtime: Runtime,
+  classNames: readonly string[],
+  templates: readonly string[],
+): Promise<Classifier> {
+  return classifierOf(clip, classNames, await zeroShotFeatures(clip, runtime, classNames, templates))
+}

@@ -1,0 +1,97 @@
+// @ts-check
+// Runs inside a worker thread: session.run blocks its thread, so it must not be the caller's. Plain JavaScript, because
+// a worker starts from a file that Node reads as it stands.
+import { parentPort, workerData } from 'node:worker_threads'
+import * as ort from 'onnxruntime-node'
+
+/** @import { FloatTensor } from '../graph/tensor.ts' */
+/** @import { Answer, Request } from '../runtime/types.ts' */
+
+// What goes wrong comes back as an error; ONNX Runtime need not print it as well.
+ort.env.logLevel = 'fatal'
+
+if (parentPort === null) throw new Error('this file is the body of a worker thread')
+const port = parentPort
+
+/** @type {Int32Array} Shared with the thread that owns this one, which never ends it while it is busy. */
+const flags = workerData.flags
+const BUSY = 0
+const CLOSING = 1
+
+/** @type {Map<number, ort.InferenceSession>} */
+const sessions = new Map()
+let provider = 'cpu'
+let threads = 0
+
+/** @returns {ort.InferenceSession.SessionOptions} */
+const options = () => ({
+  executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
+  logSeverityLevel: 4,
+  graphOptimizationLevel: 'all',
+})
+
+/** @type {{ [K in Request['kind']]: (request: Extract<Request, { kind: K }>) => Promise<Record<string, FloatTensor>> }} */
+const handlers = {
+  async open(request) {
+    provider = request.provider
+    threads = request.threads
+    const session = await ort.InferenceSession.create(request.probe, options())
+    const { y } = await session.run({ x: new ort.Tensor('float32', Float32Array.of(1), [1]) })
+    await session.release()
+    if (y?.data[0] !== 2) throw new Error('a sum of two numbers comes out wrong')
+    return {}
+  },
+
+  async load({ session, model, location, weights }) {
+    const externalData = weights.length > 0 ? [{ path: location, data: weights }] : []
+    sessions.set(session, await ort.InferenceSession.create(model, { ...options(), externalData }))
+    return {}
+  },
+
+  async run({ session, feeds }) {
+    const tensors = Object.fromEntries(
+      Object.entries(feeds).map(([name, t]) => [name, new ort.Tensor(t.dtype, t.data, t.shape)]),
+    )
+    const found = sessions.get(session)
+    if (found === undefined) throw new Error(`there is no session ${session}`)
+    const outputs = Object.entries(await found.run(tensors))
+    return Object.fromEntries(outputs.map(([name, tensor]) => [name, floatTensor(tensor)]))
+  },
+
+  async dispose({ session }) {
+    await sessions.get(session)?.release()
+    sessions.delete(session)
+    return {}
+  },
+}
+
+/** @param {ort.Tensor} tensor @returns {FloatTensor} */
+function floatTensor({ dims, data }) {
+  if (!(data instanceof Float32Array)) throw new Error('an output is not float32')
+  return { dtype: 'float32', shape: dims, data }
+}
+
+/** @template {Request['kind']} K @param {Extract<Request, { kind: K }>} request */
+const handle = (request) => handlers[/** @type {K} */ (request.kind)](request)
+
+/** @param {Request & { id: number }} request @returns {Promise<Answer>} */
+async function answer(request) {
+  const { id } = request
+  Atomics.store(flags, BUSY, 1)
+  try {
+    if (Atomics.load(flags, CLOSING) === 1) return { id, error: 'the runtime has ended: it was closed' }
+    return { id, outputs: await handle(request) }
+  } catch (error) {
+    return { id, error: `ONNX Runtime: ${error instanceof Error ? error.message : error}` }
+  } finally {
+    Atomics.store(flags, BUSY, 0)
+    Atomics.notify(flags, BUSY)
+  }
+}
+
+let last = Promise.resolve()
+port.on('message', (/** @type {Request & { id: number }} */ request) => {
+  last = last.then(async () => port.postMessage(await answer(request)))
+})

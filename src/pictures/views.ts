@@ -1,0 +1,25 @@
+import { randomFor } from '../base/random.ts'
+import type { RgbImage } from '../clip/types.ts'
+import { DEFAULT_TRANSFORMS, TRANSFORMS, type Transforms } from './transforms.ts'
+
+/** One augmented view of a picture; these three decide it wholly, whatever the file's name or place. */
+export interface View {
+  readonly seed: number
+  /** Hash of the file's content. */
+  readonly content: string
+  /** Which of a fixed number of views, or the epoch for which it is drawn. */
+  readonly index: number
+}
+
+/** Views of each training image where nobody says how many; docs/views.md has the measurement. */
+export const DEFAULT_VIEWS = 4
+
+/** A view to learn from, `(size, size)`. */
+export function augmentedView(
+  image: RgbImage,
+  size: number,
+  { seed, content, index }: View,
+  transforms: Transforms = DEFAULT_TRANSFORMS,
+): RgbImage {
+  return TRANSFORMS[transforms].train(image, size, randomFor('view', seed, content, index))
+}

@@ -1,0 +1,185 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CoopError, FileError, ShapeError } from '../base/errors.ts'
+import { bytesSource, writeSafetensors } from '../formats/safetensors.ts'
+import { floatTensor } from '../graph/tensor.ts'
+import { accuracyOf, classifierOf } from '../learning/classifier.ts'
+import { nodeRuntime } from '../node/runtime.ts'
+import { type LearnedPrompt, readPrompt, writePrompt } from '../prompt/learned-prompt.ts'
+import { nearestWords } from '../prompt/nearest-words.ts'
+import { readState, writeState } from '../prompt/state.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { tinyClip, tinyConfig } from '../testing/tiny-clip.ts'
+import { promptClassifier } from './prompt-classifier.ts'
+
+const clip = await tinyClip()
+const { width, vocabSize } = clip.config.text
+const prompt: LearnedPrompt = {
+  M: 2,
+  position: 'middle',
+  classSpecific: false,
+  ctx: floatTensor(
+    [2, width],
+    Float32Array.from({ length: 2 * width }, (_, i) => Math.fround(Math.sin(i))),
+  ),
+  classNames: ['dog', 'toilet_paper', 'naïve “cat”'],
+  model: clip.fingerprint,
+}
+
+let runtime: Runtime
+beforeAll(async () => {
+  runtime = await nodeRuntime({ threads: 1 })
+})
+afterAll(() => runtime.close())
+
+describe('a classifier', () => {
+  const classifier = classifierOf(
+    clip,
+    ['a', 'b'],
+    floatTensor([2, 10], Float32Array.of(1, ...zeros(9), 0, 1, ...zeros(8))),
+  )
+  const image = (x: number, y: number) => floatTensor([1, 10], Float32Array.of(x, y, ...zeros(8)))
+
+  it('takes exp(logit_scale) times the cosine, whatever the length of the image features', () => {
+    const factor = Math.exp(clip.weights.get('logit_scale')?.data[0] ?? 0)
+    for (const length of [1, 50]) {
+      const [a = 0, b = 0] = classifier.logits(image(3 * length, 4 * length)).data
+      expect(a).toBeCloseTo(0.6 * factor, 5)
+      expect(b).toBeCloseTo(0.8 * factor, 5)
+    }
+  })
+
+  it('gives probabilities that sum to 1, the largest to the class it predicts', () => {
+    fc.assert(
+      fc.property(fc.double({ min: -9, max: 9, noNaN: true }), fc.double({ min: -9, max: 9, noNaN: true }), (x, y) => {
+        const [a = 0, b = 0] = classifier.classify(image(x, y)).data
+        expect(a + b).toBeCloseTo(1, 6)
+        expect(classifier.predict(image(x, y))).toEqual([b > a ? 1 : 0])
+      }),
+    )
+  })
+
+  it('refuses features of another model’s length', () => {
+    expect(() => classifier.logits(floatTensor([1, 9]))).toThrow(ShapeError)
+  })
+
+  it('has an accuracy in all and by class', () => {
+    expect(accuracyOf(classifier, [0, 0, 1], [0, 1, 1])).toEqual({ accuracy: 2 / 3, perClass: [1, 0.5] })
+    expect(accuracyOf(classifier, [1], [1]).perClass).toEqual([Number.NaN, 1])
+  })
+})
+
+describe('a learned prompt', () => {
+  const read = (bytes: Uint8Array) => readPrompt(bytesSource('prompt.safetensors', bytes))
+
+  it('comes back from its file as it was', async () => {
+    expect(await read(writePrompt(prompt, { seed: 3 }))).toEqual(prompt)
+    const csc = { ...prompt, classSpecific: true, ctx: floatTensor([3, 2, width]) }
+    expect(await read(writePrompt(csc))).toEqual(csc)
+  })
+
+  it('asks its model alone', async () => {
+    const classifier = await promptClassifier(clip, runtime, prompt)
+    expect(classifier.textFeatures.shape).toEqual([3, 10])
+    const other = await tinyClip(tinyConfig(), 2)
+    await expect(promptClassifier(other, runtime, prompt)).rejects.toThrow(/another model: fingerprint/)
+    const wider = await tinyClip(tinyConfig({ width: 16 }))
+    await expect(promptClassifier(wider, runtime, prompt)).rejects.toThrow(/vectors have 12 values.*have 16/)
+  })
+
+  it.each([
+    ['another file', writeSafetensors(new Map([['x', floatTensor([1])]])), /holds no learned prompt/],
+    ['a shape that is not what its settings say', writePrompt({ ...prompt, M: 3 }), /ctx is \(2, 12\).*\(3, width\)/],
+    [
+      'fewer contexts than classes',
+      writePrompt({ ...prompt, classSpecific: true }),
+      /ctx is \(2, 12\).*\(3, 2, width\)/,
+    ],
+    [
+      'values that are not numbers',
+      writePrompt({ ...prompt, ctx: floatTensor([2, width], new Float32Array(2 * width).fill(Number.NaN)) }),
+      /not numbers/,
+    ],
+    ['a part of it', writePrompt(prompt).slice(0, -8), /not a valid safetensors file/],
+    [
+      'metadata that mean nothing',
+      writeSafetensors(new Map([['ctx', prompt.ctx]]), { prompt: '{"format":"coop-prompt-1","position":"left"}' }),
+      /position/,
+    ],
+  ])('is not read from %s', async (_, bytes, message) => {
+    await expect(read(bytes)).rejects.toThrow(FileError)
+    await expect(read(bytes)).rejects.toThrow(message)
+  })
+})
+
+it('a training state comes back from its file as it was', async () => {
+  const state = {
+    epoch: 4,
+    ctx: prompt.ctx,
+    momentum: floatTensor([2, width]),
+    losses: [1.5, Math.fround(0.1)],
+    gradientNorms: [Math.fround(0.3), 2],
+  }
+  expect(await readState(bytesSource('checkpoint', writeState(state)))).toEqual(state)
+  const other = bytesSource('checkpoint', writePrompt(prompt))
+  await expect(readState(other)).rejects.toThrow(CoopError)
+})
+
+it('a training state of the version before gradient norms is read', async () => {
+  const tensors = new Map([
+    ['ctx', prompt.ctx],
+    ['momentum', floatTensor([2, width])],
+    ['losses', floatTensor([2], Float32Array.of(3, 1))],
+  ])
+  const state = await readState(bytesSource('checkpoint', writeSafetensors(tensors, { epoch: '2' })))
+  expect(state).toMatchObject({ epoch: 2, losses: [3, 1], gradientNorms: [Number.NaN, Number.NaN] })
+})
+
+describe('nearestWords', () => {
+  const table = clip.weights.get('token_embedding.weight')?.data ?? new Float32Array()
+  const embeddingOf = (word: string) => {
+    const [token = 0] = clip.tokenizer.encode(word)
+    return Array.from(table.subarray(token * width, (token + 1) * width))
+  }
+
+  it('finds the word that a vector is', async () => {
+    const ctx = floatTensor([2, width], Float32Array.from([...embeddingOf('dog'), ...embeddingOf('photo')]))
+    const near = await nearestWords(clip, runtime, ctx, { count: 3 })
+    expect(near.map((words) => words[0]?.word)).toEqual(['dog', 'photo'])
+    expect(near[0]?.[0]?.distance).toBe(0)
+  })
+
+  it('agrees with the distances to all tokens, in order', async () => {
+    const vectors = 70 // more than one run takes
+    const ctx = floatTensor(
+      [vectors / 2, 2, width],
+      Float32Array.from({ length: vectors * width }, (_, i) => 0.4 * Math.sin(i * i)),
+    )
+    const near = await nearestWords(clip, runtime, ctx, { count: 4, wordsOnly: false })
+    expect(near).toHaveLength(vectors)
+    for (const [v, words] of near.entries()) {
+      const distances = Array.from({ length: vocabSize }, (_, token) =>
+        Math.hypot(...Array.from({ length: width }, (_, j) => ctx.data[v * width + j]! - table[token * width + j]!)),
+      )
+      const sorted = distances.toSorted((a, b) => a - b)
+      expect(words.map(({ distance }) => distance)).toEqual(sorted.slice(0, 4).map((x) => expect.closeTo(x, 5)))
+      for (const { token, distance } of words) expect(distances[token]).toBeCloseTo(distance, 5)
+    }
+  })
+
+  it('leaves out punctuation, pieces of words and special tokens unless asked', async () => {
+    const vector = embeddingOf('.')
+    const ctx = floatTensor([1, width], Float32Array.from(vector))
+    const [any] = await nearestWords(clip, runtime, ctx, { wordsOnly: false })
+    const [words] = await nearestWords(clip, runtime, ctx, { count: 200 })
+    expect(any?.[0]?.word).toBe('.')
+    const texts = words?.map(({ word }) => word) ?? []
+    expect(texts).toContain('dog')
+    expect(texts.every((word) => /^\p{L}+$/u.test(word) && clip.tokenizer.encode(word).length === 1)).toBe(true)
+    expect(new Set(texts).size).toBe(texts.length)
+  })
+})
+
+function zeros(n: number): number[] {
+  return new Array<number>(n).fill(0)
+}

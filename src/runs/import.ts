@@ -1,0 +1,130 @@
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { FileError, UsageError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
+import { openDataset } from '../datasets/open.ts'
+import { parseJson } from '../formats/json.ts'
+import { readSchema } from '../formats/schema.ts'
+import { defaultCacheDir } from '../node/cache-dir.ts'
+import { fileSource, readText } from '../node/files.ts'
+import type { Transforms } from '../pictures/transforms.ts'
+import type { Position } from '../prompt/layout.ts'
+import { readOfficialCheckpoint } from '../prompt/official-checkpoint.ts'
+import { importPrompt, type NamesFrom } from '../prompt/official-import.ts'
+import type { DataOptions } from './folder.ts'
+import { openModel } from './model.ts'
+import { checkFolder, saveImportedRun } from './run.ts'
+
+export interface ImportOptions extends DataOptions {
+  /** A word for the CLIP that the prompt was learned on, as --model takes it. */
+  readonly model: string
+  /** Folder of the run. */
+  readonly out: string
+  /** Where the class name stands; default: what the path of the file says. */
+  readonly position?: Position
+  /** A file with the class names. */
+  readonly classes?: string
+  /** A data set whose class names are meant. */
+  readonly data?: string
+  /** How pictures were cut when it was learned. */
+  readonly transforms: Transforms
+  readonly force: boolean
+}
+
+export interface ImportResult {
+  readonly run: string
+  readonly model: string
+  readonly M: number
+  readonly position: Position
+  readonly classSpecific: boolean
+  readonly classNames: readonly string[]
+  /** How the class names are known. */
+  readonly names: NamesFrom
+  /** Of the last epoch, where the file says it. */
+  readonly epoch?: number
+}
+
+/**
+ * Makes a run of a checkpoint of the official CoOp code, for coop evaluate and coop classify. Nothing in it is executed.
+ * Throws FileError when it is something else, CoopError when it was learned on another model or on other classes.
+ */
+export async function importCheckpoint(file: string, options: ImportOptions, hooks: Hooks): Promise<ImportResult> {
+  const { out, force, transforms } = options
+  await checkFolder(out, { force })
+  await checkFile(file)
+  const position = options.position ?? positionOf(file)
+  const checkpoint = await readOfficialCheckpoint(await fileSource(file))
+  const given = await givenNames(options, hooks)
+  const { clip, name: model } = await openModel(options.model, hooks)
+  const { prompt, names } = importPrompt(clip, checkpoint, position, given)
+  const { M, classSpecific, classNames } = prompt
+  if (names === 'given' && classSpecific) {
+    hooks.onWarning?.(
+      'the checkpoint says nothing of its classes: the names are taken for those of its contexts, in this order',
+    )
+  }
+  if ((checkpoint.suffix?.shape[0] ?? classNames.length) === IMAGENET_CLASSES && transforms !== '2021-09') {
+    hooks.onWarning?.(
+      'the ImageNet prompts that the authors released belong to pictures cut as in 2021-09: if this is one of them, import it with --transforms 2021-09',
+    )
+  }
+  const { epoch } = checkpoint
+  const about = { imported: resolve(file), model, transforms, ...(epoch !== undefined && { epoch }) }
+  await saveImportedRun(out, prompt, { about, force })
+  return { run: out, model, M, position, classSpecific, classNames, names, ...(epoch !== undefined && { epoch }) }
+}
+
+const IMAGENET_CLASSES = 1000
+
+async function checkFile(file: string): Promise<void> {
+  const found = await stat(file).catch(() => undefined)
+  if (found?.isDirectory())
+    throw new FileError(`${file} is a folder`, 'give the file prompt_learner/model.pth.tar-N in it')
+}
+
+/** Folders of the official code's runs, such as `nctx16_cscFalse_ctpend`. */
+const RUN_FOLDER = /nctx\d+_csc(?:True|False)_ctp(end|middle|front)(?=[/\\])/
+
+function positionOf(file: string): Position {
+  const found = RUN_FOLDER.exec(resolve(file))?.[1]
+  if (found === 'end' || found === 'middle' || found === 'front') return found
+  throw new UsageError(
+    'a checkpoint does not say where the class name stands',
+    'say it: --position end, middle or front (CLASS_TOKEN_POSITION of its training)',
+  )
+}
+
+async function givenNames(options: ImportOptions, hooks: Hooks): Promise<readonly string[] | undefined> {
+  const { classes, data, out: _, ...rest } = options
+  if (classes !== undefined && data !== undefined)
+    throw new UsageError('class names are given twice', 'give either --classes or --data')
+  if (classes !== undefined) return readNames(classes)
+  if (data === undefined) return undefined
+  const { root, imageColumn, labelColumn } = rest
+  const dataset = await openDataset(
+    data,
+    {
+      cache: defaultCacheDir(),
+      ...(root !== undefined && { root }),
+      ...(imageColumn !== undefined && { imageColumn }),
+      ...(labelColumn !== undefined && { labelColumn }),
+    },
+    hooks,
+  )
+  return dataset.classNames
+}
+
+const namesSchema = z.array(z.string().min(1)).min(1)
+
+/** Class names in a file: a JSON list, or one a line. */
+async function readNames(file: string): Promise<readonly string[]> {
+  const text = await readText(file)
+  if (/^\s*[[{]/.test(text)) return readSchema(namesSchema, parseJson(text, file), file)
+  const names = text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  if (names.length > 0) return names
+  throw new FileError(`${file} has no class names`, 'write one a line, in the order of the labels')
+}

@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import { FileError } from '../base/errors.ts'
+import { parseJson } from '../formats/json.ts'
+import { type ByteSource, openSafetensors, type SafetensorsFile, writeSafetensors } from '../formats/safetensors.ts'
+import { readSchema } from '../formats/schema.ts'
+import type { FloatTensor } from '../graph/tensor.ts'
+import { type AnyMethod, type Learned, METHODS } from '../methods/index.ts'
+import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
+
+/** What a method learned from a data set, and all that is needed to ask it. */
+export interface SavedLearned {
+  readonly method: AnyMethod
+  /** Complete. */
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly classNames: readonly string[]
+  /** The hand-written prompts of the data set, for methods that are given none of their own. */
+  readonly templates: readonly string[]
+  /** The model it was learned on, and a word by which that is found from anywhere. */
+  readonly model: { readonly name: string; readonly fingerprint: string }
+  /** How pictures were cut. */
+  readonly transforms: Transforms
+  /** `base`: the classes are the first half of the data set's. */
+  readonly split: 'all' | 'base'
+  readonly tensors: Learned['tensors']
+}
+
+const FORMAT = 'coop-learned-1'
+
+const aboutSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  method: z.string(),
+  settings: z.record(z.string(), z.unknown()),
+  classNames: z.array(z.string()).min(1),
+  templates: z.array(z.string()).min(1),
+  model: z.strictObject({ name: z.string().min(1), fingerprint: z.string().regex(/^[0-9a-f]+$/) }),
+  transforms: z.enum(TRANSFORMS_NAMES),
+  split: z.enum(['all', 'base']),
+})
+
+/** The bytes of a safetensors file: the tensors in float32; all else as JSON in its metadata entry `learned`. */
+export function writeLearned({ tensors, method, ...about }: SavedLearned): Uint8Array<ArrayBuffer> {
+  return writeSafetensors(tensors, { learned: JSON.stringify({ format: FORMAT, method: method.name, ...about }) })
+}
+
+/** Reads what writeLearned wrote. Throws FileError when the file is damaged, is something else, or contradicts itself. */
+export async function readLearned(source: ByteSource): Promise<SavedLearned> {
+  const file = await openSafetensors(source)
+  const text = file.metadata.get('learned')
+  if (text === undefined) {
+    throw new FileError(`${file.name} holds nothing that a method learned`, 'give the folder of a run')
+  }
+  const what = `${file.name} (metadata "learned")`
+  const { format: _, method: name, ...about } = readSchema(aboutSchema, parseJson(text, what), what)
+  const method = METHODS.find((method) => method.name === name)
+  if (method === undefined) {
+    throw new FileError(
+      `${file.name} was learned by the method "${name}", which is none of this version of coop`,
+      `it knows ${METHODS.map(({ name }) => name).join(', ')}`,
+    )
+  }
+  readSchema(method.settings, about.settings, `${file.name} (settings of ${name})`)
+  return { ...about, method, tensors: await readTensors(file) }
+}
+
+async function readTensors(file: SafetensorsFile): Promise<ReadonlyMap<string, FloatTensor>> {
+  const tensors = new Map<string, FloatTensor>()
+  for (const name of file.entries.keys()) {
+    const tensor = await file.readFloat(name)
+    if (!tensor.data.every(Number.isFinite)) {
+      throw new FileError(`${file.name}: ${name} has values that are not numbers`)
+    }
+    tensors.set(name, tensor)
+  }
+  return tensors
+}

@@ -1,0 +1,117 @@
+import { join } from 'node:path'
+import type { Hooks } from '../base/progress.ts'
+import { architectureOf, KNOWN_MODELS, type KnownModel, parametersOf } from '../clip/known-models.ts'
+import { openModel as openFiles, readClipConfig } from '../clip/load.ts'
+import type { Activation, ClipConfig } from '../clip/types.ts'
+import { fileHash } from '../node/content-hash.ts'
+import { folderModelFiles, modelFilesAt } from '../node/files.ts'
+import { bundledModel } from '../node/package.ts'
+import { BUNDLED, resolveModel } from './model-word.ts'
+
+/** Sizes of a model, as lists show them. */
+export interface ModelSizes {
+  /** `RN50`, `ViT-B/16` ...; undefined when it is none of the known ones. */
+  readonly architecture: string | undefined
+  readonly parameters: number
+  /** Of its values as float32, which is how they are held. */
+  readonly megabytes: number
+  readonly embedDim: number
+  readonly imageSize: number
+  /** Values of a context vector. */
+  readonly textWidth: number
+  readonly activation: Activation
+}
+
+export interface ListedModel extends ModelSizes {
+  /** What --model takes. */
+  readonly id: string
+  /** Name of OpenAI's own file of it, which --model takes as well. */
+  readonly file?: string
+  readonly maker: KnownModel['maker'] | 'coop-ts'
+}
+
+/** The models that are known, those of the paper first, the bundled one last. */
+export async function listModels(): Promise<ListedModel[]> {
+  const known = KNOWN_MODELS.map(({ id, maker, release, config }) => ({
+    id,
+    ...(release && { file: release.file }),
+    maker,
+    ...sizesOf(config),
+  }))
+  const config = await readClipConfig(folderModelFiles(bundledModel()), 'open_clip_config.json')
+  return [...known, { id: BUNDLED, maker: 'coop-ts', ...sizesOf(config) }]
+}
+
+export interface CheckedModel extends ModelSizes {
+  /** A word for it from anywhere: an absolute path, or a hub id with its commit. */
+  readonly name: string
+  /** How its files are laid out: `OpenCLIP`, `Hugging Face`, `OpenAI`. */
+  readonly layout: string
+  /** Types of its floating-point values, the most frequent first. */
+  readonly precision: readonly string[]
+  readonly tensors: number
+  /** Where its vocabulary is from. */
+  readonly tokenizer: string
+  readonly vocabulary: number
+  readonly contextLength: number
+  /** OpenAI's own file that it is, by its checksum; undefined for a model that is not of one file. */
+  readonly release: string | 'other' | undefined
+  readonly config: ClipConfig
+}
+
+/**
+ * Says what a model is, after checking that configuration, tokenizer and all tensors are there and fit one another.
+ * Their values are not read. Throws FileError or HubError with what is wrong.
+ */
+export async function checkModel(word: string, hooks: Hooks): Promise<CheckedModel> {
+  const { path, name } = await resolveModel(word, hooks)
+  const files = await modelFilesAt(path)
+  const { layout, config, checkpoint, tokenizer } = await openFiles(files)
+  const isFile = files.single !== undefined && layout === 'OpenAI'
+  return {
+    name,
+    layout,
+    ...sizesOf(config),
+    precision: precisionOf(checkpoint.tensors),
+    tensors: checkpoint.tensors.size,
+    tokenizer: tokenizer.name,
+    vocabulary: config.text.vocabSize,
+    contextLength: config.text.contextLength,
+    release: isFile ? await releaseOf(join(files.name, files.single ?? '')) : undefined,
+    config,
+  }
+}
+
+function sizesOf(config: ClipConfig): ModelSizes {
+  const parameters = parametersOf(config)
+  return {
+    architecture: architectureOf(config),
+    parameters,
+    megabytes: Math.round((parameters * 4) / 1e6),
+    embedDim: config.embedDim,
+    imageSize: config.vision.imageSize,
+    textWidth: config.text.width,
+    activation: config.text.activation,
+  }
+}
+
+const FLOATS: Readonly<Record<string, string>> = { F16: 'float16', BF16: 'bfloat16', F32: 'float32', F64: 'float64' }
+
+type CheckpointTensors = Awaited<ReturnType<typeof openFiles>>['checkpoint']['tensors']
+
+function precisionOf(tensors: CheckpointTensors): string[] {
+  const counts = new Map<string, number>()
+  for (const [name, file] of tensors) {
+    const about = file.entries.get(name)
+    const precision = about && FLOATS[about.dtype]
+    if (about === undefined || precision === undefined) continue
+    const values = about.shape.reduce((product, n) => product * n, 1)
+    counts.set(precision, (counts.get(precision) ?? 0) + values)
+  }
+  return [...counts].sort(([, a], [, b]) => b - a).map(([precision]) => precision)
+}
+
+async function releaseOf(path: string): Promise<string> {
+  const sha256 = await fileHash(path)
+  return KNOWN_MODELS.find(({ release }) => release?.sha256 === sha256)?.release?.file ?? 'other'
+}

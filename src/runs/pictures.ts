@@ -1,0 +1,148 @@
+import type { Hooks } from '../base/progress.ts'
+import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
+import type { Clip } from '../clip/types.ts'
+import type { Item } from '../data/items.ts'
+import { type FeatureOptions, featuresOf } from '../datasets/features.ts'
+import { onlineViews } from '../datasets/online.ts'
+import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import type { OnlineViews } from '../learning/batches.ts'
+import { decodeImage } from '../node/image.ts'
+import { normalize, preprocess } from '../pictures/preprocess.ts'
+import { DEFAULT_TRANSFORMS, TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
+import { augmentedView } from '../pictures/views.ts'
+import type { Runtime } from '../runtime/types.ts'
+
+const BATCH = 32
+
+export interface PictureOptions {
+  /** Folder in which features are kept; without it they are not. */
+  readonly cache?: string
+  /** Leave out pictures that cannot be read, with a warning, instead of throwing. */
+  readonly skipBadImages?: boolean
+  /** How pictures are cut, for training and for testing; default: as the official code does today. */
+  readonly transforms?: Transforms | undefined
+}
+
+/** Features of labelled pictures; those that could not be read are left out of all three. */
+export interface EncodedItems {
+  /** `(items, views, embed)`, not normalised. */
+  readonly features: FloatTensor
+  readonly items: readonly Item[]
+  readonly labels: readonly number[]
+}
+
+/** A set of pictures to encode: as for testing, or in `views` augmented views by `seed`. */
+export interface PictureSet {
+  readonly items: readonly Item[]
+  readonly views?: { readonly count: number; readonly seed: number }
+}
+
+/**
+ * Image features of several sets, computed once and kept in the cache folder. Progress counts all sets as one.
+ * Throws FileError naming a picture that cannot be read, or warns and goes on with `skipBadImages`.
+ */
+export async function encodeSets<const Sets extends readonly PictureSet[]>(
+  clip: Clip,
+  runtime: Runtime,
+  sets: Sets,
+  options?: PictureOptions,
+  hooks?: Hooks,
+): Promise<{ readonly [I in keyof Sets]: EncodedItems }>
+export async function encodeSets(
+  clip: Clip,
+  runtime: Runtime,
+  sets: readonly PictureSet[],
+  options: PictureOptions = {},
+  hooks: Hooks = {},
+): Promise<readonly EncodedItems[]> {
+  const encoder = await imageEncoder(clip, runtime, BATCH)
+  const total = sets.reduce((sum, { items }) => sum + items.length, 0)
+  const encoded: EncodedItems[] = []
+  let before = 0
+  try {
+    for (const set of sets) {
+      const onProgress = ({ done }: { done: number }) =>
+        hooks.onProgress?.({ kind: 'features', done: before + done, total })
+      encoded.push(await encodeSet(clip, encoder, set, options, { ...hooks, onProgress }))
+      before += set.items.length
+    }
+  } finally {
+    await encoder.dispose()
+  }
+  return encoded
+}
+
+async function encodeSet(
+  clip: Clip,
+  encoder: ImageEncoder,
+  { items, views }: PictureSet,
+  { cache, skipBadImages = false, transforms }: PictureOptions,
+  { onProgress, onWarning }: { onProgress: (p: { done: number }) => void; onWarning?: (text: string) => void },
+): Promise<EncodedItems> {
+  const { features, kept, bad } = await featuresOf(items, {
+    ...encoding(clip, encoder, transforms),
+    skipBadImages,
+    onProgress,
+    ...(views !== undefined && { views }),
+    ...(cache !== undefined && { cacheDir: cache }),
+    ...(onWarning !== undefined && { onWarning }),
+  })
+  for (const { path, reason } of bad)
+    onWarning?.(reason.includes(path) ? `left out: ${reason}` : `left out ${path}: ${reason}`)
+  const left = kept.flatMap((i) => items[i] ?? [])
+  return { features, items: left, labels: left.map(({ label }) => label) }
+}
+
+type Encoding = Pick<FeatureOptions, 'load' | 'prepare' | 'encode' | 'encoderKey' | 'dim' | 'batchSize'>
+
+/** How a model turns files into features. */
+function encoding(
+  { config: { preprocess: config, embedDim }, fingerprint }: Clip,
+  { encode }: ImageEncoder,
+  transforms: Transforms = DEFAULT_TRANSFORMS,
+): Encoding {
+  return {
+    load: decodeImage,
+    prepare: (image, view) =>
+      view === undefined
+        ? preprocess(image, config, TRANSFORMS[transforms].test)
+        : normalize(augmentedView(image, config.size, view, transforms), config),
+    encode,
+    // today's transforms are not named: features kept before there was a choice are found again
+    encoderKey: transforms === DEFAULT_TRANSFORMS ? fingerprint : `${fingerprint}\ntransforms ${transforms}`,
+    dim: embedDim,
+    batchSize: BATCH,
+  }
+}
+
+/** Augmented views to learn from: so many of each image, none (0: the image as for testing), or one anew each epoch. */
+export type Views = number | 'online'
+
+/**
+ * The fixed views of a set; with `online` views the images as for testing, for whatever does not learn in epochs.
+ */
+export function pictureSet(items: readonly Item[], views: Views, seed: number): PictureSet {
+  return views === 0 || views === 'online' ? { items } : { items, views: { count: views, seed } }
+}
+
+/** Views drawn anew for each epoch, of pictures that are known to be good. */
+export async function openOnlineViews(
+  clip: Clip,
+  runtime: Runtime,
+  items: readonly Item[],
+  seed: number,
+  { transforms }: PictureOptions = {},
+): Promise<{ readonly online: OnlineViews; dispose(): Promise<void> }> {
+  const encoder = await imageEncoder(clip, runtime, BATCH)
+  const online = await onlineViews(items, { ...encoding(clip, encoder, transforms), seed }).catch(async (cause) => {
+    await encoder.dispose()
+    throw cause
+  })
+  return { online, dispose: () => encoder.dispose() }
+}
+
+/** Features of one view an image, as a classifier takes them: `(items, embed)`. */
+export function imageRows({ features: { shape, data } }: EncodedItems): FloatTensor {
+  const [images = 0, , embed = 0] = shape
+  return floatTensor([images, embed], data)
+}

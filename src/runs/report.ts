@@ -1,0 +1,103 @@
+import { join } from 'node:path'
+import { FileError, UsageError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
+import { checkWritableFolder, writeFileAtomic } from '../node/files.ts'
+import { figuresOf } from '../report/document.ts'
+import { groupsOf } from '../report/groups.ts'
+import { htmlDocument } from '../report/html.ts'
+import { markdownDocument } from '../report/markdown.ts'
+import { mergeRecords } from '../report/merge.ts'
+import { runsCsv, summaryCsv } from '../report/record-csv.ts'
+import { countsText, groupTitle, mainTable, sweepReport } from '../report/report.ts'
+import type { FailedRun } from '../report/sweeps.ts'
+import { tableText } from '../report/text.ts'
+import { readSweepFolder, type SweepFolder } from './sweep-folder.ts'
+import { writeSweepEvents } from './tensorboard.ts'
+
+export interface ReportChoice {
+  /** Folder of the report; default: the sweep's, where there is one only. */
+  readonly out?: string
+  /** Write each figure as a file too. */
+  readonly figures: boolean
+  /** Show the published figures where the setting is not the paper's. */
+  readonly published: boolean
+  /** Leave out damaged results. */
+  readonly skip: boolean
+  /** Folder for TensorBoard's event files. */
+  readonly tensorboard?: string
+}
+
+export interface ReportResult {
+  readonly runs: number
+  readonly failed: readonly FailedRun[]
+  readonly unfinished: readonly string[]
+  /** Left out because their results are damaged. */
+  readonly damaged: readonly string[]
+  /** Ids of runs that ended at chance. */
+  readonly collapsed: readonly string[]
+  /** Files that were written. */
+  readonly files: readonly string[]
+  /** Main tables as text. */
+  readonly tables: string
+}
+
+/**
+ * Makes the report of one or several sweeps.
+ * @throws FileError where a folder is no sweep, holds nothing finished, or a result is damaged; UsageError where results contradict
+ */
+export async function reportSweeps(
+  folders: readonly string[],
+  choice: ReportChoice,
+  hooks: Hooks,
+): Promise<ReportResult> {
+  const out = choice.out ?? (folders.length === 1 ? (folders[0] ?? '.') : DEFAULT_OUT)
+  const read: SweepFolder[] = []
+  for (const folder of [...new Set(folders)]) read.push(await readSweepFolder(folder, choice.skip, hooks))
+  const records = mergeRecords(read.flatMap(({ found }) => found))
+  checkAny(folders, records.length, read)
+  await checkWritableFolder(out)
+  if (choice.tensorboard !== undefined) await checkWritableFolder(choice.tensorboard)
+
+  const sweeps = read.map(({ found, ...sweep }) => ({ ...sweep, records: found.map(({ record }) => record) }))
+  const document = sweepReport(records, sweeps, choice)
+  const groups = groupsOf(records)
+  const figures = choice.figures ? figuresOf(document) : []
+  const files = new Map<string, string>([
+    ['report.md', markdownDocument(document, choice.figures ? figurePath : undefined)],
+    ['report.html', htmlDocument(document)],
+    ['report.csv', runsCsv(records)],
+    ['summary.csv', summaryCsv(groups)],
+    ...figures.map(({ name, svg }) => [figurePath(name), `${svg}\n`] as const),
+  ])
+  for (const [name, content] of files) await writeFileAtomic(join(out, name), content)
+  const events = choice.tensorboard === undefined ? [] : await writeSweepEvents(read, choice.tensorboard)
+
+  const tables = groups.map((group) => {
+    const title = groups.length > 1 ? `${groupTitle(group, groups)}\n` : ''
+    return title + tableText(mainTable(group))
+  })
+  return {
+    runs: records.length,
+    failed: read.flatMap(({ failed }) => failed),
+    unfinished: read.flatMap(({ unfinished }) => unfinished),
+    damaged: read.flatMap(({ damaged }) => damaged),
+    collapsed: records.flatMap(({ id, collapsed }) => (collapsed ? [id] : [])),
+    files: [...[...files.keys()].map((name) => join(out, name)), ...events],
+    tables: [...tables, countsText(records, sweeps)].join('\n\n'),
+  }
+}
+
+const DEFAULT_OUT = 'report'
+const figurePath = (name: string): string => `figures/${name}.svg`
+
+function checkAny(folders: readonly string[], records: number, read: readonly SweepFolder[]): void {
+  if (folders.length === 0) throw new UsageError('no folder of a sweep was given', 'coop report OUT')
+  if (records > 0) return
+  const failed = read.flatMap((sweep) => sweep.failed)
+  const [first] = failed
+  const counts = `${failed.length} failed, ${read.flatMap(({ unfinished }) => unfinished).length} not finished`
+  throw new FileError(
+    `no run of ${folders.join(', ')} has finished: ${counts}${first ? `; the first failure, ${first.id}: ${first.message}` : ''}`,
+    first?.remedy ?? 'run the sweep to its end: coop sweep PLAN --out OUT goes on where it was',
+  )
+}

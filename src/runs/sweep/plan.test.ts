@@ -1,0 +1,132 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { UsageError } from '../../base/errors.ts'
+import { KNOWN_MODELS } from '../../clip/known-models.ts'
+import { findOfficialDataset } from '../../datasets/official/table.ts'
+import { jobsOf, timeLeft } from './jobs.ts'
+import { parsePlan, readPlan } from './plan.ts'
+
+const PLAN = `
+datasets: caltech101
+root: ../data
+methods:
+  - zero-shot
+  - method: coop
+    position: [end, middle]
+    classSpecific: [false, true]
+  - { method: coop, M: 4, shots: 16, seeds: [1, 2] }
+shots: [1, 16]
+seeds: [1, 2, 3]
+`
+
+describe('a plan', () => {
+  const plan = parsePlan(PLAN, '/plans/p.yaml')
+
+  it('has defaults for what it leaves out, and places relative to itself', () => {
+    expect(plan).toMatchObject({
+      models: ['bundled'],
+      transforms: '2021-10',
+      split: 'all',
+      elsewhere: [],
+      root: '/data',
+    })
+  })
+
+  it('multiplies lists of settings, and leaves a setting that is a list whole', () => {
+    expect(plan.methods[1]?.grid.map(({ position, classSpecific }) => [position, classSpecific])).toEqual([
+      ['end', false],
+      ['end', true],
+      ['middle', false],
+      ['middle', true],
+    ])
+    const templates = ['a {}.', 'the {}.']
+    const ensemble = parsePlan(
+      `datasets: x\nmethods:\n  - method: zero-shot\n    templates: ${JSON.stringify(templates)}\n`,
+      'p.yaml',
+    )
+    expect(ensemble.methods[0]?.grid).toEqual([{ templates }])
+  })
+
+  it.each([
+    [
+      'an unknown key',
+      PLAN.replace('shots: [1, 16]', 'shot: [1, 16]'),
+      /p.yaml:10: unknown key "shot"; "shots" may be/,
+    ],
+    ['an unknown setting', PLAN.replace('position', 'postion'), /p.yaml:7: unknown key "postion"; "position" may/],
+    [
+      'an unknown method',
+      PLAN.replace('- zero-shot', '- zeroshot'),
+      /p.yaml:5: .*no method "zeroshot"; "zero-shot" may/,
+    ],
+    ['a wrong value of a setting', PLAN.replace('M: 4', 'M: four'), /p.yaml:9: .*M: /],
+    ['a wrong value in a list', PLAN.replace('[end, middle]', '[end, centre]'), /p.yaml:7: .*position: /],
+    ['a wrong number of shots', PLAN.replace('[1, 16]', '[0]'), /p.yaml:10: shots/],
+    ['no methods', 'datasets: x\n', /methods: expected a list of methods/],
+    ['no data sets', 'methods: [zero-shot]\n', /datasets/],
+    ['wrong transforms', `${PLAN}transforms: 2021\n`, /p.yaml:12: transforms/],
+    ['bad YAML', 'datasets: [a\nmethods: b\n', /p.yaml:\d: /],
+    ['a key twice', `${PLAN}shots: 1\n`, /p.yaml:12: .*unique/],
+    ['nothing', '', /datasets/],
+    ['a list', '- a\n', /p.yaml/],
+  ])('with %s is refused with its line', (_, text, message) => {
+    expect(() => parsePlan(text, 'p.yaml')).toThrow(UsageError)
+    expect(() => parsePlan(text, 'p.yaml')).toThrow(message)
+  })
+})
+
+describe('the plans in docs/plans', () => {
+  const folder = fileURLToPath(new URL('../../../docs/plans', import.meta.url))
+  it.each(readdirSync(folder))('%s can be read, and its data sets and models are known', async (file) => {
+    const plan = await readPlan(join(folder, file))
+    expect(jobsOf(plan).length).toBeGreaterThan(0)
+    for (const name of [...plan.datasets, ...plan.elsewhere]) expect(findOfficialDataset(name), name).toBeDefined()
+    const known = ['bundled', ...KNOWN_MODELS.map(({ id }) => id)]
+    for (const model of plan.models) expect(known).toContain(model)
+  })
+
+  it('hold the whole of the main experiment', async () => {
+    // 11 data sets: zero-shot once, a probe and four kinds of CoOp at 5 numbers of shots from 3 seeds
+    expect(jobsOf(await readPlan(join(folder, 'paper.yaml')))).toHaveLength(11 * (1 + 5 * 5 * 3))
+  })
+})
+
+describe('the jobs of a plan', () => {
+  const jobs = jobsOf(parsePlan(PLAN, 'p.yaml'))
+
+  it('are all of the grid; what learns from no images runs once', () => {
+    expect(jobs.filter(({ method }) => method === 'zero-shot')).toMatchObject([{ shots: 0, seed: 1, views: 0 }])
+    expect(jobs.filter(({ method }) => method === 'coop')).toHaveLength(4 * 2 * 3 + 2)
+    expect(jobs).toHaveLength(27)
+  })
+
+  it('have ids of their own that stay the same', () => {
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(jobs.length)
+    expect(jobsOf(parsePlan(`# a remark\n${PLAN}`, 'p.yaml'))).toEqual(jobs)
+    for (const { id } of jobs) expect(id).toMatch(/^caltech101-[a-z-]+-\d+-shot-seed-\d-[0-9a-f]{10}$/)
+  })
+
+  it('keep their ids in a larger plan, so that it goes on from the smaller', () => {
+    const larger = jobsOf(parsePlan(PLAN.replace('[1, 16]', '[1, 2, 16]'), 'p.yaml')).map(({ id }) => id)
+    for (const { id } of jobs) expect(larger).toContain(id)
+  })
+
+  it('that stand twice run once', () => {
+    expect(jobsOf(parsePlan('datasets: x\nmethods: [zero-shot, zero-shot]\n', 'p.yaml'))).toHaveLength(1)
+  })
+})
+
+describe('time left', () => {
+  const [job] = jobsOf(parsePlan('datasets: x\nmethods: [coop]\nshots: 16\nseeds: 1\n', 'p.yaml'))
+  if (job === undefined) throw new Error('one job')
+
+  it('is unknown before the first run has finished', () => expect(timeLeft([job], [], 1)).toBeUndefined())
+
+  it('grows with shots and the epochs that they are given', () => {
+    const finished = [{ title: job.title, shots: 1, seconds: 1 }]
+    expect(timeLeft([job], finished, 1)).toBeCloseTo((16 * 200) / 50)
+    expect(timeLeft([job, job], finished, 2)).toBeCloseTo((16 * 200) / 50)
+  })
+})

@@ -1,0 +1,192 @@
+import { basename, dirname, resolve } from 'node:path'
+import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
+import { z } from 'zod'
+import { UsageError } from '../../base/errors.ts'
+import { nearestWord } from '../../base/spelling.ts'
+import { METHODS, methodNamed, settingNames } from '../../methods/index.ts'
+import { readText } from '../../node/files.ts'
+
+/** `x` stands for `[x]`. */
+const oneOrMore = <T extends z.ZodType>(item: T) =>
+  z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(item).min(1))
+
+const word = z.string({ error: 'expected a word' }).min(1)
+const shots = oneOrMore(z.int({ error: 'expected a whole number of images' }).min(1))
+const seeds = oneOrMore(
+  z
+    .int({ error: 'expected a whole number' })
+    .min(0)
+    .max(2 ** 32 - 1),
+)
+const views = z.union([z.int().min(0), z.literal('online')], {
+  error: 'expected a number of views from 0 on, or online',
+})
+
+/** A method and its settings; a list of values stands for each of them in turn. */
+const method = z.preprocess(
+  (value) => (typeof value === 'string' ? { method: value } : value),
+  z.looseObject(
+    {
+      method: word,
+      shots: shots.optional(),
+      seeds: seeds.optional(),
+      views: views.optional(),
+    },
+    { error: 'expected the name of a method, or method: NAME with its settings' },
+  ),
+)
+
+const planSchema = z.strictObject({
+  /** What `coop train` takes: official data sets, folders, lists, parquet files. */
+  datasets: oneOrMore(word),
+  /** Folder that the official data sets lie in; relative to the plan. */
+  root: word.optional(),
+  /** Folders (relative to the plan), files or hub ids; `bundled` is the small CLIP that comes along. */
+  models: oneOrMore(word).prefault(['bundled']),
+  methods: z.array(method, { error: 'expected a list of methods' }).min(1),
+  shots: shots.prefault([1, 2, 4, 8, 16]),
+  seeds: seeds.prefault([1, 2, 3]),
+  views: views.optional(),
+  transforms: z.enum(['2021-10', '2021-09']).default('2021-10'),
+  /** `base`: learn from the first half of the classes, and measure on the other half as well (elsewhere.new). */
+  split: z.enum(['all', 'base']).default('all'),
+  /** Other data sets that each run is measured on: shifted ones, or a transfer to other classes. */
+  elsewhere: z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(word)).default([]),
+})
+
+export interface PlannedMethod {
+  readonly method: string
+  readonly shots?: readonly number[] | undefined
+  readonly seeds?: readonly number[] | undefined
+  readonly views?: number | 'online' | undefined
+  /** Complete settings of each point of the grid. */
+  readonly grid: readonly Readonly<Record<string, unknown>>[]
+}
+
+export interface Plan extends Omit<z.output<typeof planSchema>, 'methods'> {
+  /** The file's text, kept with the results. */
+  readonly text: string
+  readonly file: string
+  readonly methods: readonly PlannedMethod[]
+}
+
+/** Keys of a method's entry that are not settings of the method. */
+const RESERVED = ['method', 'shots', 'seeds', 'views']
+
+/** Reads a plan. Throws UsageError with the line of each key that is unknown or wrong. */
+export async function readPlan(file: string): Promise<Plan> {
+  return parsePlan(await readText(file), file)
+}
+
+export function parsePlan(text: string, file: string): Plan {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  const faults = new Faults(file, document, lines)
+  for (const { message, pos } of document.errors) faults.at(pos[0], message.split('\n')[0] ?? message)
+  faults.throwAny()
+
+  const result = planSchema.safeParse(document.toJS() ?? {}, { reportInput: true })
+  if (!result.success) faults.add([], result.error.issues, Object.keys(planSchema.shape))
+  faults.throwAny()
+  const plan = planSchema.parse(document.toJS())
+  const methods = plan.methods.map((entry, i) => readMethod(entry, ['methods', i], faults))
+  faults.throwAny()
+  return { ...plan, ...placesOf(plan, file), methods, text, file }
+}
+
+/** Paths in a plan are relative to it. */
+function placesOf(plan: z.output<typeof planSchema>, file: string): Pick<Plan, 'root'> {
+  return plan.root === undefined ? {} : { root: resolve(dirname(file), plan.root) }
+}
+
+function readMethod(entry: z.output<typeof method>, path: readonly (string | number)[], faults: Faults): PlannedMethod {
+  const { method: name, shots, seeds, views } = entry
+  const known = METHODS.map((each) => each.name)
+  if (!known.includes(name)) {
+    faults.add([...path, 'method'], [{ path: [], message: `there is no method "${name}"${meant(name, known)}` }], known)
+    return { method: name, grid: [] }
+  }
+  const found = methodNamed(name)
+  const given = Object.entries(entry).filter(([key]) => !RESERVED.includes(key))
+  const choices = given.map(([key, value]) => {
+    // a list that is one value of its setting stays whole, such as the templates of zero-shot
+    const whole = !Array.isArray(value) || found.settings.safeParse({ [key]: value }).success
+    return { key, values: whole ? [value] : value }
+  })
+  const grid = product(choices).flatMap((settings) => {
+    const result = found.settings.safeParse(settings)
+    if (!result.success) {
+      faults.add(path, result.error.issues, settingNames(found))
+      return []
+    }
+    return [Object.fromEntries(Object.entries(Object(result.data)))]
+  })
+  return { method: name, shots, seeds, views, grid }
+}
+
+function product(choices: readonly { key: string; values: readonly unknown[] }[]): Record<string, unknown>[] {
+  return choices.reduce<Record<string, unknown>[]>(
+    (rows, { key, values }) => rows.flatMap((row) => values.map((value) => ({ ...row, [key]: value }))),
+    [{}],
+  )
+}
+
+const meant = (word: string, known: readonly string[]): string => {
+  const near = nearestWord(word, known)
+  return near === undefined ? `; there are ${known.join(', ')}` : `; "${near}" may be meant`
+}
+
+type Issue = Pick<z.core.$ZodIssue, 'path' | 'message'> & { readonly code?: string; readonly keys?: readonly string[] }
+
+/** What is wrong with a plan, each with its line. */
+class Faults {
+  readonly #found = new Set<string>()
+  readonly #file: string
+  readonly #document: Document.Parsed
+  readonly #lines: LineCounter
+
+  constructor(file: string, document: Document.Parsed, lines: LineCounter) {
+    this.#file = file
+    this.#document = document
+    this.#lines = lines
+  }
+
+  at(offset: number, message: string): void {
+    this.#found.add(`${this.#file}:${this.#lines.linePos(offset).line}: ${message}`)
+  }
+
+  add(base: readonly (string | number)[], issues: readonly Issue[], known: readonly string[]): void {
+    for (const { path, message, keys } of issues) {
+      const full = [...base, ...path.map((part) => (typeof part === 'symbol' ? String(part) : part))]
+      if (keys === undefined) this.at(this.#offsetOf(full), `${full.join('.') || 'the plan'}: ${message}`)
+      else for (const key of keys) this.at(this.#offsetOf([...full, key]), `unknown key "${key}"${meant(key, known)}`)
+    }
+  }
+
+  throwAny(): void {
+    if (this.#found.size === 0) return
+    throw new UsageError([...this.#found].join('\n'), `mend ${basename(this.#file)}; coop sweep --help shows a plan`)
+  }
+
+  /** Where the deepest part of a path that is there begins; a key's own place rather than its value's. */
+  #offsetOf(path: readonly (string | number)[]): number {
+    for (let length = path.length; length > 0; length--) {
+      const parent: unknown =
+        length === 1 ? this.#document.contents : this.#document.getIn(path.slice(0, length - 1), true)
+      const last = path[length - 1]
+      if (isMap(parent)) {
+        const pair = parent.items.find(({ key }) => isScalar(key) && key.value === last)
+        if (pair !== undefined && isScalar(pair.key) && pair.key.range) return pair.key.range[0]
+      }
+      const node: unknown = this.#document.getIn(path.slice(0, length), true)
+      const range = rangeOf(node)
+      if (range !== undefined) return range
+    }
+    return 0
+  }
+}
+
+function rangeOf(node: unknown): number | undefined {
+  const range = (node as Partial<Node> | undefined)?.range
+  return range?.[0]
+}

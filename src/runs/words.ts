@@ -1,0 +1,46 @@
+import { UsageError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
+import { type NearestOptions, nearestWords } from '../prompt/nearest-words.ts'
+import { type AskOptions, withModelOf } from './ask.ts'
+import { readSavedRun } from './saved-run.ts'
+
+/** A context vector and the words nearest to it, nearest first. */
+export interface VectorWords {
+  /** Its place in the context, counted from 1. */
+  readonly vector: number
+  readonly words: readonly { readonly word: string; readonly distance: number }[]
+}
+
+/** What a run's vectors are near to: one context, or one for each class. */
+export interface RunWords {
+  readonly contexts: readonly { readonly className?: string; readonly vectors: readonly VectorWords[] }[]
+}
+
+export interface WordsOptions extends AskOptions, NearestOptions {}
+
+/**
+ * The words nearest to each vector that a finished run has learned, by Euclidean distance (Table 4 of the paper).
+ * Throws UsageError where its method learns no vectors, CoopError where run and model do not go together.
+ */
+export async function wordsOfRun(run: string, options: WordsOptions, hooks: Hooks): Promise<RunWords> {
+  const saved = await readSavedRun(run)
+  const { method, settings, tensors, classNames } = saved
+  const ctx = tensors.get('ctx')
+  if (ctx === undefined) {
+    throw new UsageError(
+      `the run ${run} (${method.title(settings)}) learned no context vectors, which would have nearest words`,
+      'give a run of coop, kgcoop or cocoop',
+    )
+  }
+  const [M = 0] = ctx.shape.slice(-2)
+  return withModelOf(saved, options, hooks, async (clip, runtime) => {
+    const near = await nearestWords(clip, runtime, ctx, options)
+    const rows = near.map((words, i) => ({
+      vector: (i % M) + 1,
+      words: words.map(({ word, distance }) => ({ word, distance })),
+    }))
+    const contextOf = (c: number) => rows.slice(c * M, (c + 1) * M)
+    if (ctx.shape.length === 2) return { contexts: [{ vectors: contextOf(0) }] }
+    return { contexts: classNames.map((className, c) => ({ className, vectors: contextOf(c) })) }
+  })
+}
