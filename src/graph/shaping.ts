@@ -1,5 +1,5 @@
 import { ShapeError } from '../base/errors.ts'
-import { apply, expectShapes, type Value } from './graph.ts'
+import { type Attributes, apply, expectShapes, type Value } from './graph.ts'
 import { type Shape, sizeOf } from './tensor.ts'
 
 /** The same values in another shape; one axis may be -1. */
@@ -10,7 +10,7 @@ export function reshape(x: Value, shape: Shape): Value {
   expectShapes(fits, 'reshape', [x], `as many values as (${shape.join(', ')})`)
   if (target.length === x.shape.length && target.every((n, i) => n === x.shape[i])) return x
   // Without allowzero a length 0 would mean "as it was".
-  const attributes = target.includes(0) ? { allowzero: 1 } : {}
+  const attributes: Attributes = target.includes(0) ? { allowzero: 1 } : {}
   return apply('Reshape', [x, x.graph.ints(target)], target, (dy) => [reshape(dy, x.shape), null], attributes)
 }
 

@@ -21,7 +21,8 @@ export function lpStep(x: FloatTensor, text: FloatTensor, val: FloatTensor): Pro
   }
   const logits = logitsOf(graph.weight('features', x))
   const tensors = new Map(Object.entries({ weight, bias, alpha }))
-  const others = (val.shape[0] ?? 0) > 0 ? { val: logitsOf(graph.weight('val.features', val)) } : {}
+  const others: Record<string, Value> =
+    (val.shape[0] ?? 0) > 0 ? { val: logitsOf(graph.weight('val.features', val)) } : {}
   return stepOf(labelLoss(logits), tensors, { logits, ...others })
 }
 
