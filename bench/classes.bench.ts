@@ -1,4 +1,4 @@
-import { trainingProgram } from '../src/prompt/prompted-tower.ts'
+import { coopStep } from '../src/methods/coop/program.ts'
 import { type Bench, figure } from './bench.ts'
 import { interleaved, timed } from './measure.ts'
 import { BATCH, feedsFor, layoutFor, stepClip } from './training-step.ts'
@@ -14,7 +14,7 @@ export const classes: Bench = {
     const steps = []
     for (const count of quick ? COUNTS.slice(0, -1) : COUNTS) {
       const layout = layoutFor(clip, count)
-      const build = await timed(() => trainingProgram(clip, layout, BATCH))
+      const build = await timed(() => coopStep(clip, layout, BATCH))
       const load = await timed(() => runtime.load(build.result))
       const feeds = feedsFor(clip, layout)
       const run = () => load.result.run(feeds)

@@ -4,7 +4,7 @@ import { KNOWN_MODELS } from '../src/clip/known-models.ts'
 import { makeClip } from '../src/clip/load.ts'
 import type { Clip, ClipConfig } from '../src/clip/types.ts'
 import { expectedTensors } from '../src/clip/weights/expected.ts'
-import { floatTensor } from '../src/graph/tensor.ts'
+import { floatTensor, sharedFloats } from '../src/graph/tensor.ts'
 import type { Runtime } from '../src/runtime/types.ts'
 import { type Bench, type BenchOptions, type Figure, figure } from './bench.ts'
 import { timed } from './measure.ts'
@@ -38,7 +38,7 @@ async function measure(name: string, clip: Clip, runtime: Runtime, rounds: numbe
   const { normal } = randomFor('bench images', 1)
   const pictures = Array.from({ length: BATCH }, () => Float32Array.from({ length: 3 * size * size }, normal))
   const before = process.memoryUsage.rss()
-  const encoder = await imageEncoder(clip, runtime, BATCH)
+  const encoder = imageEncoder(clip, runtime, BATCH)
   await encoder.encode(pictures)
   const memory = (process.memoryUsage.rss() - before) / 1e6
   const times: number[] = []
@@ -62,7 +62,7 @@ async function randomClip(config: ClipConfig): Promise<Clip> {
       const size = shape.reduce((a, b) => a * b, 1)
       const fan = size / (shape[0] ?? 1)
       const scale = shape.length > 1 ? 1 / Math.sqrt(fan) : 1
-      const data = new Float32Array(size)
+      const data = sharedFloats(size)
       for (let i = 0; i < size; i++) data[i] = scale * (shape.length > 1 ? 2 * random.next() - 1 : 1)
       return [name, floatTensor(shape, data)] as const
     }),

@@ -16,7 +16,7 @@ export const images: Bench = {
     const pixels = () => Float32Array.from({ length: 3 * size * size }, normal)
     const tasks = []
     for (const batch of BATCHES) {
-      const encoder = await imageEncoder(clip, runtime, batch)
+      const encoder = imageEncoder(clip, runtime, batch)
       const pictures = Array.from({ length: batch }, pixels)
       const task = () => encoder.encode(pictures)
       await task()

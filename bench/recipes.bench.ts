@@ -1,13 +1,10 @@
 import { drawFewShot } from '../src/data/fewshot.ts'
 import { bundledClip } from '../src/lab/bundled-clip.ts'
-import { type Encoded, encodeTasks, subsetOf } from '../src/lab/demo/encode.ts'
+import { encodeTasks, subsetOf } from '../src/lab/demo/encode.ts'
 import { demoTasks } from '../src/lab/demo/tasks.ts'
-import { accuracyOf, type Classifier } from '../src/learning/classifier.ts'
-import { defaultEpochs } from '../src/learning/schedule.ts'
-import { FULL_BATCH, fullBatchLearner } from '../src/prompt/full-batch.ts'
-import { learnedPrompt } from '../src/prompt/learned-prompt.ts'
-import { promptClassifier } from '../src/prompt/prompt-classifier.ts'
-import { PAPER_SETTINGS, trainPrompt } from '../src/prompt/train.ts'
+import { accuracyOf } from '../src/learning/classifier.ts'
+import { RECIPE_NAMES, RECIPES } from '../src/methods/coop/recipes.ts'
+import { learnFewShot } from '../src/methods/index.ts'
 import { type Bench, type Figure, figure } from './bench.ts'
 
 const TASKS = ['sports', 'gestures', 'fantasy', 'style']
@@ -32,39 +29,33 @@ export const recipes: Bench = {
     const figures: Figure[] = []
     for (const { task, train, test } of encoded) {
       const { classNames } = task
-      const shape = { M: PAPER_SETTINGS.M, position: PAPER_SETTINGS.position, classSpecific: false } as const
-      const learner = await fullBatchLearner(clip, runtime, classNames, shape, SHOTS)
-      const runs: Record<string, (seed: number) => Promise<Classifier>> = {
-        paper: async (seed) => {
-          const settings = { ...PAPER_SETTINGS, seed, epochs: defaultEpochs(SHOTS) }
-          const { ctx } = await trainPrompt({ clip, runtime, classNames, set: subset(seed), settings })
-          return promptClassifier(clip, runtime, learnedPrompt(clip, classNames, shape, ctx))
-        },
-        fast: async (seed) => learner.classifier((await learner.learn(subset(seed), seed)).ctx),
-      }
-      function subset(seed: number) {
-        const rows = task.train.map(({ label }, row) => ({ label, row }))
-        return subsetOf(train, drawFewShot(rows, [], SHOTS, seed).train)
-      }
-      for (const [name, learn] of Object.entries(runs)) {
+      const rows = task.train.map(({ label }, row) => ({ label, row }))
+      const labels = task.test.map(({ label }) => label)
+      for (const recipe of RECIPE_NAMES) {
         const [accuracies, seconds]: [number[], number[]] = [[], []]
         for (const seed of seeds) {
+          const set = subsetOf(train, drawFewShot(rows, [], SHOTS, seed).train)
           const started = performance.now()
-          accuracies.push(100 * accuracy(await learn(seed), { task, train, test }))
+          const { classifier } = await learnFewShot({
+            clip,
+            runtime,
+            classNames,
+            train: set,
+            seed,
+            settings: { recipe },
+          })
+          const answers = await classifier.predict(test)
           seconds.push((performance.now() - started) / 1000)
+          accuracies.push(100 * accuracyOf(classNames, answers, labels).accuracy)
+          await classifier.dispose()
         }
         figures.push(
-          figure(`${task.name}, ${name} recipe`, '%', accuracies),
-          figure(`${task.name}, ${name} recipe`, 's', seconds),
+          figure(`${task.name}, ${recipe} recipe`, '%', accuracies),
+          figure(`${task.name}, ${recipe} recipe`, 's', seconds),
         )
       }
-      await learner.dispose()
     }
-    return { figures, notes: [`seeds ${seeds.join(', ')}; fast: AdamW, all images at once, ${FULL_BATCH.steps} steps`] }
+    const { epochs } = RECIPES.fast.defaults
+    return { figures, notes: [`seeds ${seeds.join(', ')}; fast: AdamW, all images at once, ${epochs} steps`] }
   },
-}
-
-function accuracy(classifier: Classifier, { task, test }: Encoded): number {
-  const labels = task.test.map(({ label }) => label)
-  return accuracyOf(classifier, classifier.predict(test), labels).accuracy
 }

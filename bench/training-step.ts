@@ -38,14 +38,8 @@ export function feedsFor(clip: Clip, layout: PromptLayout): Record<string, Tenso
 }
 
 /** Largest difference of two tensors relative to the largest entry of the second; throws when it is above the bound. */
-export function expectEqual(
-  what: string,
-  a: FloatTensor | undefined,
-  b: FloatTensor | undefined,
-  bound: number,
-): number {
-  if (a === undefined || b === undefined || a.data.length !== b.data.length)
-    throw new Error(`${what}: not the same shape`)
+export function expectEqual(what: string, a: FloatTensor, b: FloatTensor, bound: number): number {
+  if (a.data.length !== b.data.length) throw new Error(`${what}: not the same shape`)
   let largest = 0
   let difference = 0
   for (const [i, y] of b.data.entries()) {

@@ -1,6 +1,10 @@
 /** What long work tells about itself. `done` only grows within a phase and `total` stays. */
 export type Progress =
-  | { readonly kind: 'render' | 'unpack' | 'features' | 'evaluate'; readonly done: number; readonly total: number }
+  | {
+      readonly kind: 'render' | 'unpack' | 'features' | 'evaluate' | 'search'
+      readonly done: number
+      readonly total: number
+    }
   | { readonly kind: 'train' | 'pretrain'; readonly done: number; readonly total: number; readonly loss?: number }
   /** The runs of a sweep; `detail` names the one that spoke last. The runs differ too much for their number to tell the time left. */
   | {

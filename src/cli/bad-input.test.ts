@@ -1,4 +1,4 @@
-import { chmod, copyFile, cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
@@ -62,7 +62,7 @@ describe('a model', () => {
     ['more layers than the weights', (text) => text.replace('"layers": 2', '"layers": 3'), /missing \(12\)/],
     ['a billion layers', (text) => text.replace('"layers": 2', '"layers": 1000000000'), /text_cfg.layers: Too big/],
     ['a missing part', (text) => text.replace('text_cfg', 'text'), /\(model_cfg\).*\n.*"text" is not a known key/],
-    ['half a file', (text) => text.slice(0, text.length / 2), /open_clip_config.json is not valid JSON/],
+    ['half a file', (text) => text.slice(0, text.length / 2), /open_clip_config\.json:\d+:\d+: not valid JSON/],
   ])('whose configuration has %s', async (title, change, message) => {
     await expectRefused(await damagedConfig(world.model, at(`config ${title}`), change), message)
   })
@@ -196,18 +196,19 @@ describe('a run', () => {
       await change(at(name))
       return coop(...classifyWords(name, image()))
     }
-    const cut = await copy('cut prompt', (run) => truncate(join(run, 'prompt.safetensors'), 300))
-    expectFailure(cut, 1, /cut prompt\/prompt\.safetensors is not a valid safetensors file/)
+    const learned = (run: string) => join(run, 'learned.safetensors')
+    const cut = await copy('cut', (run) => truncate(learned(run), 300))
+    expectFailure(cut, 1, /cut\/learned\.safetensors is not a valid safetensors file/)
     const weights = join(world.model, 'open_clip_model.safetensors')
-    const other = await copy('no prompt', (run) => copyFile(weights, join(run, 'prompt.safetensors')))
-    expectFailure(other, 1, /holds no learned prompt/)
-    const settings = await copy('no model', (run) => writeFile(join(run, 'settings.json'), '{}'))
-    expectFailure(settings, 1, /settings\.json .* is not as expected:\n {2}about/)
-    const moved = await copy('moved', async (run) => {
-      const file = join(run, 'settings.json')
-      await writeFile(file, (await readFile(file, 'utf8')).replace(world.model, at('gone')))
-    })
-    expectFailure(moved, 2, /is not in .*gone any more/)
+    const other = await copy('weights', (run) => copyFile(weights, learned(run)))
+    expectFailure(other, 1, /holds nothing that a method learned/)
+    const old = await copy('of before', (run) => rename(learned(run), join(run, 'prompt.safetensors')))
+    expectFailure(old, 1, /is of an earlier version of coop/)
+    await cp(world.model, at('gone'), { recursive: true })
+    const words = ['--method', 'class-mean', '--shots', '1', '--model', at('gone'), '--out', at('moved')]
+    expect((await coop('train', world.photos, ...words, ...common())).status).toBe(0)
+    await rm(at('gone'), { recursive: true })
+    expectFailure(await coop(...classifyWords('moved', image())), 2, /is not in .*gone any more/)
     expectFailure(await coop(...classifyWords('nowhere', image())), 1, /holds no run/)
   })
 

@@ -54,21 +54,21 @@ describe('from a folder of pictures to an answer', () => {
       '--skip-bad-images',
     ]
     const ended = await coopProcess(['train', world.photos, ...settings, '--out', trained(), ...common()])
-    expect(onlyJson(ended)).toEqual({
+    const results = JSON.parse(await readFile(join(trained(), 'results.json'), 'utf8'))
+    expect(onlyJson(ended)).toEqual({ ...results, run: trained() })
+    expect(results).toMatchObject({
+      method: 'coop',
       zeroShot: share,
       accuracy: share,
       collapsed: expect.any(Boolean),
       steps: 100,
       seconds: expect.any(Number),
-      run: trained(),
     })
     expect(ended.status).toBe(0)
     expect(ended.stderr).toMatch(/warning: left out: .*broken\d\.png cannot be read as a picture/)
     expect(ended.stderr).toMatch(/training \[=+\] 100\/100, loss \d/)
-    const { settings: written } = JSON.parse(await readFile(join(trained(), 'settings.json'), 'utf8'))
-    expect(written).toMatchObject({ seed: 0, epochs: 100, M: 2 })
-    const results = JSON.parse(await readFile(join(trained(), 'results.json'), 'utf8'))
-    expect(results).toMatchObject({ steps: 100, collapsed: expect.any(Boolean) })
+    const written = JSON.parse(await readFile(join(trained(), 'settings.json'), 'utf8'))
+    expect(written).toMatchObject({ method: 'coop', seed: 0, shots: 4, settings: { M: 2 } })
   })
 
   it('evaluate: the same accuracy as after training', async () => {
@@ -93,7 +93,8 @@ describe('from a folder of pictures to an answer', () => {
     const written = JSON.parse(await readFile(join(folder, 'settings.json'), 'utf8'))
     expect(written).toMatchObject({
       settings: { warmup: 'linear', warmupEpochs: 1 },
-      about: { views: 'online', transforms: '2021-09' },
+      views: 'online',
+      transforms: '2021-09',
     })
     const evaluate = ['evaluate', folder, world.photos, '--skip-bad-images', ...common()]
     const own = await coopProcess(evaluate)
@@ -160,11 +161,11 @@ describe('a training run that is stopped', () => {
 
     const interrupted = await coopProcess(words('stopped'), stopWith('stopped', 'SIGINT'))
     expectFailure(interrupted, 130, /^interrupted$/)
-    expect(await readdir(at('stopped'))).not.toContain('prompt.safetensors')
+    expect(await readdir(at('stopped'))).not.toContain('learned.safetensors')
 
     const finished = await coop(...words('stopped'))
     expect(onlyJson(finished)).toMatchObject({ steps: EPOCHS })
-    for (const file of ['prompt.safetensors', 'metrics.jsonl', 'checkpoint.safetensors']) {
+    for (const file of ['learned.safetensors', 'metrics.jsonl', 'settings.json']) {
       expect(await readFile(join(at('stopped'), file))).toEqual(await readFile(join(at('alone'), file)))
     }
     expect((await readdir(at('stopped'))).filter((name) => name.endsWith('.tmp'))).toEqual([])

@@ -39,8 +39,8 @@ describe('a data set', () => {
     expect(await ask('evaluate', at('run'), at('list.csv'))).toEqual(expected)
     expect(await ask('evaluate', at('run'), at('list.jsonl'))).toEqual(expected)
     expect((await coop(...train(at('list.csv'), 'run of list'))).status).toBe(0)
-    const prompt = (run: string) => readFile(join(at(run), 'prompt.safetensors'))
-    expect(await prompt('run of list')).toEqual(await prompt('run'))
+    const learned = (run: string) => readFile(join(at(run), 'learned.safetensors'))
+    expect(await learned('run of list')).toEqual(await learned('run'))
   })
 
   it('of the paper comes with its own prompt and its own draw', async () => {
@@ -52,8 +52,8 @@ describe('a data set', () => {
     const split = { train: part(0, 4), val: part(4, 6), test: part(6, 10) }
     await writeFile(at('data/dtd/split_zhou_DescribableTextures.json'), JSON.stringify(split))
     expect((await coop(...train('dtd', 'run of dtd', '--root', at('data')))).status).toBe(0)
-    const { about } = JSON.parse(await readFile(at('run of dtd/settings.json'), 'utf8'))
-    expect(about).toMatchObject({ data: 'dtd', root: at('data/dtd'), templates: ['{} texture.'] })
+    const written = JSON.parse(await readFile(at('run of dtd/settings.json'), 'utf8'))
+    expect(written).toMatchObject({ classNames: ['blue', 'green', 'red'], templates: ['{} texture.'] })
     const named = await ask('zero-shot', 'dtd', '--root', at('data'), '--model', world.model)
     const words = ['zero-shot', 'dtd', '--root', at('data'), '--model', world.model, '--template', '{} texture.']
     expect(await ask(...words)).toEqual(named)

@@ -75,6 +75,7 @@ describe('coop datasets', () => {
   })
 
   it.each<[words: string[], status: number, message: RegExp]>([
+    [['constructor', 'dtd'], 2, /does not know what to do with "constructor"/],
     [['draw'], 2, /does not know what to do with "draw"/],
     [['subset'], 2, /subset: which data set\?/],
     [['subset', 'oxford_pet'], 2, /no data set "oxford_pet" \(did you mean oxford_pets\?\)/],

@@ -8,7 +8,7 @@ export class Interrupted extends CoopError {
   constructor() {
     super(
       'interrupted',
-      'nothing is half written; coop train and coop pretrain go on with --resume, a download by itself',
+      'nothing is half written; coop train goes on with --resume, a sweep and a download by themselves',
     )
   }
 }

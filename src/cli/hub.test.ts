@@ -4,6 +4,7 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { readSavedRun } from '../runs/saved-run.ts'
 import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
 import { etagOf, type HubFile, type HubServer, hubServer } from '../testing/hub-server.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
@@ -59,8 +60,7 @@ it('a model of the hub is fetched, shown, and used like its folder', async () =>
 it('a run keeps id and commit, by which its model is found again', async () => {
   const settings = ['--model', 'owner/tiny', '--shots', '1', '--epochs', '1', '--context-length', '2', '--views', '0']
   onlyJson(await coop('train', world.photos, ...settings, ...common(), '--out', at('run')))
-  const { about } = JSON.parse(await readFile(at('run/settings.json'), 'utf8'))
-  expect(about.model).toBe(`owner/tiny@${server.commit}`)
+  expect((await readSavedRun(at('run'))).model.name).toBe(`owner/tiny@${server.commit}`)
   server.seen.length = 0
   onlyJson(await coop('evaluate', at('run'), world.photos, ...common()))
   expect(server.fileRequests()).toEqual([])

@@ -2,25 +2,10 @@ import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { UsageError } from '../base/errors.ts'
 import { nearestWord } from '../base/spelling.ts'
-import { type AnyMethod, settingNames } from '../methods/index.ts'
-import { optionsOf, type Settings } from './options.ts'
+import { type AnyMethod, METHODS, settingNames } from '../methods/index.ts'
 
-/** Flags of `coop train` that are settings of methods, by the names that these have there. */
-const SETTING_OF: Readonly<Record<string, string>> = {
-  contextLength: 'M',
-  position: 'position',
-  classSpecific: 'classSpecific',
-  init: 'init',
-  epochs: 'epochs',
-  lr: 'learningRate',
-  batchSize: 'batchSize',
-  warmup: 'warmup',
-  warmupEpochs: 'warmupEpochs',
-  template: 'templates',
-}
-
-/** Not only a setting: zero-shot is measured by it, whatever the method. */
-const FITS_ALL = 'template'
+/** Not only a setting of methods: zero-shot is measured by it, whatever the method. */
+const FITS_ALL = 'templates'
 
 interface Assignment {
   readonly key: string
@@ -30,18 +15,20 @@ interface Assignment {
 }
 
 /**
- * The complete settings of a method from flags that were typed and from `--set`.
+ * The complete settings of a method from flags that were typed and from `--set`. A flag is a setting of methods where its
+ * key is the name of one.
  * Throws one UsageError that names every flag that does not fit the method, every unknown key and every wrong value.
  */
 export function methodSettings(
   method: AnyMethod,
-  flags: Settings<'train'>,
-  given: ReadonlySet<string>,
+  flags: Readonly<Record<string, unknown>> & { readonly set?: readonly string[] },
+  given: ReadonlyMap<string, string>,
 ): Readonly<Record<string, unknown>> {
   const known = settingNames(method)
   const remedy = `the settings of ${method.name}: ${known.join(', ') || 'none'}; coop methods shows their defaults`
-  const typed = flagsOf(flags, given)
-  const strange = typed.filter(({ key, flag }) => !known.includes(key) && flag !== FITS_ALL)
+  const names = new Set(METHODS.flatMap(settingNames))
+  const typed = [...given].filter(([key]) => names.has(key)).map(([key, from]) => ({ key, value: flags[key], from }))
+  const strange = typed.filter(({ key }) => !known.includes(key) && key !== FITS_ALL)
   if (strange.length > 0) {
     const what = strange.map(({ from }) => from).join(', ')
     throw new UsageError(`${what}: the method ${method.name} has no such setting`, remedy)
@@ -60,15 +47,6 @@ export function methodSettings(
     return `${from}: ${expected}, received ${JSON.stringify(value)}`
   })
   throw new UsageError([...new Set(lines)].join('\n'), remedy)
-}
-
-/** What the flags that were typed give. */
-function flagsOf(flags: Settings<'train'>, given: ReadonlySet<string>): (Assignment & { readonly flag: string })[] {
-  const values = new Map<string, unknown>(Object.entries(flags))
-  return optionsOf('train').flatMap(({ key: flag, flag: from }) => {
-    const key = SETTING_OF[flag]
-    return key !== undefined && given.has(flag) ? [{ flag, key, value: values.get(flag), from }] : []
-  })
 }
 
 function unknownKey(key: string, method: string, known: readonly string[]): string {

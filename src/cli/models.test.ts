@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { tokenizerFiles } from '../clip/save.ts'
+import { tokenizerFiles } from '../lab/pretrain/save.ts'
 import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
 import { tinyTables } from '../testing/tiny-clip.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'

@@ -1,21 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../base/errors.ts'
-import { type CommandName, optionsOf, readSettings, SETTINGS } from './options.ts'
+import { demo } from '../lab/commands/demo.ts'
+import { pretrain } from '../lab/commands/pretrain.ts'
+import { METHODS, settingNames } from '../methods/index.ts'
+import { ended } from '../testing/coop.ts'
+import { train } from './commands/train.ts'
+import { COMMANDS } from './coop.ts'
+import { flags, list, positive, readSettings, whole } from './options.ts'
+import { seed, shots, templates } from './shared-options.ts'
 
-/** They compute, and need no flag. */
-const COMPUTING = [
-  'demo',
-  'train',
-  'evaluate',
-  'zero-shot',
-  'classify',
-  'words',
-  'datasets',
-  'sweep',
-  'pretrain',
-] as const
-const COMMANDS: readonly CommandName[] = [...COMPUTING, 'methods', 'models', 'import', 'report']
+const ALL = [...COMMANDS, demo, pretrain]
 
 function refusal(read: () => unknown): string {
   try {
@@ -27,66 +22,75 @@ function refusal(read: () => unknown): string {
   return 'accepted'
 }
 
-describe('the table of options', () => {
-  it('covers all commands', () => expect(Object.keys(SETTINGS).sort()).toEqual([...COMMANDS].sort()))
+describe.each(ALL)('coop $name', ({ name, options }) => {
+  it('has each flag once, and shows each once in its help', async () => {
+    const own = options.map(({ flag }) => flag)
+    expect(new Set(own).size).toBe(own.length)
+    const { stdout } = await ended([name, '--help'], ALL)
+    const shown = [...stdout.matchAll(/^ {2}(--[a-z-]+)(?: |$)/gm)].map(([, flag]) => flag)
+    expect(shown).toEqual(own)
+  })
 
-  it.each(COMMANDS)('%s: each flag once, each with a help text', (command) => {
-    const options = optionsOf(command)
-    const flags = options.map(({ flag }) => flag)
-    expect(new Set(flags).size).toBe(flags.length)
+  it('says of each flag what it does', () => {
     for (const { help, flag } of options) expect(help.length, flag).toBeGreaterThan(5)
   })
+})
 
-  it.each(COMPUTING)('%s: works with no flag at all', (command) => {
-    expect(readSettings(command, {})).toMatchObject({ json: false, verbose: false, device: 'cpu' })
+describe('coop train', () => {
+  it("shows the paper's defaults", () => {
+    const shown = Object.fromEntries(train.options.map(({ flag, defaultText }) => [flag, defaultText]))
+    expect(shown).toMatchObject({
+      '--shots': '16',
+      '--context-length': '16',
+      '--position': 'end',
+      '--class-specific': undefined,
+      '--lr': '0.002; 0.01 with the fast recipe',
+      '--batch-size': '32; all with the fast recipe',
+      '--seed': '1',
+    })
   })
 
-  it('shows as default what is taken', () => {
-    for (const { key, defaultText, otherwise } of optionsOf('train')) {
-      const taken = new Map(Object.entries(readSettings('train', {}))).get(key)
-      if (otherwise === undefined && taken !== false) expect(defaultText).toContain(String(taken))
-    }
+  it('has these settings of methods as flags, and no setting of a method by the name of another flag', () => {
+    const names = new Set(METHODS.flatMap(settingNames))
+    const settings = train.options.filter(({ key }) => names.has(key)).map(({ flag }) => flag)
+    expect(settings).toEqual(
+      '--context-length --position --class-specific --init --recipe --epochs --lr --batch-size --warmup --warmup-epochs --template'.split(
+        ' ',
+      ),
+    )
   })
 })
 
 describe('readSettings', () => {
-  it("has the paper's defaults", () => {
-    const { shots, contextLength, position, classSpecific, lr, batchSize, seed } = readSettings('train', {})
-    expect({ shots, contextLength, position, classSpecific, lr, batchSize, seed }).toEqual({
-      shots: 16,
-      contextLength: 16,
-      position: 'end',
-      classSpecific: false,
-      lr: 0.002,
-      batchSize: 32,
-      seed: 1,
-    })
+  const options = {
+    shots,
+    rate: positive().default(1).register(flags, { flag: '--lr', argument: 'RATE', help: 'how fast' }),
+    seeds: list(whole(0, 9), 'digits').optional().register(flags, { flag: '--seeds', argument: 'LIST', help: 'some' }),
+    templates,
+  }
+  const read = (typed: Parameters<typeof readSettings>[2]) => readSettings('test', options, typed)
+
+  it('fills in defaults, and leaves what is optional undefined', () => {
+    expect(read({})).toEqual({ shots: 16, rate: 1, seeds: undefined, templates: undefined })
   })
 
-  it('honours seed 0', () => expect(readSettings('train', { seed: '0' }).seed).toBe(0))
+  it('honours seed 0', () => expect(readSettings('test', { seed }, { seed: '0' })).toEqual({ seed: 0 }))
 
   it('reads lists and repeated flags', () => {
-    expect(readSettings('demo', { shotsList: '1, 16', seeds: '0,2', tasks: 'sports,style' })).toMatchObject({
-      shotsList: [1, 16],
-      seeds: [0, 2],
-      tasks: ['sports', 'style'],
+    expect(read({ seeds: '1, 0', templates: ['a {}.', 'the {}.'] })).toMatchObject({
+      seeds: [1, 0],
+      templates: ['a {}.', 'the {}.'],
     })
-    expect(readSettings('zero-shot', { template: ['a {}.', 'the {}.'] }).template).toEqual(['a {}.', 'the {}.'])
   })
 
   it('names every wrong value with flag, expected and received', () => {
-    expect(
-      refusal(() => readSettings('train', { shots: 'abc', lr: '-1', position: 'top', template: ['a {}', 'b'] })),
-    ).toBe(
+    expect(refusal(() => read({ shots: 'abc', rate: '-1', seeds: '1,,2', templates: ['a {}', 'b'] }))).toBe(
       [
         '--shots expects a whole number of at least 1, received "abc"',
-        '--position expects one of end, middle, front, received "top"',
         '--lr expects a number above 0, received "-1"',
+        '--seeds expects a whole number from 0 to 9, received "1,,2"',
         '--template expects a prompt with {} where the class name goes, or imagenet7 or imagenet80, received "b"',
       ].join('\n'),
-    )
-    expect(refusal(() => readSettings('demo', { seeds: '1,,2' }))).toBe(
-      '--seeds expects a whole number from 0 to 4294967295, received "1,,2"',
     )
   })
 
@@ -96,8 +100,8 @@ describe('readSettings', () => {
         const text = String(value)
         const number = Number(text)
         const fits = text.trim() !== '' && Number.isSafeInteger(number) && number >= 1
-        if (fits) expect(readSettings('train', { shots: text }).shots).toBe(number)
-        else expect(refusal(() => readSettings('train', { shots: text }))).toContain('--shots expects')
+        if (fits) expect(read({ shots: text }).shots).toBe(number)
+        else expect(refusal(() => read({ shots: text }))).toContain('--shots expects')
       }),
     )
   })

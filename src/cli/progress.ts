@@ -7,6 +7,7 @@ const LABELS: Record<ProgressKind, string> = {
   unpack: 'unpacking images',
   features: 'image features',
   evaluate: 'evaluating',
+  search: 'choosing settings',
   train: 'training',
   pretrain: 'training CLIP',
   demo: 'demo',

@@ -5,6 +5,7 @@ import { type ByteSource, openSafetensors, writeSafetensors } from '../formats/s
 import type { FloatTensor } from '../graph/tensor.ts'
 import { METHODS } from '../methods/index.ts'
 import { fileSource } from '../node/files.ts'
+import { readSavedRun } from '../runs/saved-run.ts'
 import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
 
@@ -65,10 +66,15 @@ describe('coop train --method', () => {
     const one = onlyJson(await coop(...words, '--context-length', '2', '--epochs', '5', '--out', at('flags')))
     const other = onlyJson(await coop(...words, '--set', 'M=2', '--set', 'epochs=5', '--out', at('set')))
     expect(Object(one).steps).toBe(5)
-    expect(Object.keys(Object(one))).toEqual(['zeroShot', 'accuracy', 'collapsed', 'steps', 'seconds', 'run'])
-    expect(Object.keys(Object(other))).toEqual(Object.keys(Object(one)))
-    const prompt = (run: string) => readFile(join(at(run), 'prompt.safetensors'))
-    expect(await prompt('set')).toEqual(await prompt('flags'))
+    expect(Object(other).settings).toEqual(Object(one).settings)
+    const learned = (run: string) => readFile(join(at(run), 'learned.safetensors'))
+    expect(await learned('set')).toEqual(await learned('flags'))
+  })
+
+  it('coop --recipe fast: a hundred steps over all images', async () => {
+    const result = onlyJson(await train('coop', 'fast', '--recipe', 'fast', '--context-length', '2'))
+    const settings = { recipe: 'fast', epochs: 100, batchSize: null, learningRate: 0.01, warmup: 'linear' }
+    expect(result).toMatchObject({ steps: 100, title: 'CoOp, end, M=2, fast recipe', settings })
   })
 
   it('zero-shot: nothing learned, the hand-written prompts that it is given are kept', async () => {
@@ -83,6 +89,13 @@ describe('coop train --method', () => {
     expect(await ask('evaluate', at('zero'), world.photos)).toMatchObject({ accuracy })
   })
 
+  it('--template is what zero-shot is measured by, also where the method has no such setting', async () => {
+    const template = ['--template', 'the {}.']
+    const { zeroShot } = Object(onlyJson(await train('class-mean', 'template', ...template)))
+    const words = ['zero-shot', world.photos, '--model', world.model, ...template, ...common()]
+    expect(onlyJson(await coop(...words))).toMatchObject({ accuracy: zeroShot })
+  })
+
   it('goes on with --resume, begins anew with --force, and refuses other settings', async () => {
     const words = ['--set', 'epochs=3'] as const
     const first = onlyJson(await train('clip-adapter', 'again', ...words))
@@ -93,11 +106,11 @@ describe('coop train --method', () => {
       accuracy: Object(first).accuracy,
       steps: 3,
     })
-    expectFailure(await train('coop', 'again', '--resume'), 2, /other settings/)
+    expectFailure(await train('coop', 'again', '--resume'), 2, /is of the method clip-adapter, not coop/)
     expect((await train('coop', 'again', '--force', '--epochs', '2', '--context-length', '2')).status).toBe(0)
-    expect(await readdir(at('again'))).not.toContain('learned.safetensors')
+    expect((await readSavedRun(at('again'))).method.name).toBe('coop')
     expect((await train('linear-probe', 'again', '--force')).status).toBe(0)
-    expect(await readdir(at('again'))).not.toContain('prompt.safetensors')
+    expect((await readSavedRun(at('again'))).tensors.has('ctx')).toBe(false)
   })
 
   it.each([

@@ -1,13 +1,13 @@
 import { UsageError } from '../base/errors.ts'
-import { type FloatTensor, floatTensor, Graph, program } from '../graph/index.ts'
-import type { Runtime } from '../runtime/types.ts'
+import { dims, type FloatTensor, floatTensor, Graph, program } from '../graph/index.ts'
+import type { Runtime, Session } from '../runtime/types.ts'
 import { imageTower } from './towers/image-tower.ts'
 import { type Packing, pack } from './towers/packing.ts'
 import { textTower } from './towers/text-tower.ts'
 import type { Clip } from './types.ts'
 import { constantParameters, weightOf } from './weights/parameters.ts'
 
-/** A session that turns preprocessed images into features. */
+/** Turns preprocessed images into features. */
 export interface ImageEncoder {
   /**
    * @param images each `(3, size, size)`, preprocessed
@@ -17,26 +17,32 @@ export interface ImageEncoder {
   dispose(): Promise<void>
 }
 
-/** Loads the image tower for batches of `batchSize` images; a smaller last batch is filled up with zeros. */
-export async function imageEncoder(clip: Clip, runtime: Runtime, batchSize: number): Promise<ImageEncoder> {
+/**
+ * The image tower for batches of `batchSize` images; a smaller last batch is filled up with zeros. It is loaded with the
+ * first images, so that an encoder of which nothing is asked costs nothing.
+ */
+export function imageEncoder(clip: Clip, runtime: Runtime, batchSize: number): ImageEncoder {
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new UsageError(`the batch size is a whole number of at least 1, not ${batchSize}`)
   }
   const { config, weights } = clip
   const { size } = config.preprocess
   const shape = [batchSize, 3, size, size]
-  const graph = new Graph()
-  const features = imageTower(constantParameters(graph, weights), config, graph.input('pixels', shape))
-  const session = await runtime.load(program(graph, { features }))
+  let session: Promise<Session<'features'>> | undefined
 
+  function load(): Promise<Session<'features'>> {
+    const graph = new Graph()
+    const features = imageTower(constantParameters(graph, weights), config, graph.input('pixels', shape))
+    return runtime.load(program(graph, { features }))
+  }
   async function encodeBatch(images: readonly Float32Array[]): Promise<Float32Array> {
     const pixels = floatTensor(shape)
     for (const [i, image] of images.entries()) {
       floatTensor([3, size, size], image) // throws when the image has another size
       pixels.data.set(image, i * image.length)
     }
-    const { features } = await session.run({ pixels })
-    if (features === undefined) throw new Error('the program has an output "features"')
+    session ??= load()
+    const { features } = await (await session).run({ pixels })
     return features.data.subarray(0, images.length * config.embedDim)
   }
   return {
@@ -47,7 +53,7 @@ export async function imageEncoder(clip: Clip, runtime: Runtime, batchSize: numb
       }
       return all
     },
-    dispose: () => session.dispose(),
+    dispose: async () => session?.then((loaded) => loaded.dispose()),
   }
 }
 
@@ -101,7 +107,6 @@ async function encodePacked(clip: Clip, runtime: Runtime, packing: Packing): Pro
   )
   try {
     const { features } = await session.run({})
-    if (features === undefined) throw new Error('the program has an output "features"')
     return features.data
   } finally {
     await session.dispose()
@@ -129,10 +134,10 @@ export function positionRows(clip: Clip, positions: readonly number[]): FloatTen
   return rowsOfTable(weightOf(clip.weights, 'positional_embedding'), positions)
 }
 
-function rowsOfTable({ shape, data }: FloatTensor, indices: readonly number[]): FloatTensor {
-  const width = shape[1] ?? 0
+function rowsOfTable(table: FloatTensor, indices: readonly number[]): FloatTensor {
+  const [, width] = dims(table, 2)
   const rows = floatTensor([indices.length, width])
   for (const [i, index] of indices.entries())
-    rows.data.set(data.subarray(index * width, (index + 1) * width), i * width)
+    rows.data.set(table.data.subarray(index * width, (index + 1) * width), i * width)
   return rows
 }

@@ -4,13 +4,13 @@ import { describe, expect, it } from 'vitest'
 import { FileError } from '../base/errors.ts'
 import { bytesSource, writeSafetensors } from '../formats/safetensors.ts'
 import { type FloatTensor, floatTensor, sizeOf } from '../graph/tensor.ts'
+import { trainBpe } from '../lab/pretrain/bpe-training.ts'
+import { saveOpenClip, tokenizerFiles } from '../lab/pretrain/save.ts'
 import { folderModelFiles } from '../node/files.ts'
-import { loadClip, type ModelFiles } from './load.ts'
-import { saveOpenClip, tokenizerFiles } from './save.ts'
-import { trainBpe } from './tokenizer/bpe-training.ts'
+import { loadClip, type ModelFiles, makeClip } from './load.ts'
 import type { ClipConfig, Weights } from './types.ts'
 import { expectedTensors } from './weights/expected.ts'
-import { huggingFaceNames, sourceShape } from './weights/names.ts'
+import { huggingFaceNames, originShape } from './weights/names.ts'
 
 const tables = trainBpe(['a photo of a dog', 'a photo of a cat'], 20)
 
@@ -66,6 +66,10 @@ function differing(a: Weights, b: Weights): string[] {
   return [...new Set([...a.keys(), ...b.keys()])].filter((name) => !same(a.get(name), b.get(name)))
 }
 
+/** Names of tensors that threads would not share. */
+const unshared = (weights: Weights) =>
+  [...weights].flatMap(([name, { data }]) => (data.buffer instanceof SharedArrayBuffer ? [] : [name]))
+
 type Files = Map<string, Uint8Array | string>
 
 function memoryFiles(files: Files): ModelFiles {
@@ -86,8 +90,8 @@ function memoryFiles(files: Files): ModelFiles {
 function huggingFaceTensors(weights: Weights): Map<string, FloatTensor> {
   const tensors = new Map<string, FloatTensor>()
   for (const [canonical, tensor] of weights) {
-    const source = huggingFaceNames.sources(canonical)
-    const shape = sourceShape(source, tensor.shape)
+    const source = huggingFaceNames.originOf(canonical)
+    const shape = originShape(source, tensor.shape)
     for (const [part, name] of source.names.entries()) {
       const data = tensor.data.slice(part * sizeOf(shape), (part + 1) * sizeOf(shape))
       const [rows = 0, columns = 0] = shape
@@ -181,6 +185,15 @@ describe('layouts', () => {
     await expect(loadClip(memoryFiles(files))).rejects.toThrow(/shard model-00002-of-00002\.safetensors .* is missing/)
     files.set('model.safetensors.index.json', JSON.stringify({ weight_map: { a: '../secret.safetensors' } }))
     await expect(loadClip(memoryFiles(files))).rejects.toThrow(/shards are \.safetensors files beside the index/)
+  })
+
+  it('every layout and type: weights lie in shared memory, with the fingerprint that they have elsewhere', async () => {
+    const clip = await loadClip(memoryFiles(openClipFiles(vit)))
+    const half = await loadClip(memoryFiles(openClipFiles(resNet, 'float16')))
+    const huggingFace = await loadClip(memoryFiles(huggingFaceFiles(huggingFaceTensors(someWeights(vit)))))
+    for (const { weights } of [clip, half, huggingFace]) expect(unshared(weights)).toEqual([])
+    const { fingerprint } = await makeClip(vit, someWeights(vit), clip.tokenizer)
+    expect(clip.fingerprint).toBe(fingerprint)
   })
 
   it('a changed weight or mean changes the fingerprint', async () => {

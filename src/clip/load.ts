@@ -15,21 +15,21 @@ import type { Clip, ClipConfig, Weights } from './types.ts'
 import { type Checkpoint, checkpointOf, checkTensors, readWeights } from './weights/checkpoint.ts'
 import { expectedTensors } from './weights/expected.ts'
 import { fingerprintOf } from './weights/fingerprint.ts'
-import { huggingFaceNames, type NameLayout, openClipNames } from './weights/names.ts'
+import { huggingFaceNames, type Naming, openClipNames } from './weights/names.ts'
 
 export type { ModelFiles } from './model-files.ts'
 
 /** A way to lay out a model's files: what its configuration says, where its weights are, how tensors are called. */
-interface ModelLayout {
+interface ModelFormat {
   readonly title: string
   readonly config: string
   /** Files of weights, the first that is there is taken; `.index.json` lists shards, `.bin` is written by torch.save. */
   readonly weights: readonly string[]
-  readonly names: NameLayout
+  readonly names: Naming
   readConfig(files: ModelFiles): Promise<ClipConfig>
 }
 
-const LAYOUTS: readonly ModelLayout[] = [
+const FORMATS: readonly ModelFormat[] = [
   {
     title: 'OpenCLIP',
     config: 'open_clip_config.json',
@@ -52,14 +52,14 @@ const LAYOUTS: readonly ModelLayout[] = [
   },
 ]
 
-/** The files by which each layout is known: its configuration, and its weights in the order in which they are looked for. */
-export const LAYOUT_FILES: readonly Pick<ModelLayout, 'config' | 'weights'>[] = LAYOUTS
+/** The files by which each format is known: its configuration, and its weights in the order in which they are looked for. */
+export const FORMAT_FILES: readonly Pick<ModelFormat, 'config' | 'weights'>[] = FORMATS
 
-/** The configuration in a layout's file, before there are weights. Throws FileError as loadClip does. */
+/** The configuration in a format's file, before there are weights. Throws FileError as loadClip does. */
 export async function readClipConfig(files: ModelFiles, config: string): Promise<ClipConfig> {
-  const layout = LAYOUTS.find((layout) => layout.config === config)
-  if (layout === undefined) throw new Error(`no layout has its configuration in ${config}`)
-  return layout.readConfig(files)
+  const format = FORMATS.find((format) => format.config === config)
+  if (format === undefined) throw new Error(`no format has its configuration in ${config}`)
+  return format.readConfig(files)
 }
 
 /** The files that a sharded checkpoint's index names. Throws FileError when it is no index. */
@@ -70,16 +70,16 @@ export function shardsOf(text: string, name: string): string[] {
 
 /** A model whose files were found and fit one another; its values are not read yet. */
 export interface OpenedModel {
-  /** Name of the layout. */
-  readonly layout: string
+  /** Name of the format. */
+  readonly format: string
   readonly config: ClipConfig
   readonly tokenizer: LoadedTokenizer
   readonly checkpoint: Checkpoint
-  readonly names: NameLayout
+  readonly names: Naming
 }
 
 /**
- * Loads a CLIP in the Hugging Face or the OpenCLIP layout, or one of OpenAI's files, weights as float32 in memory.
+ * Loads a CLIP in the Hugging Face or the OpenCLIP format, or one of OpenAI's files, weights as float32 in memory.
  * Throws FileError when files are missing, damaged, unsupported or do not fit one another.
  */
 export async function loadClip(files: ModelFiles): Promise<Clip> {
@@ -90,27 +90,27 @@ export async function loadClip(files: ModelFiles): Promise<Clip> {
 /** All of loadClip but the values: configuration, tokenizer, names and shapes of tensors. Throws as loadClip does. */
 export async function openModel(files: ModelFiles): Promise<OpenedModel> {
   const { single } = files
-  const isAlone = single !== undefined && !(await isPartOfLayout(files, single))
-  const opened = isAlone ? await openOpenAi(files, single) : await openLayout(files)
+  const isAlone = single !== undefined && !(await isPartOfModel(files, single))
+  const opened = isAlone ? await openOpenAi(files, single) : await openFormat(files)
   const tokenizer = await loadTokenizer(files, opened.config.text)
   checkTensors(opened.checkpoint, expectedTensors(opened.config), opened.names)
   return { ...opened, tokenizer }
 }
 
 /** Whether a file is the weights of a model whose configuration lies beside. */
-async function isPartOfLayout(files: ModelFiles, file: string): Promise<boolean> {
-  const layout = LAYOUTS.find(({ weights }) => weights.includes(file))
-  return layout !== undefined && files.has(layout.config)
+async function isPartOfModel(files: ModelFiles, file: string): Promise<boolean> {
+  const format = FORMATS.find(({ weights }) => weights.includes(file))
+  return format !== undefined && files.has(format.config)
 }
 
-async function openLayout(files: ModelFiles): Promise<Omit<OpenedModel, 'tokenizer'>> {
-  const { layout, weightsFile } = await findLayout(files)
-  const config = await layout.readConfig(files)
+async function openFormat(files: ModelFiles): Promise<Omit<OpenedModel, 'tokenizer'>> {
+  const { format, weightsFile } = await findFormat(files)
+  const config = await format.readConfig(files)
   return {
-    layout: layout.title,
+    format: format.title,
     config,
     checkpoint: await openCheckpoint(files, weightsFile),
-    names: layout.names,
+    names: format.names,
   }
 }
 
@@ -129,7 +129,7 @@ async function openOpenAi(files: ModelFiles, file: string): Promise<Omit<OpenedM
       `give the folder of the model with its configuration, or --model ${other.id}`,
     )
   }
-  return { layout: 'OpenAI', config, checkpoint: checkpointOf(name, [tensors]), names: openClipNames }
+  return { format: 'OpenAI', config, checkpoint: checkpointOf(name, [tensors]), names: openClipNames }
 }
 
 /** A training checkpoint is no model by itself; people give two kinds of them. */
@@ -151,20 +151,20 @@ export async function makeClip(config: ClipConfig, weights: Weights, tokenizer: 
   return { config, weights, tokenizer, fingerprint: await fingerprintOf(config, weights) }
 }
 
-/** Safetensors of any layout go before files of torch. */
-async function findLayout(files: ModelFiles): Promise<{ layout: ModelLayout; weightsFile: string }> {
+/** Safetensors of any format go before files of torch. */
+async function findFormat(files: ModelFiles): Promise<{ format: ModelFormat; weightsFile: string }> {
   for (const isWanted of [(file: string) => !isTorch(file), isTorch]) {
-    for (const layout of LAYOUTS) {
-      if (!(await files.has(layout.config))) continue
-      for (const weightsFile of layout.weights.filter(isWanted)) {
-        if (await files.has(weightsFile)) return { layout, weightsFile }
+    for (const format of FORMATS) {
+      if (!(await files.has(format.config))) continue
+      for (const weightsFile of format.weights.filter(isWanted)) {
+        if (await files.has(weightsFile)) return { format, weightsFile }
       }
     }
   }
-  const wanted = LAYOUTS.map(({ config, weights }) => `${config} with ${weights.join(' or ')}`).join(', or ')
+  const wanted = FORMATS.map(({ config, weights }) => `${config} with ${weights.join(' or ')}`).join(', or ')
   throw new FileError(
     `${files.name} holds no CLIP model: looked for ${wanted}`,
-    "give the folder of a CLIP in the Hugging Face or OpenCLIP layout, or one of OpenAI's files (RN50.pt, ViT-B-32.pt ...)",
+    "give the folder of a CLIP in the Hugging Face or OpenCLIP format, or one of OpenAI's files (RN50.pt, ViT-B-32.pt ...)",
   )
 }
 

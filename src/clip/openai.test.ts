@@ -4,13 +4,13 @@ import { FileError } from '../base/errors.ts'
 import { bytesSource } from '../formats/safetensors.ts'
 import rn from '../formats/torch-file/fixtures/openai-rn.json' with { type: 'json' }
 import vit from '../formats/torch-file/fixtures/openai-vit.json' with { type: 'json' }
+import { tokenizerFiles } from '../lab/pretrain/save.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { tinyTables } from '../testing/tiny-clip.ts'
 import { gunzipped, zipOf } from '../testing/torch-files.ts'
 import { encodeTexts, imageEncoder } from './encode.ts'
 import { loadClip, type ModelFiles } from './load.ts'
-import { tokenizerFiles } from './save.ts'
 
 const fixture = (name: string) => gunzipped(new URL(`../formats/torch-file/fixtures/${name}.gz`, import.meta.url))
 
@@ -55,7 +55,7 @@ describe.each([
     const pixels = [0, 1].map((i) =>
       Float32Array.from({ length: n }, (_, j) => period[(i * n + j) % period.length] ?? 0),
     )
-    const encoder = await imageEncoder(clip, runtime, 2)
+    const encoder = imageEncoder(clip, runtime, 2)
     expect(distance(await encoder.encode(pixels), figures.image.flat())).toBeLessThan(1e-5)
     await encoder.dispose()
     for (const [i, text] of figures.texts.entries()) expect(clip.tokenizer.tokenize(text)).toEqual(figures.tokens[i])

@@ -8,7 +8,8 @@ export interface RgbImage {
   readonly data: Uint8Array
 }
 
-export type Activation = 'quick_gelu' | 'gelu'
+export const ACTIVATIONS = ['quick_gelu', 'gelu'] as const
+export type Activation = (typeof ACTIVATIONS)[number]
 
 /** Pre-norm blocks, all alike. */
 export interface TransformerConfig {

@@ -1,7 +1,11 @@
 import type { Dataset, Item } from './items.ts'
 
-/** Which classes to keep: all, or CoCoOp's first half ("base") or second half ("new"). */
-export type Half = 'all' | 'base' | 'new'
+/** Which classes to learn: all, or CoCoOp's first half ("base"). */
+export const CLASS_SPLITS = ['all', 'base'] as const
+export type ClassSplit = (typeof CLASS_SPLITS)[number]
+
+/** Which classes to keep: those, or the second half ("new"). */
+export type Half = ClassSplit | 'new'
 
 /**
  * A data set with half of its classes (official: `OxfordPets.subsample_classes`): the first ceil(n / 2) labels are

@@ -3,7 +3,7 @@ import type { Hooks } from '../base/progress.ts'
 import { checkDistinctClasses } from './class-names.ts'
 import type { Dataset, Item } from './items.ts'
 import { type RawLabel, resolveLabels } from './labels.ts'
-import { type Split, splitBySeed } from './split.ts'
+import { type Part, splitBySeed } from './split.ts'
 
 /** An image with its class, from a list or a parquet file. */
 export interface LabelledRow extends RawLabel {
@@ -13,7 +13,7 @@ export interface LabelledRow extends RawLabel {
   readonly identity: string
   /** Decides the image's place in a seeded split, with seed and class. */
   readonly key: string
-  readonly split?: Split
+  readonly split?: Part
 }
 
 export interface RowsAbout {
@@ -46,7 +46,7 @@ export function datasetOfRows(rows: readonly LabelledRow[], about: RowsAbout, ho
 }
 
 type Placed = LabelledRow & { readonly index: number }
-type Parts = Readonly<Record<Split, readonly Item[]>>
+type Parts = Readonly<Record<Part, readonly Item[]>>
 
 function partsOf(
   rows: readonly Placed[],
@@ -58,7 +58,7 @@ function partsOf(
   if (named.length > 0 && lost !== undefined) {
     throw new FileError(`${lost.where}: there is no split, and other rows of ${source} have one`, 'say it for all rows')
   }
-  const part = (wanted: Split): Item[] =>
+  const part = (wanted: Part): Item[] =>
     rows.filter(({ split }) => split === wanted).map(({ path, index }) => ({ path, label: index }))
   const [train, val, test] = [part('train'), part('val'), part('test')]
   if (test.length > 0) return { parts: { train, val, test } }
@@ -66,8 +66,8 @@ function partsOf(
     return { parts: { train, val: [], test: val }, note: 'there are no test images: the validation images are taken' }
   }
   const classes = classNames.map((name, label) => ({ name, images: rows.filter(({ index }) => index === label) }))
-  const note = 'all images are for training: a seed decides which are kept for testing'
-  return { parts: splitBySeed(classes, seed), ...(named.length > 0 && { note }) }
+  const allTrain = 'all images are for training: a seed decides which are kept for testing'
+  return { parts: splitBySeed(classes, seed), note: named.length > 0 ? allTrain : undefined }
 }
 
 function warnOfRepeats(rows: readonly Placed[], parts: Parts, source: string, { onWarning }: Hooks): void {

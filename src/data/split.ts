@@ -1,10 +1,12 @@
 import { randomFor } from '../base/random.ts'
 import type { Dataset, Item } from './items.ts'
 
-export type Split = 'train' | 'val' | 'test'
+/** The parts of a data set. */
+export const PARTS = ['train', 'val', 'test'] as const
+export type Part = (typeof PARTS)[number]
 
 /** What people call the three parts. */
-const NAMES: Readonly<Record<string, Split>> = {
+const NAMES: Readonly<Record<string, Part>> = {
   train: 'train',
   training: 'train',
   val: 'val',
@@ -15,10 +17,10 @@ const NAMES: Readonly<Record<string, Split>> = {
   testing: 'test',
 }
 
-export const SPLIT_NAMES: readonly string[] = Object.keys(NAMES)
+export const PART_NAMES: readonly string[] = Object.keys(NAMES)
 
 /** Which part a word names, in any case; undefined when none. */
-export function splitNamed(word: string): Split | undefined {
+export function partNamed(word: string): Part | undefined {
   const name = word.trim().toLowerCase()
   return Object.hasOwn(NAMES, name) ? NAMES[name] : undefined
 }
@@ -38,7 +40,7 @@ const VAL_SHARE = 0.2
  * more has at least one in train and one in test, a single image goes to train. Which image goes where depends on the
  * seed, its class and its own key alone: adding pictures or classes hardly moves the others.
  */
-export function splitBySeed(classes: readonly ClassImages[], seed: number): Pick<Dataset, Split> {
+export function splitBySeed(classes: readonly ClassImages[], seed: number): Pick<Dataset, Part> {
   const parts = classes.map(({ name, images }, label) => {
     const rank = (key: string) => randomFor('split', seed, name, key).next()
     const shuffled = images.map(({ path, key }) => ({ path, rank: rank(key) })).sort((a, b) => a.rank - b.rank)

@@ -2,7 +2,7 @@ import { access, readdir, readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { FileError } from '../base/errors.ts'
 import type { Dataset, Item } from '../data/items.ts'
-import { mapLimited } from './overlap.ts'
+import { mapLimited } from '../data/overlap.ts'
 
 /** Folders that are listed, or files that are looked for, at the same time. */
 const LISTINGS = 16

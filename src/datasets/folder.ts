@@ -2,7 +2,7 @@ import { basename, extname, join, resolve } from 'node:path'
 import { FileError } from '../base/errors.ts'
 import { checkDistinctClasses } from '../data/class-names.ts'
 import type { Dataset, Item } from '../data/items.ts'
-import { splitBySeed } from '../data/split.ts'
+import { type Part, splitBySeed } from '../data/split.ts'
 import { listFolder } from '../node/list-folder.ts'
 
 export interface FolderOptions {
@@ -16,7 +16,7 @@ const IMAGE_EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.bm
 const NOT_CLASSES = new Set(['__MACOSX'])
 
 const VAL_NAMES = ['val', 'valid', 'validation']
-const SPLIT_NAMES = new Set(['train', 'test', ...VAL_NAMES])
+const PART_FOLDERS = new Set(['train', 'test', ...VAL_NAMES])
 
 const LAYOUT =
   'a folder of images for each class (DIR/cat/1.jpg, DIR/dog/1.jpg), or these inside DIR/train and DIR/test'
@@ -60,12 +60,12 @@ export function isImageName(file: string): boolean {
 }
 
 /** The classes of `train/`, `val/`, `test/`; undefined when `folder` is not laid out so. */
-async function readSplitFolders(folder: string): Promise<Record<'train' | 'val' | 'test', ClassFolder[]> | undefined> {
+async function readSplitFolders(folder: string): Promise<Record<Part, ClassFolder[]> | undefined> {
   const { folders } = await listFolder(folder)
   if (!folders.includes('train')) return undefined
   const inTrain = await listFolder(join(folder, 'train'))
   // A train/ without folders is a class of its own (a railway train), unless only splits stand beside it.
-  if (inTrain.folders.length === 0 && !folders.every((name) => SPLIT_NAMES.has(name))) return undefined
+  if (inTrain.folders.length === 0 && !folders.every((name) => PART_FOLDERS.has(name))) return undefined
   if (!folders.includes('test')) {
     throw new FileError(
       `${folder} has train/ but no test/`,

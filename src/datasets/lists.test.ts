@@ -189,7 +189,7 @@ describe('what is refused, by file and line', () => {
   })
 
   it.each<[string, RegExp]>([
-    ['{"path":"1.jpg","label":"a"}\n{"path":', /list\.jsonl:2: not valid JSON/],
+    ['{"path":"1.jpg","label":"a"}\n{"path":', /list\.jsonl:2:9: not valid JSON/],
     ['{"path":"1.jpg","label":"a"}\n["2.jpg"]', /list\.jsonl:2: not a JSON object/],
     ['{"path":"1.jpg","label":"a"}\n{"path":"2.jpg"}', /list\.jsonl:2: there is no label/],
     ['{"path":"1.jpg","label":["a"]}', /no column for the labels: there is "path"/],

@@ -3,11 +3,11 @@ import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Dataset } from '../data/items.ts'
 import { datasetOfRows, type LabelledRow } from '../data/rows.ts'
-import { SPLIT_NAMES, type Split, splitNamed } from '../data/split.ts'
+import { PART_NAMES, type Part, partNamed } from '../data/split.ts'
 import { readText } from '../node/files.ts'
 import { exists } from '../node/run-folder.ts'
 import { missingImages } from './check-images.ts'
-import { readTable, type Table, type TableRow } from './table.ts'
+import { type List, type ListRow, readList } from './list-file.ts'
 
 export interface ListOptions {
   /** Decides the split where the list has no column for it (default 1). */
@@ -37,7 +37,7 @@ const NAMES_FILES = ['classes.txt', 'classnames.txt', 'labels.txt']
  * @throws FileError with file and line for a missing column, image, label or split
  */
 export async function readImageList(file: string, options: ListOptions = {}, hooks: Hooks = {}): Promise<Dataset> {
-  const table = await readTable(file)
+  const table = await readList(file)
   const columns = columnsOf(table, options)
   const folder = dirname(file)
   const listed = table.rows.map((row) => labelledRow(row, columns, folder))
@@ -50,10 +50,9 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
         `names go into a column label_name, or line by line into ${join(folder, NAMES_FILES[0] ?? '')}`,
     )
   }
-  const { seed } = options
-  const about = { name: basename(file, extname(file)), root: folder, source: file }
+  const about = { name: basename(file, extname(file)), root: folder, source: file, seed: options.seed }
   const there = await onlyPresent(rows, options.skipBadImages ?? false, hooks)
-  return datasetOfRows(there, { ...about, ...names, ...(seed !== undefined && { seed }) }, hooks)
+  return datasetOfRows(there, { ...about, ...names }, hooks)
 }
 
 interface Columns {
@@ -63,14 +62,14 @@ interface Columns {
   readonly split: string | undefined
 }
 
-function columnsOf(table: Table, { imageColumn, labelColumn }: ListOptions): Columns {
+function columnsOf(table: List, { imageColumn, labelColumn }: ListOptions): Columns {
   const image = columnNamed(table, 'images', IMAGE_COLUMNS, imageColumn)
   const label = columnNamed(table, 'labels', LABEL_COLUMNS, labelColumn)
   const name = NAME_COLUMNS.find((column) => column !== label && table.columns.includes(column))
   return { image, label, name, split: table.columns.includes(SPLIT_COLUMN) ? SPLIT_COLUMN : undefined }
 }
 
-function columnNamed({ file, columns }: Table, what: string, usual: readonly string[], asked?: string): string {
+function columnNamed({ file, columns }: List, what: string, usual: readonly string[], asked?: string): string {
   const wanted = asked === undefined ? usual : [asked.toLowerCase()]
   const found = wanted.find((column) => columns.includes(column))
   if (found !== undefined) return found
@@ -82,7 +81,7 @@ function columnNamed({ file, columns }: Table, what: string, usual: readonly str
   )
 }
 
-function labelledRow({ where, values }: TableRow, columns: Columns, folder: string): LabelledRow & { label: string } {
+function labelledRow({ where, values }: ListRow, columns: Columns, folder: string): LabelledRow & { label: string } {
   const text = (column: string, what: string) => {
     const value = values.get(column)
     if (value !== undefined) return value
@@ -96,15 +95,15 @@ function labelledRow({ where, values }: TableRow, columns: Columns, folder: stri
     identity: resolve(path),
     key: listed,
     label: text(columns.label, 'label'),
-    ...(columns.name !== undefined && { name: text(columns.name, 'class name') }),
-    ...(columns.split !== undefined && { split: splitOf(text(columns.split, 'split'), where) }),
+    name: columns.name === undefined ? undefined : text(columns.name, 'class name'),
+    split: columns.split === undefined ? undefined : splitOf(text(columns.split, 'split'), where),
   }
 }
 
-function splitOf(word: string, where: string): Split {
-  const split = splitNamed(word)
+function splitOf(word: string, where: string): Part {
+  const split = partNamed(word)
   if (split !== undefined) return split
-  throw new FileError(`${where}: the split "${word}" is none of ${SPLIT_NAMES.join(', ')}`, 'correct the row')
+  throw new FileError(`${where}: the split "${word}" is none of ${PART_NAMES.join(', ')}`, 'correct the row')
 }
 
 /** Spreadsheets and pandas write 3 as 3.0 now and then. */

@@ -16,13 +16,13 @@ import {
 } from '../node/hub/index.ts'
 import { exists } from '../node/run-folder.ts'
 import { isImageName, readImageFolder } from './folder.ts'
+import { LIST_EXTENSIONS } from './list-file.ts'
 import { type ListOptions, readImageList } from './lists.ts'
 import { defaultRoot, openOfficialDataset } from './official/open.ts'
 import { findOfficialDataset, OFFICIAL_DATASETS } from './official/table.ts'
 import { type DatasetCard, readCard } from './parquet/card.ts'
 import { readParquet } from './parquet/index.ts'
 import { chooseParts, splitOfPath } from './parquet/parts.ts'
-import { TABLE_EXTENSIONS } from './table.ts'
 
 /** Options of any data set; each kind takes what it needs. */
 export interface OpenOptions extends ListOptions {
@@ -75,7 +75,7 @@ function nothingOf(what: string): FileError {
 
 async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
   const extension = extname(file).toLowerCase()
-  if (TABLE_EXTENSIONS.includes(extension)) return readImageList(file, options, hooks)
+  if (LIST_EXTENSIONS.includes(extension)) return readImageList(file, options, hooks)
   if (extension === '.parquet') {
     const root = dirname(file)
     const about = { name: basename(file, extname(file)), source: file, root, card: await cardIn(root), config: '' }
@@ -83,7 +83,7 @@ async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promi
   }
   throw new FileError(
     `${file} is a file, not a folder, and neither a list nor parquet`,
-    `lists end in ${TABLE_EXTENSIONS.join(', ')}; of images give the folder`,
+    `lists end in ${LIST_EXTENSIONS.join(', ')}; of images give the folder`,
   )
 }
 

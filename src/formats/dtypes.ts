@@ -1,3 +1,4 @@
+import { sharedFloats } from '../graph/tensor.ts'
 import { halfToFloat } from './half.ts'
 
 /** Bytes a value takes, by safetensors' names for types. */
@@ -5,34 +6,42 @@ export const DTYPE_BYTES = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I1
 
 export type Dtype = keyof typeof DTYPE_BYTES
 
-type Decoders<T> = Partial<Record<Dtype, (bytes: Uint8Array<ArrayBuffer>) => T>>
+type Decoders<T> = Partial<Record<Dtype, (bytes: Uint8Array) => T>>
 
-/** Little-endian bytes, aligned, as float32 values; types that are no floating-point numbers have no decoder. */
+/**
+ * Little-endian bytes as float32 values, a copy in shared memory (see sharedFloats), so that a model's weights are there
+ * once for all threads. Types that are no floating-point numbers have no decoder.
+ */
 export const FLOAT_DECODERS: Decoders<Float32Array> = {
-  F64: (bytes) => Float32Array.from(new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8)),
-  F32: (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
-  F16: (bytes) => halfToFloat(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)),
-  BF16: (bytes) => brainToFloat(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)),
+  F64: (bytes) => filled(bytes.length / 8, (values) => values.set(new Float64Array(aligned(bytes)))),
+  F32: (bytes) => filled(bytes.length / 4, (values) => new Uint8Array(values.buffer).set(bytes)),
+  F16: (bytes) => filled(bytes.length / 2, (values) => halfToFloat(new Uint16Array(aligned(bytes)), values)),
+  BF16: (bytes) => filled(bytes.length / 2, (values) => brainToFloat(new Uint16Array(aligned(bytes)), values)),
 }
 
 /** The same for integers. */
 export const INT_DECODERS: Decoders<ArrayLike<number> | BigInt64Array> = {
-  I64: (bytes) => new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8),
-  I32: (bytes) => new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
-  I16: (bytes) => new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2),
-  I8: (bytes) => new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length),
+  I64: (bytes) => new BigInt64Array(aligned(bytes)),
+  I32: (bytes) => new Int32Array(aligned(bytes)),
+  I16: (bytes) => new Int16Array(aligned(bytes)),
+  I8: (bytes) => new Int8Array(aligned(bytes)),
   U8: (bytes) => bytes,
   BOOL: (bytes) => bytes,
 }
 
 /** bfloat16 is the upper half of a float32. */
-function brainToFloat(words: Uint16Array): Float32Array {
-  const bits = new Uint32Array(words.length)
+function brainToFloat(words: Uint16Array, values: Float32Array): void {
+  const bits = new Uint32Array(values.buffer)
   for (let i = 0; i < words.length; i++) bits[i] = words[i]! << 16
-  return new Float32Array(bits.buffer)
 }
 
-/** A private, 8-byte-aligned copy: callers may keep it, and the source may reuse its buffer. */
-export function aligned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes)
+function filled(length: number, fill: (values: Float32Array) => void): Float32Array {
+  const values = sharedFloats(length)
+  fill(values)
+  return values
+}
+
+/** A private copy: values may begin at any byte of a file, and the source may reuse its buffer. */
+function aligned(bytes: Uint8Array): ArrayBuffer {
+  return new Uint8Array(bytes).buffer
 }

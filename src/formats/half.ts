@@ -2,10 +2,9 @@
 
 let table: Float32Array | undefined
 
-/** float16 bit patterns to float32 values, exactly. */
-export function halfToFloat(bits: Uint16Array): Float32Array {
+/** float16 bit patterns to float32 values, exactly; into `values`, as many. */
+export function halfToFloat(bits: Uint16Array, values: Float32Array = new Float32Array(bits.length)): Float32Array {
   table ??= Float32Array.from({ length: 1 << 16 }, (_, pattern) => halfValue(pattern))
-  const values = new Float32Array(bits.length)
   for (let i = 0; i < bits.length; i++) values[i] = table[bits[i]!]!
   return values
 }

@@ -2,36 +2,121 @@ import { FileError } from '../base/errors.ts'
 
 /**
  * Parses JSON strictly: a key that stands twice in one object is refused, where `JSON.parse` silently keeps the last.
- * Throws FileError naming `file`.
+ * Throws FileError with file, line and column.
+ *
+ * @param line of the file on which the text begins
  */
-export function parseJson(text: string, file: string): unknown {
-  let value: unknown
+export function parseJson(text: string, file: string, line = 1): unknown {
+  let cause: unknown
   try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new FileError(`${file} is not valid JSON: ${why}`, 'fetch or write the file again', { cause })
+    const value: unknown = JSON.parse(text)
+    if (keysRead(value) === keysWritten(text)) return value
+  } catch (error) {
+    cause = error
   }
-  const twice = duplicateKey(text)
-  if (twice !== undefined)
-    throw new FileError(`${file}: the key ${twice} stands twice in one JSON object`, 'take one of the two out')
-  return value
+  const { at, fault = `not valid JSON: ${cause}` } = scan(text)
+  throw new FileError(`${file}:${placeAt(text, at, line)}: ${fault}`, 'mend the file, or fetch it again', { cause })
 }
 
-const STRINGS_AND_BRACES = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/g
+export type JsonPath = readonly (string | number)[]
 
-/** The first key that stands twice in one object of a valid JSON text, as it is written there. */
-function duplicateKey(text: string): string | undefined {
-  const open: Set<string>[] = []
-  for (const [token, colon] of text.matchAll(STRINGS_AND_BRACES)) {
-    if (token === '{') open.push(new Set())
-    else if (token === '}') open.pop()
-    else if (colon !== undefined) {
-      const key: string = JSON.parse(token.slice(0, -colon.length))
-      const keys = open.at(-1)
-      if (keys?.has(key)) return JSON.stringify(key)
-      keys?.add(key)
+/** `line:column`, from 1, of the value at a path in valid JSON, or of the deepest value on the way to it. */
+export function placeInJson(text: string, path: JsonPath): string {
+  return placeAt(text, scan(text, path).at, 1)
+}
+
+function placeAt(text: string, at: number, firstLine: number): string {
+  const lines = text.slice(0, at).split('\n')
+  return `${firstLine + lines.length - 1}:${(lines.at(-1)?.length ?? 0) + 1}`
+}
+
+function keysWritten(text: string): number {
+  let keys = 0
+  for (const [, colon] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"\s*(:)?/g)) if (colon !== undefined) keys++
+  return keys
+}
+
+function keysRead(value: unknown): number {
+  let keys = 0
+  const values = [value] // grows: a text may be nested deeper than calls can be
+  for (const each of values) {
+    if (Array.isArray(each)) for (const inner of each) values.push(inner)
+    else if (isObject(each)) {
+      for (const key in each) {
+        keys++
+        values.push(each[key])
+      }
     }
   }
-  return undefined
+  return keys
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null
+
+type State = 'value' | 'first value' | 'key' | 'first key' | 'colon' | 'after' | 'after [' | 'after {'
+
+const VALUE = { text: 'after', scalar: 'after', '{': 'first key', '[': 'first value' } as const
+
+/** What may stand where: for each token what comes after it. `after` a value its list or object goes on. */
+const RULES: Readonly<Record<State, { expected: string; next: Readonly<Record<string, State | undefined>> }>> = {
+  value: { expected: 'a value', next: VALUE },
+  'first value': { expected: 'a value or "]"', next: { ...VALUE, ']': 'after' } },
+  key: { expected: 'a key in double quotes', next: { text: 'colon' } },
+  'first key': { expected: 'a key in double quotes or "}"', next: { text: 'colon', '}': 'after' } },
+  colon: { expected: '":" after the key', next: { ':': 'value' } },
+  after: { expected: 'the end of the text', next: {} },
+  'after [': { expected: '"," or "]"', next: { ',': 'value', ']': 'after' } },
+  'after {': { expected: '"," or "}"', next: { ',': 'key', '}': 'after' } },
+}
+
+/** Space and a token: a bracket or the like, a text in quotes, another scalar, a quote that begins no text; or nothing. */
+const TOKEN =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them in texts
+  /[ \t\n\r]*([{}[\]:,]|("[^"\\\0-\x1f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\0-\x1f]*)*")|(true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)|"?)/y
+
+const TEXT = 'a text with a closing quote, without line breaks and wrong escapes'
+
+/** A list or an object in which a place lies. */
+interface Open {
+  readonly bracket: '[' | '{'
+  readonly keys: Set<unknown>
+  key: unknown
+}
+
+/**
+ * Reads a text for places only: where the value at `path` begins, or what is wrong first and where. (The library `yaml`
+ * lets commas before brackets, single quotes and line breaks in texts pass.)
+ */
+function scan(text: string, path: JsonPath = []): { readonly at: number; readonly fault?: string } {
+  const open: Open[] = []
+  let state: State = 'value'
+  let found = 0
+  for (let end = 0; ; ) {
+    TOKEN.lastIndex = end
+    const [whole = '', token = '', quoted, scalar] = TOKEN.exec(text) ?? []
+    end += whole.length
+    const at = end - token.length
+    if (at === text.length && state === 'after') return { at: found }
+    const kind: string = quoted ? 'text' : scalar ? 'scalar' : token
+    const next: State | undefined = RULES[state].next[kind]
+    if (next === undefined) {
+      const expected = at === text.length ? 'more: the text ends here' : token === '"' ? TEXT : RULES[state].expected
+      return { at, fault: `not valid JSON: expected ${expected}` }
+    }
+
+    const top = open.at(-1)
+    if (next === 'colon' && top) {
+      top.key = JSON.parse(token)
+      if (top.keys.has(top.key)) return { at, fault: `the key ${JSON.stringify(top.key)} stands twice in one object` }
+      top.keys.add(top.key)
+    } else if (kind in VALUE && open.length <= path.length && open.every(({ key }, i) => key === path[i])) {
+      found = at
+    }
+    if (kind === ',' && typeof top?.key === 'number') top.key++
+    if (kind === '{' || kind === '[') open.push({ bracket: kind, keys: new Set(), key: kind === '[' ? 0 : '' })
+    if (kind === '}' || kind === ']') open.pop()
+    const inside = open.at(-1)?.bracket
+    state = next === 'after' && inside ? `after ${inside}` : next
+  }
 }

@@ -1,6 +1,6 @@
 import { CoopError, FileError } from '../base/errors.ts'
 import { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, sizeOf } from '../graph/tensor.ts'
-import { aligned, DTYPE_BYTES, type Dtype, FLOAT_DECODERS, INT_DECODERS } from './dtypes.ts'
+import { DTYPE_BYTES, type Dtype, FLOAT_DECODERS, INT_DECODERS } from './dtypes.ts'
 import { floatToHalf } from './half.ts'
 import { parseJson } from './json.ts'
 
@@ -73,13 +73,13 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
       const { entry, bytes } = await bytesOf(tensor)
       const decode = FLOAT_DECODERS[entry.dtype]
       if (decode === undefined) throw wrongType(source.name, tensor, entry, 'floating-point numbers')
-      return floatTensor(entry.shape, decode(aligned(bytes)))
+      return floatTensor(entry.shape, decode(bytes))
     },
     async readInt(tensor) {
       const { entry, bytes } = await bytesOf(tensor)
       const decode = INT_DECODERS[entry.dtype]
       if (decode === undefined) throw wrongType(source.name, tensor, entry, 'integers')
-      return intTensor(entry.shape, decode(aligned(bytes)))
+      return intTensor(entry.shape, decode(bytes))
     },
   }
 }

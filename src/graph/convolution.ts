@@ -2,7 +2,7 @@ import { scale } from './elementwise.ts'
 import { apply, expectShapes, type Value } from './graph.ts'
 import { matmul } from './matrix.ts'
 import { concat, flip, pad, reshape, slice, transpose } from './shaping.ts'
-import { floatTensor } from './tensor.ts'
+import { dims, floatTensor } from './tensor.ts'
 
 export interface ConvOptions {
   readonly stride?: number
@@ -18,9 +18,9 @@ export interface ConvOptions {
  */
 export function conv2d(x: Value, kernel: Value, options: ConvOptions = {}): Value {
   const { stride = 1, padding = 0 } = options
-  const [n = 0, cin = 0, h = 0, w = 0] = x.shape
-  const [cout = 0, kin = 0, k = 0, kw = 0] = kernel.shape
-  const shapesFit = x.shape.length === 4 && kernel.shape.length === 4 && cin === kin && k === kw
+  const [n, cin, h, w] = dims(x, 4, 'conv2d')
+  const [cout, kin, k, kw] = dims(kernel, 4, 'conv2d, kernel')
+  const shapesFit = cin === kin && k === kw
   const optionsFit = [stride, padding].every(Number.isInteger) && stride >= 1 && 0 <= padding && padding < k
   expectShapes(
     shapesFit && optionsFit && h + 2 * padding >= k && w + 2 * padding >= k,
@@ -40,10 +40,10 @@ export function conv2d(x: Value, kernel: Value, options: ConvOptions = {}): Valu
 }
 
 function convInputGradient(dy: Value, kernel: Value, x: Value, stride: number, padding: number): Value {
-  const k = kernel.shape[2] ?? 0
+  const [, , k] = dims(kernel, 4)
   if (stride === 1) return conv2d(dy, transpose(flip(kernel, [2, 3]), [1, 0, 2, 3]), { padding: k - 1 - padding })
-  const [h = 0, w = 0] = x.shape.slice(2)
-  const [oh = 0, ow = 0] = dy.shape.slice(2)
+  const [, , h, w] = dims(x, 4)
+  const [, , oh, ow] = dims(dy, 4)
   const missing = (side: number, out: number) => side - ((out - 1) * stride - 2 * padding + k)
   return apply('ConvTranspose', [dy, kernel], x.shape, 'none', {
     strides: [stride, stride],
@@ -54,8 +54,8 @@ function convInputGradient(dy: Value, kernel: Value, x: Value, stride: number, p
 }
 
 function convKernelGradient(dy: Value, kernel: Value, x: Value, stride: number, padding: number): Value {
-  const [cout = 0, cin = 0, k = 0] = kernel.shape
-  const [n = 0, , oh = 0, ow = 0] = dy.shape
+  const [cout, cin, k] = dims(kernel, 4)
+  const [n, , oh, ow] = dims(dy, 4)
   const pixels = n * oh * ow
   const rows = reshape(transpose(dy, [0, 2, 3, 1]), [pixels, cout])
   const patches = patchRows(transpose(x, [0, 2, 3, 1]), k, stride, padding, oh, ow)
@@ -68,7 +68,7 @@ function convKernelGradient(dy: Value, kernel: Value, x: Value, stride: number, 
  * channels last is this times a matrix.
  */
 function patchRows(x: Value, k: number, stride: number, padding: number, oh: number, ow: number): Value {
-  const [n = 0, , , c = 0] = x.shape
+  const [n, , , c] = dims(x, 4)
   const padded = pad(x, [0, padding, padding, 0], [0, padding, padding, 0])
   const cells: Value[] = []
   for (let i = 0; i < k; i++) {
@@ -95,9 +95,9 @@ function every(x: Value, axis: number, start: number, count: number, step: numbe
 
 /** Mean of each `size x size` square, side by side: x `(n, c, h, w)` -> `(n, c, h / size, w / size)`. */
 export function averagePool(x: Value, size: number): Value {
-  const [n = 0, c = 0, h = 0, w = 0] = x.shape
+  const [n, c, h, w] = dims(x, 4, 'averagePool')
   expectShapes(
-    x.shape.length === 4 && Number.isInteger(size) && h % size === 0 && w % size === 0,
+    Number.isInteger(size) && h % size === 0 && w % size === 0,
     'averagePool',
     [x],
     `(n, c, h, w) with sides that ${size} divides`,
@@ -114,7 +114,7 @@ export function averagePool(x: Value, size: number): Value {
 
 /** Each pixel as a `size x size` square: what average pooling's gradient does. (n, c, h, w) -> (n, c, h size, w size) */
 function repeatPixels(x: Value, size: number): Value {
-  const [n = 0, c = 0, h = 0, w = 0] = x.shape
+  const [n, c, h, w] = dims(x, 4)
   const { graph } = x
   const none = graph.constant(floatTensor([0]))
   const scales = graph.constant(floatTensor([4], Float32Array.of(1, 1, size, size)))

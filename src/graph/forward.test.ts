@@ -7,6 +7,7 @@ import {
   crossEntropy,
   type FloatTensor,
   flip,
+  frozenBatchNorm,
   Graph,
   gather,
   gelu,
@@ -16,6 +17,7 @@ import {
   logSoftmax,
   matmul,
   mean,
+  mul,
   pad,
   quickGelu,
   reshape,
@@ -182,6 +184,14 @@ describe('normalisation', () => {
       ([c = 0], x) => ofChannel(c, x).variance,
     )
   })
+
+  it('frozenBatchNorm', () =>
+    compare(
+      [[2, 3, 4, 5], [3], [3], [3], [3]],
+      (x, gamma, beta, mu, root) => frozenBatchNorm(x, gamma, beta, mu, mul(root, root), 1e-3),
+      ([n = 0, c = 0, i = 0, j = 0], x, gamma, beta, mu, root) =>
+        ((x(n, c, i, j) - mu(c)) / Math.sqrt(root(c) ** 2 + 1e-3)) * gamma(c) + beta(c),
+    ))
 
   it('softmax, logSoftmax and cross-entropy', async () => {
     const row = (i: number, x: At) => range(4).map((j) => Math.exp(x(i, j)))

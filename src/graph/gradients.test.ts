@@ -14,6 +14,7 @@ import {
   exp,
   expand,
   flip,
+  frozenBatchNorm,
   type Graph,
   gather,
   gelu,
@@ -56,6 +57,9 @@ const wide = (u: number) => 3 * u
 /** A mask of random places. */
 const mask = (graph: Graph, shape: Shape) => positive(graph.constant(randomTensor(shape, 7)))
 const rows = (graph: Graph, ...indices: number[]) => graph.constant(intTensor([indices.length], indices))
+/** Mean and variance of so many channels. */
+const statistics = (graph: Graph, channels: number) =>
+  [graph.constant(randomTensor([channels], 8)), graph.constant(randomTensor([channels], 9, aboveZero))] as const
 
 type Row = GradientCase & { readonly operator: keyof typeof graphModule; readonly form?: string }
 
@@ -242,6 +246,12 @@ const NORMALISATION: readonly Row[] = [
     build: (x, g, b) => batchNorm(x, g, b, 1, 1e-5).y,
     domain: wide,
   },
+  {
+    operator: 'frozenBatchNorm',
+    shapes: [[3, 2, 3, 2], [2], [2]],
+    build: (x, g, b) => frozenBatchNorm(x, g, b, ...statistics(x.graph, 2), 1e-5),
+    exact: true,
+  },
 ]
 
 const CONVOLUTION: readonly Row[] = [
@@ -278,9 +288,9 @@ describe('gradients agree with finite differences', () => {
   )
 
   it('for every operator of the module', () => {
-    const others = ['Graph', 'Value', 'gradients', 'floatTensor', 'intTensor', 'sizeOf']
+    const others = ['Graph', 'Value', 'gradients', 'floatTensor', 'intTensor', 'sizeOf', 'dims']
     const programs = ['encodeOnnx', 'program', 'printProgram', 'checkProgram']
-    const withoutGradient = ['positive', 'equals', 'max']
+    const withoutGradient = ['positive', 'equals', 'max', 'argmax']
     const known = new Set<string>([...TABLE.map((row) => row.operator), ...others, ...programs, ...withoutGradient])
     expect(Object.keys(graphModule).filter((name) => !known.has(name))).toEqual([])
   })

@@ -26,6 +26,7 @@ export {
   type BatchNorm,
   batchNorm,
   crossEntropy,
+  frozenBatchNorm,
   l2Normalise,
   layerNorm,
   logSoftmax,
@@ -33,6 +34,15 @@ export {
 } from './normalisation.ts'
 export { encodeOnnx, type OnnxModel } from './onnx.ts'
 export { checkProgram, type Program, printProgram, program } from './program.ts'
-export { max, mean, sum, sumSquares } from './reduction.ts'
+export { argmax, max, mean, sum, sumSquares } from './reduction.ts'
 export { concat, expand, flip, gather, pad, reshape, scatterAdd, slice, split, transpose } from './shaping.ts'
-export { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, sizeOf, type Tensor } from './tensor.ts'
+export {
+  dims,
+  type FloatTensor,
+  floatTensor,
+  type IntTensor,
+  intTensor,
+  type Shape,
+  sizeOf,
+  type Tensor,
+} from './tensor.ts'

@@ -3,7 +3,10 @@ import { nodeRuntime } from '../node/runtime.ts'
 import { engine, randomTensor, worstError } from '../testing/engine.ts'
 import {
   add,
+  averagePool,
+  conv2d,
   crossEntropy,
+  frozenBatchNorm,
   Graph,
   gather,
   gradients,
@@ -14,9 +17,11 @@ import {
   matmul,
   program,
   quickGelu,
+  relu,
   reshape,
   scale,
   softmax,
+  type Tensor,
 } from './index.ts'
 import { lower } from './lowering.ts'
 import type { Program } from './program.ts'
@@ -41,11 +46,34 @@ function step(): Program {
   return program(graph, { loss, dContext, logProbabilities: logSoftmax(rows) })
 }
 
+/** A training step through what a ResNet has: strided convolution, frozen batch normalisation, average pooling. */
+function pictureStep(): Program {
+  const graph = new Graph()
+  const pixels = graph.input('pixels', [2, 3, 7, 7])
+  const weight = (name: string, shape: number[], draw?: (u: number) => number) =>
+    graph.weight(name, randomTensor(shape, name.length, draw))
+  const channels = (name: string, draw?: (u: number) => number) => weight(name, [4], draw)
+  const kernel = weight('kernel', [4, 3, 3, 3])
+  const beta = channels('beta')
+  const x = conv2d(pixels, kernel, { stride: 2, padding: 1 })
+  const y = frozenBatchNorm(x, channels('gamma'), beta, channels('mean'), channels('variance', Math.abs), 1e-5)
+  const features = reshape(averagePool(relu(y), 4), [2, 4])
+  const loss = crossEntropy(features, graph.constant(randomTensor([2, 4], 7, Math.abs)))
+  const [dPixels = pixels, dKernel = kernel, dBeta = beta] = gradients(loss, [pixels, kernel, beta])
+  return program(graph, { loss, dPixels, dKernel, dBeta })
+}
+
 const operators = (p: Program) => [...new Set(p.nodes.map((node) => node.op))]
 
 async function run(p: Program, runtime = engine) {
   const session = await runtime.load(p)
-  const results = await session.run({ context: randomTensor([3, 8], 9), tokens: intTensor([6], [0, 1, 2, 2, 1, 2]) })
+  const feeds: Record<string, Tensor> = {
+    context: randomTensor([3, 8], 9),
+    tokens: intTensor([6], [0, 1, 2, 2, 1, 2]),
+    pixels: randomTensor([2, 3, 7, 7], 9),
+  }
+  const wanted = Object.entries(feeds).filter(([name]) => p.inputs.some((node) => node.name === name))
+  const results = await session.run(Object.fromEntries(wanted))
   await session.dispose()
   return results
 }
@@ -66,8 +94,11 @@ describe('lowering for webgpu', () => {
     expect(operators(lower(step(), 'webgpu')).filter((op) => missing.includes(op))).toEqual([])
   })
 
-  it('gives the same values, with the same inputs, weights and outputs', async () => {
-    const p = step()
+  it.each([
+    ['text', step],
+    ['pictures', pictureStep],
+  ])('gives the same values, with the same inputs, weights and outputs: %s', async (_, build) => {
+    const p = build()
     const lowered = lower(p, 'webgpu')
     expect(lowered.inputs.map((node) => node.name)).toEqual(p.inputs.map((node) => node.name))
     expect(lowered.weights.map((node) => node.tensor)).toEqual(p.weights.map((node) => node.tensor))
@@ -79,7 +110,7 @@ describe('lowering for webgpu', () => {
     const gpu = await nodeRuntime({ device: 'webgpu' })
     try {
       skip(gpu.device !== 'webgpu', gpu.note)
-      expectClose(await run(step(), gpu), await run(step()), 1e-4)
+      for (const build of [step, pictureStep]) expectClose(await run(build(), gpu), await run(build()), 1e-4)
     } finally {
       await gpu.close()
     }

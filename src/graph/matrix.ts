@@ -19,8 +19,7 @@ export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
   const { transA = false, transB = false, alpha = 1 } = options
   const [m, ka] = lastTwo(a, transA)
   const [kb, n] = lastTwo(b, transB)
-  const fits = a.shape.length >= 2 && b.shape.length >= 2 && ka === kb
-  expectShapes(fits, 'matmul', [a, b], `inner axes agree (transA ${transA}, transB ${transB})`)
+  expectShapes(ka === kb, 'matmul', [a, b], `inner axes agree (transA ${transA}, transB ${transB})`)
   const leading = broadcast('matmul', [a, b], [a.shape.slice(0, -2), b.shape.slice(0, -2)])
   const shape = [...leading, m, n]
   if (a.shape.length > 2 && b.shape.length === 2 && !transA) {
@@ -40,6 +39,7 @@ export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
 }
 
 function lastTwo(x: Value, transposed: boolean): readonly [number, number] {
-  const [m = 0, n = 0] = x.shape.slice(-2)
+  const [m, n] = x.shape.slice(-2)
+  expectShapes(m !== undefined && n !== undefined, 'matmul', [x], 'two axes at least')
   return transposed ? [n, m] : [m, n]
 }

@@ -3,6 +3,7 @@ import { add, div, mul, reciprocal, relu, scale, sqrt, sub } from './elementwise
 import { apply, expectShapes, type Value, withGradient } from './graph.ts'
 import { mean, sum, sumSquares } from './reduction.ts'
 import { reshape } from './shaping.ts'
+import { dims } from './tensor.ts'
 
 /** exp(x) / sum exp(x) over the last axis.  dx = y (dy - sum(dy y)) */
 export function softmax(x: Value): Value {
@@ -31,8 +32,8 @@ export function logSoftmax(x: Value): Value {
  * one-hot rows are the usual labels. A scalar.
  */
 export function crossEntropy(logits: Value, targets: Value): Value {
-  const [n = 0] = logits.shape
-  const fits = logits.shape.length === 2 && logits.shape.join() === targets.shape.join()
+  const [n] = dims(logits, 2, 'crossEntropy')
+  const fits = logits.shape.join() === targets.shape.join()
   expectShapes(fits, 'crossEntropy', [logits, targets], 'both (n, classes)')
   return scale(sum(mul(logSoftmax(logits), targets), [0, 1]), -1 / n)
 }
@@ -94,13 +95,8 @@ export interface BatchNorm {
  */
 export function batchNorm(x: Value, gamma: Value, beta: Value, channelAxis: number, epsilon: number): BatchNorm {
   expectAffine('batchNorm', x, gamma, beta, channelAxis)
-  const others = x.shape.flatMap((_, axis) => (axis === channelAxis ? [] : [axis]))
+  const { others, across } = channelsOf(x, channelAxis)
   const n = others.reduce((product, axis) => product * (x.shape[axis] ?? 1), 1)
-  const across = (v: Value) =>
-    reshape(
-      v,
-      x.shape.map((length, axis) => (axis === channelAxis ? length : 1)),
-    )
   const { graph } = x
 
   const mu = mean(x, others)
@@ -117,6 +113,47 @@ export function batchNorm(x: Value, gamma: Value, beta: Value, channelAxis: numb
     return [add(mul(dy, across(a)), add(mul(x, across(slope)), across(shift))), T, S]
   })
   return { y: trained, mean: mu, variance }
+}
+
+/**
+ * Batch normalisation of x `(n, channels, ...)` by statistics `(channels)` that are known, as in inference:
+ * y = h gamma + beta with h = (x - mu) r, r = 1 / sqrt(variance + epsilon). The statistics are frozen: nothing flows
+ * to them.
+ *
+ *     dx = dy gamma r,   dgamma = sum dy h,   dbeta = sum dy
+ */
+export function frozenBatchNorm(
+  x: Value,
+  gamma: Value,
+  beta: Value,
+  mu: Value,
+  variance: Value,
+  epsilon: number,
+): Value {
+  const each = [gamma, beta, mu, variance]
+  const fits = x.shape.length >= 2 && each.every(({ shape }) => shape.length === 1 && shape[0] === x.shape[1])
+  expectShapes(fits, 'frozenBatchNorm', [x, ...each], '(n, channels, ...) and four of (channels)')
+  const { others, across } = channelsOf(x, 1)
+  return apply(
+    'BatchNormalization',
+    [x, gamma, beta, mu, variance],
+    x.shape,
+    (dy) => {
+      const r = reciprocal(sqrt(add(variance, x.graph.scalar(epsilon))))
+      const h = mul(sub(x, across(mu)), across(r))
+      return [mul(dy, across(mul(gamma, r))), sum(mul(dy, h), others), sum(dy, others), null, null]
+    },
+    { epsilon: { float: epsilon } },
+  )
+}
+
+/** The axes of x besides the one of its channels, and `(channels)` laid along that axis, to be broadcast over x. */
+function channelsOf(x: Value, channelAxis: number) {
+  const shape = x.shape.map((length, axis) => (axis === channelAxis ? length : 1))
+  return {
+    others: x.shape.flatMap((_, axis) => (axis === channelAxis ? [] : [axis])),
+    across: (v: Value) => reshape(v, shape),
+  }
 }
 
 function expectAffine(op: string, x: Value, gamma: Value, beta: Value, axis: number): void {

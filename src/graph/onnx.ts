@@ -3,27 +3,16 @@ import { checkProgram, type Program, resolve } from './program.ts'
 import { Message } from './protobuf.ts'
 import type { Tensor } from './tensor.ts'
 
-/** An ONNX model whose weights stand outside the file (protobuf cannot pass 2 GB). */
+/** An ONNX model whose weights stand outside the file (protobuf cannot pass 2 GB), each in a file of its own. */
 export interface OnnxModel {
   /** The serialised ModelProto. */
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** Name under which the model refers to its weights. */
-  readonly location: string
-  readonly weights: readonly PlacedTensor[]
-  /** Length of the weights' file in bytes. */
-  readonly weightBytes: number
-}
-
-export interface PlacedTensor {
-  readonly name: string
-  readonly tensor: Tensor
-  readonly offset: number
+  /** The content of each file of weights, by the name under which the model refers to it. */
+  readonly weights: ReadonlyMap<string, Tensor['data']>
 }
 
 const OPSET = 21
 const IR_VERSION = 10
-/** Offsets are multiples of the page size, so that a runtime can map them. */
-const ALIGNMENT = 4096
 /** Smaller weights are written into the model: ONNX Runtime asks shape-like constants to be there. */
 const INLINE_BYTES = 1024
 const ELEMENT_TYPE: Record<DType, number> = { float32: 1, int64: 7, bool: 9 }
@@ -33,34 +22,30 @@ const ELEMENT_TYPE: Record<DType, number> = { float32: 1, int64: 7, bool: 9 }
  *
  * @throws ShapeError when the program is not one (see checkProgram)
  */
-export function encodeOnnx(p: Program, location = 'weights.bin'): OnnxModel {
+export function encodeOnnx(p: Program): OnnxModel {
   checkProgram(p)
-  const placed = place(p.weights)
+  const locations = locationsOf(p.weights)
   const model = new Message()
     .int(1, IR_VERSION)
     .text(2, 'coop-ts')
-    .message(7, graphProto(p, placed, location))
+    .message(7, graphProto(p, locations))
     .message(8, new Message().text(1, '').int(2, OPSET))
     .message(8, new Message().text(1, 'com.microsoft').int(2, 1))
-  const weightBytes = Math.max(0, ...placed.map(({ offset, tensor }) => offset + tensor.data.byteLength))
-  return { bytes: model.bytes(), location, weights: placed, weightBytes }
+  return { bytes: model.bytes(), weights: new Map(Array.from(locations, ([data, location]) => [location, data])) }
 }
 
-/** Lays the weights out one after the other; weights that share their data share the place. */
-function place(weights: readonly Node[]): PlacedTensor[] {
-  const offsets = new Map<Tensor['data'], number>()
-  let end = 0
-  return weights.flatMap(({ tensor, name }) => {
-    if (tensor === undefined || name === undefined || tensor.data.byteLength < INLINE_BYTES) return []
-    const offset = offsets.get(tensor.data) ?? Math.ceil(end / ALIGNMENT) * ALIGNMENT
-    offsets.set(tensor.data, offset)
-    end = Math.max(end, offset + tensor.data.byteLength)
-    return [{ name, tensor, offset }]
-  })
+/** The files' names; weights that share their data share the file. */
+function locationsOf(weights: readonly Node[]): Map<Tensor['data'], string> {
+  const locations = new Map<Tensor['data'], string>()
+  for (const { tensor } of weights) {
+    if (tensor === undefined || tensor.data.byteLength < INLINE_BYTES || locations.has(tensor.data)) continue
+    locations.set(tensor.data, `weight${locations.size}`)
+  }
+  return locations
 }
 
 /** GraphProto: 1 node, 2 name, 5 initializer, 11 input, 12 output. */
-function graphProto(p: Program, placed: readonly PlacedTensor[], location: string): Message {
+function graphProto(p: Program, locations: ReadonlyMap<Tensor['data'], string>): Message {
   const names = new Map<Value, string>()
   for (const [name, value] of p.outputs) if (!names.has(value) && value.node.inputs.length > 0) names.set(value, name)
   const nameOf = (x: Value) => x.node.name ?? names.get(x) ?? x.id
@@ -69,11 +54,10 @@ function graphProto(p: Program, placed: readonly PlacedTensor[], location: strin
   for (const [name, value] of p.outputs) {
     if (nameOf(value) !== name) graph.message(1, new Message().text(1, nameOf(value)).text(2, name).text(4, 'Identity'))
   }
-  const outside = new Map(placed.map((t) => [t.name, t]))
   for (const node of [...p.constants, ...p.weights]) {
     const [value] = node.outputs
     if (node.tensor !== undefined && value !== undefined) {
-      graph.message(5, tensorProto(nameOf(value), node.tensor, outside.get(nameOf(value)), location))
+      graph.message(5, tensorProto(nameOf(value), node.tensor, locations.get(node.tensor.data)))
     }
   }
   for (const node of p.inputs) for (const x of node.outputs) graph.message(11, valueInfo(nameOf(x), x))
@@ -104,13 +88,13 @@ function attributeProto(name: string, value: Attribute): Message {
 }
 
 /** TensorProto: 1 dims, 2 data_type, 8 name, 9 raw_data, 13 external_data, 14 data_location (1 EXTERNAL). */
-function tensorProto(name: string, tensor: Tensor, placed: PlacedTensor | undefined, location: string): Message {
+function tensorProto(name: string, tensor: Tensor, location: string | undefined): Message {
   const message = new Message()
   for (const n of tensor.shape) message.int(1, n)
   message.int(2, ELEMENT_TYPE[tensor.dtype]).text(8, name)
   const { buffer, byteOffset, byteLength } = tensor.data
-  if (placed === undefined) return message.raw(9, new Uint8Array(buffer, byteOffset, byteLength))
-  const entries = { location, offset: `${placed.offset}`, length: `${byteLength}` }
+  if (location === undefined) return message.raw(9, new Uint8Array(buffer, byteOffset, byteLength))
+  const entries = { location, length: `${byteLength}` }
   for (const [key, value] of Object.entries(entries)) message.message(13, new Message().text(1, key).text(2, value))
   return message.int(14, 1)
 }

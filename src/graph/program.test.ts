@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, expectTypeOf, it } from 'vitest'
 import { ShapeError } from '../base/errors.ts'
 import { apply } from './graph.ts'
 import {
@@ -24,6 +24,7 @@ import {
   withGradient,
 } from './index.ts'
 import { lower } from './lowering.ts'
+import type { Program } from './program.ts'
 
 /** A linear classifier's training step: x (2, 3) weight (4, 3), cross-entropy with targets (2, 4). */
 function classifier() {
@@ -93,6 +94,13 @@ describe('a program', () => {
     expect(p.inputs.map((node) => node.name)).toEqual(['x'])
     expect([p.weights.length, p.constants.length]).toEqual([0, 0])
     expect(p.nodes.map((node) => node.op)).toEqual(['Mul'])
+  })
+
+  it('knows its outputs by name', () => {
+    const { graph, loss, dWeight } = classifier()
+    const p = program(graph, { loss, dWeight })
+    expectTypeOf(p).toEqualTypeOf<Program<'loss' | 'dWeight'>>()
+    expect([...p.outputs]).toEqual(Object.entries({ loss, dWeight }))
   })
 
   it('does not compute the gradient of an input nobody asks for', () => {

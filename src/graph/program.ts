@@ -1,15 +1,15 @@
 import { ShapeError } from '../base/errors.ts'
 import { ALIAS, type Graph, type Node, type Value } from './graph.ts'
 
-/** What a session runs: named outputs and all they need, in an order that can be executed. */
-export interface Program {
+/** What a session runs: outputs, named `Out`, and all they need, in an order that can be executed. */
+export interface Program<Out extends string = string> {
   /** Inputs that the outputs depend on. */
   readonly inputs: readonly Node[]
   readonly weights: readonly Node[]
   readonly constants: readonly Node[]
   /** Operators; no dead ones, no aliases. */
   readonly nodes: readonly Node[]
-  readonly outputs: ReadonlyMap<string, Value>
+  readonly outputs: ReadonlyMap<Out, Value>
 }
 
 /** Sees through aliases. */
@@ -19,8 +19,9 @@ export function resolve(x: Value): Value {
 }
 
 /** Collects what the outputs need; everything else in the graph is left out. */
-export function program(graph: Graph, outputs: Readonly<Record<string, Value>>): Program {
-  const named = new Map(Object.entries(outputs).map(([name, value]) => [name, resolve(value)]))
+export function program<Out extends string>(graph: Graph, outputs: Readonly<Record<Out, Value>>): Program<Out> {
+  const named = new Map<Out, Value>()
+  for (const name in outputs) named.set(name, resolve(outputs[name]))
   const live = new Set<Node>()
   const pending = [...named.values()]
   for (let x = pending.pop(); x !== undefined; x = pending.pop()) {

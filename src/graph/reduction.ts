@@ -25,6 +25,13 @@ export function max(x: Value, axes: readonly number[], keep = false): Value {
   return reduce('ReduceMax', x, axes, keep, 'none')
 }
 
+/** Index of the largest entry along the last axis, the first of several, as int64; no gradient. */
+export function argmax(x: Value): Value {
+  expectShapes(x.shape.length > 0, 'argmax', [x], 'at least one axis')
+  const axis = x.shape.length - 1
+  return apply('ArgMax', [x], x.shape.slice(0, -1), 'none', { axis, keepdims: 0 }, 'int64')
+}
+
 /** Sums over axes that were broadcast, so that the result has the given shape. */
 export function sumTo(x: Value, shape: Shape): Value {
   const lead = x.shape.length - shape.length

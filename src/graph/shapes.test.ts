@@ -7,9 +7,11 @@ import {
   concat,
   conv2d,
   crossEntropy,
+  dims,
   expand,
   flip,
   floatTensor,
+  frozenBatchNorm,
   Graph,
   gather,
   intTensor,
@@ -47,7 +49,7 @@ describe('wrong uses are refused where the operator is built', () => {
     [() => where(positive(m23), float(2), v3), 'where: (2), (3) do not fit'],
     [() => matmul(m23, m23), 'matmul: (2, 3), (2, 3) do not fit: inner axes agree (transA false, transB false)'],
     [() => matmul(m23, m23, { transA: true, transB: true }), 'matmul: (2, 3), (2, 3) do not fit'],
-    [() => matmul(v3, m23), 'matmul: (3), (2, 3) do not fit'],
+    [() => matmul(v3, m23), 'matmul: (3) does not fit: two axes at least'],
     [() => matmul(float(2, 2, 3), float(3, 3, 4)), 'matmul: (2, 2, 3), (3, 3, 4) do not fit'],
     [() => reshape(m23, [4]), 'reshape: (2, 3) does not fit: as many values as (4)'],
     [() => reshape(m23, [4, -1]), 'reshape: (2, 3) does not fit: as many values as (4, -1)'],
@@ -85,16 +87,20 @@ describe('wrong uses are refused where the operator is built', () => {
     [() => softmax(float()), 'softmax: () does not fit: at least one axis'],
     [() => l2Normalise(float()), 'l2Normalise: () does not fit: at least one axis'],
     [() => crossEntropy(m23, float(3, 3)), 'crossEntropy: (2, 3), (3, 3) do not fit: both (n, classes)'],
-    [() => crossEntropy(v3, v3), 'crossEntropy: (3), (3) do not fit'],
+    [() => crossEntropy(v3, v3), 'crossEntropy: (3) is not of rank 2'],
     [() => layerNorm(m23, v3, float(2), 1e-5), 'layerNorm: (2, 3), (3), (2) do not fit'],
     [() => batchNorm(m23, v3, v3, 0, 1e-5), 'batchNorm: (2, 3), (3), (3) do not fit'],
+    [() => frozenBatchNorm(images, v3, v3, v3, float(2), 1e-5), 'frozenBatchNorm: (2, 3, 5, 5), (3), (3), (3), (2) do'],
+    [() => frozenBatchNorm(v3, v3, v3, v3, v3, 1e-5), 'frozenBatchNorm: (3), (3), (3), (3), (3) do not fit'],
     [() => conv2d(images, float(4, 2, 3, 3)), 'conv2d: (2, 3, 5, 5), (4, 2, 3, 3) do not fit'],
     [() => conv2d(images, float(4, 3, 3, 1)), 'conv2d: (2, 3, 5, 5), (4, 3, 3, 1) do not fit'],
     [() => conv2d(images, float(4, 3, 7, 7)), 'conv2d: (2, 3, 5, 5), (4, 3, 7, 7) do not fit'],
     [() => conv2d(images, float(4, 3, 3, 3), { stride: 0 }), 'conv2d: (2, 3, 5, 5), (4, 3, 3, 3) do not fit'],
     [() => conv2d(images, float(4, 3, 1, 1), { padding: 1 }), 'padding 1 < k'],
     [() => averagePool(images, 2), 'averagePool: (2, 3, 5, 5) does not fit: (n, c, h, w) with sides that 2 divides'],
-    [() => averagePool(m23, 1), 'averagePool: (2, 3) does not fit'],
+    [() => averagePool(m23, 1), 'averagePool: (2, 3) is not of rank 4'],
+    [() => conv2d(m23, images), 'conv2d: (2, 3) is not of rank 4'],
+    [() => conv2d(images, m23), 'conv2d, kernel: (2, 3) is not of rank 4'],
     [() => new Graph().input('odd', [2, 1.5]), 'input: no such shape: (2,1.5)'],
   ])('%s', (wrong, message) => {
     expect(wrong).toThrow(ShapeError)
@@ -111,6 +117,22 @@ describe('wrong uses are refused where the operator is built', () => {
   it('also data that does not fit its shape', () => {
     expect(() => floatTensor([2, 2], new Float32Array(3))).toThrow('a tensor of shape (2, 2) holds 4 values, not 3')
     expect(() => intTensor([2], [1])).toThrow(ShapeError)
+  })
+})
+
+describe('dims', () => {
+  it('gives the length of each axis', () => {
+    const lengths = [dims(float(), 0), dims(v3, 1), dims(float(0, 3), 2), dims(images, 4)]
+    expect(lengths).toEqual([[], [3], [0, 3], [2, 3, 5, 5]])
+  })
+
+  it.each([
+    [[], 1, '() is not of rank 1'],
+    [[2, 3], 1, '(2, 3) is not of rank 1'],
+    [[2, 3], 3, '(2, 3) is not of rank 3'],
+    [[0], 2, '(0) is not of rank 2'],
+  ] as const)('refuses (%s) for %d', (shape, rank, message) => {
+    expect(() => dims({ shape }, rank, 'features')).toThrow(new ShapeError(`features: ${message}`))
   })
 })
 

@@ -171,9 +171,9 @@ export function gather(table: Value, indices: Value): Value {
 /** Zeros of the given shape with `updates (n, ...)` added to the rows `indices (n)`. */
 export function scatterAdd(shape: Shape, indices: Value, updates: Value): Value {
   const { graph } = updates
-  const [rows = 0, ...row] = shape
+  const [rows, ...row] = shape
   const fits =
-    shape.length >= 1 && indices.dtype === 'int64' && updates.shape.join() === [...indices.shape, ...row].join()
+    rows !== undefined && indices.dtype === 'int64' && updates.shape.join() === [...indices.shape, ...row].join()
   expectShapes(fits, 'scatterAdd', [indices, updates], `int64 indices and rows of (${shape.join(', ')})`)
   // ScatterElements, although it wants an index a number: on several threads ONNX Runtime's ScatterND loses additions
   // to the same row (https://github.com/microsoft/onnxruntime/issues/18048).

@@ -1,11 +1,25 @@
+import { CoopError, ShapeError } from '../base/errors.ts'
 import { randomFor } from '../base/random.ts'
-import { type FloatTensor, floatTensor, type IntTensor, intTensor } from '../graph/tensor.ts'
+import { dims, type FloatTensor, floatTensor, type IntTensor, intTensor, type Tensor } from '../graph/tensor.ts'
 
 /** Image features to learn from: one or more augmented views of each image, and the images' classes. */
 export interface TrainingSet {
   /** `(images, views, embed)`, of any length. */
   readonly features: FloatTensor
   readonly labels: readonly number[]
+}
+
+/** Throws ShapeError or CoopError for features and labels that do not belong together, or not to so many classes. */
+export function checkTrainingSet({ features, labels }: TrainingSet, classes: number, embed: number): void {
+  const [images, views, d] = dims(features, 3, 'training features')
+  if (images !== labels.length || views < 1 || d !== embed) {
+    throw new ShapeError(
+      `training features are (${features.shape.join(', ')}), expected (${labels.length} images, views, ${embed})`,
+    )
+  }
+  if (labels.length === 0) throw new CoopError('there are no images to learn from')
+  const strange = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= classes)
+  if (strange !== undefined) throw new ShapeError(`the label ${strange} is none of the ${classes} classes`)
 }
 
 /** Views of all training images drawn anew for each epoch; where a run has them, they stand for those of its set. */
@@ -16,33 +30,96 @@ export interface OnlineViews {
   features(epoch: number): Promise<FloatTensor>
 }
 
+/** Pictures prepared for the image tower when they are asked for. */
+export interface PixelSource {
+  readonly images: number
+  /** `(n, 3, size, size)`, preprocessed, of n of the images in an epoch counted from 0. */
+  pixels(images: readonly number[], epoch: number): Promise<FloatTensor>
+}
+
+/** What the steps of learning are fed besides what is learned. */
+export interface Feeds {
+  /** How many images there are. */
+  readonly images: number
+  /** Inputs of one step by name, for some of the images in an epoch counted from 0. */
+  of(images: readonly number[], epoch: number): Feed | Promise<Feed>
+  /** Awaited when learning ends, well or not. */
+  close?(): Promise<void>
+}
+
+export type Feed = Readonly<Record<string, Tensor>>
+
 /**
- * The set of each epoch in `from`, ..., `end - 1`: the same one, or with `online` views those of the epoch, which are
- * asked for while the epoch before is trained on.
+ * `features` `(batch, embed)` and `labels` `(batch)` of a set. Each image shows its views in turn, one an epoch, and
+ * neighbouring images are at different ones; or with `online` views, of which there are those of `epochs` epochs, the
+ * ones drawn for the epoch.
  */
-export async function* epochSets(
-  set: TrainingSet,
-  online: OnlineViews | undefined,
-  from: number,
-  end: number,
-): AsyncGenerator<{ readonly epoch: number; readonly set: TrainingSet }, void> {
+export function featureFeeds(set: TrainingSet, online?: OnlineViews, epochs = Number.POSITIVE_INFINITY): Feeds {
+  const images = set.labels.length
+  if (online === undefined) return { images, of: (some, epoch) => feedOf(set, some, epoch) }
+  const drawn = drawnAhead(online, [images, 1, dims(set.features, 3)[2]], epochs)
+  return {
+    images,
+    of: async (some, epoch) => feedOf({ features: await drawn.at(epoch), labels: set.labels }, some, epoch),
+    close: drawn.close,
+  }
+}
+
+/** `pixels` `(batch, 3, size, size)` and `labels` `(batch)`. Throws ShapeError where there is not a label an image. */
+export function pixelFeeds(source: PixelSource, labels: readonly number[]): Feeds {
+  if (source.images !== labels.length) {
+    throw new ShapeError(`there are pixels of ${source.images} images, and labels of ${labels.length}`)
+  }
+  return {
+    images: source.images,
+    of: async (some, epoch) => ({ pixels: await source.pixels(some, epoch), labels: labelsOf(labels, some) }),
+  }
+}
+
+/** The features of an epoch; those of the next are drawn while this one is learned from. */
+function drawnAhead(online: OnlineViews, shape: readonly number[], epochs: number) {
   const begin = (epoch: number) => {
-    const features = epoch < end ? online?.features(epoch) : undefined
+    const features = online.features(epoch)
     // awaited only when its epoch begins; a failure must not count as unhandled until then
-    features?.catch(() => undefined)
-    return features
+    features.catch(() => undefined)
+    return { epoch, features }
   }
-  let ahead = begin(from)
-  try {
-    for (let epoch = from; epoch < end; epoch++) {
-      const features = await ahead
-      ahead = begin(epoch + 1)
-      yield { epoch, set: features === undefined ? set : { features, labels: set.labels } }
-    }
-  } finally {
-    // nothing is under way any more when the caller goes on and frees the encoder
-    await ahead?.catch(() => undefined)
+  let now: ReturnType<typeof begin> | undefined
+  let next: ReturnType<typeof begin> | undefined
+  return {
+    async at(epoch: number): Promise<FloatTensor> {
+      if (now?.epoch !== epoch) {
+        now = next?.epoch === epoch ? next : begin(epoch)
+        const { shape: found } = await now.features
+        if (found.join() !== shape.join()) {
+          throw new ShapeError(`views of an epoch are (${found.join(', ')}), expected (${shape.join(', ')})`)
+        }
+        next = epoch + 1 < epochs ? begin(epoch + 1) : undefined
+      }
+      return now.features
+    },
+    /** Nothing is under way any more when the caller goes on and frees the encoder. */
+    async close(): Promise<void> {
+      await next?.features.catch(() => undefined)
+    },
   }
+}
+
+function feedOf({ features, labels }: TrainingSet, images: readonly number[], epoch: number) {
+  const [, views, embed] = dims(features, 3, 'training features')
+  const batch = floatTensor([images.length, embed])
+  for (const [row, image] of images.entries()) {
+    const start = (image * views + ((epoch + image) % views)) * embed
+    batch.data.set(features.data.subarray(start, start + embed), row * embed)
+  }
+  return { features: batch, labels: labelsOf(labels, images) }
+}
+
+function labelsOf(labels: readonly number[], images: readonly number[]): IntTensor {
+  return intTensor(
+    [images.length],
+    images.map((image) => labels[image] ?? 0),
+  )
 }
 
 /** In which order an epoch (counted from 0) goes through `n` images. */
@@ -69,28 +146,4 @@ export function batchesOf(order: ArrayLike<number>, batchSize: number, keepLast 
 export function stepsOf(n: number, batchSize: number, keepLast = false): number {
   if (keepLast) return Math.ceil(n / batchSize)
   return n === 0 ? 0 : Math.max(1, Math.floor(n / batchSize))
-}
-
-/**
- * What a step is fed: features `(batch, embed)` and labels. Each image shows its views in turn, one an epoch, and
- * neighbouring images are at different ones.
- */
-export function feedsOf(
-  { features, labels }: TrainingSet,
-  images: readonly number[],
-  epoch: number,
-): { features: FloatTensor; labels: IntTensor } {
-  const [, views = 1, embed = 0] = features.shape
-  const batch = floatTensor([images.length, embed])
-  for (const [row, image] of images.entries()) {
-    const start = (image * views + ((epoch + image) % views)) * embed
-    batch.data.set(features.data.subarray(start, start + embed), row * embed)
-  }
-  return {
-    features: batch,
-    labels: intTensor(
-      [images.length],
-      images.map((image) => labels[image] ?? 0),
-    ),
-  }
 }

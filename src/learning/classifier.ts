@@ -1,53 +1,104 @@
 import { DivergedError, ShapeError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
-import type { FloatTensor } from '../graph/tensor.ts'
-import { logitFactor } from './logits.ts'
-import { argmaxRows, normaliseRows, rowProducts, softmaxRows } from './vectors.ts'
+import { type FloatTensor, floatTensor, type Shape, type Value } from '../graph/index.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { imageLogits } from './logits.ts'
+import { type RowFunction, rowFunction } from './rows.ts'
+import { argmaxRows } from './vectors.ts'
 
-/** Text features of classes, ready to be compared with image features. */
-export interface Classifier {
+/** What a classifier looks at: image features `(n, embed)` of any length, or pixels `(n, 3, size, size)`, preprocessed. */
+export type Looks = 'features' | 'pixels'
+
+/** Tells images apart. It computes beside the caller's thread. */
+export interface ImageClassifier {
   readonly classNames: readonly string[]
-  /** `(classes, embed)`, of length 1. */
-  readonly textFeatures: FloatTensor
-  /** exp(logit_scale) cos(image, text): image features `(n, embed)` of any length -> `(n, classes)`. */
-  logits(features: FloatTensor): FloatTensor
-  /** Probability of each class: image features `(n, embed)` of any length -> `(n, classes)`. */
-  classify(features: FloatTensor): FloatTensor
-  /** The most probable class of each image. */
-  predict(features: FloatTensor): number[]
+  readonly takes: Looks
+  /**
+   * Logits `(n, classes)` of n images; softmax gives probabilities. Where that takes long, the hooks hear of its progress.
+   * @throws ShapeError for what is not `(n, embed)`, or `(n, 3, size, size)`, of the model
+   */
+  logits(images: FloatTensor, hooks?: Hooks): Promise<FloatTensor>
+  /** The most probable class of each image, an index into classNames; the first of several. */
+  predict(images: FloatTensor, hooks?: Hooks): Promise<number[]>
+  /** Frees what the runtime holds for it. */
+  dispose(): Promise<void>
+}
+
+/** NamedClasses to tell apart with a CLIP. */
+export interface NamedClasses {
+  readonly clip: Clip
+  readonly runtime: Runtime
+  readonly classNames: readonly string[]
+}
+
+/** Images of one run that looks at pixels. */
+const PIXEL_ROWS = 32
+
+/** A classifier whose logits are a graph over the images. */
+export function graphClassifier(
+  { clip, runtime, classNames }: NamedClasses,
+  logitsOf: (images: Value) => Value,
+  takes: Looks = 'features',
+): ImageClassifier {
+  const most = takes === 'pixels' ? PIXEL_ROWS : undefined
+  return rowClassifier(clip, classNames, rowFunction(runtime, shapeOf(clip, takes), logitsOf, most), takes)
+}
+
+/** A classifier whose logits are a function of rows, one an image. */
+export function rowClassifier(
+  clip: Clip,
+  classNames: readonly string[],
+  rows: RowFunction,
+  takes: Looks = 'features',
+): ImageClassifier {
+  const wanted = shapeOf(clip, takes)
+  const check = ({ shape }: FloatTensor) => {
+    if (shape.slice(1).join() === wanted.join()) return
+    throw new ShapeError(`image ${takes} are (n, ${wanted.join(', ')}) for this model, not (${shape.join(', ')})`)
+  }
+  return {
+    classNames,
+    takes,
+    async logits(images, hooks) {
+      check(images)
+      return images.shape[0] === 0 ? floatTensor([0, classNames.length]) : rows.all(images, hooks)
+    },
+    async predict(images, hooks) {
+      check(images)
+      const classes = new Array<number>(images.shape[0] ?? 0)
+      const show = (logits: FloatTensor, first: number) => {
+        for (const [i, c] of argmaxRows(logits).entries()) classes[first + i] = c
+      }
+      await rows.each(images, show, hooks)
+      return classes
+    },
+    dispose: () => rows.dispose(),
+  }
+}
+
+function shapeOf({ config }: Clip, takes: Looks): Shape {
+  const { size } = config.preprocess
+  return takes === 'pixels' ? [3, size, size] : [config.embedDim]
 }
 
 /**
- * A classifier from text features `(classes, embed)` of length 1. Throws DivergedError where they are not finite, as
- * those of a prompt learned at too high a rate.
+ * A classifier by the cosine to text features `(classes, embed)` of length 1. Throws DivergedError where they are not
+ * finite, as those of a prompt learned at too high a rate.
  */
-export function classifierOf(clip: Clip, classNames: readonly string[], textFeatures: FloatTensor): Classifier {
-  const { embedDim } = clip.config
+export function textClassifier(classes: NamedClasses, textFeatures: FloatTensor): ImageClassifier {
   if (!textFeatures.data.every(Number.isFinite)) {
     throw new DivergedError(
       'the text features of the prompts are not finite numbers',
       'learn the prompt again at a smaller learning rate; the weights of the model may also be damaged',
     )
   }
-  const factor = logitFactor(clip)
-  const logits = (features: FloatTensor) => {
-    if (features.shape.length !== 2 || features.shape[1] !== embedDim) {
-      throw new ShapeError(`image features are (n, ${embedDim}) for this model, not (${features.shape.join(', ')})`)
-    }
-    return rowProducts(normaliseRows(features), textFeatures, factor)
-  }
-  return {
-    classNames,
-    textFeatures,
-    logits,
-    classify: (features) => softmaxRows(logits(features)),
-    predict: (features) => argmaxRows(logits(features)),
-  }
+  return graphClassifier(classes, (x) => imageLogits(classes.clip, x, x.graph.weight('text', textFeatures)))
 }
 
 /** Share of images whose most probable class is theirs, a fraction of 1, in all and by class (NaN without images). */
 export function accuracyOf(
-  { classNames }: Pick<Classifier, 'classNames'>,
+  classNames: readonly string[],
   predicted: readonly number[],
   labels: readonly number[],
 ): { accuracy: number; perClass: number[] } {

@@ -1,6 +1,6 @@
-import { CoopError, ShapeError } from '../base/errors.ts'
-import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
-import type { TrainingSet } from './batches.ts'
+import { CoopError } from '../base/errors.ts'
+import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import { checkTrainingSet, type TrainingSet } from './batches.ts'
 
 /** Features `(n, d)` with their classes. */
 export interface LabelledRows {
@@ -10,7 +10,7 @@ export interface LabelledRows {
 
 /** A row an image: the mean of its views, for methods that take each image once. */
 export function meanViews({ features, labels }: TrainingSet): LabelledRows {
-  const [n = 0, views = 0, embed = 0] = features.shape
+  const [n, views, embed] = dims(features, 3, 'features')
   const x = floatTensor([n, embed])
   for (let i = 0; i < n; i++) {
     for (let v = 0; v < views; v++) {
@@ -24,22 +24,21 @@ export function meanViews({ features, labels }: TrainingSet): LabelledRows {
  * Refuses features or labels that do not fit, and classes without images, of which a classifier of features can learn
  * nothing.
  */
-export function checkEachClass({ features, labels }: TrainingSet, classNames: readonly string[], embed: number): void {
-  const [images, views = 0, d] = features.shape
-  if (features.shape.length !== 3 || images !== labels.length || views < 1 || d !== embed) {
-    throw new ShapeError(
-      `training features are (${features.shape.join(', ')}), expected (${labels.length} images, views, ${embed})`,
-    )
-  }
-  const strange = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= classNames.length)
-  if (strange !== undefined) throw new ShapeError(`the label ${strange} is none of the ${classNames.length} classes`)
-  if (classNames.length < 2) throw new CoopError('there is one class only', 'a classifier needs two or more classes')
-  const seen = new Set(labels)
+export function checkEachClass(set: TrainingSet, classNames: readonly string[], embed: number): void {
+  checkTrainingSet(set, classNames.length, embed)
+  checkClassCount(classNames)
+  const seen = new Set(set.labels)
   const missing = classNames.filter((_, c) => !seen.has(c))
-  if (missing.length === 0) return
-  const [first = ''] = missing
+  const [first] = missing
+  if (first === undefined) return
+  const more = missing.length > 1 ? `, nor of ${missing.length - 1} other classes` : ''
   throw new CoopError(
-    `there is no image to learn ${JSON.stringify(first)} from${missing.length > 1 ? `, nor of ${missing.length - 1} other classes` : ''}`,
+    `there is no image to learn ${JSON.stringify(first)} from${more}`,
     'give each class an image at least, or take a method that needs none: zero-shot',
   )
+}
+
+/** Throws CoopError where there is nothing to tell apart. */
+export function checkClassCount(classNames: readonly string[]): void {
+  if (classNames.length < 2) throw new CoopError('there is one class only', 'a classifier needs two or more classes')
 }

@@ -2,16 +2,16 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DivergedError } from '../base/errors.ts'
 import type { Progress } from '../base/progress.ts'
-import { bytesSource } from '../formats/safetensors.ts'
 import { add, Graph, matmul, scale, sumSquares } from '../graph/index.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Runtime } from '../runtime/types.ts'
-import { inOrder, shuffled } from './batches.ts'
+import { memoryCheckpoint } from '../testing/memory-checkpoint.ts'
+import { featureFeeds, inOrder, shuffled } from './batches.ts'
 import { labelLoss } from './logits.ts'
 import { type GradientTask, learnByGradients, stepOf } from './loop.ts'
 import { adamW, sgd } from './optimisers.ts'
-import type { CheckpointStore } from './types.ts'
+import type { Step, Tensors } from './types.ts'
 
 let runtime: Runtime
 beforeAll(async () => {
@@ -21,6 +21,11 @@ afterAll(() => runtime.close())
 
 const [images, embed, classes] = [10, 3, 2]
 const wave = (n: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(3 * i + 1))
+
+const set = {
+  features: floatTensor([images, 2, embed], wave(images * 2 * embed)),
+  labels: Array.from({ length: images }, (_, i) => i % 2),
+}
 
 /** A linear classifier with a bias and a small decay. */
 function linearTask(changes: Partial<GradientTask> = {}): GradientTask {
@@ -38,14 +43,11 @@ function linearTask(changes: Partial<GradientTask> = {}): GradientTask {
       ['weight', floatTensor([embed, classes], wave(embed * classes))],
       ['bias', floatTensor([classes])],
     ]),
-    set: {
-      features: floatTensor([images, 2, embed], wave(images * 2 * embed)),
-      labels: Array.from({ length: images }, (_, i) => i % 2),
-    },
+    feeds: featureFeeds(set),
     epochs: 5,
     batchSize: 3,
     order: shuffled(4),
-    optimiser: sgd,
+    optimiser: sgd(),
     learningRate: (epoch, step) => 0.1 / (1 + epoch) + 0.001 * step,
     ...changes,
   }
@@ -79,10 +81,10 @@ describe('learning by gradients', () => {
     const session = await runtime.load(task.program(images))
     const features = floatTensor([images, embed])
     for (let i = 0; i < images; i++) {
-      const view = task.set.features.data.subarray((2 * i + (i % 2)) * embed, (2 * i + (i % 2) + 1) * embed)
+      const view = set.features.data.subarray((2 * i + (i % 2)) * embed, (2 * i + (i % 2) + 1) * embed)
       features.data.set(view, i * embed)
     }
-    const labels = { dtype: 'int64' as const, shape: [images], data: BigInt64Array.from(task.set.labels, BigInt) }
+    const labels = { dtype: 'int64' as const, shape: [images], data: BigInt64Array.from(set.labels, BigInt) }
     const outputs = await session.run({ ...Object.fromEntries(task.start), features, labels })
     await session.dispose()
     const { steps, tensors } = await learnByGradients(task)
@@ -99,23 +101,23 @@ describe('learning by gradients', () => {
 
   it('stopped after any step and resumed from its checkpoint, ends with the same numbers', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 14 }), fc.constantFrom(sgd, adam), async (stop, optimiser) => {
-        const task = linearTask({ optimiser, checkpointSeconds: 0 })
+      fc.asyncProperty(fc.integer({ min: 1, max: 14 }), fc.constantFrom(sgd(), adam), async (stop, optimiser) => {
+        const task = linearTask({ optimiser })
         const whole = plain(await learnByGradients(task))
-        let kept: Uint8Array | undefined
-        const checkpoint: CheckpointStore = {
-          read: async () => kept && bytesSource('checkpoint', kept),
-          write: async (bytes) => {
-            kept = bytes
-          },
-        }
+        const checkpoint = memoryCheckpoint()
         const controller = new AbortController()
         const onProgress = ({ done }: Progress) => done === stop && controller.abort(new Error('stopped'))
         const { signal } = controller
         await expect(learnByGradients(task, { checkpoint, signal, onProgress })).rejects.toThrow('stopped')
         const dones: number[] = []
-        const resumed = await learnByGradients(task, { checkpoint, onProgress: ({ done }) => dones.push(done) })
+        const heard: (readonly Step[])[] = []
+        const resumed = await learnByGradients(task, {
+          checkpoint,
+          onProgress: ({ done }) => dones.push(done),
+          onSteps: (steps) => heard.push([...steps]),
+        })
         expect(dones[0]).toBe(stop + 1)
+        expect(heard).toEqual(Array.from({ length: 16 - stop }, (_, i) => whole.steps.slice(0, stop + i)))
         expect(plain(resumed)).toEqual(whole)
         // a finished one is not learned again
         const again = await learnByGradients(task, { checkpoint, onProgress: () => expect.unreachable() })
@@ -125,31 +127,40 @@ describe('learning by gradients', () => {
     )
   })
 
+  it('writes checkpoints that later steps leave as they are', async () => {
+    const written: Tensors[] = []
+    const write = async (tensors: Tensors) => void written.push(tensors)
+    await learnByGradients(linearTask(), { checkpoint: { seconds: 0, read: async () => undefined, write } })
+    expect(written.map((tensors) => tensors.get('steps')?.shape)).toEqual(written.map((_, i) => [i + 1, 2]))
+    const weights = written.map((tensors) => String(tensors.get('weight')?.data))
+    expect(new Set(weights).size).toBe(15)
+  })
+
   it('refuses a checkpoint of something else', async () => {
-    let kept = new Uint8Array()
-    const checkpoint = {
-      read: async () => (kept.length > 0 ? bytesSource('run/checkpoint', kept) : undefined),
-      write: async (bytes: Uint8Array) => {
-        kept = new Uint8Array(bytes)
-      },
-    }
-    await learnByGradients(linearTask({ checkpointSeconds: 0 }), { checkpoint })
-    await expect(learnByGradients(linearTask({ optimiser: adam }), { checkpoint })).rejects.toThrow(/run\/checkpoint/)
+    const checkpoint = memoryCheckpoint()
+    await learnByGradients(linearTask(), { checkpoint })
+    await expect(learnByGradients(linearTask({ optimiser: adam }), { checkpoint })).rejects.toThrow(
+      /checkpoint is of other learning: first of weight is missing/,
+    )
     const wider = new Map([['weight', floatTensor([4, 2])]])
     await expect(learnByGradients(linearTask({ start: wider }), { checkpoint })).rejects.toThrow(/weight is \(3, 2\)/)
+    const without = new Map(await checkpoint.read())
+    without.delete('steps')
+    const noSteps = { ...checkpoint, read: async () => without }
+    await expect(learnByGradients(linearTask(), { checkpoint: noSteps })).rejects.toThrow(/it has no steps/)
   })
 
   it('says when training broke down', async () => {
     const features = floatTensor([images, 1, embed], wave(images * embed).fill(Number.NaN))
-    const set = { features, labels: linearTask().set.labels }
-    await expect(learnByGradients(linearTask({ set }))).rejects.toThrow(DivergedError)
+    const broken = featureFeeds({ features, labels: set.labels })
+    await expect(learnByGradients(linearTask({ feeds: broken }))).rejects.toThrow(DivergedError)
     await expect(learnByGradients(linearTask({ learningRate: () => 1e38 }))).rejects.toThrow(/step/)
   })
 
   it('takes views drawn anew instead of the set', async () => {
     const viewsOf = (epoch: number) => wave(images * embed).map((x) => x + epoch)
     const online = { key: 'k', features: async (epoch: number) => floatTensor([images, 1, embed], viewsOf(epoch)) }
-    const found = await learnByGradients(linearTask({ online, epochs: 2 }))
+    const found = await learnByGradients(linearTask({ feeds: featureFeeds(set, online, 2), epochs: 2 }))
     // the same views as a set, from which image i shows view (epoch + i) % 2
     const features = floatTensor([images, 2, embed])
     for (let i = 0; i < images; i++) {
@@ -158,8 +169,8 @@ describe('learning by gradients', () => {
         features.data.set(view, (2 * i + ((epoch + i) % 2)) * embed)
       }
     }
-    const { labels } = linearTask().set
-    const expected = await learnByGradients(linearTask({ set: { features, labels }, epochs: 2 }))
+    const both = featureFeeds({ features, labels: set.labels })
+    const expected = await learnByGradients(linearTask({ feeds: both, epochs: 2 }))
     expect(plain(found)).toEqual(plain(expected))
   })
 })

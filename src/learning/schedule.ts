@@ -3,9 +3,9 @@ export interface Schedule {
   /** Learning rate at its highest. */
   readonly learningRate: number
   /** Default: constant. */
-  readonly warmup?: Warmup | undefined
+  readonly warmup?: Warmup
   /** Default: 1. */
-  readonly warmupEpochs?: number | undefined
+  readonly warmupEpochs?: number
 }
 
 /** How the first epochs lead up to the full learning rate: at a small constant one, in a line, or not at all. */

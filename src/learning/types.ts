@@ -1,24 +1,34 @@
 import type { Hooks } from '../base/progress.ts'
-import type { ByteSource } from '../formats/safetensors.ts'
+import type { FloatTensor } from '../graph/tensor.ts'
+
+/** Tensors by name. */
+export type Tensors = ReadonlyMap<string, FloatTensor>
 
 /** One step of a method that learns by gradients. */
 export interface Step {
   /** Counted from 1. */
   readonly step: number
-  readonly loss: number
+  /** Counted from 1. */
+  readonly epoch: number
   readonly learningRate: number
+  readonly loss: number
   /** Euclidean length of the gradient. */
   readonly gradientNorm: number
 }
 
-/** Where a method that takes long keeps what it needs to go on after a kill; one file, written whole or not at all. */
+/** Where learning keeps what it needs to go on after a kill; written whole or not at all. */
 export interface CheckpointStore {
-  read(): Promise<ByteSource | undefined>
-  write(bytes: Uint8Array): Promise<void>
+  /** Undefined where there is none. */
+  read(): Promise<Tensors | undefined>
+  write(tensors: Tensors): Promise<void>
+  /** Seconds between writes (default 10). */
+  readonly seconds?: number
 }
 
 export interface LearnOptions extends Hooks {
   readonly checkpoint?: CheckpointStore
+  /** Gets all steps so far: first those of a checkpoint that learning goes on from, then after each step. Awaited. */
+  readonly onSteps?: (steps: readonly Step[]) => unknown
   /** Stops learning before the next step; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal
 }

@@ -1,8 +1,9 @@
-import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
 
 /** Rows `(n, d)` divided by their length; a row of zeros stays. */
-export function normaliseRows({ shape, data }: FloatTensor): FloatTensor {
-  const [n = 0, d = 0] = shape
+export function normaliseRows(x: FloatTensor): FloatTensor {
+  const { shape, data } = x
+  const [n, d] = dims(x, 2)
   const rows = floatTensor(shape)
   for (let i = 0; i < n; i++) {
     let squares = 0
@@ -13,24 +14,10 @@ export function normaliseRows({ shape, data }: FloatTensor): FloatTensor {
   return rows
 }
 
-/** The inner products of all rows: a `(n, d)`, b `(m, d)` -> `(n, m)`, times a factor. */
-export function rowProducts(a: FloatTensor, b: FloatTensor, factor = 1): FloatTensor {
-  const [n = 0, d = 0] = a.shape
-  const [m = 0] = b.shape
-  const products = floatTensor([n, m])
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < m; k++) {
-      let sum = 0
-      for (let j = 0; j < d; j++) sum += a.data[i * d + j]! * b.data[k * d + j]!
-      products.data[i * m + k] = factor * sum
-    }
-  }
-  return products
-}
-
 /** exp(x) / sum exp(x) of each row `(n, d)`. */
-export function softmaxRows({ shape, data }: FloatTensor): FloatTensor {
-  const [n = 0, d = 0] = shape
+export function softmaxRows(x: FloatTensor): FloatTensor {
+  const { shape, data } = x
+  const [n, d] = dims(x, 2)
   const rows = floatTensor(shape)
   for (let i = 0; i < n; i++) {
     const row = data.subarray(i * d, (i + 1) * d)
@@ -46,8 +33,9 @@ export function softmaxRows({ shape, data }: FloatTensor): FloatTensor {
 }
 
 /** Column of the largest entry of each row `(n, d)`; the first of several. */
-export function argmaxRows({ shape, data }: FloatTensor): number[] {
-  const [n = 0, d = 0] = shape
+export function argmaxRows(x: FloatTensor): number[] {
+  const { data } = x
+  const [n, d] = dims(x, 2)
   return Array.from({ length: n }, (_, i) => {
     let best = 0
     for (let j = 1; j < d; j++) if (data[i * d + j]! > data[i * d + best]!) best = j

@@ -1,16 +1,10 @@
 import type { z } from 'zod'
-import type { Hooks } from '../base/progress.ts'
-import type { Clip } from '../clip/types.ts'
-import type { FloatTensor } from '../graph/tensor.ts'
-import type { OnlineViews, TrainingSet } from '../learning/batches.ts'
-import type { LearnOptions, Step } from '../learning/types.ts'
-import type { Runtime } from '../runtime/types.ts'
+import type { OnlineViews, PixelSource, TrainingSet } from '../learning/batches.ts'
+import type { ImageClassifier, NamedClasses } from '../learning/classifier.ts'
+import type { LearnOptions, Step, Tensors } from '../learning/types.ts'
 
 /** Classes to tell apart with a CLIP. */
-export interface Classes {
-  readonly clip: Clip
-  readonly runtime: Runtime
-  readonly classNames: readonly string[]
+export interface Classes extends NamedClasses {
   /** Hand-written prompts of the data set, `{}` for the class name. */
   readonly templates: readonly string[]
 }
@@ -23,35 +17,25 @@ export interface Task extends Classes {
    * Given where views are to be drawn anew for each epoch: a method that learns in epochs then takes these instead of
    * the views in `train`, which any other method learns from.
    */
-  readonly online?: OnlineViews | undefined
+  readonly online?: OnlineViews
+  /** The images of `train` as pixels, for a method that asks for them (`pictures: 'pixels'`). */
+  readonly pixels?: PixelSource
   /** Images to choose settings by, one view each; there may be none. */
   readonly val: TrainingSet
   /** Training images of each class. */
   readonly shots: number
   /** Epochs that the paper learns for on this data set, where they do not follow from the shots. */
-  readonly epochs?: number | undefined
+  readonly epochs?: number
   readonly seed: number
 }
 
 /** What was learned, all that `classifier` needs besides settings and classes. */
 export interface Learned {
   /** Empty where nothing is learned. */
-  readonly tensors: ReadonlyMap<string, FloatTensor>
+  readonly tensors: Tensors
   /** What was found on the way and is worth keeping, such as the C of a linear probe; plain JSON. */
   readonly facts: Readonly<Record<string, unknown>>
   readonly steps: readonly Step[]
-}
-
-/** Tells images apart by their features. */
-export interface ImageClassifier {
-  readonly classNames: readonly string[]
-  /**
-   * Image features `(n, embed)` of any length -> logits `(n, classes)`; softmax gives probabilities. Where that takes
-   * long, the hooks hear of its progress.
-   */
-  logits(features: FloatTensor, hooks?: Hooks): Promise<FloatTensor>
-  /** Frees what the runtime holds for it. */
-  dispose?(): Promise<void>
 }
 
 /**
@@ -64,20 +48,23 @@ export interface Method<S = unknown> {
   readonly summary: string
   /** Authors, title, venue, and the official code where there is one. */
   readonly source: string
-  /** `none`: learns from no pictures; `plain`: from pictures as they are tested, one view each; else from augmented views. */
-  readonly pictures?: 'none' | 'plain'
-  /** Plain JSON in, complete settings out: every field has a default, unknown fields are refused (z.strictObject). */
+  /**
+   * What it learns from: no pictures; features of pictures as they are tested, one view each; features of augmented
+   * views; or the pixels of augmented views.
+   */
+  readonly pictures: 'none' | 'plain' | 'views' | 'pixels'
+  /** Plain JSON in, complete settings out, which read again are the same; unknown fields are refused (z.strictObject). */
   readonly settings: z.ZodType<S>
   /** The method for these settings as tables call it, such as `CoOp, middle, class-specific`. */
   title(settings: S): string
   /** Whether what was learned gives a classifier for class names that were not among those learned from. */
   transfers(settings: S): boolean
   /** Throws, before anything is computed, where settings, class names and model do not fit. */
-  check?(task: Omit<Task, 'train' | 'val' | 'online' | 'runtime'>, settings: S): void
+  check?(task: Omit<Task, 'train' | 'val' | 'online' | 'pixels' | 'runtime'>, settings: S): void
   /** @throws DivergedError when the loss is no number any more */
   learn(task: Task, settings: S, options: LearnOptions): Promise<Learned>
   /** The classifier of what was learned, for its own classes, or where the method transfers, for any. */
-  classifier(classes: Classes, settings: S, learned: Learned): Promise<ImageClassifier>
+  classifier(classes: Classes, settings: S, learned: Pick<Learned, 'tensors'>): Promise<ImageClassifier>
 }
 
 /** Ties a method to the type of its settings, so that a list of methods can hold it: settings are parsed where they enter. */

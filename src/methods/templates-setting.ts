@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Classes } from './method.ts'
 import { isTemplate, TEMPLATE_EXPECTED } from './zero-shot/templates.ts'
 
 /** Hand-written prompts instead of the data set's own, a list or a single one; ensembles by name, such as `imagenet80`. */
@@ -8,3 +9,11 @@ export const templatesSetting = z
     z.array(z.string().refine(isTemplate, TEMPLATE_EXPECTED)).min(1),
   )
   .optional()
+
+/** Classes with the templates of a method's settings, where it is given any, in place of the data set's own. */
+export function withTemplates<C extends Classes>(
+  classes: C,
+  { templates }: { readonly templates?: readonly string[] },
+): C {
+  return templates === undefined ? classes : { ...classes, templates }
+}

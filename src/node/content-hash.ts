@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { type Picture, pictureHash } from '../pictures/picture.ts'
 import { fileError, readBytes } from './files.ts'
 
-/** Hex SHA-256 of a file's bytes. Throws FileError naming the file. */
-export async function contentHash(path: string): Promise<string> {
-  return hashOf(await readBytes(path))
+/** Hex SHA-256 of what a picture is; of one on disk the file's bytes. Throws FileError naming the file. */
+export async function contentHash(picture: Picture): Promise<string> {
+  return typeof picture === 'string' ? hashOf(await readBytes(picture)) : pictureHash(picture)
 }
 
-/** The same, without holding the file in memory. */
+/** Hex SHA-256 of a file's bytes, without holding it in memory. Throws FileError naming the file. */
 export async function fileHash(path: string): Promise<string> {
   const hash = createHash('sha256')
   try {

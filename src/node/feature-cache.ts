@@ -2,22 +2,23 @@ import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import type { FeatureCache } from '../data/features.ts'
+import { hashOf } from './content-hash.ts'
 import { fileSource, removeLeftovers, writeFileAtomic } from './files.ts'
 
-/**
- * Feature vectors on disk, by id (64 hex digits). Every `append` leaves one new file, which appears whole or not at all
- * and never changes: processes may share the folder without locks, a killed one loses what it had not appended, and
- * damaged files or rows count as absent.
- */
-export interface FeatureCache {
-  /** The kept vectors among `ids`. */
-  read(ids: ReadonlySet<string>): Promise<Map<string, Float32Array>>
-  /** Keeps vectors of `dim` values. Throws FileError when the folder cannot be written. */
-  append(rows: ReadonlyMap<string, Float32Array>): Promise<void>
-}
+/** Part of the folder's name: raise it when the same key and picture would give other features. */
+const CACHE_VERSION = 1
 
-/** The cache of vectors of `dim` values in `folder`, which need not exist yet. */
-export function openFeatureCache(folder: string, dim: number): FeatureCache {
+/**
+ * The features of one encoder in a cache folder, which need not exist yet. Every `append` leaves one new file, which
+ * appears whole or not at all and never changes: processes may share the folder without locks, a killed one loses what
+ * it had not appended, and damaged files or rows count as absent.
+ *
+ * @param encoderKey says which model and preprocessing it is: same key, same features
+ * @param dim values of a row
+ */
+export function openFeatureCache(cacheDir: string, encoderKey: string, dim: number): FeatureCache {
+  const folder = join(cacheDir, 'features', hashOf(`version ${CACHE_VERSION}\n${encoderKey}`).slice(0, 32))
   return {
     async read(ids) {
       await removeLeftovers(folder, LEFTOVER_AGE_MS)

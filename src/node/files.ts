@@ -3,8 +3,10 @@ import { access, constants, mkdir, open, readdir, readFile, rename, rm, stat, wr
 import { basename, dirname, join, resolve } from 'node:path'
 import { FileError } from '../base/errors.ts'
 import type { ModelFiles } from '../clip/load.ts'
+import { readClipTables } from '../clip/tokenizer/load.ts'
+import type { TokenizerTables } from '../clip/tokenizer/tokenizer.ts'
 import type { ByteSource } from '../formats/safetensors.ts'
-import { clipTables } from './clip-tables.ts'
+import { clipMerges } from './package.ts'
 
 /** The files of a model in a local folder. */
 export function folderModelFiles(folder: string): ModelFiles {
@@ -20,6 +22,14 @@ export function folderModelFiles(folder: string): ModelFiles {
     open: (file) => fileSource(join(folder, file)),
     clipTables,
   }
+}
+
+let tables: Promise<TokenizerTables> | undefined
+
+/** CLIP's own vocabulary (49,408 tokens), which comes with the package. Read once a process. */
+function clipTables(): Promise<TokenizerTables> {
+  tables ??= fileSource(clipMerges()).then(readClipTables)
+  return tables
 }
 
 /** The files of a model at a path: a folder, or one of OpenAI's files. Throws FileError when nothing is there. */

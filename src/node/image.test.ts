@@ -52,6 +52,11 @@ describe('pictures that cannot be read', () => {
     await expect(decodeImage(folder)).rejects.toThrow(/it is a folder/)
   })
 
+  it('never one that is decoded: it is given back', async () => {
+    const image = { width: 1, height: 1, data: Uint8Array.of(1, 2, 3) }
+    expect(await decodeImage(image)).toBe(image)
+  })
+
   it('bytes by the name they are given', async () => {
     await expect(decodeImage(Uint8Array.of(1, 2), 'row 3 of a.parquet')).rejects.toThrow(
       /row 3 of a\.parquet cannot be read/,

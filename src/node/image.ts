@@ -1,6 +1,7 @@
 import sharp from 'sharp'
 import { FileError } from '../base/errors.ts'
 import type { RgbImage } from '../clip/types.ts'
+import type { Picture } from '../pictures/picture.ts'
 import { readBytes } from './files.ts'
 
 /** Pictures above this are refused: they would fill the memory (Pillow's own limit is near it). */
@@ -11,10 +12,11 @@ const OPTIONS = { ignoreIcc: true, failOn: 'error', limitInputPixels: MAX_PIXELS
 /**
  * Decodes a picture (PNG, JPEG, WebP, GIF, TIFF, AVIF; first frame) as Pillow's `Image.open(path).convert("RGB")`
  * does: transparency is dropped, not blended; greys and palettes become RGB; no rotation by EXIF, no colour profiles.
- * Of 16-bit values the upper 8 bits are kept. `name` is what messages call bytes.
+ * Of 16-bit values the upper 8 bits are kept. One that is decoded is given back as it is. `name` is what messages call bytes.
  * Throws FileError naming the file when it cannot be decoded or is cut short.
  */
-export async function decodeImage(picture: string | Uint8Array, name = 'the picture'): Promise<RgbImage> {
+export async function decodeImage(picture: Picture, name = 'the picture'): Promise<RgbImage> {
+  if (typeof picture !== 'string' && !(picture instanceof Uint8Array)) return picture
   const isPath = typeof picture === 'string'
   const what = isPath ? picture : name
   const bytes = isPath ? await readBytes(picture) : picture

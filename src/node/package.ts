@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 
 /** Folder of this package: the nearest one above this file with a package.json, from source and from dist/ alike. */
-export function packageFolder(): string {
+function packageFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url))
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
   return folder
@@ -15,5 +15,11 @@ export function packageVersion(): string {
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version
 }
 
+/** The word for the CLIP that comes with the package. */
+export const BUNDLED = 'bundled'
+
 /** Folder of the CLIP that comes with the package. */
 export const bundledModel = (): string => join(packageFolder(), 'models', 'small-clip')
+
+/** File of OpenAI's merges that comes with the package. */
+export const clipMerges = (): string => join(packageFolder(), 'models', 'clip-merges.txt.gz')

@@ -18,8 +18,9 @@ import {
   softmax,
   sumSquares,
 } from '../graph/index.ts'
+import { sharedFloats } from '../graph/tensor.ts'
 import { openRuntime } from '../runtime/client.ts'
-import type { Device, Runtime } from '../runtime/types.ts'
+import { DEVICES, type Runtime } from '../runtime/types.ts'
 import { randomTensor } from '../testing/engine.ts'
 import { nodeRuntime, workerPort } from './runtime.ts'
 
@@ -70,14 +71,27 @@ describe('running programs', () => {
     await session.dispose()
   })
 
-  it('takes views of larger and of shared buffers', async () => {
+  it('leaves feeds as they are, views of larger and of shared buffers too', async () => {
     const session = await runtime.load(small())
     const view = Float32Array.of(9, 9, 2, -3, 9).subarray(2, 4)
-    const shared = new Float32Array(new SharedArrayBuffer(8))
+    const shared = sharedFloats(2)
     shared.set([2, -3])
-    for (const data of [view, shared]) {
+    for (const data of [Float32Array.of(2, -3), view, shared]) {
       expect(await session.run({ x: { dtype: 'float32', shape: [2], data } })).toEqual({ y: pair(6, 6) })
       expect(data).toEqual(Float32Array.of(2, -3))
+    }
+    await session.dispose()
+  })
+
+  it.each([20, 20_000])('with %d numbers: feeds stay, outputs own their memory, runs may wait', async (n) => {
+    const x = new Graph().input('x', [n])
+    const session = await runtime.load(program(x.graph, { y: add(x, x) }))
+    const feed = randomTensor([n], 1)
+    const outputs = await Promise.all([1, 2, 3].map(() => session.run({ x: feed })))
+    expect(feed).toEqual(randomTensor([n], 1))
+    for (const { y } of outputs) {
+      expect(y.data).toEqual(feed.data.map((value) => 2 * value))
+      expect(y.data.buffer.byteLength).toBe(4 * n)
     }
     await session.dispose()
   })
@@ -89,7 +103,7 @@ describe('running programs', () => {
     const results = await Promise.all(
       [1, 2, 3].flatMap((i) => [a.run({ x: pair(i, -i) }), b.run({ x: pair(i, 0), x2: pair(0, i) })]),
     )
-    expect(results.map(({ y }) => [...(y?.data ?? [])])).toEqual([
+    expect(results.map(({ y }) => [...y.data])).toEqual([
       [2, 0],
       [1, 1],
       [6, 2],
@@ -154,9 +168,40 @@ describe('running programs', () => {
     )
     for (let i = 0; i < 5; i++) {
       const { y } = await session.run({ u: floatTensor([n, width], new Float32Array(n * width).fill(1)) })
-      expect([...new Set(y?.data)]).toEqual([n / 2])
+      expect([...new Set(y.data)]).toEqual([n / 2])
     }
     await session.dispose()
+  })
+})
+
+describe('weights', () => {
+  it('give the same in shared memory, in memory of their own, and as a view', async () => {
+    const tensors = [sharedFloats(300), new Float32Array(300), new Float32Array(400).subarray(50, 350)]
+    for (const data of tensors) {
+      data.set(Float32Array.from(data, (_, i) => i % 7))
+      const graph = new Graph()
+      const w = graph.weight('w', floatTensor([300], data))
+      const session = await runtime.load(program(graph, { y: mul(w, graph.input('x', [1])) }))
+      const { y } = await session.run({ x: floatTensor([1], Float32Array.of(2)) })
+      expect([...y.data]).toEqual(Array.from({ length: 300 }, (_, i) => 2 * (i % 7)))
+      await session.dispose()
+    }
+  })
+
+  it('in shared memory are seen by the worker where they are, others as a copy', async () => {
+    const code = `const { parentPort } = require('node:worker_threads')
+      parentPort.on('message', ({ id, weights = [] }) => {
+        for (const { data } of weights) data.fill(1)
+        parentPort.postMessage({ id, outputs: {} })
+      })`
+    const other = await openRuntime(workerPort(new Worker(code, { eval: true })), { threads: 1 })
+    const [shared, own] = [sharedFloats(300), new Float32Array(300)]
+    const graph = new Graph()
+    const sum = add(graph.weight('shared', floatTensor([300], shared)), graph.weight('own', floatTensor([300], own)))
+    await other.load(program(graph, { sum }))
+    expect(new Uint8Array(shared.buffer)).toEqual(new Uint8Array(1200).fill(1))
+    expect(own).toEqual(new Float32Array(300))
+    await other.close()
   })
 })
 
@@ -197,6 +242,17 @@ describe('failures come back as errors', () => {
     await expect(session.run({ x: pair(1, 2) })).rejects.toThrow(reason)
   })
 
+  it('when a run gives fewer outputs than the program has', async () => {
+    const code = `const { parentPort } = require('node:worker_threads')
+      const outputs = { y: { dtype: 'float32', shape: [2], data: Float32Array.of(1, 2) } }
+      parentPort.on('message', ({ id }) => parentPort.postMessage({ id, outputs }))`
+    const other = await openRuntime(workerPort(new Worker(code, { eval: true })), { threads: 1 })
+    const x = new Graph().input('x', [2])
+    const session = await other.load(program(x.graph, { y: x, twice: add(x, x), z: mul(x, x) }))
+    await expect(session.run({ x: pair(1, 2) })).rejects.toThrow('a run gave no output twice, z')
+    await other.close()
+  })
+
   it('when the runtime is closed under runs: the first is finished, those that wait are refused', async () => {
     const other = await nodeRuntime({ threads: 1 })
     const session = await other.load(long())
@@ -215,11 +271,11 @@ describe('failures come back as errors', () => {
 })
 
 describe('devices', () => {
-  it.each<Device>(['cpu', 'cuda', 'webgpu', 'auto'])('%s runs, or says what runs instead', async (device) => {
+  it.each(DEVICES)('%s runs, or says what runs instead', async (device) => {
     const other = await nodeRuntime({ device, threads: 1 })
     const session = await other.load(small())
     const { y } = await session.run({ x: pair(2, -3) })
-    expect(y?.data).toEqual(Float32Array.of(6, 6))
+    expect(y.data).toEqual(Float32Array.of(6, 6))
     if (device === 'auto' || other.device === device) expect(other.note).toBeUndefined()
     else expect(other.note).toMatch(`no ${device} here, running on ${other.device} (${device}: ONNX Runtime: `)
     await other.close()

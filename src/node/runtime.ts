@@ -11,7 +11,7 @@ import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
  */
 export async function nodeRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
   const flags = new Int32Array(new SharedArrayBuffer(8))
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { execArgv: [], workerData: { flags } })
+  const worker = new Worker(new URL('worker.js', import.meta.url), { execArgv: [], workerData: { flags } })
   return openRuntime(workerPort(worker, flags), { ...options, threads: options.threads ?? availableParallelism() })
 }
 

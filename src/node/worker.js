@@ -44,9 +44,8 @@ const handlers = {
     return {}
   },
 
-  async load({ session, model, location, weights }) {
-    const externalData = weights.length > 0 ? [{ path: location, data: weights }] : []
-    sessions.set(session, await ort.InferenceSession.create(model, { ...options(), externalData }))
+  async load({ session, model, weights }) {
+    sessions.set(session, await ort.InferenceSession.create(model, { ...options(), externalData: weights }))
     return {}
   },
 
@@ -91,7 +90,23 @@ async function answer(request) {
   }
 }
 
+/** Copied sooner than it is moved to another thread (as in ../runtime/client.ts). @param {Float32Array} data */
+const isSmall = ({ byteLength }) => byteLength < 1 << 16
+
+/** Moves the memory of the outputs. @param {Answer} message */
+function post(message) {
+  const outputs = 'outputs' in message ? Object.values(message.outputs) : []
+  try {
+    port.postMessage(
+      message,
+      outputs.flatMap(({ data }) => (!isSmall(data) && data.buffer instanceof ArrayBuffer ? [data.buffer] : [])),
+    )
+  } catch {
+    port.postMessage(message) // copies it: a version of ONNX Runtime may keep its memory to itself
+  }
+}
+
 let last = Promise.resolve()
 port.on('message', (/** @type {Request & { id: number }} */ request) => {
-  last = last.then(async () => port.postMessage(await answer(request)))
+  last = last.then(async () => post(await answer(request)))
 })

@@ -1,8 +1,9 @@
 import { ShapeError } from '../base/errors.ts'
+import { roundHalfEven } from '../base/round.ts'
 import type { PreprocessConfig, RgbImage } from '../clip/types.ts'
 import { resizePart } from './resize.ts'
 
-export { BILINEAR, type Box, resize } from './resize.ts'
+export { BILINEAR, resize } from './resize.ts'
 
 /** The `width` x `height` part of an image whose upper left corner is (left, top); black where that is outside. */
 export function crop(image: RgbImage, left: number, top: number, width: number, height: number): RgbImage {
@@ -49,13 +50,6 @@ export function resizeAndCenterCrop(image: RgbImage, size: number): RgbImage {
 export function squashAndCenterCrop(image: RgbImage, whole: number, size: number): RgbImage {
   const part = { whole, first: roundHalfEven((whole - size) / 2), size }
   return resizePart(image, part, part)
-}
-
-/** Python's `round`: a half goes to the even neighbour. */
-export function roundHalfEven(x: number): number {
-  const floor = Math.floor(x)
-  if (x - floor !== 0.5) return Math.round(x)
-  return floor % 2 === 0 ? floor : floor + 1
 }
 
 /** What the image tower takes: `(3, size, size)`, (value / 255 - mean) / std in float32. */

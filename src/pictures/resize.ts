@@ -96,7 +96,7 @@ function axisWeights(inSize: number, from: number, to: number, part: Part, filte
 }
 
 /** Keys' cubic with a = -0.5. */
-export const BICUBIC: Filter = {
+const BICUBIC: Filter = {
   support: 2,
   weight(distance) {
     const a = -0.5

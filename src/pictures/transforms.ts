@@ -1,14 +1,7 @@
 import type { Random } from '../base/random.ts'
+import { roundHalfEven } from '../base/round.ts'
 import type { RgbImage } from '../clip/types.ts'
-import {
-  BILINEAR,
-  crop,
-  flipHorizontal,
-  resize,
-  resizeAndCenterCrop,
-  roundHalfEven,
-  squashAndCenterCrop,
-} from './preprocess.ts'
+import { BILINEAR, crop, flipHorizontal, resize, resizeAndCenterCrop, squashAndCenterCrop } from './preprocess.ts'
 import { resizePart } from './resize.ts'
 
 /** How pictures are cut to the `size` x `size` pixels that the image tower takes. */

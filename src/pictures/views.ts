@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { randomFor } from '../base/random.ts'
 import type { RgbImage } from '../clip/types.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS, type Transforms } from './transforms.ts'
@@ -10,6 +11,12 @@ export interface View {
   /** Which of a fixed number of views, or the epoch for which it is drawn. */
   readonly index: number
 }
+
+/** Augmented views to learn from: so many of each image, none (0: the image as for testing), or one anew each epoch. */
+export const viewsSchema = z.union([z.int().min(0), z.literal('online')], {
+  error: 'expected a number of views from 0 on, or online',
+})
+export type Views = z.output<typeof viewsSchema>
 
 /** Views of each training image where nobody says how many; docs/views.md has the measurement. */
 export const DEFAULT_VIEWS = 4

@@ -3,7 +3,7 @@ import { CoopError, UsageError } from '../base/errors.ts'
 import { createTokenizer } from '../clip/tokenizer/tokenizer.ts'
 import { pack } from '../clip/towers/packing.ts'
 import { tinyTables } from '../testing/tiny-clip.ts'
-import { checkClassNames, layoutForImages, type Position, promptLayout } from './layout.ts'
+import { checkClassNames, layoutForImages, POSITIONS, type Position, promptLayout } from './layout.ts'
 
 const tokenizer = createTokenizer({ ...tinyTables, contextLength: 24 })
 const { startToken, endToken } = tokenizer
@@ -46,9 +46,8 @@ describe('promptLayout', () => {
   it('shares what prompts begin with: all context at the end, half of it in the middle, only the start in front', () => {
     const prefix = (position: Position, classSpecific: boolean) =>
       promptLayout(tokenizer, ['dog', 'cat'], { M: 4, position, classSpecific }).packing.prefix
-    const positions: Position[] = ['end', 'middle', 'front']
-    expect(positions.map((position) => prefix(position, false))).toEqual([5, 3, 1])
-    expect(positions.map((position) => prefix(position, true))).toEqual([1, 1, 1])
+    expect(POSITIONS.map((position) => prefix(position, false))).toEqual([5, 3, 1])
+    expect(POSITIONS.map((position) => prefix(position, true))).toEqual([1, 1, 1])
   })
 
   it('reads _ as a space', () => {

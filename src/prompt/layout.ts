@@ -3,7 +3,8 @@ import type { Tokenizer } from '../clip/tokenizer/tokenizer.ts'
 import { type Packing, pack } from '../clip/towers/packing.ts'
 
 /** Where the class name stands among the context vectors. */
-export type Position = 'end' | 'middle' | 'front'
+export const POSITIONS = ['end', 'middle', 'front'] as const
+export type Position = (typeof POSITIONS)[number]
 
 /** The form of a prompt. */
 export interface PromptShape {

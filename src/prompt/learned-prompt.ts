@@ -5,7 +5,7 @@ import { parseJson } from '../formats/json.ts'
 import { type ByteSource, openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
 import { readSchema } from '../formats/schema.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
-import type { PromptShape } from './layout.ts'
+import { POSITIONS, type PromptShape } from './layout.ts'
 
 /** What CoOp learns, and all that is needed to use it with its model. */
 export interface LearnedPrompt extends PromptShape {
@@ -16,14 +16,17 @@ export interface LearnedPrompt extends PromptShape {
   readonly model: string
 }
 
-/** What training gives, ready to be used and saved. */
+/**
+ * What training gives, ready to be used and saved.
+ * @param model fingerprint of the model
+ */
 export function learnedPrompt(
-  clip: Pick<Clip, 'fingerprint'>,
+  model: string,
   classNames: readonly string[],
   { M, position, classSpecific }: PromptShape,
   ctx: FloatTensor,
 ): LearnedPrompt {
-  return { M, position, classSpecific, ctx, classNames, model: clip.fingerprint }
+  return { M, position, classSpecific, ctx, classNames, model }
 }
 
 const FORMAT = 'coop-prompt-1'
@@ -31,7 +34,7 @@ const FORMAT = 'coop-prompt-1'
 const metadataSchema = z.object({
   format: z.literal(FORMAT),
   M: z.int().min(1),
-  position: z.enum(['end', 'middle', 'front']),
+  position: z.enum(POSITIONS),
   classSpecific: z.boolean(),
   classNames: z.array(z.string()).min(1),
   model: z.string().regex(/^[0-9a-f]+$/),

@@ -14,8 +14,8 @@ export interface NearWord {
 export interface NearestOptions {
   /** Words for each vector (default 1). */
   readonly count?: number
-  /** Only tokens that are whole words of letters, no punctuation, digits and pieces of words (default true). */
-  readonly wordsOnly?: boolean
+  /** Punctuation, digits and pieces of words too, not only tokens that are whole words of letters (default false). */
+  readonly allTokens?: boolean
 }
 
 /** Context vectors compared in one run: bounds the (vectors, vocabulary) table. */
@@ -31,12 +31,12 @@ export async function nearestWords(
   clip: Clip,
   runtime: Runtime,
   ctx: FloatTensor,
-  { count = 1, wordsOnly = true }: NearestOptions = {},
+  { count = 1, allTokens = false }: NearestOptions = {},
 ): Promise<NearWord[][]> {
   const { vocabSize, width } = clip.config.text
   const table = weightOf(clip.weights, 'token_embedding.weight').data
   const squares = Float64Array.from({ length: vocabSize }, (_, token) => squareOf(table, token * width, width))
-  const allowed = wordsOnly ? isWord(clip) : () => true
+  const allowed = allTokens ? () => true : isWord(clip)
 
   const graph = new Graph()
   const words = constantParameters(graph, clip.weights)('token_embedding.weight', [vocabSize, width])
@@ -49,7 +49,6 @@ export async function nearestWords(
       const vectors = floatTensor([CHUNK, width])
       vectors.data.set(chunk)
       const { products } = await session.run({ vectors })
-      if (products === undefined) throw new Error('the program has an output "products"')
       for (let v = 0; v < chunk.length / width; v++) {
         // |e - c|^2 = |e|^2 - 2 e c + |c|^2, the last the same for all tokens e
         const row = products.data.subarray(v * vocabSize, (v + 1) * vocabSize)

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CoopError, FileError } from '../base/errors.ts'
 import { loadClip } from '../clip/load.ts'
-import { tokenizerFiles } from '../clip/save.ts'
 import type { Clip } from '../clip/types.ts'
 import { bytesSource } from '../formats/safetensors.ts'
 import { floatTensor } from '../graph/tensor.ts'
+import { tokenizerFiles } from '../lab/pretrain/save.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { tinyTables } from '../testing/tiny-clip.ts'
@@ -58,7 +58,7 @@ describe('prompts of the official code', () => {
       [24, 24],
       Float32Array.from({ length: 24 * 24 }, (_, i) => (i % 25 === 0 ? 1 : 0)),
     )
-    const logits = classifier.logits(images).data // exp(logit_scale) times the normalised class features, turned
+    const { data: logits } = await classifier.logits(images) // exp(logit_scale) times the normalised class features, turned
     const features = figures[name]
     if (!Array.isArray(features) || typeof features[0] === 'string') throw new Error(`no figures of ${name}`)
     const scale = Math.exp(2.5)

@@ -40,7 +40,7 @@ export function importPrompt(
   const M = ctx.shape.at(-2) ?? 0
   const learned = learnedNames(clip, checkpoint)
   const { names, from } = chooseNames(clip, learned, classNames, classSpecific ? ctx.shape[0] : undefined)
-  return { prompt: learnedPrompt(clip, names, { M, position, classSpecific }, ctx), names: from }
+  return { prompt: learnedPrompt(clip.fingerprint, names, { M, position, classSpecific }, ctx), names: from }
 }
 
 function checkModel(clip: Clip, { ctx, prefix }: OfficialCheckpoint): void {

@@ -1,16 +1,13 @@
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CoopError, FileError, ShapeError } from '../base/errors.ts'
+import { FileError } from '../base/errors.ts'
 import { bytesSource, writeSafetensors } from '../formats/safetensors.ts'
 import { floatTensor } from '../graph/tensor.ts'
-import { accuracyOf, classifierOf } from '../learning/classifier.ts'
 import { nodeRuntime } from '../node/runtime.ts'
-import { type LearnedPrompt, readPrompt, writePrompt } from '../prompt/learned-prompt.ts'
-import { nearestWords } from '../prompt/nearest-words.ts'
-import { readState, writeState } from '../prompt/state.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { tinyClip, tinyConfig } from '../testing/tiny-clip.ts'
-import { promptClassifier } from './prompt-classifier.ts'
+import { type LearnedPrompt, readPrompt, writePrompt } from './learned-prompt.ts'
+import { nearestWords } from './nearest-words.ts'
+import { promptClassifier, promptFeatures } from './prompt-classifier.ts'
 
 const clip = await tinyClip()
 const { width, vocabSize } = clip.config.text
@@ -32,43 +29,6 @@ beforeAll(async () => {
 })
 afterAll(() => runtime.close())
 
-describe('a classifier', () => {
-  const classifier = classifierOf(
-    clip,
-    ['a', 'b'],
-    floatTensor([2, 10], Float32Array.of(1, ...zeros(9), 0, 1, ...zeros(8))),
-  )
-  const image = (x: number, y: number) => floatTensor([1, 10], Float32Array.of(x, y, ...zeros(8)))
-
-  it('takes exp(logit_scale) times the cosine, whatever the length of the image features', () => {
-    const factor = Math.exp(clip.weights.get('logit_scale')?.data[0] ?? 0)
-    for (const length of [1, 50]) {
-      const [a = 0, b = 0] = classifier.logits(image(3 * length, 4 * length)).data
-      expect(a).toBeCloseTo(0.6 * factor, 5)
-      expect(b).toBeCloseTo(0.8 * factor, 5)
-    }
-  })
-
-  it('gives probabilities that sum to 1, the largest to the class it predicts', () => {
-    fc.assert(
-      fc.property(fc.double({ min: -9, max: 9, noNaN: true }), fc.double({ min: -9, max: 9, noNaN: true }), (x, y) => {
-        const [a = 0, b = 0] = classifier.classify(image(x, y)).data
-        expect(a + b).toBeCloseTo(1, 6)
-        expect(classifier.predict(image(x, y))).toEqual([b > a ? 1 : 0])
-      }),
-    )
-  })
-
-  it('refuses features of another model’s length', () => {
-    expect(() => classifier.logits(floatTensor([1, 9]))).toThrow(ShapeError)
-  })
-
-  it('has an accuracy in all and by class', () => {
-    expect(accuracyOf(classifier, [0, 0, 1], [0, 1, 1])).toEqual({ accuracy: 2 / 3, perClass: [1, 0.5] })
-    expect(accuracyOf(classifier, [1], [1]).perClass).toEqual([Number.NaN, 1])
-  })
-})
-
 describe('a learned prompt', () => {
   const read = (bytes: Uint8Array) => readPrompt(bytesSource('prompt.safetensors', bytes))
 
@@ -79,8 +39,7 @@ describe('a learned prompt', () => {
   })
 
   it('asks its model alone', async () => {
-    const classifier = await promptClassifier(clip, runtime, prompt)
-    expect(classifier.textFeatures.shape).toEqual([3, 10])
+    expect((await promptFeatures(clip, runtime, prompt)).shape).toEqual([3, 10])
     const other = await tinyClip(tinyConfig(), 2)
     await expect(promptClassifier(other, runtime, prompt)).rejects.toThrow(/another model: fingerprint/)
     const wider = await tinyClip(tinyConfig({ width: 16 }))
@@ -112,29 +71,6 @@ describe('a learned prompt', () => {
   })
 })
 
-it('a training state comes back from its file as it was', async () => {
-  const state = {
-    epoch: 4,
-    ctx: prompt.ctx,
-    momentum: floatTensor([2, width]),
-    losses: [1.5, Math.fround(0.1)],
-    gradientNorms: [Math.fround(0.3), 2],
-  }
-  expect(await readState(bytesSource('checkpoint', writeState(state)))).toEqual(state)
-  const other = bytesSource('checkpoint', writePrompt(prompt))
-  await expect(readState(other)).rejects.toThrow(CoopError)
-})
-
-it('a training state of the version before gradient norms is read', async () => {
-  const tensors = new Map([
-    ['ctx', prompt.ctx],
-    ['momentum', floatTensor([2, width])],
-    ['losses', floatTensor([2], Float32Array.of(3, 1))],
-  ])
-  const state = await readState(bytesSource('checkpoint', writeSafetensors(tensors, { epoch: '2' })))
-  expect(state).toMatchObject({ epoch: 2, losses: [3, 1], gradientNorms: [Number.NaN, Number.NaN] })
-})
-
 describe('nearestWords', () => {
   const table = clip.weights.get('token_embedding.weight')?.data ?? new Float32Array()
   const embeddingOf = (word: string) => {
@@ -155,7 +91,7 @@ describe('nearestWords', () => {
       [vectors / 2, 2, width],
       Float32Array.from({ length: vectors * width }, (_, i) => 0.4 * Math.sin(i * i)),
     )
-    const near = await nearestWords(clip, runtime, ctx, { count: 4, wordsOnly: false })
+    const near = await nearestWords(clip, runtime, ctx, { count: 4, allTokens: true })
     expect(near).toHaveLength(vectors)
     for (const [v, words] of near.entries()) {
       const distances = Array.from({ length: vocabSize }, (_, token) =>
@@ -170,7 +106,7 @@ describe('nearestWords', () => {
   it('leaves out punctuation, pieces of words and special tokens unless asked', async () => {
     const vector = embeddingOf('.')
     const ctx = floatTensor([1, width], Float32Array.from(vector))
-    const [any] = await nearestWords(clip, runtime, ctx, { wordsOnly: false })
+    const [any] = await nearestWords(clip, runtime, ctx, { allTokens: true })
     const [words] = await nearestWords(clip, runtime, ctx, { count: 200 })
     expect(any?.[0]?.word).toBe('.')
     const texts = words?.map(({ word }) => word) ?? []
@@ -179,7 +115,3 @@ describe('nearestWords', () => {
     expect(new Set(texts).size).toBe(texts.length)
   })
 })
-
-function zeros(n: number): number[] {
-  return new Array<number>(n).fill(0)
-}

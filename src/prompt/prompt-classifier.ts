@@ -1,20 +1,26 @@
 import type { Clip } from '../clip/types.ts'
-import { type Classifier, classifierOf } from '../learning/classifier.ts'
+import type { FloatTensor } from '../graph/tensor.ts'
+import { type ImageClassifier, textClassifier } from '../learning/classifier.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { promptLayout } from './layout.ts'
 import { checkFits, type LearnedPrompt } from './learned-prompt.ts'
 import { classFeaturesProgram } from './prompted-tower.ts'
 
-/** The classifier of a learned prompt: its text features are computed once. Throws CoopError when the model is another. */
-export async function promptClassifier(clip: Clip, runtime: Runtime, prompt: LearnedPrompt): Promise<Classifier> {
+/** Text features `(classes, embed)`, of length 1, of a learned prompt. Throws CoopError when the model is another. */
+export async function promptFeatures(clip: Clip, runtime: Runtime, prompt: LearnedPrompt): Promise<FloatTensor> {
   checkFits(prompt, clip)
   const layout = promptLayout(clip.tokenizer, prompt.classNames, prompt)
   const session = await runtime.load(classFeaturesProgram(clip, layout))
   try {
     const { features } = await session.run({ ctx: prompt.ctx })
-    if (features === undefined) throw new Error('the program has an output "features"')
-    return classifierOf(clip, prompt.classNames, features)
+    return features
   } finally {
     await session.dispose()
   }
+}
+
+/** The classifier of a learned prompt: its text features are computed once. Throws as promptFeatures and textClassifier do. */
+export async function promptClassifier(clip: Clip, runtime: Runtime, prompt: LearnedPrompt): Promise<ImageClassifier> {
+  const { classNames } = prompt
+  return textClassifier({ clip, runtime, classNames }, await promptFeatures(clip, runtime, prompt))
 }

@@ -7,7 +7,6 @@ import {
   concat,
   Graph,
   gather,
-  gradients,
   l2Normalise,
   type Program,
   program,
@@ -15,7 +14,6 @@ import {
   type Shape,
   type Value,
 } from '../graph/index.ts'
-import { imageLogits, labelLoss } from '../learning/logits.ts'
 import type { PromptLayout } from './layout.ts'
 
 /** Shape of the context vectors: `(M, width)`, or `(classes, M, width)` where each class has its own. */
@@ -37,30 +35,8 @@ export function classFeatures(clip: Clip, layout: PromptLayout, ctx: Value): Val
 }
 
 /** Evaluation: `ctx` -> `features` `(classes, embed)` of length 1. */
-export function classFeaturesProgram(clip: Clip, layout: PromptLayout): Program {
+export function classFeaturesProgram(clip: Clip, layout: PromptLayout): Program<'features'> {
   const graph = new Graph()
   const ctx = graph.input('ctx', contextShape(clip, layout))
   return program(graph, { features: classFeatures(clip, layout, ctx) })
-}
-
-/**
- * One training step: `ctx`, image `features` `(batch, embed)` (of any length), `labels` `(batch)` int64 ->
- * `loss`, `gradient` (of the loss towards ctx), `logits` `(batch, classes)`.
- */
-export function trainingProgram(clip: Clip, layout: PromptLayout, batch: number): Program {
-  const ctx = new Graph().input('ctx', contextShape(clip, layout))
-  return stepProgram(clip, ctx, classFeatures(clip, layout, ctx), batch)
-}
-
-/**
- * The training step over class features `text` `(classes, embed)`, of length 1, however they come from `ctx`.
- *
- *     logits = exp(logit_scale) cos(image, text),   loss = mean cross-entropy of softmax(logits)
- */
-export function stepProgram(clip: Clip, ctx: Value, text: Value, batch: number): Program {
-  const { graph } = ctx
-  const logits = imageLogits(clip, graph.input('features', [batch, clip.config.embedDim]), text)
-  const loss = labelLoss(logits)
-  const [gradient = loss] = gradients(loss, [ctx])
-  return program(graph, { loss, gradient, logits })
 }

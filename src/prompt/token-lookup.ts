@@ -1,14 +1,14 @@
 import type { Clip } from '../clip/types.ts'
 import { weightOf } from '../clip/weights/parameters.ts'
 import { floatToHalf } from '../formats/half.ts'
-import type { FloatTensor } from '../graph/tensor.ts'
+import { dims, type FloatTensor } from '../graph/tensor.ts'
 
 /**
  * The tokens whose embeddings are the rows of `(n, length, width)`; undefined where a row is no embedding of this model.
  * Values are compared as float16, which is what the official code keeps of them.
  */
-export function tokensOfEmbeddings(clip: Clip, { shape, data }: FloatTensor): (number | undefined)[][] {
-  const [n = 0, length = 0, width = 0] = shape
+export function tokensOfEmbeddings(clip: Clip, x: FloatTensor): (number | undefined)[][] {
+  const [n, length, width] = dims(x, 3, 'embeddings')
   const { data: table } = weightOf(clip.weights, 'token_embedding.weight')
   const embeddings = floatToHalf(table)
   const tokens = new Map<string, number[]>()
@@ -18,7 +18,7 @@ export function tokensOfEmbeddings(clip: Clip, { shape, data }: FloatTensor): (n
     if (same === undefined) tokens.set(key, [token])
     else same.push(token)
   }
-  const rows = floatToHalf(data)
+  const rows = floatToHalf(x.data)
   const find = (start: number) =>
     tokens.get(keyOf(rows, start, width))?.find((token) => sameRow(rows, start, embeddings, token * width, width))
   return Array.from({ length: n }, (_, i) => Array.from({ length }, (_, j) => find((i * length + j) * width)))

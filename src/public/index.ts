@@ -1,11 +1,14 @@
-export { promptClassifier } from '../prompt/prompt-classifier.ts'
 // coop-ts: what runs anywhere. Nothing here needs Node or a page; what does is in coop-ts/node.
 
 export { CoopError, DivergedError, FileError, ShapeError, UsageError } from '../base/errors.ts'
 export type { Hooks, Progress, ProgressKind } from '../base/progress.ts'
+export { type Random, randomFor } from '../base/random.ts'
 export { encodeTexts, type ImageEncoder, imageEncoder } from '../clip/encode.ts'
 export { loadClip, type ModelFiles } from '../clip/load.ts'
-export type { Tokenizer } from '../clip/tokenizer/tokenizer.ts'
+export { readClipTables } from '../clip/tokenizer/load.ts'
+export type { Tokenizer, TokenizerTables } from '../clip/tokenizer/tokenizer.ts'
+export type { Between, Place } from '../clip/towers/between.ts'
+export { imageTower } from '../clip/towers/image-tower.ts'
 export type {
   Activation,
   Clip,
@@ -18,28 +21,60 @@ export type {
   VitConfig,
   Weights,
 } from '../clip/types.ts'
+export { constantParameters, type Parameters } from '../clip/weights/parameters.ts'
 export { type ByteSource, bytesSource } from '../formats/safetensors.ts'
 export { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, type Tensor } from '../graph/tensor.ts'
-export { type BatchOrder, inOrder, shuffled, type TrainingSet } from '../learning/batches.ts'
-export { accuracyOf, type Classifier, classifierOf } from '../learning/classifier.ts'
-export { defaultEpochs, learningRateOf } from '../learning/schedule.ts'
+export {
+  type BatchOrder,
+  checkTrainingSet,
+  type Feed,
+  type Feeds,
+  featureFeeds,
+  inOrder,
+  type OnlineViews,
+  type PixelSource,
+  pixelFeeds,
+  shuffled,
+  type TrainingSet,
+} from '../learning/batches.ts'
+export { accuracyOf, graphClassifier, type ImageClassifier, textClassifier } from '../learning/classifier.ts'
+export { imageLogits, labelLoss } from '../learning/logits.ts'
+export { type GradientResult, type GradientTask, learnByGradients, stepOf } from '../learning/loop.ts'
+export { type AdamWSettings, adamW, type Optimiser, type SgdSettings, sgd } from '../learning/optimisers.ts'
+export { defaultEpochs, learningRateOf, type Schedule } from '../learning/schedule.ts'
+export type { CheckpointStore, LearnOptions, Step, Tensors } from '../learning/types.ts'
+export { coopStep } from '../methods/coop/program.ts'
+export {
+  type LearningSettings,
+  PAPER_SETTINGS,
+  type TrainedPrompt,
+  type TrainingTask,
+  trainPrompt,
+} from '../methods/coop/train-prompt.ts'
+export {
+  type AnyMethod,
+  type Classes,
+  defineMethod,
+  type FewShotResult,
+  type FewShotTask,
+  type Learned,
+  learnFewShot,
+  METHODS,
+  type Method,
+  methodNamed,
+  readSettings,
+  type Task,
+} from '../methods/index.ts'
+export { learnedTensor } from '../methods/learned-tensor.ts'
+export { templatesSetting, withTemplates } from '../methods/templates-setting.ts'
 export { fillTemplate, zeroShotClassifier, zeroShotFeatures } from '../methods/zero-shot/features.ts'
 export { IMAGENET_80_TEMPLATES, IMAGENET_TEMPLATES, PAPER_TEMPLATES } from '../methods/zero-shot/templates.ts'
 export { preprocess } from '../pictures/preprocess.ts'
 export { startTokens } from '../prompt/context-start.ts'
-export { FULL_BATCH, type FullBatchLearner, fullBatchLearner } from '../prompt/full-batch.ts'
 export { type Position, type PromptLayout, type PromptShape, promptLayout } from '../prompt/layout.ts'
 export { type LearnedPrompt, learnedPrompt, readPrompt, writePrompt } from '../prompt/learned-prompt.ts'
 export { type NearestOptions, type NearWord, nearestWords } from '../prompt/nearest-words.ts'
-export { classFeaturesProgram, trainingProgram } from '../prompt/prompted-tower.ts'
-export {
-  type LearningSettings,
-  PAPER_SETTINGS,
-  startOf,
-  type TrainingOptions,
-  type TrainingState,
-  type TrainingTask,
-  trainPrompt,
-} from '../prompt/train.ts'
+export { promptClassifier, promptFeatures } from '../prompt/prompt-classifier.ts'
+export { classFeaturesProgram } from '../prompt/prompted-tower.ts'
 export { openRuntime, type WorkerPort } from '../runtime/client.ts'
 export type { Device, Runtime, RuntimeOptions, Session } from '../runtime/types.ts'

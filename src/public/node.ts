@@ -1,4 +1,4 @@
-// coop-ts/node: files, pictures, folders of images, and ONNX Runtime in a worker thread.
+// coop-ts/node: files, pictures, data sets, runs and sweeps on disk, and ONNX Runtime in a worker thread.
 
 export { checkShots, drawFewShot } from '../data/fewshot.ts'
 export type { Dataset, Item } from '../data/items.ts'
@@ -18,11 +18,21 @@ export {
 export { decodeImage, encodePng } from '../node/image.ts'
 export { bundledModel } from '../node/package.ts'
 export { nodeRuntime } from '../node/runtime.ts'
+export type { MeasuredRecord, RunRecord } from '../report/record.ts'
 export {
-  type EncodedItems,
-  encodeSets,
-  imageRows,
-  type PictureOptions,
-  type PictureSet,
-} from '../runs/pictures.ts'
-export { type FinishedRun, type RunOptions, readRunPrompt, trainInFolder } from '../runs/run.ts'
+  type Evaluated,
+  type EvaluateOptions,
+  evaluateRun,
+  evaluateZeroShot,
+  type ZeroShotOptions,
+} from '../runs/evaluate.ts'
+export type { Job } from '../runs/job.ts'
+export { type Label, type OpenRun, type OpenRunOptions, openRun, type Picture } from '../runs/open-run.ts'
+export { type EncodedItems, encodeSets, imageRows, type PictureOptions, type PictureSet } from '../runs/pictures.ts'
+export { type ReportChoice, type ReportResult, reportSweeps } from '../runs/report.ts'
+export { type RunOneOptions, runOne } from '../runs/run-one.ts'
+export { promptOfRun } from '../runs/saved-run.ts'
+export { jobsOf } from '../runs/sweep/jobs.ts'
+export { type Plan, readPlan } from '../runs/sweep/plan.ts'
+export { type SweepOptions, type SweepResult, sweep } from '../runs/sweep/sweep.ts'
+export { type TrainOptions, type TrainResult, train } from '../runs/train.ts'

@@ -1,14 +1,14 @@
 import { METHODS } from '../methods/index.ts'
-import { canonical, compareText, groupBy, unique } from './canonical.ts'
-import type { RunRecord } from './record.ts'
+import { canonicalJson, compareText, groupBy, unique } from './canonical.ts'
+import type { MeasuredRecord } from './record.ts'
 import { meanOf, type Summary, summarise } from './statistics.ts'
 
 /** Runs that may stand in one table: same model, same preparation of pictures. Nothing is ever averaged across groups. */
 export interface Group {
-  readonly model: RunRecord['model']
-  readonly transforms: RunRecord['transforms']
+  readonly model: MeasuredRecord['model']
+  readonly transforms: MeasuredRecord['transforms']
   /** Classes learned from. */
-  readonly split: RunRecord['split']
+  readonly split: MeasuredRecord['split']
   readonly rows: readonly Row[]
   /** Labels of the data sets of its runs. */
   readonly datasets: readonly string[]
@@ -24,20 +24,20 @@ export interface Row {
   readonly label: string
   readonly method: string
   readonly settings: Readonly<Record<string, unknown>>
-  readonly views: RunRecord['views']
-  readonly runs: readonly RunRecord[]
+  readonly views: MeasuredRecord['views']
+  readonly runs: readonly MeasuredRecord[]
   /** Of one data set and number of shots; undefined where there is no run. */
   cell(dataset: string, shots: number): Cell | undefined
 }
 
 /** Runs that differ in their seed alone. Figures are in %. */
 export interface Cell extends Summary {
-  readonly runs: readonly RunRecord[]
+  readonly runs: readonly MeasuredRecord[]
   readonly collapsed: number
 }
 
-export function groupsOf(records: readonly RunRecord[]): Group[] {
-  const keyOf = ({ model, transforms, split }: RunRecord) => canonical([model.fingerprint, transforms, split])
+export function groupsOf(records: readonly MeasuredRecord[]): Group[] {
+  const keyOf = ({ model, transforms, split }: MeasuredRecord) => canonicalJson([model.fingerprint, transforms, split])
   const sorted = [...records].sort((a, b) => compareText(a.model.name, b.model.name) || compareText(keyOf(a), keyOf(b)))
   return [...groupBy(sorted, keyOf).values()].flatMap((runs) => {
     const [first] = runs
@@ -45,9 +45,9 @@ export function groupsOf(records: readonly RunRecord[]): Group[] {
   })
 }
 
-function groupOf({ model, transforms, split }: RunRecord, runs: readonly RunRecord[]): Group {
+function groupOf({ model, transforms, split }: MeasuredRecord, runs: readonly MeasuredRecord[]): Group {
   const name = datasetLabels(runs)
-  const keyOf = ({ method, settings, views }: RunRecord) => canonical([method, settings, views])
+  const keyOf = ({ method, settings, views }: MeasuredRecord) => canonicalJson([method, settings, views])
   const kinds = [...groupBy(runs, keyOf).values()]
   const firsts = kinds.flatMap(([first]) => (first ? [first] : []))
   const rows = kinds.flatMap((of): Row[] => {
@@ -76,7 +76,7 @@ function rankOf(method: string): number {
 const specific = ({ settings }: Row): number => (settings.classSpecific === true ? 1 : 0)
 
 /** How data sets are called: by name, and where the same name has several numbers of classes, by both. */
-function datasetLabels(runs: readonly RunRecord[]): (run: RunRecord) => string {
+function datasetLabels(runs: readonly MeasuredRecord[]): (run: MeasuredRecord) => string {
   const counts = groupBy(runs, ({ dataset }) => dataset)
   return ({ dataset, classes }) => {
     const several = new Set(counts.get(dataset)?.map((run) => run.classes)).size > 1
@@ -85,11 +85,11 @@ function datasetLabels(runs: readonly RunRecord[]): (run: RunRecord) => string {
 }
 
 /** The title, and what tells this row from others of the same title. */
-function labelOf(row: RunRecord, rows: readonly RunRecord[]): string {
+function labelOf(row: MeasuredRecord, rows: readonly MeasuredRecord[]): string {
   const alike = rows.filter(({ title, method }) => title === row.title && method === row.method)
   const keys = unique(alike.flatMap(({ settings }) => Object.keys(settings))).sort(compareText)
   const differing = keys.filter(
-    (key) => new Set(alike.map(({ settings }) => canonical(settings[key] ?? null))).size > 1,
+    (key) => new Set(alike.map(({ settings }) => canonicalJson(settings[key] ?? null))).size > 1,
   )
   const words = differing.map((key) => `${key}=${written(row.settings[key])}`)
   if (new Set(alike.map(({ views }) => views)).size > 1) words.push(`views ${row.views}`)
@@ -97,10 +97,10 @@ function labelOf(row: RunRecord, rows: readonly RunRecord[]): string {
 }
 
 const written = (value: unknown): string =>
-  value === undefined ? 'default' : typeof value === 'string' ? value : canonical(value)
+  value === undefined ? 'default' : typeof value === 'string' ? value : canonicalJson(value)
 
 /** Without images to draw, seeds make no difference: equal figures of several seeds are then one figure. */
-function cellOf(runs: readonly RunRecord[]): Cell {
+function cellOf(runs: readonly MeasuredRecord[]): Cell {
   const values = runs.map(({ accuracy }) => 100 * accuracy)
   const same = runs.every(({ shots }) => shots === 0) && new Set(values).size === 1
   const collapsed = runs.filter((run) => run.collapsed).length

@@ -14,7 +14,7 @@ export interface Point {
   /** One of the chart's stops. */
   readonly x: number
   readonly mean: number
-  readonly sd?: number | undefined
+  readonly sd?: number
   /** A ring around the marker. */
   readonly ringed?: boolean
 }
@@ -125,7 +125,7 @@ function drawSeries({ points, colour, marker, dash }: Series, x: Scale, y: Scale
   })
   const line = polyline(
     placed.map(({ at, mean }) => [at, y(mean)]),
-    { stroke: colour, 'stroke-width': 1.8, ...(dash && { 'stroke-dasharray': dash }) },
+    { stroke: colour, 'stroke-width': 1.8, 'stroke-dasharray': dash },
   )
   const marks = placed.map(({ at, mean, ringed }) => {
     const ring = element('circle', { cx: at, cy: y(mean), r: 6.5, fill: 'none', stroke: COLOURS.ink })

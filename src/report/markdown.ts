@@ -32,7 +32,7 @@ function markdownTable({ head, rows, words }: Table): string {
 }
 
 /** Text that stands for itself: no markup, no HTML, no new cell or line. */
-export function escapeMarkdown(text: string): string {
+function escapeMarkdown(text: string): string {
   return text
     .replace(/\s*[\r\n]+\s*/g, ' ')
     .replace(/[\\`*_[\]|~#]/g, '\\$&')

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { exampleRecord } from './example-records.ts'
+import { exampleRecord } from '../testing/example-records.ts'
 import { mergeRecords } from './merge.ts'
-import type { RunRecord } from './record.ts'
+import type { MeasuredRecord } from './record.ts'
 
-const found = (...records: readonly RunRecord[]) => records.map((record, i) => ({ record, file: `sweep-${i}` }))
+const found = (...records: readonly MeasuredRecord[]) => records.map((record, i) => ({ record, file: `sweep-${i}` }))
 const run = exampleRecord({ id: 'a', elsewhere: { new: 0.4 } })
 
 describe('runs of several sweeps', () => {
@@ -19,7 +19,7 @@ describe('runs of several sweeps', () => {
     expect(merged).toMatchObject({ id: 'a', elsewhere: { new: 0.4, dtd: 0.3 } })
   })
 
-  it.each<[string, Partial<RunRecord>]>([
+  it.each<[string, Partial<MeasuredRecord>]>([
     ['have the same id and other settings', { id: 'a', seed: 2 }],
     ['have the same id and another result', { id: 'a', accuracy: 0.6 }],
     ['have the same settings and another result', { id: 'b', accuracy: 0.6 }],

@@ -1,10 +1,10 @@
 import { UsageError } from '../base/errors.ts'
-import { canonical, compareText, groupBy } from './canonical.ts'
-import type { RunRecord } from './record.ts'
+import { canonicalJson, compareText, groupBy } from './canonical.ts'
+import type { MeasuredRecord } from './record.ts'
 
 /** A record and the file it was read from. */
 export interface FoundRecord {
-  readonly record: RunRecord
+  readonly record: MeasuredRecord
   readonly file: string
 }
 
@@ -14,10 +14,10 @@ export interface FoundRecord {
  *
  * @throws UsageError naming both files where two runs of one setting and seed have different results
  */
-export function mergeRecords(found: readonly FoundRecord[]): RunRecord[] {
+export function mergeRecords(found: readonly FoundRecord[]): MeasuredRecord[] {
   const sorted = [...found].sort((a, b) => compareText(a.record.id, b.record.id) || compareText(a.file, b.file))
   for (const same of groupBy(sorted, ({ record }) => record.id).values()) checkSame(same, settingOf)
-  const runs = [...groupBy(sorted, ({ record }) => canonical(settingOf(record))).values()]
+  const runs = [...groupBy(sorted, ({ record }) => canonicalJson(settingOf(record))).values()]
   return runs.flatMap((same) => {
     checkSame(same, resultOf)
     const [first] = same
@@ -27,26 +27,14 @@ export function mergeRecords(found: readonly FoundRecord[]): RunRecord[] {
   })
 }
 
-/** All that decides a run's numbers. */
-const settingOf = ({
-  dataset,
-  classes,
-  split,
-  method,
-  settings,
-  shots,
-  seed,
-  model,
-  transforms,
-  views,
-}: RunRecord) => ({
-  ...{ dataset, classes, split, method, settings, shots, seed, transforms, views },
-  model: model.fingerprint,
-})
+/** All that decides a run's numbers, with the model. */
+const DECIDE = ['dataset', 'classes', 'split', 'method', 'settings', 'shots', 'seed', 'transforms', 'views'] as const
 
-const resultOf = ({ accuracy, collapsed, steps }: RunRecord) => ({ accuracy, collapsed, steps })
+const settingOf = (record: MeasuredRecord) => [record.model.fingerprint, ...DECIDE.map((key) => record[key])]
 
-function checkSame(found: readonly FoundRecord[], what: (record: RunRecord) => unknown): void {
+const resultOf = ({ accuracy, collapsed, steps }: MeasuredRecord) => ({ accuracy, collapsed, steps })
+
+function checkSame(found: readonly FoundRecord[], what: (record: MeasuredRecord) => unknown): void {
   const [first, ...others] = found
   for (const other of others) {
     if (first === undefined) return
@@ -54,7 +42,7 @@ function checkSame(found: readonly FoundRecord[], what: (record: RunRecord) => u
       const value = first.record.elsewhere[name]
       return value !== undefined && value !== other.record.elsewhere[name]
     })
-    if (canonical(what(first.record)) === canonical(what(other.record)) && elsewhere.length === 0) continue
+    if (canonicalJson(what(first.record)) === canonicalJson(what(other.record)) && elsewhere.length === 0) continue
     throw new UsageError(
       `two records of the same run differ:\n  ${first.file}: ${described(first.record)}\n  ${other.file}: ${described(other.record)}`,
       'report one of the two sweeps at a time, or remove the run that is not to count',
@@ -62,5 +50,5 @@ function checkSame(found: readonly FoundRecord[], what: (record: RunRecord) => u
   }
 }
 
-const described = ({ id, accuracy, dataset, title, shots, seed, environment }: RunRecord): string =>
+const described = ({ id, accuracy, dataset, title, shots, seed, environment }: MeasuredRecord): string =>
   `${id}, accuracy ${accuracy} (${dataset}, ${title}, ${shots} shots, seed ${seed}, coop ${environment.coop})`

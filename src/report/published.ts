@@ -1,9 +1,9 @@
 import { defaultEpochs, PAPER_WARMUP } from '../learning/schedule.ts'
+import { PAPER_SETTINGS } from '../methods/coop/train-prompt.ts'
 import { METHODS } from '../methods/index.ts'
-import { PAPER_SETTINGS } from '../prompt/train.ts'
-import { canonical } from './canonical.ts'
+import { canonicalJson } from './canonical.ts'
 import { FIGURE_3, FIGURE_3_DATASETS } from './published-fig3.ts'
-import type { RunRecord } from './record.ts'
+import type { MeasuredRecord } from './record.ts'
 
 type FigureThreeDataset = (typeof FIGURE_3_DATASETS)[number]
 
@@ -36,12 +36,12 @@ export const plainName = (dataset: string): string =>
   (dataset.split(/[/\\]/).findLast((part) => part !== '') ?? '').toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 
 /** The data set of the paper that a run was made on, by name alone. */
-export function paperDataset(dataset: string): FigureThreeDataset | undefined {
+function paperDataset(dataset: string): FigureThreeDataset | undefined {
   return FIGURE_3_DATASETS.find((name) => DATASETS[name].names.includes(plainName(dataset)))
 }
 
 /** The row of the figure that a run's method stands for, whatever its other settings. */
-export function paperVariant({ method, settings }: Pick<RunRecord, 'method' | 'settings'>): string | undefined {
+export function paperVariant({ method, settings }: Pick<MeasuredRecord, 'method' | 'settings'>): string | undefined {
   if (method === 'zero-shot') return 'zero-shot'
   if (method === 'linear-probe') return 'linear probe'
   if (method !== 'coop') return undefined
@@ -50,7 +50,7 @@ export function paperVariant({ method, settings }: Pick<RunRecord, 'method' | 's
 
 /** Accuracy in % that the paper's authors published for this data set, method and number of shots. */
 export function publishedAccuracy(
-  run: Pick<RunRecord, 'dataset' | 'method' | 'settings' | 'shots'>,
+  run: Pick<MeasuredRecord, 'dataset' | 'method' | 'settings' | 'shots'>,
 ): number | undefined {
   const dataset = paperDataset(run.dataset)
   const variant = paperVariant(run)
@@ -59,7 +59,7 @@ export function publishedAccuracy(
 }
 
 /** In words, what in a run is not the setting of the published figure; empty: the two may be compared. */
-export function differencesFromPaper(run: RunRecord): string[] {
+export function differencesFromPaper(run: MeasuredRecord): string[] {
   const expected = DATASETS[paperDataset(run.dataset) ?? 'ImageNet'].classes
   const { architecture, name } = run.model
   const isRn50 = architecture === 'RN50'
@@ -76,7 +76,7 @@ export function differencesFromPaper(run: RunRecord): string[] {
 /** By its name: as OpenAI's release calls it, or with OpenAI in a folder's or hub id's name. */
 const isOpenAi = (name: string): boolean => /openai/i.test(name) || /(^|[/\\])rn50(\.pt)?[/\\]?$/i.test(name)
 
-function methodDifferences(run: RunRecord): string[] {
+function methodDifferences(run: MeasuredRecord): string[] {
   if (run.method === 'zero-shot') return run.settings.templates === undefined ? [] : ['other hand-written prompts']
   const settings = settingDifferences(run)
   if (run.method !== 'coop') return [...settings, ...(run.views === 0 ? [] : ['augmented training pictures'])]
@@ -92,18 +92,18 @@ function methodDifferences(run: RunRecord): string[] {
 /** Settings that tell the variants of the figure apart, or that `epochs` sums up. */
 const FREE = ['position', 'classSpecific', 'epochs', 'epochScale']
 
-function settingDifferences({ method, settings }: RunRecord): string[] {
+function settingDifferences({ method, settings }: MeasuredRecord): string[] {
   const { M, init, batchSize, learningRate } = PAPER_SETTINGS
   const defaults = Object(METHODS.find(({ name }) => name === method)?.settings.safeParse({}).data ?? {})
   const paper: Readonly<Record<string, unknown>> =
     method === 'coop' ? { ...defaults, M, init, batchSize, learningRate, ...PAPER_WARMUP } : defaults
   return Object.entries(settings)
-    .filter(([key, value]) => !FREE.includes(key) && canonical(value) !== canonical(paper[key] ?? null))
-    .map(([key, value]) => `${key} ${canonical(value)}`)
+    .filter(([key, value]) => !FREE.includes(key) && canonicalJson(value) !== canonicalJson(paper[key] ?? null))
+    .map(([key, value]) => `${key} ${canonicalJson(value)}`)
 }
 
 /** What differs from the published runs and is close enough to compare, as long as it is said. */
-export function approximations({ method, views }: RunRecord): string[] {
+export function approximations({ method, views }: MeasuredRecord): string[] {
   if (method === 'linear-probe')
     return ['the linear probe learns from the images that CoOp does; the published one drew its own']
   if (method !== 'coop' || typeof views !== 'number' || views === 0) return []

@@ -1,22 +1,22 @@
-import { canonical, compareText, unique } from './canonical.ts'
+import { canonicalJson, compareText, unique } from './canonical.ts'
 import { subjectsOf } from './cells.ts'
 import { type CsvCell, csv } from './csv.ts'
 import type { Cell, Group, Row } from './groups.ts'
-import type { RunRecord } from './record.ts'
+import type { MeasuredRecord } from './record.ts'
 import { referenceOf } from './reference.ts'
 import { cellElsewhere } from './sections/elsewhere.ts'
 
 /** A line a finished run; accuracies in %. */
-export function runsCsv(records: readonly RunRecord[]): string {
+export function runsCsv(records: readonly MeasuredRecord[]): string {
   const targets = unique(records.flatMap(({ elsewhere }) => Object.keys(elsewhere))).sort(compareText)
-  const columns: readonly (readonly [string, (run: RunRecord) => CsvCell])[] = [
+  const columns: readonly (readonly [string, (run: MeasuredRecord) => CsvCell])[] = [
     ['id', (run) => run.id],
     ['dataset', (run) => run.dataset],
     ['classes', (run) => run.classes],
     ['split', (run) => run.split],
     ['method', (run) => run.method],
     ['title', (run) => run.title],
-    ['settings', (run) => canonical(run.settings)],
+    ['settings', (run) => canonicalJson(run.settings)],
     ['shots', (run) => run.shots],
     ['seed', (run) => run.seed],
     ['model', (run) => run.model.name],
@@ -48,7 +48,7 @@ export function runsCsv(records: readonly RunRecord[]): string {
 
 const accuracyOn =
   (target: string) =>
-  ({ elsewhere }: RunRecord): CsvCell => {
+  ({ elsewhere }: MeasuredRecord): CsvCell => {
     const accuracy = elsewhere[target]
     return accuracy === undefined ? undefined : digits(100 * accuracy)
   }
@@ -112,6 +112,6 @@ function summaryLine(
 ): CsvCell[] {
   const optional = (value: number | undefined) => (value === undefined ? undefined : digits(value))
   const figures = [n, digits(mean), optional(sd), optional(interval?.[0]), optional(interval?.[1]), collapsed]
-  const about = [method, label, canonical(settings), views, shots]
+  const about = [method, label, canonicalJson(settings), views, shots]
   return [model.name, model.fingerprint, transforms, split, dataset, target, ...about, ...figures, optional(published)]
 }

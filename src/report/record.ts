@@ -1,13 +1,16 @@
 import { z } from 'zod'
+import { CLASS_SPLITS } from '../data/halves.ts'
+import { TRANSFORMS_NAMES } from '../pictures/transforms.ts'
+import { viewsSchema } from '../pictures/views.ts'
 
-/** Everything about one finished run of a sweep: results.json of its folder, and what reports are made of. */
+/** Everything about one finished run: results.json of its folder. */
 export const recordSchema = z.object({
   /** Name of its folder. */
   id: z.string(),
   dataset: z.string(),
   classes: z.int(),
   /** Which classes were learned from and tested on: all, or the first half of the sorted labels (`base`). */
-  split: z.enum(['all', 'base']),
+  split: z.enum(CLASS_SPLITS),
   /** A row of METHODS, and its title for these settings. */
   method: z.string(),
   title: z.string(),
@@ -24,20 +27,23 @@ export const recordSchema = z.object({
     architecture: z.string().optional(),
   }),
   /** How pictures were prepared: `2021-10` (today's official code), `2021-09` (before its change of October 2021). */
-  transforms: z.enum(['2021-10', '2021-09']),
+  transforms: z.enum(TRANSFORMS_NAMES),
   /** Augmented views of each training image; 0: none. */
-  views: z.union([z.int(), z.literal('online')]),
-  /** Fraction of 1 on the test images of the classes learned from. */
-  accuracy: z.number().min(0).max(1),
+  views: viewsSchema,
+  /** Fraction of 1 on the test images of the classes learned from; null where nothing was measured, as by coop import. */
+  accuracy: z.number().min(0).max(1).nullable(),
+  /** The same of hand-written prompts. */
+  zeroShot: z.number().min(0).max(1).nullable(),
   /** Accuracy elsewhere: `new` (the other half of the classes), or the name of a data set (domain shift, transfer). */
   elsewhere: z.record(z.string(), z.number().min(0).max(1)),
   /** What the method found on the way. */
   facts: z.record(z.string(), z.unknown()),
-  /** Of the last tenth of the steps and of the first; undefined where no gradients are used. */
+  /** Mean of the first tenth of the steps and of the last; undefined where no gradients are used. */
   loss: z.object({ first: z.number(), last: z.number() }).optional(),
-  /** The run ended at chance: see the docs on stability. */
+  /** The answers on the test images are right no more often than chance makes them. */
   collapsed: z.boolean(),
   steps: z.int(),
+  /** Of learning and measuring, from encoded pictures on; time before a stop counts, the stop itself does not. */
   seconds: z.number(),
   environment: z.object({
     coop: z.string(),
@@ -52,3 +58,7 @@ export const recordSchema = z.object({
   }),
 })
 export type RunRecord = z.output<typeof recordSchema>
+
+/** A run of a sweep, all of which are measured: what reports are made of. */
+export const measuredSchema = recordSchema.extend({ accuracy: z.number().min(0).max(1) })
+export type MeasuredRecord = z.output<typeof measuredSchema>

@@ -1,7 +1,7 @@
 import { compareText, groupBy } from './canonical.ts'
 import { type Block, code, type Document, heading, list, type Table, text } from './document.ts'
 import { type Group, groupsOf } from './groups.ts'
-import type { RunRecord } from './record.ts'
+import type { MeasuredRecord } from './record.ts'
 import { referenceOf } from './reference.ts'
 import { backboneSection, contextLengthSection, ensembleSection, startSection } from './sections/analyses.ts'
 import {
@@ -25,7 +25,7 @@ export interface ReportOptions {
 
 /** Everything that sweeps left, as one document. The same runs give the same document. */
 export function sweepReport(
-  records: readonly RunRecord[],
+  records: readonly MeasuredRecord[],
   sweeps: readonly SweepRuns[],
   { published }: ReportOptions,
 ): Document {
@@ -48,7 +48,7 @@ export const mainTable = (group: Group): Table =>
   group.split === 'base' ? baseToNewTable(group) : accuracyTable(group)
 
 /** How many runs there are, failed, and are not finished. */
-export function countsText(records: readonly RunRecord[], sweeps: readonly SweepRuns[]): string {
+export function countsText(records: readonly MeasuredRecord[], sweeps: readonly SweepRuns[]): string {
   const failed = sweeps.flatMap((sweep) => sweep.failed).length
   const unfinished = sweeps.flatMap((sweep) => sweep.unfinished).length
   const seconds = records.reduce((sum, run) => sum + run.seconds, 0)

@@ -1,4 +1,5 @@
-type Attributes = Readonly<Record<string, string | number>>
+/** Those that are undefined are not written. */
+type Attributes = Readonly<Record<string, string | number | undefined>>
 
 /** Text that may stand in HTML or SVG, between tags or in an attribute. */
 export function escapeMarkup(text: string): string {
@@ -8,6 +9,7 @@ export function escapeMarkup(text: string): string {
 /** An element of SVG or HTML; `children` are markup already. */
 export function element(name: string, attributes: Attributes = {}, ...children: readonly string[]): string {
   const written = Object.entries(attributes).map(([key, value]) => {
+    if (value === undefined) return ''
     return ` ${key}="${typeof value === 'number' ? round(value) : escapeMarkup(value)}"`
   })
   const open = `<${name}${written.join('')}`

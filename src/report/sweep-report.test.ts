@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { DATASETS, exampleRecord, exampleRecords, PLAYERS } from '../testing/example-records.ts'
 import { figuresOf } from './document.ts'
-import { DATASETS, exampleRecord, exampleRecords, PLAYERS } from './example-records.ts'
 import { groupsOf } from './groups.ts'
 import { htmlDocument } from './html.ts'
 import { markdownDocument } from './markdown.ts'
-import type { RunRecord } from './record.ts'
+import type { MeasuredRecord } from './record.ts'
 import { runsCsv, summaryCsv } from './record-csv.ts'
 import { sweepReport } from './report.ts'
 
@@ -13,9 +13,9 @@ const players = (...names: readonly string[]) => names.flatMap((name) => PLAYERS
 const datasets = (...names: readonly string[]) => DATASETS.filter(({ name }) => names.includes(name))
 const ALL = { shots: [1, 2, 4, 8, 16], seeds: [1, 2, 3] }
 
-const documentOf = (records: readonly RunRecord[], published = false) =>
+const documentOf = (records: readonly MeasuredRecord[], published = false) =>
   sweepReport(records, [{ name: 'plan', records, failed: [], unfinished: [], plan: undefined }], { published })
-const markdown = (records: readonly RunRecord[], published = false) =>
+const markdown = (records: readonly MeasuredRecord[], published = false) =>
   markdownDocument(documentOf(records, published), undefined)
 /** The lines of the section under a heading. */
 const section = (text: string, title: string) => (text.split(`# ${title}\n`)[1] ?? '').split(/\n#+ /)[0] ?? ''
@@ -31,7 +31,7 @@ const line = (text: string, ...start: readonly string[]) =>
     )
     .find((cells) => start.every((cell, i) => cells[i] === cell))
 
-const seeds = (accuracies: readonly number[], changes: Partial<RunRecord> = {}): RunRecord[] =>
+const seeds = (accuracies: readonly number[], changes: Partial<MeasuredRecord> = {}): MeasuredRecord[] =>
   accuracies.map((accuracy, i) =>
     exampleRecord({ ...changes, id: `${changes.id ?? 'run'}-${i}`, seed: i + 1, accuracy }),
   )
@@ -104,7 +104,7 @@ describe('the main table', () => {
 describe('runs that differ in more than their seed', () => {
   const first = exampleRecord({ id: 'a' })
   const settings = { ...first.settings, learningRate: 0.01 }
-  it.each<[string, Partial<RunRecord>, string]>([
+  it.each<[string, Partial<MeasuredRecord>, string]>([
     ['settings', { settings }, 'CoOp, end (learningRate=0.01)'],
     ['views', { views: 'online' }, 'CoOp, end (views online)'],
     ['classes', { classes: 50 }, 'caltech101 (50 classes)'],
@@ -133,7 +133,7 @@ describe('runs that differ in more than their seed', () => {
 })
 
 describe('analyses', () => {
-  const names = (records: readonly RunRecord[]) => figuresOf(documentOf(records)).map(({ name }) => name)
+  const names = (records: readonly MeasuredRecord[]) => figuresOf(documentOf(records)).map(({ name }) => name)
   const caltech = (...who: readonly string[]) =>
     exampleRecords({ players: players(...who), datasets: datasets('caltech101'), ...ALL })
 
@@ -219,7 +219,7 @@ describe('analyses', () => {
 })
 
 describe('published figures', () => {
-  const paper = (changes: Partial<RunRecord> = {}) =>
+  const paper = (changes: Partial<MeasuredRecord> = {}) =>
     markdown(seeds([0.91, 0.92, 0.93], { model: RN50, views: 'online', ...changes }))
   const BESIDE = 'Beside the published figures'
   const defaults = exampleRecord().settings
@@ -239,7 +239,7 @@ describe('published figures', () => {
     expect(section(paper({ views: 4 }), BESIDE)).toContain('4 views of each training image, drawn once')
   })
 
-  it.each<[string, Partial<RunRecord>]>([
+  it.each<[string, Partial<MeasuredRecord>]>([
     ['another model', { model: { ...RN50, architecture: 'RN101' } }],
     ['an unknown model', { model: { name: 'bundled', fingerprint: 'x' } }],
     ['other weights', { model: { ...RN50, name: 'models/yfcc15m' } }],
@@ -290,7 +290,7 @@ describe('what is written', () => {
   })
 
   it('is the same for the same runs, in whatever order', () => {
-    const written = (runs: readonly RunRecord[]) => [
+    const written = (runs: readonly MeasuredRecord[]) => [
       markdownDocument(documentOf(runs), (name) => `${name}.svg`),
       htmlDocument(documentOf(runs)),
       summaryCsv(groupsOf(runs)),

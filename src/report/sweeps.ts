@@ -1,17 +1,17 @@
-import type { RunRecord } from './record.ts'
+import type { MeasuredRecord } from './record.ts'
 
 export interface FailedRun {
   /** Name of its folder. */
   readonly id: string
   readonly message: string
-  readonly remedy?: string | undefined
+  readonly remedy?: string
 }
 
 /** What a sweep left in its folder. */
 export interface SweepRuns {
   /** How the report calls it. */
   readonly name: string
-  readonly records: readonly RunRecord[]
+  readonly records: readonly MeasuredRecord[]
   readonly failed: readonly FailedRun[]
   /** Begun or planned, without a result. */
   readonly unfinished: readonly string[]

@@ -1,20 +1,26 @@
 import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { z } from 'zod'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import { architectureOf } from '../clip/known-models.ts'
 import { openDataset } from '../datasets/open.ts'
 import { parseJson } from '../formats/json.ts'
 import { readSchema } from '../formats/schema.ts'
+import { coop } from '../methods/coop/index.ts'
+import { readSettings } from '../methods/index.ts'
+import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
-import { fileSource, readText } from '../node/files.ts'
+import { fileSource, readText, writeFileAtomic } from '../node/files.ts'
 import type { Transforms } from '../pictures/transforms.ts'
-import type { Position } from '../prompt/layout.ts'
+import { POSITIONS, type Position } from '../prompt/layout.ts'
 import { readOfficialCheckpoint } from '../prompt/official-checkpoint.ts'
 import { importPrompt, type NamesFrom } from '../prompt/official-import.ts'
-import type { DataOptions } from './folder.ts'
+import type { DataOptions } from './dataset.ts'
+import { environmentOf } from './environment.ts'
+import { writeLearned } from './learned.ts'
 import { openModel } from './model.ts'
-import { checkFolder, saveImportedRun } from './run.ts'
+import { beginRun, checkRunFolder, clearRun, finishRun, runFile } from './run-folder.ts'
 
 export interface ImportOptions extends DataOptions {
   /** A word for the CLIP that the prompt was learned on, as --model takes it. */
@@ -51,7 +57,7 @@ export interface ImportResult {
  */
 export async function importCheckpoint(file: string, options: ImportOptions, hooks: Hooks): Promise<ImportResult> {
   const { out, force, transforms } = options
-  await checkFolder(out, { force })
+  await checkRunFolder(out, { force })
   await checkFile(file)
   const position = options.position ?? positionOf(file)
   const checkpoint = await readOfficialCheckpoint(await fileSource(file))
@@ -70,9 +76,45 @@ export async function importCheckpoint(file: string, options: ImportOptions, hoo
     )
   }
   const { epoch } = checkpoint
-  const about = { imported: resolve(file), model, transforms, ...(epoch !== undefined && { epoch }) }
-  await saveImportedRun(out, prompt, { about, force })
-  return { run: out, model, M, position, classSpecific, classNames, names, ...(epoch !== undefined && { epoch }) }
+  const settings = readSettings(coop, { M, position, classSpecific })
+  const facts = { imported: resolve(file), epoch }
+  await clearRun(out)
+  await beginRun(out, { method: coop.name, settings, model: clip.fingerprint, classNames, transforms, ...facts })
+  const saved = {
+    method: coop,
+    settings,
+    classNames,
+    templates: DEFAULT_TEMPLATES,
+    model: { name: model, fingerprint: clip.fingerprint },
+    transforms,
+    split: 'all' as const,
+    tensors: new Map([['ctx', prompt.ctx]]),
+  }
+  await writeFileAtomic(runFile(out, 'learned'), writeLearned(saved))
+  // nothing has been measured: coop evaluate does
+  await finishRun(out, {
+    id: basename(resolve(out)),
+    dataset: options.data ?? basename(file),
+    classes: classNames.length,
+    split: 'all',
+    method: coop.name,
+    title: coop.title(settings),
+    settings,
+    shots: 0,
+    seed: 0,
+    model: { name: options.model, fingerprint: clip.fingerprint, architecture: architectureOf(clip.config) },
+    transforms,
+    views: 0,
+    accuracy: null,
+    zeroShot: null,
+    elsewhere: {},
+    facts,
+    collapsed: false,
+    steps: 0,
+    seconds: 0,
+    environment: environmentOf({ device: 'cpu' }, {}),
+  })
+  return { run: out, model, M, position, classSpecific, classNames, names, epoch }
 }
 
 const IMAGENET_CLASSES = 1000
@@ -84,11 +126,12 @@ async function checkFile(file: string): Promise<void> {
 }
 
 /** Folders of the official code's runs, such as `nctx16_cscFalse_ctpend`. */
-const RUN_FOLDER = /nctx\d+_csc(?:True|False)_ctp(end|middle|front)(?=[/\\])/
+const RUN_FOLDER = /nctx\d+_csc(?:True|False)_ctp([a-z]+)(?=[/\\])/
 
 function positionOf(file: string): Position {
-  const found = RUN_FOLDER.exec(resolve(file))?.[1]
-  if (found === 'end' || found === 'middle' || found === 'front') return found
+  const word = RUN_FOLDER.exec(resolve(file))?.[1]
+  const position = POSITIONS.find((each) => each === word)
+  if (position !== undefined) return position
   throw new UsageError(
     'a checkpoint does not say where the class name stands',
     'say it: --position end, middle or front (CLASS_TOKEN_POSITION of its training)',
@@ -96,23 +139,13 @@ function positionOf(file: string): Position {
 }
 
 async function givenNames(options: ImportOptions, hooks: Hooks): Promise<readonly string[] | undefined> {
-  const { classes, data, out: _, ...rest } = options
+  const { classes, data, root, imageColumn, labelColumn } = options
   if (classes !== undefined && data !== undefined)
     throw new UsageError('class names are given twice', 'give either --classes or --data')
   if (classes !== undefined) return readNames(classes)
   if (data === undefined) return undefined
-  const { root, imageColumn, labelColumn } = rest
-  const dataset = await openDataset(
-    data,
-    {
-      cache: defaultCacheDir(),
-      ...(root !== undefined && { root }),
-      ...(imageColumn !== undefined && { imageColumn }),
-      ...(labelColumn !== undefined && { labelColumn }),
-    },
-    hooks,
-  )
-  return dataset.classNames
+  const cache = defaultCacheDir()
+  return (await openDataset(data, { cache, root, imageColumn, labelColumn }, hooks)).classNames
 }
 
 const namesSchema = z.array(z.string().min(1)).min(1)

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { FileError } from '../base/errors.ts'
+import { CLASS_SPLITS, type ClassSplit } from '../data/halves.ts'
 import { parseJson } from '../formats/json.ts'
 import { type ByteSource, openSafetensors, type SafetensorsFile, writeSafetensors } from '../formats/safetensors.ts'
 import { readSchema } from '../formats/schema.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
-import { type AnyMethod, type Learned, METHODS } from '../methods/index.ts'
+import type { Tensors } from '../learning/types.ts'
+import { type AnyMethod, METHODS } from '../methods/index.ts'
 import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
 
 /** What a method learned from a data set, and all that is needed to ask it. */
@@ -20,8 +22,8 @@ export interface SavedLearned {
   /** How pictures were cut. */
   readonly transforms: Transforms
   /** `base`: the classes are the first half of the data set's. */
-  readonly split: 'all' | 'base'
-  readonly tensors: Learned['tensors']
+  readonly split: ClassSplit
+  readonly tensors: Tensors
 }
 
 const FORMAT = 'coop-learned-1'
@@ -34,16 +36,20 @@ const aboutSchema = z.strictObject({
   templates: z.array(z.string()).min(1),
   model: z.strictObject({ name: z.string().min(1), fingerprint: z.string().regex(/^[0-9a-f]+$/) }),
   transforms: z.enum(TRANSFORMS_NAMES),
-  split: z.enum(['all', 'base']),
+  split: z.enum(CLASS_SPLITS),
 })
 
 /** The bytes of a safetensors file: the tensors in float32; all else as JSON in its metadata entry `learned`. */
-export function writeLearned({ tensors, method, ...about }: SavedLearned): Uint8Array<ArrayBuffer> {
-  return writeSafetensors(tensors, { learned: JSON.stringify({ format: FORMAT, method: method.name, ...about }) })
+export function writeLearned(saved: SavedLearned): Uint8Array<ArrayBuffer> {
+  const { method, settings, classNames, templates, model, transforms, split, tensors } = saved
+  const about = { format: FORMAT, method: method.name, settings, classNames, templates, model, transforms, split }
+  return writeSafetensors(tensors, { learned: JSON.stringify(about) })
 }
 
-/** Reads what writeLearned wrote. Throws FileError when the file is damaged, is something else, or contradicts itself. */
-export async function readLearned(source: ByteSource): Promise<SavedLearned> {
+/**
+ * Reads what writeLearned wrote; `methods` are known besides METHODS. Throws FileError when the file is damaged, is something else, or contradicts itself.
+ */
+export async function readLearned(source: ByteSource, methods: readonly AnyMethod[] = []): Promise<SavedLearned> {
   const file = await openSafetensors(source)
   const text = file.metadata.get('learned')
   if (text === undefined) {
@@ -51,18 +57,20 @@ export async function readLearned(source: ByteSource): Promise<SavedLearned> {
   }
   const what = `${file.name} (metadata "learned")`
   const { format: _, method: name, ...about } = readSchema(aboutSchema, parseJson(text, what), what)
-  const method = METHODS.find((method) => method.name === name)
+  const known = [...methods, ...METHODS]
+  const method = known.find((method) => method.name === name)
   if (method === undefined) {
     throw new FileError(
       `${file.name} was learned by the method "${name}", which is none of this version of coop`,
-      `it knows ${METHODS.map(({ name }) => name).join(', ')}`,
+      `it knows ${known.map(({ name }) => name).join(', ')}; openRun takes others (methods)`,
     )
   }
   readSchema(method.settings, about.settings, `${file.name} (settings of ${name})`)
   return { ...about, method, tensors: await readTensors(file) }
 }
 
-async function readTensors(file: SafetensorsFile): Promise<ReadonlyMap<string, FloatTensor>> {
+/** All tensors of a file. Throws FileError where a value is no number. */
+export async function readTensors(file: SafetensorsFile): Promise<Tensors> {
   const tensors = new Map<string, FloatTensor>()
   for (const name of file.entries.keys()) {
     const tensor = await file.readFloat(name)

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { HubError, hubModel, parseHubId } from '../node/hub/index.ts'
-import { bundledModel } from '../node/package.ts'
+import { BUNDLED, bundledModel } from '../node/package.ts'
 
 /** A model that a word names, on this disk. */
 export interface ResolvedModel {
@@ -12,8 +12,6 @@ export interface ResolvedModel {
   /** A word for the same model from anywhere and at any time: an absolute path, or a hub id with its commit. */
   readonly name: string
 }
-
-export const BUNDLED = 'bundled'
 
 /** Whether a word may name a model that is no folder. */
 export const isModelWord = (word: string): boolean => word === BUNDLED || parseHubId(word) !== undefined

@@ -7,43 +7,35 @@ import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { resolveModel } from './model-word.ts'
 
 /**
- * A model, a runtime to use it on, and a name by which the model is found again; the runtime is closed afterwards, and
- * its fall-back is said. Throws FileError or HubError when the word names no model that can be used.
+ * The model that a command or a plan names, and a name by which the same model is found again from anywhere.
+ * Throws FileError or HubError when there is none that can be used.
  */
+export async function openModel(word: string, hooks: Hooks): Promise<{ readonly clip: Clip; readonly name: string }> {
+  const { path, name } = await resolveModel(word, hooks)
+  return { clip: await loadClip(await modelFilesAt(path)), name }
+}
+
+/** A model and a runtime to use it on, which is closed afterwards. Throws as openModel does. */
 export async function withModel<T>(
   model: string,
   options: RuntimeOptions,
   hooks: Hooks,
-  work: (clip: Clip, runtime: Runtime, name: string) => Promise<T>,
+  work: (clip: Clip, runtime: Runtime) => Promise<T>,
 ): Promise<T> {
-  const { clip, name } = await openModel(model, hooks)
-  return withPool(1, options, hooks, ([runtime]) => {
-    if (runtime === undefined) throw new Error('one runtime was asked for')
-    return work(clip, runtime, name)
-  })
+  const { clip } = await openModel(model, hooks)
+  return withRuntime(options, hooks, (runtime) => work(clip, runtime))
 }
 
-/** As withModel, with `count` runtimes that work at the same time. */
-export async function withRuntimes<T>(
-  model: string,
-  count: number,
+/** A runtime that is closed afterwards; its fall-back is said. */
+export async function withRuntime<T>(
   options: RuntimeOptions,
   hooks: Hooks,
-  work: (clip: Clip, runtimes: readonly Runtime[]) => Promise<T>,
+  work: (runtime: Runtime) => Promise<T>,
 ): Promise<T> {
-  const clip = await loadModel(model, hooks)
-  return withPool(count, options, hooks, (runtimes) => work(clip, runtimes))
-}
-
-/** The model that a command or a plan names. Throws FileError or HubError when there is none that can be used. */
-export async function loadModel(word: string, hooks: Hooks): Promise<Clip> {
-  return (await openModel(word, hooks)).clip
-}
-
-/** As loadModel, with a name by which the same model is found again from anywhere. */
-export async function openModel(word: string, hooks: Hooks): Promise<{ clip: Clip; name: string }> {
-  const { path, name } = await resolveModel(word, hooks)
-  return { clip: await loadClip(await modelFilesAt(path)), name }
+  return withPool(1, options, hooks, ([runtime]) => {
+    if (runtime === undefined) throw new Error('one runtime was asked for')
+    return work(runtime)
+  })
 }
 
 /** Runtimes that work at the same time, closed afterwards; a fall-back is said once. */

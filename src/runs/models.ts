@@ -5,8 +5,8 @@ import { openModel as openFiles, readClipConfig } from '../clip/load.ts'
 import type { Activation, ClipConfig } from '../clip/types.ts'
 import { fileHash } from '../node/content-hash.ts'
 import { folderModelFiles, modelFilesAt } from '../node/files.ts'
-import { bundledModel } from '../node/package.ts'
-import { BUNDLED, resolveModel } from './model-word.ts'
+import { BUNDLED, bundledModel } from '../node/package.ts'
+import { resolveModel } from './model-word.ts'
 
 /** Sizes of a model, as lists show them. */
 export interface ModelSizes {
@@ -34,7 +34,7 @@ export interface ListedModel extends ModelSizes {
 export async function listModels(): Promise<ListedModel[]> {
   const known = KNOWN_MODELS.map(({ id, maker, release, config }) => ({
     id,
-    ...(release && { file: release.file }),
+    file: release?.file,
     maker,
     ...sizesOf(config),
   }))
@@ -66,11 +66,11 @@ export interface CheckedModel extends ModelSizes {
 export async function checkModel(word: string, hooks: Hooks): Promise<CheckedModel> {
   const { path, name } = await resolveModel(word, hooks)
   const files = await modelFilesAt(path)
-  const { layout, config, checkpoint, tokenizer } = await openFiles(files)
-  const isFile = files.single !== undefined && layout === 'OpenAI'
+  const { format, config, checkpoint, tokenizer } = await openFiles(files)
+  const isFile = files.single !== undefined && format === 'OpenAI'
   return {
     name,
-    layout,
+    layout: format,
     ...sizesOf(config),
     precision: precisionOf(checkpoint.tensors),
     tensors: checkpoint.tensors.size,

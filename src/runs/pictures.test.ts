@@ -1,17 +1,17 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { randomFor } from '../base/random.ts'
 import type { RgbImage } from '../clip/types.ts'
 import type { Item } from '../data/items.ts'
 import { encodePng } from '../node/image.ts'
 import { nodeRuntime } from '../node/runtime.ts'
+import type { Views } from '../pictures/views.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { tinyClip } from '../testing/tiny-clip.ts'
-import { toyClasses, toySettings } from '../testing/toy-task.ts'
+import { toyClasses } from '../testing/toy-task.ts'
 import { encodeSets, openOnlineViews, pictureSet } from './pictures.ts'
-import { trainInFolder } from './run.ts'
 
 const clip = await tinyClip()
 let runtime: Runtime
@@ -33,7 +33,7 @@ function noise(width: number, height: number, seed: number): RgbImage {
   return { width, height, data: Uint8Array.from({ length: width * height * 3 }, () => random.int(256)) }
 }
 
-const encode = async (views: number | 'online', options = {}) =>
+const encode = async (views: Views, options = {}) =>
   (await encodeSets(clip, runtime, [pictureSet(items, views, 1)], options))[0].features
 
 it('one set has so many views, or the images as they are', async () => {
@@ -55,35 +55,47 @@ it('the same cache keeps pictures cut in two ways apart', async () => {
   }
 })
 
-describe('views drawn anew for each epoch', () => {
-  /** A run that is stopped after so many steps, where it is. */
-  async function run(folder: string, seed: number, stopAfter = Number.POSITIVE_INFINITY) {
-    const [{ features, labels }] = await encodeSets(clip, runtime, [{ items }])
-    const { online, dispose } = await openOnlineViews(clip, runtime, items, seed)
-    const settings = { ...toySettings, batchSize: 3, epochs: 8 }
-    const task = { clip, runtime, classNames: toyClasses, set: { features, labels }, online, settings }
-    const stop = new AbortController()
-    const onProgress = ({ done }: { done: number }) => done >= stopAfter && stop.abort(new Error('stopped'))
-    const options = { resume: true, checkpointSeconds: 0, onProgress, signal: stop.signal }
-    return trainInFolder(join(root, folder), task, options).finally(dispose)
+it('the image tower is loaded for pictures that are not in the cache, and only then', async () => {
+  const cache = join(root, 'towers')
+  const loaded: string[] = []
+  const counting: Runtime = {
+    ...runtime,
+    async load(program) {
+      const session = await runtime.load(program)
+      loaded.push('loaded')
+      return { ...session, dispose: () => session.dispose().finally(() => loaded.push('disposed')) }
+    },
   }
+  const sets = [{ items: items.slice(0, 4) }, pictureSet(items, 1, 1)] as const
+  const first = await encodeSets(clip, counting, sets, { cache })
+  expect(loaded).toEqual(['loaded', 'disposed'])
+  expect(await encodeSets(clip, counting, sets, { cache })).toEqual(first)
+  const { dispose } = await openOnlineViews(clip, counting, items, 1)
+  await dispose()
+  expect(loaded).toHaveLength(2)
+})
 
-  it('are the same for a run that was stopped twice as for one left alone, bit for bit', async () => {
-    const whole = await run('whole', 1)
-    await expect(run('stopped', 1, 5)).rejects.toThrow('stopped')
-    await expect(run('stopped', 1, 11)).rejects.toThrow('stopped')
-    const resumed = await run('stopped', 1)
-    expect(resumed.losses).toEqual(whole.losses)
-    expect(resumed.prompt.ctx).toEqual(whole.prompt.ctx)
-  })
+it('a set has a key of its pictures, labels and views', async () => {
+  const relabelled = items.map((item) => ({ ...item, label: 0 }))
+  const sets = [pictureSet(items, 0, 1), pictureSet(relabelled, 0, 1), pictureSet(items, 2, 1), pictureSet(items, 2, 2)]
+  const keys = async (transforms?: '2021-09') =>
+    (await encodeSets(clip, runtime, sets, { transforms })).map(({ key }) => key)
+  const all = [...(await keys()), ...(await keys('2021-09'))]
+  expect(new Set(all).size).toBe(8)
+  expect(await keys()).toEqual(all.slice(0, 4))
+})
 
-  it('are others in each epoch and for each seed, and a run does not go on with those of another', async () => {
-    const { online, dispose } = await openOnlineViews(clip, runtime, items, 1)
-    const [one, two, again] = [await online.features(0), await online.features(1), await online.features(0)]
+it('views drawn anew are others in each epoch and for each seed, and the same when asked for again', async () => {
+  const drawn = async (seed: number) => {
+    const { online, dispose } = await openOnlineViews(clip, runtime, items, seed)
+    const found = [await online.features(0), await online.features(1), await online.features(0)]
     await dispose()
-    expect(again).toEqual(one)
-    expect(two).not.toEqual(one)
-    await run('seeds', 1)
-    await expect(run('seeds', 2)).rejects.toThrow(/images: /)
-  })
+    return { key: online.key, found }
+  }
+  const { key, found } = await drawn(1)
+  expect(found[2]).toEqual(found[0])
+  expect(found[1]).not.toEqual(found[0])
+  const other = await drawn(2)
+  expect(other.found[0]).not.toEqual(found[0])
+  expect(other.key).not.toBe(key)
 })

@@ -1,15 +1,17 @@
 import type { Hooks } from '../base/progress.ts'
 import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
 import type { Clip } from '../clip/types.ts'
+import { type FeatureOptions, featuresOf } from '../data/features.ts'
 import type { Item } from '../data/items.ts'
-import { type FeatureOptions, featuresOf } from '../datasets/features.ts'
-import { onlineViews } from '../datasets/online.ts'
+import { onlineViews } from '../data/online.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { OnlineViews } from '../learning/batches.ts'
+import { contentHash, hashOf } from '../node/content-hash.ts'
+import { openFeatureCache } from '../node/feature-cache.ts'
 import { decodeImage } from '../node/image.ts'
 import { normalize, preprocess } from '../pictures/preprocess.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
-import { augmentedView } from '../pictures/views.ts'
+import { augmentedView, type Views } from '../pictures/views.ts'
 import type { Runtime } from '../runtime/types.ts'
 
 const BATCH = 32
@@ -20,7 +22,7 @@ export interface PictureOptions {
   /** Leave out pictures that cannot be read, with a warning, instead of throwing. */
   readonly skipBadImages?: boolean
   /** How pictures are cut, for training and for testing; default: as the official code does today. */
-  readonly transforms?: Transforms | undefined
+  readonly transforms?: Transforms
 }
 
 /** Features of labelled pictures; those that could not be read are left out of all three. */
@@ -29,6 +31,8 @@ export interface EncodedItems {
   readonly features: FloatTensor
   readonly items: readonly Item[]
   readonly labels: readonly number[]
+  /** Hash that says which pictures these are (by content, in order), their labels, views and encoder. */
+  readonly key: string
 }
 
 /** A set of pictures to encode: as for testing, or in `views` augmented views by `seed`. */
@@ -55,7 +59,7 @@ export async function encodeSets(
   options: PictureOptions = {},
   hooks: Hooks = {},
 ): Promise<readonly EncodedItems[]> {
-  const encoder = await imageEncoder(clip, runtime, BATCH)
+  const encoder = imageEncoder(clip, runtime, BATCH)
   const total = sets.reduce((sum, { items }) => sum + items.length, 0)
   const encoded: EncodedItems[] = []
   let before = 0
@@ -79,29 +83,35 @@ async function encodeSet(
   { cache, skipBadImages = false, transforms }: PictureOptions,
   { onProgress, onWarning }: { onProgress: (p: { done: number }) => void; onWarning?: (text: string) => void },
 ): Promise<EncodedItems> {
-  const { features, kept, bad } = await featuresOf(items, {
-    ...encoding(clip, encoder, transforms),
-    skipBadImages,
-    onProgress,
-    ...(views !== undefined && { views }),
-    ...(cache !== undefined && { cacheDir: cache }),
-    ...(onWarning !== undefined && { onWarning }),
-  })
-  for (const { path, reason } of bad)
-    onWarning?.(reason.includes(path) ? `left out: ${reason}` : `left out ${path}: ${reason}`)
+  const how = encoding(clip, encoder, transforms)
+  const { features, kept, bad, key } = await featuresOf(
+    items.map(({ path }) => path),
+    {
+      ...how,
+      skipBadImages,
+      onProgress,
+      onWarning,
+      views,
+      cache: cache === undefined ? undefined : openFeatureCache(cache, how.encoderKey, how.dim),
+    },
+  )
+  for (const { name, reason } of bad)
+    onWarning?.(reason.includes(name) ? `left out: ${reason}` : `left out ${name}: ${reason}`)
   const left = kept.flatMap((i) => items[i] ?? [])
-  return { features, items: left, labels: left.map(({ label }) => label) }
+  const labels = left.map(({ label }) => label)
+  return { features, items: left, labels, key: hashOf(JSON.stringify([key, labels])) }
 }
 
-type Encoding = Pick<FeatureOptions, 'load' | 'prepare' | 'encode' | 'encoderKey' | 'dim' | 'batchSize'>
+type Encoding = Pick<FeatureOptions, 'content' | 'load' | 'prepare' | 'encode' | 'encoderKey' | 'dim' | 'batchSize'>
 
-/** How a model turns files into features. */
+/** How a model turns pictures into features. */
 function encoding(
   { config: { preprocess: config, embedDim }, fingerprint }: Clip,
   { encode }: ImageEncoder,
   transforms: Transforms = DEFAULT_TRANSFORMS,
 ): Encoding {
   return {
+    content: contentHash,
     load: decodeImage,
     prepare: (image, view) =>
       view === undefined
@@ -114,9 +124,6 @@ function encoding(
     batchSize: BATCH,
   }
 }
-
-/** Augmented views to learn from: so many of each image, none (0: the image as for testing), or one anew each epoch. */
-export type Views = number | 'online'
 
 /**
  * The fixed views of a set; with `online` views the images as for testing, for whatever does not learn in epochs.
@@ -133,11 +140,9 @@ export async function openOnlineViews(
   seed: number,
   { transforms }: PictureOptions = {},
 ): Promise<{ readonly online: OnlineViews; dispose(): Promise<void> }> {
-  const encoder = await imageEncoder(clip, runtime, BATCH)
-  const online = await onlineViews(items, { ...encoding(clip, encoder, transforms), seed }).catch(async (cause) => {
-    await encoder.dispose()
-    throw cause
-  })
+  const encoder = imageEncoder(clip, runtime, BATCH)
+  const paths = items.map(({ path }) => path)
+  const online = await onlineViews(paths, { ...encoding(clip, encoder, transforms), seed })
   return { online, dispose: () => encoder.dispose() }
 }
 

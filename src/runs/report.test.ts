@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { exampleRecord } from '../report/example-records.ts'
-import type { RunRecord } from '../report/record.ts'
+import type { MeasuredRecord } from '../report/record.ts'
 import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
+import { exampleRecord } from '../testing/example-records.ts'
 
 let root: string
 beforeAll(async () => {
@@ -17,7 +17,7 @@ const put = async (sweep: string, id: string, file: string, content: unknown) =>
   await mkdir(at(sweep, 'runs', id), { recursive: true })
   await writeFile(at(sweep, 'runs', id, file), typeof content === 'string' ? content : JSON.stringify(content))
 }
-const putRecord = (sweep: string, changes: Partial<RunRecord> & { readonly id: string }) =>
+const putRecord = (sweep: string, changes: Partial<MeasuredRecord> & { readonly id: string }) =>
   put(sweep, changes.id, 'results.json', exampleRecord(changes))
 /** Three seeds and one method without learning. */
 const putSweep = async (sweep: string) => {
@@ -112,7 +112,7 @@ describe('bad input', () => {
   })
 
   it.each<[string, unknown, RegExp]>([
-    ['cut short', '{"id": "da', /damaged.results\.json is not valid JSON/],
+    ['cut short', '{"id": "da', /damaged.results\.json:\d+:\d+: not valid JSON/],
     ['without accuracy', { ...exampleRecord({ id: 'damaged' }), accuracy: undefined }, /accuracy: .*expected number/],
     ['with an accuracy in %', { ...exampleRecord({ id: 'damaged' }), accuracy: 91 }, /accuracy: .*(<=1|Too big)/],
     ['of another run', exampleRecord({ id: 'other' }), /is the result of another run, other/],
@@ -138,6 +138,6 @@ describe('bad input', () => {
     await putSweep('lines')
     await put('lines', 'coop-1', 'metrics.jsonl', '{"step":1,"loss":1}\n{"step":')
     const ended = await report(at('lines'), '--tensorboard', at('lines-events'))
-    expectFailure(ended, 1, /metrics\.jsonl, line 2 is not valid JSON/)
+    expectFailure(ended, 1, /metrics\.jsonl:2:\d+: not valid JSON/)
   })
 })

@@ -8,8 +8,9 @@ import { readText } from '../node/files.ts'
 import { listFolder } from '../node/list-folder.ts'
 import { exists, readJsonObject } from '../node/run-folder.ts'
 import type { FoundRecord } from '../report/merge.ts'
-import { recordSchema } from '../report/record.ts'
+import { measuredSchema } from '../report/record.ts'
 import type { FailedRun, SweepRuns } from '../report/sweeps.ts'
+import { orRemedy, type RunFile, runFile } from './run-folder.ts'
 import { jobsOf } from './sweep/jobs.ts'
 import { parsePlan } from './sweep/plan.ts'
 
@@ -17,7 +18,7 @@ const PLAN = 'plan.yaml'
 
 /** Where the parts of a sweep lie. */
 export const runsFolder = (sweep: string): string => join(sweep, 'runs')
-export const runFile = (sweep: string, id: string, file: string): string => join(runsFolder(sweep), id, file)
+const fileOf = (sweep: string, id: string, file: RunFile): string => runFile(join(runsFolder(sweep), id), file)
 
 export interface SweepFolder extends Omit<SweepRuns, 'records'> {
   readonly folder: string
@@ -72,30 +73,22 @@ const failureSchema = z.object({ message: z.string(), remedy: z.string().optiona
 
 /** A run's result or failure; undefined where it has neither yet. */
 async function readRun(sweep: string, id: string): Promise<FoundRecord | FailedRun | undefined> {
-  const file = runFile(sweep, id, 'results.json')
+  const file = fileOf(sweep, id, 'results')
   if (await exists(file)) {
-    const record = orRemedy(() => readJsonObject(file).then((value) => readSchema(recordSchema, value, file)))
-    const { id: written } = await record
+    const reading = readJsonObject(file).then((value) => readSchema(measuredSchema, value, file))
+    const record = await orRemedy(reading, REMEDY)
+    const { id: written } = record
     if (written !== id) {
       throw new FileError(`${file} is the result of another run, ${written}`, REMEDY)
     }
-    return { record: await record, file }
+    return { record, file }
   }
-  const failure = runFile(sweep, id, 'error.json')
+  const failure = fileOf(sweep, id, 'error')
   if (!(await exists(failure))) return undefined
   return { id, ...readSchema(failureSchema, await readJsonObject(failure), failure) }
 }
 
 const REMEDY = 'run the sweep again, which repeats that run alone, or leave damaged results out (--skip)'
-
-/** What can be done about a damaged result. */
-async function orRemedy<T>(read: () => Promise<T>): Promise<T> {
-  try {
-    return await read()
-  } catch (cause) {
-    throw cause instanceof FileError ? new FileError(cause.message, REMEDY, { cause }) : cause
-  }
-}
 
 /** Runs of the plan that have no folder yet; none where the plan cannot be read any more. */
 function notBegun(plan: string | undefined, ids: readonly string[]): string[] {

@@ -4,9 +4,10 @@ import { parseJson } from '../formats/json.ts'
 import { readSchema } from '../formats/schema.ts'
 import { readText, writeFileAtomic } from '../node/files.ts'
 import { exists } from '../node/run-folder.ts'
-import type { RunRecord } from '../report/record.ts'
+import type { MeasuredRecord } from '../report/record.ts'
 import { eventFile, type ScalarEvent } from '../report/tensorboard.ts'
-import { runFile, type SweepFolder } from './sweep-folder.ts'
+import { runFile } from './run-folder.ts'
+import { runsFolder, type SweepFolder } from './sweep-folder.ts'
 
 /** A line of metrics.jsonl. A number that is none, as of a gradient that was not kept, is written as null. */
 const stepSchema = z.object({
@@ -29,7 +30,7 @@ export async function writeSweepEvents(sweeps: readonly SweepFolder[], out: stri
   for (const sweep of sweeps) {
     const place = sweeps.length > 1 ? join(out, sweep.name) : out
     for (const { record } of sweep.found) {
-      const metrics = runFile(sweep.folder, record.id, 'metrics.jsonl')
+      const metrics = runFile(join(runsFolder(sweep.folder), record.id), 'metrics')
       const steps = (await exists(metrics)) ? await readMetrics(metrics) : []
       // the name is fixed, so that the same run gives the same file, and a second report no second curve
       const file = join(place, record.id, 'events.out.tfevents.0.coop')
@@ -45,15 +46,14 @@ export async function writeSweepEvents(sweeps: readonly SweepFolder[], out: stri
 export async function readMetrics(file: string): Promise<MetricsLine[]> {
   const lines = (await readText(file)).split('\n')
   return lines.flatMap((line, i) => {
-    const name = `${file}, line ${i + 1}`
-    return line === '' ? [] : [readSchema(stepSchema, parseJson(line, name), name)]
+    return line === '' ? [] : [readSchema(stepSchema, parseJson(line, file, i + 1), `${file}:${i + 1}`)]
   })
 }
 
-const endOf = ({ environment }: RunRecord): number => Date.parse(environment.date) / 1000 || 0
+const endOf = ({ environment }: MeasuredRecord): number => Date.parse(environment.date) / 1000 || 0
 
 /** Curves over steps and the accuracies at the end. Steps are taken to be evenly spread over the time of the run. */
-export function scalarsOf(record: RunRecord, steps: readonly MetricsLine[]): ScalarEvent[] {
+export function scalarsOf(record: MeasuredRecord, steps: readonly MetricsLine[]): ScalarEvent[] {
   const end = endOf(record)
   const last = steps.at(-1)?.step ?? 0
   const curves = steps.flatMap((line) => {

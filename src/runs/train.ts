@@ -1,102 +1,122 @@
-import { resolve } from 'node:path'
-import { FileError } from '../base/errors.ts'
+import { basename, resolve } from 'node:path'
 import type { Hooks } from '../base/progress.ts'
-import { checkShots, drawSubset } from '../data/fewshot.ts'
-import { coopSettings, learningSettingsOf } from '../methods/coop/index.ts'
-import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
+import { checkShots } from '../data/fewshot.ts'
+import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
+import { templatesSetting } from '../methods/templates-setting.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { defaultCacheDir } from '../node/cache-dir.ts'
+import { BUNDLED } from '../node/package.ts'
+import { exists, type Rerun } from '../node/run-folder.ts'
 import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
-import { promptClassifier } from '../prompt/prompt-classifier.ts'
-import { startOf } from '../prompt/train.ts'
-import { accuracyFrom, checkThere, type FolderOptions, openForTesting, shortName, some } from './folder.ts'
-import { withModel } from './model.ts'
-import { type EncodedItems, encodeSets, imageRows, openOnlineViews, pictureSet, type Views } from './pictures.ts'
-import { checkFolder, learningSettings, trainInFolder, writeResults } from './run.ts'
+import type { Views } from '../pictures/views.ts'
+import { DEFAULT_VIEWS } from '../pictures/views.ts'
+import type { RunRecord } from '../report/record.ts'
+import type { RuntimeOptions } from '../runtime/types.ts'
+import { checkTestable, checkThere, type DataOptions, shortName } from './dataset.ts'
+import { openInputs, subsetOf } from './inputs.ts'
+import type { Job } from './job.ts'
+import { withRuntime } from './model.ts'
+import type { PictureOptions } from './pictures.ts'
+import { checkRunFolder, clearRun, readRecord } from './run-folder.ts'
+import { decidesBefore, runJob, whatDecides } from './run-job.ts'
 
-/** What a run of any method is told. */
-export interface FewShotOptions extends FolderOptions {
-  readonly shots: number
-  readonly seed: number
-  /** Of the method. */
-  readonly settings: Readonly<Record<string, unknown>>
-  readonly views: Views
-  /** Hand-written prompts to compare with (default: the data set's own). */
+export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOptions, Rerun {
+  /** A row of METHODS by its name, or a method of one's own; default: coop. */
+  readonly method?: string | AnyMethod
+  /** Of the method; what is left out has its default. */
+  readonly settings?: object
+  /** Training images of each class; default 16. */
+  readonly shots?: number
+  /** Default: 1. */
+  readonly seed?: number
+  /** Augmented views of each training image; default 4. */
+  readonly views?: Views
+  /** A word for the CLIP, as --model takes it; default: the bundled one. */
+  readonly model?: string
+  /** Hand-written prompts to compare with; default: those of the settings, else the data set's own. */
   readonly templates?: readonly string[]
-  /** Folder of the run. */
+  /** Folder of the run; default: runs/ and the names of data set and method. */
   readonly out?: string
-  readonly resume: boolean
-  readonly force: boolean
+  /** Seconds between checkpoints (default 10). */
+  readonly checkpointSeconds?: number
+  /** Stops learning before its next step; the promise is then rejected with the signal's reason. */
+  readonly signal?: AbortSignal
 }
 
-/** Accuracies are fractions of 1. */
-export interface TrainResult {
-  /** Of the hand-written prompts on the same test images. */
-  readonly zeroShot: number
-  readonly accuracy: number
-  /** Training ended no better than chance. */
-  readonly collapsed: boolean
-  readonly steps: number
-  readonly seconds: number
-  /** Folder of the run. */
+/** A finished run: its results.json and its folder. */
+export interface TrainResult extends RunRecord {
   readonly run: string
 }
 
 /**
- * Learns a prompt from a few images of a data set (as `openDataset` takes it) and compares it with hand-written ones on
- * its test images. All that can be refused is refused before the first picture is read.
+ * Learns by any method from a few images of a data set (as `openDataset` takes it), measures on its test images, and
+ * keeps all of it in a folder, which `openRun` opens. All that can be refused is refused before the first picture is
+ * read; with `resume` a run that was stopped goes on from its checkpoint, and a finished one is read.
+ *
+ * @throws UsageError when the folder has a run and neither `resume` nor `force` is set, or on resume another method or
+ * other settings
  */
-export async function trainOnFolder(data: string, options: FewShotOptions, hooks: Hooks): Promise<TrainResult> {
-  const started = performance.now()
-  const { shots, seed, views, transforms = DEFAULT_TRANSFORMS, resume, force } = options
-  const run = options.out ?? `runs/${shortName(data)}-${shots}-${seed}`
-  await checkFolder(run, { resume, force })
-  const dataset = await openForTesting(data, options, hooks)
-  checkShots(dataset, shots)
-  const { classNames, test } = dataset
-  const { train } = drawSubset(dataset, shots, seed)
-  await checkThere(dataset, [...train, ...test], options)
-  const templates = options.templates ?? dataset.templates ?? DEFAULT_TEMPLATES
+export async function train(data: string, options: TrainOptions = {}, hooks: Hooks = {}): Promise<TrainResult> {
+  const {
+    seed = 1,
+    transforms = DEFAULT_TRANSFORMS,
+    model = BUNDLED,
+    cache = defaultCacheDir(),
+    resume,
+    force,
+  } = options
+  const rerun = { resume, force }
+  const method = typeof options.method === 'object' ? options.method : methodNamed(options.method ?? 'coop')
+  const settings = readSettings(method, options.settings ?? {})
+  const learns = method.pictures !== 'none'
+  const shots = learns ? (options.shots ?? 16) : 0
+  const words = [shortName(data), ...(method.name === 'coop' ? [] : [method.name]), ...(learns ? [shots, seed] : [])]
+  const run = options.out ?? `runs/${words.join('-')}`
+  const job: Job = {
+    id: basename(resolve(run)),
+    dataset: data,
+    model,
+    method: method.name,
+    title: method.title(settings),
+    settings,
+    shots,
+    seed,
+    views: takesViews(method) ? (options.views ?? DEFAULT_VIEWS) : 0,
+    transforms,
+    split: 'all',
+    elsewhere: [],
+    paths: (await exists(data)) ? { [data]: resolve(data) } : {},
+    root: options.root,
+  }
+  await checkRunFolder(run, rerun)
+  const inputs = openInputs({ ...options, cache })
+  const dataset = await inputs.dataset(job, data, hooks)
+  checkTestable(dataset, data)
+  if (learns) checkShots(dataset, shots)
+  const subset = subsetOf(job, dataset)
+  await checkThere(dataset, [...subset.train, ...subset.val, ...dataset.test], options)
 
-  return withModel(options.model, options, hooks, async (clip, runtime, model) => {
-    const settings = learningSettingsOf(
-      { clip, shots, seed, epochs: dataset.epochs },
-      coopSettings.parse(options.settings),
-    )
-    const subset = { shots, views, transforms }
-    const known = { settings: learningSettings(settings), classNames, model: clip.fingerprint, about: subset }
-    await checkFolder(run, { resume, force }, known)
-    startOf({ clip, classNames, settings }) // throws where settings and class names do not fit the model
-    const zeroShot = await zeroShotClassifier(clip, runtime, classNames, templates)
+  const { clip } = await inputs.model(job, hooks)
+  await checkRunFolder(run, rerun, decidesBefore(job, clip.fingerprint, dataset))
+  const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
+  method.check?.({ clip, classNames, templates, shots, seed, epochs }, settings)
+  // a method of one's own may call something else so
+  const prompts = options.templates ?? templatesSetting.safeParse(settings.templates).data
 
-    const sets = [pictureSet(train, views, seed), { items: test }] as const
-    const [images, testImages] = await encodeSets(clip, runtime, sets, options, hooks)
-    checkEveryClass(classNames, images)
-    const about = { data, root: resolve(dataset.root), model, ...subset, templates }
-    const anew = views === 'online' ? await openOnlineViews(clip, runtime, images.items, seed, options) : undefined
-    const task = { clip, runtime, classNames, set: images, online: anew?.online, settings }
-    const training = trainInFolder(run, task, { ...hooks, resume, force, about })
-    const { prompt, losses, collapsed } = await training.finally(() => anew?.dispose())
-    const learned = await promptClassifier(clip, runtime, prompt)
-    const rows = imageRows(testImages)
-    const result = {
-      zeroShot: accuracyFrom(classNames, zeroShot.logits(rows), testImages).accuracy,
-      accuracy: accuracyFrom(classNames, learned.logits(rows), testImages).accuracy,
-      collapsed,
-      steps: losses.length,
-      seconds: (performance.now() - started) / 1000,
+  return withRuntime(options, hooks, async (runtime) => {
+    const prepared = await inputs.prepare(job, runtime, hooks, prompts)
+    try {
+      await checkRunFolder(run, rerun, whatDecides(job, prepared))
+      const finished = resume ? await readRecord(run) : undefined
+      if (finished) return { ...finished, run }
+      if (!resume) await clearRun(run)
+      const context = { ...options, runtime, pictures: { ...options, transforms }, methods: [method] }
+      return { ...(await runJob(run, job, prepared, context, hooks)), run }
+    } finally {
+      await prepared.dispose()
     }
-    await writeResults(run, result)
-    return { ...result, run }
   })
 }
 
-/** Throws FileError when no picture of a class was left, which would then be learned from nothing. */
-export function checkEveryClass(classNames: readonly string[], { labels }: Pick<EncodedItems, 'labels'>): void {
-  const seen = new Set(labels)
-  const without = classNames.filter((_, label) => !seen.has(label))
-  if (without.length === 0) return
-  throw new FileError(
-    `no training image that was drawn can be read of the class ${some(without)}`,
-    'replace the images that were left out, take more shots (--shots), or draw others (--seed)',
-  )
-}
+/** Whether a method learns from augmented views. */
+export const takesViews = ({ pictures }: AnyMethod): boolean => pictures === 'views' || pictures === 'pixels'

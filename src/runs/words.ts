@@ -1,7 +1,9 @@
 import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { type NearestOptions, nearestWords } from '../prompt/nearest-words.ts'
-import { type AskOptions, withModelOf } from './ask.ts'
+import type { RuntimeOptions } from '../runtime/types.ts'
+import { withRuntime } from './model.ts'
+import { clipOf } from './open-run.ts'
 import { readSavedRun } from './saved-run.ts'
 
 /** A context vector and the words nearest to it, nearest first. */
@@ -16,7 +18,10 @@ export interface RunWords {
   readonly contexts: readonly { readonly className?: string; readonly vectors: readonly VectorWords[] }[]
 }
 
-export interface WordsOptions extends AskOptions, NearestOptions {}
+export interface WordsOptions extends RuntimeOptions, NearestOptions {
+  /** Where the model of the run is now; default: where it was. */
+  readonly model?: string
+}
 
 /**
  * The words nearest to each vector that a finished run has learned, by Euclidean distance (Table 4 of the paper).
@@ -33,7 +38,8 @@ export async function wordsOfRun(run: string, options: WordsOptions, hooks: Hook
     )
   }
   const [M = 0] = ctx.shape.slice(-2)
-  return withModelOf(saved, options, hooks, async (clip, runtime) => {
+  const clip = await clipOf(saved, options.model, hooks)
+  return withRuntime(options, hooks, async (runtime) => {
     const near = await nearestWords(clip, runtime, ctx, options)
     const rows = near.map((words, i) => ({
       vector: (i % M) + 1,

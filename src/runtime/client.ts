@@ -55,6 +55,9 @@ function probe(): Uint8Array {
   return encodeOnnx(program(graph, { y: add(x, x) })).bytes
 }
 
+/** Memory of less than 64 KiB is copied sooner than it is moved to another thread. */
+const isSmall = ({ byteLength }: ArrayBufferView) => byteLength < 1 << 16
+
 class Channel {
   readonly port: WorkerPort
   readonly #waiting = new Map<
@@ -79,9 +82,13 @@ class Channel {
     })
   }
 
-  ask(request: Request, transfer: ArrayBuffer[] = []): Promise<Record<string, FloatTensor>> {
+  /** @param moved parts of the request that need not be copied: their memory goes over to the worker, or both share it */
+  ask(request: Request, moved: readonly ArrayBufferView[] = []): Promise<Record<string, FloatTensor>> {
     if (this.#broken !== undefined) return Promise.reject(this.#ended())
     const id = this.#next++
+    const transfer = moved.flatMap((view) =>
+      !isSmall(view) && view.buffer instanceof ArrayBuffer ? [view.buffer] : [],
+    )
     return new Promise((resolve, reject) => {
       this.port.post({ ...request, id }, transfer)
       this.#waiting.set(id, { resolve, reject })
@@ -105,20 +112,22 @@ class WorkerRuntime implements Runtime {
     if (note !== undefined) this.note = note
   }
 
-  async load(program: Program): Promise<Session> {
-    const { bytes, location, weights, weightBytes } = encodeOnnx(lower(program, this.device))
-    const all = new Uint8Array(weightBytes)
-    for (const { tensor, offset } of weights) {
-      all.set(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength), offset)
-    }
+  async load<Out extends string>(program: Program<Out>): Promise<Session<Out>> {
+    const model = encodeOnnx(lower(program, this.device))
+    const weights = Array.from(model.weights, ([path, data]) => ({ path, data: postable(data) }))
     const session = this.#sessions++
     let disposed = false
-    await this.#channel.ask({ kind: 'load', session, model: bytes, location, weights: all }, [bytes.buffer, all.buffer])
+    const moved = [model.bytes, ...weights.map(({ data }) => data)]
+    await this.#channel.ask({ kind: 'load', session, model: model.bytes, weights }, moved)
     return {
       run: async (feeds) => {
         if (disposed) throw new CoopError('the session is disposed', 'load the program again')
         checkFeeds(program, feeds)
-        return this.#channel.ask({ kind: 'run', session, feeds: detached(feeds) })
+        const posted = Object.fromEntries(Object.entries(feeds).map(([name, x]) => [name, detached(x)]))
+        const moved = Object.values(posted).map(({ data }) => data)
+        const outputs = await this.#channel.ask({ kind: 'run', session, feeds: posted }, moved)
+        checkOutputs(program, outputs)
+        return outputs
       },
       dispose: async () => {
         if (disposed) return
@@ -131,6 +140,15 @@ class WorkerRuntime implements Runtime {
   async close(): Promise<void> {
     await this.#channel.port.terminate()
   }
+}
+
+/** Throws an error that names the outputs of a program which a run did not give. */
+export function checkOutputs<Out extends string>(
+  program: Program<Out>,
+  given: Readonly<Record<string, FloatTensor>>,
+): asserts given is Record<Out, FloatTensor> {
+  const missing = [...program.outputs.keys()].filter((name) => !Object.hasOwn(given, name))
+  if (missing.length > 0) throw new Error(`a run gave no output ${missing.join(', ')}`)
 }
 
 function checkFeeds(program: Program, feeds: Readonly<Record<string, Tensor>>): void {
@@ -153,10 +171,17 @@ function checkFeeds(program: Program, feeds: Readonly<Record<string, Tensor>>): 
   }
 }
 
-/** Tensors with buffers of their own: a view of a larger buffer would be posted with all of it. */
-function detached(feeds: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(feeds).map(([name, x]) => [name, ownsBuffer(x) ? x : copy(x)]))
+/** The bytes of a weight: shared memory is seen from both sides, of other memory a copy is moved. */
+function postable({ buffer, byteOffset, byteLength }: Tensor['data']): Uint8Array {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength)
+  return buffer instanceof ArrayBuffer ? bytes.slice() : bytes
 }
+
+/**
+ * A feed as it is posted, copied once on the way: by the message where it is small, else here, and then moved. A view of
+ * a larger buffer would be posted with all of it.
+ */
+const detached = (x: Tensor): Tensor => (isSmall(x.data) && ownsBuffer(x) ? x : copy(x))
 
 const ownsBuffer = ({ data }: Tensor) =>
   data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength

@@ -1,8 +1,12 @@
 import type { Program } from '../graph/program.ts'
 import type { FloatTensor, Tensor } from '../graph/tensor.ts'
 
+/** What operators can run on. */
+const PROVIDERS = ['cpu', 'webgpu', 'cuda'] as const
+
 /** Where operators run. `auto` takes a GPU where one answers, else the CPU. */
-export type Device = 'cpu' | 'webgpu' | 'cuda' | 'auto'
+export const DEVICES = [...PROVIDERS, 'auto'] as const
+export type Device = (typeof DEVICES)[number]
 
 export interface RuntimeOptions {
   readonly device?: Device
@@ -16,22 +20,32 @@ export interface RuntimeOptions {
  */
 export interface Runtime {
   /** The provider that runs in fact. */
-  readonly device: 'cpu' | 'webgpu' | 'cuda'
+  readonly device: (typeof PROVIDERS)[number]
   /** Said once when it is not the one asked for: why, and what runs instead. */
   readonly note?: string
-  /** Makes a session; its weights are held until it is disposed. */
-  load(program: Program): Promise<Session>
+  /**
+   * Makes a session; its weights are held until it is disposed. Weights in shared memory (see sharedFloats) are read
+   * there, without a copy: nobody writes to them before the promise settles.
+   */
+  load<Out extends string>(program: Program<Out>): Promise<Session<Out>>
   /** Ends all sessions. A run that has begun is finished first; those that wait are refused. */
   close(): Promise<void>
 }
 
-export interface Session {
+/** A program that is ready to run; its outputs are named `Out`. */
+export interface Session<Out extends string = string> {
   /**
    * Runs the program once.
    * @throws ShapeError when a feed is missing, unknown, or has another shape or type than its input
    */
-  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, FloatTensor>>
+  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<Out, FloatTensor>>
   dispose(): Promise<void>
+}
+
+/** Values of a weight, under the name by which the model refers to them. */
+export interface WeightFile {
+  readonly path: string
+  readonly data: Uint8Array
 }
 
 /** What crosses to the worker; each request has an id that its answer repeats. */
@@ -41,8 +55,7 @@ export type Request =
       readonly kind: 'load'
       readonly session: number
       readonly model: Uint8Array
-      readonly location: string
-      readonly weights: Uint8Array
+      readonly weights: readonly WeightFile[]
     }
   | { readonly kind: 'run'; readonly session: number; readonly feeds: Readonly<Record<string, Tensor>> }
   | { readonly kind: 'dispose'; readonly session: number }

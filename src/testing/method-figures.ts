@@ -6,6 +6,7 @@ import { loadClip } from '../clip/load.ts'
 import type { Clip } from '../clip/types.ts'
 import { type FloatTensor, floatTensor, intTensor, type Program } from '../graph/index.ts'
 import { folderModelFiles } from '../node/files.ts'
+import { POSITIONS } from '../prompt/layout.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { tinyClip, tinyConfig } from './tiny-clip.ts'
 
@@ -14,7 +15,7 @@ import { tinyClip, tinyConfig } from './tiny-clip.ts'
 const tensors = z.record(z.string(), z.object({ shape: z.array(z.int()), data: z.array(z.number()) }))
 const about = z.looseObject({
   model: z.enum(['tiny', 'vit', 'rn']),
-  position: z.enum(['end', 'middle', 'front']),
+  position: z.enum(POSITIONS),
   M: z.int(),
   templates: z.array(z.string()).default([]),
   weight: z.number().default(0),

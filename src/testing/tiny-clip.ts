@@ -1,10 +1,10 @@
 import { randomFor } from '../base/random.ts'
 import { makeClip } from '../clip/load.ts'
-import { trainBpe } from '../clip/tokenizer/bpe-training.ts'
 import { createTokenizer } from '../clip/tokenizer/tokenizer.ts'
-import type { Clip, ClipConfig, TextConfig } from '../clip/types.ts'
+import type { Clip, ClipConfig, TextConfig, VitConfig } from '../clip/types.ts'
 import { expectedTensors } from '../clip/weights/expected.ts'
 import { floatTensor, sizeOf } from '../graph/tensor.ts'
+import { trainBpe } from '../lab/pretrain/bpe-training.ts'
 
 /** Texts that the tiny tokenizer learns its merges from: "photo", "dog", "cat" ... are one token, other words several. */
 const TEXTS = ['a photo of a dog.', 'a photo of a cat.', 'a drawing of a house.', 'toilet paper', 'the small dogs']
@@ -15,8 +15,8 @@ export const tinyTables = trainBpe(
   MERGES,
 )
 
-/** A configuration of a ViT so small that a test computes with it at once; `text` overrides its text tower. */
-export function tinyConfig(text: Partial<TextConfig> = {}): ClipConfig {
+/** A configuration of a ViT so small that a test computes with it at once; `text` and `vision` override its towers. */
+export function tinyConfig(text: Partial<TextConfig> = {}, vision: Partial<VitConfig> = {}): ClipConfig {
   const width = text.width ?? 12
   return {
     embedDim: 10,
@@ -41,8 +41,20 @@ export function tinyConfig(text: Partial<TextConfig> = {}): ClipConfig {
       mlpWidth: 16,
       activation: text.activation ?? 'quick_gelu',
       layerNormEpsilon: 1e-5,
+      ...vision,
     },
     preprocess: { size: 8, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
+  }
+}
+
+/** As small, with a ResNet: a stage with a plain bottleneck behind the one that widens, attention over 2 x 2 pixels. */
+export function tinyResNetConfig(): ClipConfig {
+  const config = tinyConfig()
+  const size = 64
+  return {
+    ...config,
+    vision: { kind: 'resnet', imageSize: size, width: 4, layers: [1, 2, 1, 1], heads: 2 },
+    preprocess: { ...config.preprocess, size },
   }
 }
 
@@ -67,7 +79,9 @@ export async function tinyClip(config: ClipConfig = tinyConfig(), seed = 1): Pro
 
 function proportions(name: string, shape: readonly number[]): { mean: number; deviation: number } {
   if (name === 'logit_scale') return { mean: Math.log(10), deviation: 0 }
-  if (/ln_\w+\.weight$/.test(name)) return { mean: 1, deviation: 0.1 }
+  if (/(ln_\w+|bn\d|downsample\.1)\.weight$|running_var$/.test(name)) return { mean: 1, deviation: 0.1 }
+  // most pixels far from relu's kink, across which finite differences are no gradients
+  if (/bn\d\.bias$/.test(name)) return { mean: 0, deviation: 1 }
   if (shape.length < 2) return { mean: 0, deviation: 0.1 }
   if (name.endsWith('embedding') || name.endsWith('embedding.weight')) return { mean: 0, deviation: 0.3 }
   return { mean: 0, deviation: 1 / Math.sqrt(shape.slice(1).reduce((product, n) => product * n, 1)) }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomFor } from '../base/random.ts'
-import { saveOpenClip } from '../clip/save.ts'
+import { saveOpenClip } from '../lab/pretrain/save.ts'
 import { encodePng } from '../node/image.ts'
 import { tinyClip, tinyTables } from './tiny-clip.ts'
 

@@ -1,7 +1,7 @@
 import { randomFor } from '../base/random.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { TrainingSet } from '../learning/batches.ts'
-import type { LearningSettings, TrainingTask } from '../prompt/train.ts'
+import type { LearningSettings, TrainingTask } from '../methods/coop/train-prompt.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { tinyClip } from './tiny-clip.ts'
 

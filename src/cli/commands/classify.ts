@@ -1,17 +1,23 @@
 import { columns, percent } from '../../report/text.ts'
-import { actions } from '../actions.ts'
-import { defineCommand, RUN } from '../command.ts'
+import { defineCommand } from '../command.ts'
+import { flags, whole } from '../options.ts'
+import { COMPUTING, modelOfRun, PICTURES, runOperand, transformsOfRun } from '../shared-options.ts'
 
 export const classify = defineCommand({
   name: 'classify',
   summary: 'say what is on images with a trained run',
-  operands: [
-    { name: 'run', help: RUN },
-    { name: 'image', help: 'image files', variadic: true },
-  ],
+  operands: [runOperand, { name: 'image', help: 'image files', variadic: true }],
   examples: ['coop classify runs/photos holiday.jpg', 'coop classify runs/photos inbox/*.png --top 1 --json'],
+  options: {
+    top: whole(1).default(5).register(flags, { flag: '--top', argument: 'N', help: 'labels shown for each image' }),
+    model: modelOfRun,
+    transforms: transformsOfRun,
+    ...PICTURES,
+    ...COMPUTING,
+  },
   async run(settings, [run = '', ...images], hooks) {
-    const results = await actions.classify(run, images, settings, hooks)
+    const { classifyImages } = await import('../../runs/evaluate.ts')
+    const results = await classifyImages(run, images, settings, hooks)
     const blocks = results.map(({ file, labels }) => {
       return `${file}\n${columns(labels.map(({ label, probability }) => [`  ${label}`, percent(probability)]))}`
     })

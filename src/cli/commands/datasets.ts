@@ -1,26 +1,31 @@
 import { UsageError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
-import type { DatasetStatus } from '../../datasets/official/status.ts'
+import type { DatasetStatus, ListedDataset } from '../../datasets/official/status.ts'
 import type { Counts } from '../../datasets/official/types.ts'
 import { columns } from '../../report/text.ts'
-import { actions, type ListedDataset } from '../actions.ts'
 import { defineCommand, type Outcome } from '../command.ts'
 import type { Settings } from '../options.ts'
+import { COMPUTING, root, seed, shots } from '../shared-options.ts'
 
-type Work = (settings: Settings<'datasets'>, name: string, hooks: Hooks) => Promise<Outcome>
+const options = { root, shots, seed, ...COMPUTING }
+
+type Work = (name: string, settings: Settings<typeof options>, hooks: Hooks) => Promise<Outcome>
+
+const subset: Work = async (name, settings, hooks) => {
+  const { officialSubset } = await import('../../datasets/official/subset.ts')
+  const drawn = await officialSubset(name, settings, hooks)
+  const lines = (['train', 'val'] as const).flatMap((part) => drawn[part].map((path) => `${part}\t${path}`))
+  return { json: drawn, text: lines.join('\n') }
+}
+
+const split: Work = async (name, settings) => {
+  const { makeSplitFile } = await import('../../datasets/official/open.ts')
+  const file = await makeSplitFile(name, settings)
+  return { json: { file }, text: `wrote ${file}` }
+}
 
 /** What stands after `coop datasets`. */
-const WORKS: Readonly<Record<string, Work>> = {
-  async subset(settings, name, hooks) {
-    const subset = await actions.datasetSubset(name, settings, hooks)
-    const lines = (['train', 'val'] as const).flatMap((part) => subset[part].map((path) => `${part}\t${path}`))
-    return { json: subset, text: lines.join('\n') }
-  },
-  async split(settings, name) {
-    const file = await actions.datasetSplit(name, settings)
-    return { json: { file }, text: `wrote ${file}` }
-  },
-}
+const WORKS = new Map(Object.entries({ subset, split }))
 
 export const datasets = defineCommand({
   name: 'datasets',
@@ -40,9 +45,13 @@ export const datasets = defineCommand({
     'coop datasets subset oxford_pets --root ~/data --shots 16 --seed 1 --json',
     'coop datasets split food101 --root ~/data',
   ],
+  options,
   async run(settings, [word, name], hooks) {
-    if (word === undefined) return listing(await actions.datasets(settings))
-    const work = WORKS[word]
+    if (word === undefined) {
+      const { listDatasets } = await import('../../datasets/official/status.ts')
+      return listing(await listDatasets(settings.root))
+    }
+    const work = WORKS.get(word)
     if (!work) {
       throw new UsageError(
         `coop datasets does not know what to do with "${word}"`,
@@ -50,7 +59,7 @@ export const datasets = defineCommand({
       )
     }
     if (name === undefined) throw new UsageError(`coop datasets ${word}: which data set?`, 'coop datasets lists them')
-    return work(settings, name, hooks)
+    return work(name, settings, hooks)
   },
 })
 

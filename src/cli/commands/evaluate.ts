@@ -1,6 +1,7 @@
 import { accuracyTable } from '../../report/text.ts'
-import { actions } from '../actions.ts'
-import { DATA, defineCommand, RUN } from '../command.ts'
+import { defineCommand } from '../command.ts'
+import { flags, toggle } from '../options.ts'
+import { COMPUTING, DATA, dataOperand, modelOfRun, PICTURES, runOperand, transformsOfRun } from '../shared-options.ts'
 
 export const evaluate = defineCommand({
   name: 'evaluate',
@@ -8,18 +9,27 @@ export const evaluate = defineCommand({
   details:
     'Counts test images only: those that the data set names, or where it does not, those that coop train leaves out ' +
     '(three of ten, always the same).',
-  operands: [
-    { name: 'run', help: RUN },
-    { name: 'data', help: DATA },
-  ],
+  operands: [runOperand, dataOperand],
   examples: [
     'coop evaluate runs/photos photos',
     'coop evaluate runs/photos other-photos.csv --json',
     'coop evaluate runs/plan/runs/photos-tip-adapter-4-shot-seed-1-0123456789 photos',
     'coop evaluate runs/caltech101-16-1 food101 --root data --transfer',
   ],
+  options: {
+    transfer: toggle().register(flags, {
+      flag: '--transfer',
+      help: 'use the learned context with the class names of the data set, not those of the run',
+    }),
+    model: modelOfRun,
+    transforms: transformsOfRun,
+    ...DATA,
+    ...PICTURES,
+    ...COMPUTING,
+  },
   async run(settings, [run = '', data = ''], hooks) {
-    const result = await actions.evaluate(run, data, settings, hooks)
+    const { evaluateRun } = await import('../../runs/evaluate.ts')
+    const result = await evaluateRun(run, data, settings, hooks)
     return { json: result, text: accuracyTable(result) }
   },
 })

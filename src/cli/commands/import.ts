@@ -1,7 +1,9 @@
+import { POSITIONS } from '../../prompt/layout.ts'
 import type { NamesFrom } from '../../prompt/official-import.ts'
 import type { ImportResult } from '../../runs/import.ts'
-import { actions } from '../actions.ts'
 import { defineCommand } from '../command.ts'
+import { flags, oneOf, text } from '../options.ts'
+import { DATA, EVERY, force, transforms } from '../shared-options.ts'
 
 export const importPrompt = defineCommand({
   name: 'import',
@@ -16,8 +18,43 @@ export const importPrompt = defineCommand({
     'coop import prompt_learner/model.pth.tar-50 --model RN50.pt --position end --out runs/imagenet',
     'coop import model.pth.tar-200 --model RN50.pt --position middle --data caltech101 --root ~/data --out runs/caltech',
   ],
+  options: {
+    model: text('a folder, a file of OpenAI, or a model of the hub').register(flags, {
+      flag: '--model',
+      argument: 'MODEL',
+      help: 'CLIP that the prompt was learned on: RN50.pt, a folder, or owner/name[@revision] of the hub; must be given',
+    }),
+    out: text('a folder').register(flags, {
+      flag: '--out',
+      argument: 'RUN',
+      help: 'folder that the run is written to; must be given',
+    }),
+    position: oneOf(POSITIONS).optional().register(flags, {
+      flag: '--position',
+      argument: 'WHERE',
+      help: 'where the class name stands: end, middle or front',
+      otherwise: 'what the folders of FILE say',
+    }),
+    classes: text('a file').optional().register(flags, {
+      flag: '--classes',
+      argument: 'NAMES',
+      help: 'file of class names, one a line or a JSON list',
+      otherwise: 'those in FILE',
+    }),
+    data: text('a data set').optional().register(flags, {
+      flag: '--data',
+      argument: 'DATA',
+      help: 'data set whose class names are meant',
+      otherwise: 'those in FILE',
+    }),
+    ...DATA,
+    transforms,
+    force,
+    ...EVERY,
+  },
   async run(settings, [file = ''], hooks) {
-    const result = await actions.import(file, settings, hooks)
+    const { importCheckpoint } = await import('../../runs/import.ts')
+    const result = await importCheckpoint(file, settings, hooks)
     return { json: result, text: textOf(result) }
   },
 })

@@ -1,5 +1,6 @@
 import { METHODS, settingNames } from '../../methods/index.ts'
 import { defineCommand } from '../command.ts'
+import { EVERY } from '../shared-options.ts'
 
 /** A method as `--json` has it. */
 interface ListedMethod {
@@ -18,6 +19,7 @@ export const methods = defineCommand({
   details: 'Each with its settings (coop train --set KEY=VALUE) and their defaults, and its source.',
   operands: [],
   examples: ['coop methods', 'coop methods --json', 'coop train photos --method tip-adapter-f --set epochs=50'],
+  options: EVERY,
   async run() {
     const listed = METHODS.map(({ name, summary, source, settings, transfers }): ListedMethod => {
       const defaults = new Map(Object.entries(Object(settings.parse({}))))

@@ -1,7 +1,7 @@
 import { tableText } from '../../report/text.ts'
 import type { CheckedModel, ListedModel, ModelSizes } from '../../runs/models.ts'
-import { actions } from '../actions.ts'
 import { defineCommand } from '../command.ts'
+import { EVERY } from '../shared-options.ts'
 
 export const models = defineCommand({
   name: 'models',
@@ -11,12 +11,14 @@ export const models = defineCommand({
     'its configuration, the names and shapes of its tensors and its tokenizer are checked.',
   operands: [{ name: 'model', help: 'a folder, a file of OpenAI (RN50.pt), or a model of the hub', optional: true }],
   examples: ['coop models', 'coop models RN50.pt', 'coop models openai/clip-vit-base-patch16 --json'],
+  options: EVERY,
   async run(_settings, [model], hooks) {
+    const { checkModel, listModels } = await import('../../runs/models.ts')
     if (model === undefined) {
-      const listed = await actions.models()
+      const listed = await listModels()
       return { json: listed, text: listText(listed) }
     }
-    const checked = await actions.checkModel(model, hooks)
+    const checked = await checkModel(model, hooks)
     return { json: checked, text: checkedText(checked) }
   },
 })

@@ -1,5 +1,6 @@
-import { actions } from '../actions.ts'
 import { defineCommand } from '../command.ts'
+import { flags, text, toggle } from '../options.ts'
+import { EVERY } from '../shared-options.ts'
 
 export const report = defineCommand({
   name: 'report',
@@ -15,8 +16,30 @@ export const report = defineCommand({
     'coop report runs/rn50 runs/vit-b16 --out reports/backbones',
     'coop report runs/plan --tensorboard runs/plan/events',
   ],
+  options: {
+    out: text('a folder').optional().register(flags, {
+      flag: '--out',
+      argument: 'DIR',
+      help: 'folder that the report is written to',
+      otherwise: "the sweep's own; report where there are several",
+    }),
+    figures: toggle().register(flags, { flag: '--figures', help: 'write the figures as SVG files as well' }),
+    published: toggle().register(flags, {
+      flag: '--published',
+      help: "show the paper's figures even where the setting is another; where it is the same they always are",
+    }),
+    tensorboard: text('a folder').optional().register(flags, {
+      flag: '--tensorboard',
+      argument: 'DIR',
+      help: 'write an event file of each run for TensorBoard',
+      otherwise: 'not written',
+    }),
+    skip: toggle().register(flags, { flag: '--skip', help: 'leave out damaged results, with a warning each' }),
+    ...EVERY,
+  },
   async run(settings, folders, hooks) {
-    const { tables, ...result } = await actions.report(folders, settings, hooks)
+    const { reportSweeps } = await import('../../runs/report.ts')
+    const { tables, ...result } = await reportSweeps(folders, settings, hooks)
     const warnings = [
       ...(result.failed.length > 0 ? [`failed: ${result.failed.map(({ id }) => id).join(', ')}`] : []),
       ...(result.damaged.length > 0 ? [`left out as damaged: ${result.damaged.join(', ')}`] : []),

@@ -1,6 +1,7 @@
 import { columns, took } from '../../report/text.ts'
-import { actions } from '../actions.ts'
 import { defineCommand } from '../command.ts'
+import { flags, text, toggle, whole } from '../options.ts'
+import { COMPUTING, PICTURES, root } from '../shared-options.ts'
 
 const PLAN = `A plan is a YAML file; what is left out has the value shown, and a list stands for each of its values in turn:
 
@@ -28,8 +29,30 @@ export const sweep = defineCommand({
   details: `Stopped at any moment and started again, it goes on where it was; finished runs are not repeated, failed ones are tried again.\n\n${PLAN}`,
   operands: [{ name: 'plan', help: 'YAML file' }],
   examples: ['coop sweep plan.yaml --out runs/plan', 'coop sweep plan.yaml --dry-run', 'coop report runs/plan'],
+  options: {
+    out: text('a folder').optional().register(flags, {
+      flag: '--out',
+      argument: 'DIR',
+      help: 'folder of the runs',
+      otherwise: 'runs/ and the name of the plan',
+    }),
+    root,
+    parallel: whole(1, 256).optional().register(flags, {
+      flag: '--parallel',
+      argument: 'N',
+      help: 'runs at a time, which share the threads',
+      otherwise: 'one for each thread with a small model, else one',
+    }),
+    dryRun: toggle().register(flags, {
+      flag: '--dry-run',
+      help: 'check the plan, its models and data sets, and run nothing',
+    }),
+    ...PICTURES,
+    ...COMPUTING,
+  },
   async run(settings, [plan = ''], hooks) {
-    const result = await actions.sweep(plan, settings, hooks)
+    const { sweep } = await import('../../runs/sweep/sweep.ts')
+    const result = await sweep(plan, settings, hooks)
     const { out, runs, before, finished, failed, collapsed, seconds } = result
     if (settings.dryRun) {
       return { json: result, text: `${plan} is in order: ${runs} runs, ${before} of them finished in ${out}` }

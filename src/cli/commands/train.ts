@@ -1,9 +1,34 @@
+import { z } from 'zod'
+import { WARMUPS } from '../../learning/schedule.ts'
+import { RECIPE_NAMES, RECIPES } from '../../methods/coop/recipes.ts'
+import { PAPER_SETTINGS } from '../../methods/coop/train-prompt.ts'
 import { methodNamed } from '../../methods/index.ts'
+import { DEFAULT_VIEWS } from '../../pictures/views.ts'
+import { POSITIONS } from '../../prompt/layout.ts'
 import { columns, percent, took } from '../../report/text.ts'
-import { actions } from '../actions.ts'
-import { DATA, defineCommand } from '../command.ts'
+import { defineCommand } from '../command.ts'
 import { methodSettings } from '../method-settings.ts'
+import { flags, oneOf, positive, text, toggle, whole, wholeOr } from '../options.ts'
+import {
+  COMPUTING,
+  DATA,
+  dataOperand,
+  force,
+  model,
+  PICTURES,
+  resume,
+  seed,
+  shots,
+  templates,
+  transforms,
+} from '../shared-options.ts'
 import { methodsText } from './methods.ts'
+
+/** What a setting of CoOp is by default, in words. */
+function byRecipe(setting: 'learningRate' | 'batchSize' | 'warmup' | 'warmupEpochs'): string {
+  const of = (recipe: keyof typeof RECIPES) => RECIPES[recipe].defaults[setting] ?? 'all'
+  return `${of('paper')}; ${of('fast')} with the fast recipe`
+}
 
 export const train = defineCommand({
   name: 'train',
@@ -13,7 +38,7 @@ export const train = defineCommand({
     'where it does not, three of ten that are left out of training.\n\n' +
     'Methods (--method); what a method has no setting for, it does not take as a flag either:\n\n' +
     methodsText,
-  operands: [{ name: 'data', help: DATA }],
+  operands: [dataOperand],
   examples: [
     'coop train photos --shots 16 --out runs/photos',
     'coop train photos --class-specific --seed 2 --out runs/photos-2',
@@ -24,15 +49,110 @@ export const train = defineCommand({
     'coop train photos --method linear-probe',
     'coop train photos --method tip-adapter-f --shots 4 --set epochs=50 --set alpha=2',
   ],
+  options: {
+    method: text('the name of a method')
+      .default('coop')
+      .register(flags, { flag: '--method', argument: 'NAME', help: 'way to learn; coop methods lists them' }),
+    set: z
+      .array(text('KEY=VALUE').regex(/^[^=\s]+=.*\S/s, { error: 'KEY=VALUE' }))
+      .optional()
+      .register(flags, {
+        flag: '--set',
+        argument: 'KEY=VALUE',
+        repeat: true,
+        help: 'a setting of the method: a number, a word, true, false, null or a list, as in YAML; may be given several times',
+        otherwise: "the method's own, see coop methods",
+      }),
+    shots,
+    seed,
+    out: text('a folder').optional().register(flags, {
+      flag: '--out',
+      argument: 'RUN',
+      help: 'folder that the run is written to',
+      otherwise: 'runs/<name of DATA>-<shots>-<seed>, with the method in its name where it is not coop',
+    }),
+    M: whole(1, 75)
+      .default(PAPER_SETTINGS.M)
+      .register(flags, { flag: '--context-length', argument: 'M', help: 'number of learned context vectors' }),
+    position: oneOf(POSITIONS).default(PAPER_SETTINGS.position).register(flags, {
+      flag: '--position',
+      argument: 'WHERE',
+      help: 'class name at the end, in the middle or in front',
+    }),
+    classSpecific: toggle().register(flags, { flag: '--class-specific', help: 'a context of its own for each class' }),
+    init: text('words such as "a photo of a"').optional().register(flags, {
+      flag: '--init',
+      argument: 'TEXT',
+      help: 'start from these words; their number replaces --context-length',
+      otherwise: 'random vectors',
+    }),
+    recipe: oneOf(RECIPE_NAMES).default('paper').register(flags, {
+      flag: '--recipe',
+      argument: 'NAME',
+      help: 'how CoOp learns: paper, or fast (AdamW over all images at once, a hundred steps)',
+    }),
+    epochs: whole(1).optional().register(flags, {
+      flag: '--epochs',
+      argument: 'N',
+      help: 'passes over the training images',
+      otherwise: '50 for 1 shot, 100 up to 4, 200 above; 100 with the fast recipe',
+    }),
+    learningRate: positive()
+      .optional()
+      .register(flags, {
+        flag: '--lr',
+        argument: 'RATE',
+        help: 'learning rate at its highest',
+        otherwise: byRecipe('learningRate'),
+      }),
+    batchSize: whole(1)
+      .optional()
+      .register(flags, {
+        flag: '--batch-size',
+        argument: 'N',
+        help: 'images in a step',
+        otherwise: byRecipe('batchSize'),
+      }),
+    warmup: oneOf(WARMUPS)
+      .optional()
+      .register(flags, {
+        flag: '--warmup',
+        argument: 'HOW',
+        help: 'learning rate of the first epochs: constant (1e-5), linear (rising to --lr) or none (--lr at once)',
+        otherwise: byRecipe('warmup'),
+      }),
+    warmupEpochs: whole(1)
+      .optional()
+      .register(flags, {
+        flag: '--warmup-epochs',
+        argument: 'N',
+        help: 'epochs of warm-up',
+        otherwise: byRecipe('warmupEpochs'),
+      }),
+    views: wholeOr('online').default(DEFAULT_VIEWS).register(flags, {
+      flag: '--views',
+      argument: 'N',
+      help: 'augmented views of each training image; 0: the image as it is; online: one drawn anew for each epoch',
+    }),
+    transforms,
+    resume,
+    force,
+    templates,
+    model,
+    ...DATA,
+    ...PICTURES,
+    ...COMPUTING,
+  },
   async run(settings, [data = ''], hooks, given) {
     const method = methodNamed(settings.method)
     const learning = methodSettings(method, settings, given)
-    const result = await actions.train(data, settings, learning, hooks)
-    const what = method.name === 'coop' ? 'learned prompt' : method.title(learning)
+    const { train } = await import('../../runs/train.ts')
+    const result = await train(data, { ...settings, settings: learning }, hooks)
+    const what = method.name === 'coop' ? 'learned prompt' : result.title
     const shots = method.pictures === 'none' ? '' : `, ${settings.shots} ${settings.shots === 1 ? 'shot' : 'shots'}`
     const table = columns([
-      ['hand-written prompt', percent(result.zeroShot)],
-      [`${what}${shots}`, percent(result.accuracy)],
+      ['hand-written prompt', percent(result.zeroShot ?? Number.NaN)],
+      [`${what}${shots}`, percent(result.accuracy ?? Number.NaN)],
     ])
     const steps = result.steps > 0 ? `${result.steps} steps in ` : ''
     const next = `Ask it: coop classify ${result.run} IMAGE...`

@@ -1,7 +1,8 @@
 import { columns } from '../../report/text.ts'
 import type { RunWords, VectorWords } from '../../runs/words.ts'
-import { actions } from '../actions.ts'
-import { defineCommand, RUN } from '../command.ts'
+import { defineCommand } from '../command.ts'
+import { flags, toggle, whole } from '../options.ts'
+import { COMPUTING, modelOfRun, runOperand } from '../shared-options.ts'
 
 /** Classes that are shown of a run with a context for each. */
 const SHOWN_CLASSES = 5
@@ -12,10 +13,20 @@ export const nearestWords = defineCommand({
   details:
     'For each learned context vector the words whose embeddings are nearest, with Euclidean distances (Table 4 of the ' +
     'paper). What a vector means need not be its nearest word, which may be far.',
-  operands: [{ name: 'run', help: RUN }],
+  operands: [runOperand],
   examples: ['coop words runs/photos', 'coop words runs/photos --top 3 --json'],
+  options: {
+    count: whole(1).default(1).register(flags, { flag: '--top', argument: 'N', help: 'words for each vector' }),
+    allTokens: toggle().register(flags, {
+      flag: '--all-tokens',
+      help: "pieces of words and signs too, as the paper's table has them",
+    }),
+    model: modelOfRun,
+    ...COMPUTING,
+  },
   async run(settings, [run = ''], hooks) {
-    const words = await actions.words(run, settings, hooks)
+    const { wordsOfRun } = await import('../../runs/words.ts')
+    const words = await wordsOfRun(run, settings, hooks)
     return { json: words, text: textOf(words) }
   },
 })

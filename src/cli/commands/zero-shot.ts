@@ -1,20 +1,22 @@
 import { accuracyTable } from '../../report/text.ts'
-import { actions } from '../actions.ts'
-import { DATA, defineCommand } from '../command.ts'
+import { defineCommand } from '../command.ts'
+import { COMPUTING, DATA, dataOperand, model, PICTURES, templates, transforms } from '../shared-options.ts'
 
 export const zeroShot = defineCommand({
   name: 'zero-shot',
   summary: 'accuracy of hand-written prompts on a data set',
   details: 'Counts the same test images as coop evaluate.',
-  operands: [{ name: 'data', help: DATA }],
+  operands: [dataOperand],
   examples: [
     'coop zero-shot photos',
     'coop zero-shot oxford_pets --root data',
     'coop zero-shot photos --template "a photo of a {}." --template "a drawing of a {}."',
     'coop zero-shot photos --template imagenet80',
   ],
+  options: { templates, model, transforms, ...DATA, ...PICTURES, ...COMPUTING },
   async run(settings, [data = ''], hooks) {
-    const result = await actions.zeroShot(data, settings, hooks)
+    const { evaluateZeroShot } = await import('../../runs/evaluate.ts')
+    const result = await evaluateZeroShot(data, settings, hooks)
     return { json: result, text: accuracyTable(result) }
   },
 })

@@ -254,7 +254,7 @@ describe('what is refused, with file and key', () => {
 
   it('a key twice', () => {
     expect(() => parseOpenClipConfig({ name: 'c.json', text: '{"model_cfg": 1, "model_cfg": 2}' })).toThrow(
-      /c\.json: the key "model_cfg" stands twice/,
+      /c\.json:1:\d+: the key "model_cfg" stands twice/,
     )
   })
 })

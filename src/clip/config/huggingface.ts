@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { FileError } from '../../base/errors.ts'
 import { parseJson } from '../../formats/json.ts'
 import { readSchema } from '../../formats/schema.ts'
-import type { ClipConfig, PreprocessConfig } from '../types.ts'
+import { ACTIVATIONS, type ClipConfig, type PreprocessConfig } from '../types.ts'
 import { checkKeys, HARMLESS } from './keys.ts'
 import {
   CLIP_MEAN,
@@ -22,7 +22,7 @@ import { checkModelType } from './towers.ts'
 
 // config.json + preprocessor_config.json. Files leave out what equals the defaults of transformers.
 
-const activation = z.enum(['quick_gelu', 'gelu'])
+const activation = z.enum(ACTIVATIONS)
 
 const hfText = z.object({
   model_type: only('clip_text_model'),

@@ -1,12 +1,4 @@
-import { htmlEntities } from './html-entities.ts'
-
-let table: Map<string, string> | undefined
-
-/** The character references by name, read on first use: few texts have any. */
-export function entities(): Map<string, string> {
-  table ??= htmlEntities()
-  return table
-}
+import { decodeHTML } from 'entities/decode'
 
 const REFERENCE = /&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)/gu
 
@@ -14,17 +6,8 @@ const REFERENCE = /&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)/gu
 export function htmlUnescape(text: string): string {
   if (!text.includes('&')) return text
   return text.replace(REFERENCE, (_, reference: string) =>
-    reference[0] === '#' ? numeric(reference) : named(reference),
+    reference[0] === '#' ? numeric(reference) : decodeHTML(`&${reference}`),
   )
-}
-
-/** A name without its semicolon may be followed by more letters: the longest known beginning counts. */
-function named(reference: string): string {
-  for (let length = reference.length; length > 1; length--) {
-    const text = entities().get(reference.slice(0, length))
-    if (text !== undefined) return text + reference.slice(length)
-  }
-  return `&${reference}`
 }
 
 /** 0x80 to 0x9f are read as Windows-1252, as browsers do; five of them have no character there. */

@@ -1,4 +1,5 @@
 import { FileError } from '../../base/errors.ts'
+import type { ByteSource } from '../../formats/safetensors.ts'
 import type { ModelFiles } from '../model-files.ts'
 import type { TextConfig } from '../types.ts'
 import { parseTokenizerJson, parseVocabulary } from './files.ts'
@@ -6,7 +7,7 @@ import { createTokenizer, type Tokenizer, type TokenizerTables } from './tokeniz
 import { parseOpenAiMerges } from './vocabulary.ts'
 
 /** Tokens of the vocabulary that all models of OpenAI and most of OpenCLIP share. */
-export const CLIP_VOCAB_SIZE = 49408
+const CLIP_VOCAB_SIZE = 49408
 
 export interface LoadedTokenizer {
   readonly tokenizer: Tokenizer
@@ -14,7 +15,7 @@ export interface LoadedTokenizer {
   readonly name: string
 }
 
-interface TokenizerLayout {
+interface TokenizerFormat {
   /** All of these must be there. */
   readonly files: readonly string[]
   read(names: readonly string[], texts: readonly string[], vocabSize: number): TokenizerTables
@@ -22,11 +23,11 @@ interface TokenizerLayout {
   readonly gzip?: boolean
 }
 
-const readOpenAi: TokenizerLayout['read'] = ([name = ''], [text = ''], vocabSize) =>
+const readOpenAi: TokenizerFormat['read'] = ([name = ''], [text = ''], vocabSize) =>
   parseOpenAiMerges(text, name, vocabSize)
 
 /** In the order in which they are looked for. */
-const TOKENIZERS: readonly TokenizerLayout[] = [
+const TOKENIZERS: readonly TokenizerFormat[] = [
   {
     files: ['vocab.json', 'merges.txt'],
     read: ([vocabName = '', mergesName = ''], [vocab = '', merges = '']) =>
@@ -61,7 +62,7 @@ async function tablesBeside(files: ModelFiles, vocabSize: number): Promise<Named
     if (!there.every(Boolean)) continue
     const names = layout.files.map((file) => `${files.name}/${file}`)
     const texts = await Promise.all(
-      layout.files.map((file) => (layout.gzip ? unzipped(files, file) : files.text(file))),
+      layout.files.map(async (file) => (layout.gzip ? unzipped(await files.open(file)) : files.text(file))),
     )
     return { tables: layout.read(names, texts, vocabSize), name: names[0] ?? '' }
   }
@@ -80,11 +81,15 @@ async function ownTables(files: ModelFiles, vocabSize: number): Promise<NamedTab
   )
 }
 
+/** CLIP's own vocabulary: `models/clip-merges.txt.gz` of this package, by path or by URL. Throws FileError naming it. */
+export async function readClipTables(source: ByteSource): Promise<TokenizerTables> {
+  return parseOpenAiMerges(await unzipped(source), source.name, CLIP_VOCAB_SIZE)
+}
+
 /** OpenAI's table has 3 MB. */
 const MAX_UNZIPPED = 64 << 20
 
-async function unzipped(files: ModelFiles, file: string): Promise<string> {
-  const source = await files.open(file)
+async function unzipped(source: ByteSource): Promise<string> {
   const packed = new Uint8Array(await source.read(0, source.size))
   const reader = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip')).getReader()
   const decoder = new TextDecoder()

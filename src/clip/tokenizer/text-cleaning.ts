@@ -1,4 +1,5 @@
-import { entities, htmlUnescape, windows1252 } from './html-unescape.ts'
+import { decodeHTMLStrict } from 'entities/decode'
+import { htmlUnescape, windows1252 } from './html-unescape.ts'
 
 /**
  * Text as CLIP's tokenizer cleans it: the repairs of ftfy's `fix_text`, HTML unescaped twice, white space
@@ -41,15 +42,15 @@ function fixLine(line: string, readReferences: boolean): string {
 
 /** ftfy's reading of a reference: only with its semicolon, and also names that were upper-cased (`&EACUTE;`). */
 function wholeReference(reference: string): string {
-  const name = reference.slice(1)
-  if (name.startsWith('#')) {
+  if (reference.startsWith('&#')) {
     const text = htmlUnescape(reference)
     return text.includes(';') ? reference : text
   }
-  const text = entities().get(name)
-  if (text !== undefined) return text
-  if (name !== name.toUpperCase() || htmlUnescape(reference) !== reference) return reference
-  return entities().get(name.toLowerCase())?.toUpperCase() ?? reference
+  const text = decodeHTMLStrict(reference)
+  if (text !== reference || reference !== reference.toUpperCase() || htmlUnescape(reference) !== reference) return text
+  const lower = reference.toLowerCase()
+  const small = decodeHTMLStrict(lower)
+  return small === lower ? reference : small.toUpperCase()
 }
 
 const LIGATURES: Readonly<Record<string, string>> = {

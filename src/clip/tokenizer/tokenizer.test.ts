@@ -97,7 +97,7 @@ describe('tables', () => {
     expect(parse('{}', 'a b c\n')).toThrow('m/merges.txt, line 1')
     expect(parse('{"a": "x"}', '')).toThrow(/m\/vocab\.json is not as expected:\n {2}a: .*number/)
     expect(parse('{"a": 1, "b": 1}', '')).toThrow('"a" and "b" have the same id 1')
-    expect(parse('{"a": 1', '')).toThrow('m/vocab.json is not valid JSON')
+    expect(parse('{"a": 1', '')).toThrow('m/vocab.json:1:8: not valid JSON')
     expect(() => parseTokenizerJson('{"model": {"type": "WordPiece"}}', 't.json')).toThrow(/t\.json.*\n {2}model\.type/)
   })
 })

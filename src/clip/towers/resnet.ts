@@ -3,6 +3,8 @@ import {
   averagePool,
   concat,
   conv2d,
+  dims,
+  frozenBatchNorm,
   matmul,
   mean,
   relu,
@@ -14,6 +16,7 @@ import {
 } from '../../graph/index.ts'
 import type { ResNetConfig } from '../types.ts'
 import { type Parameters, under } from '../weights/parameters.ts'
+import { type Between, stepIn } from './between.ts'
 import { linear } from './transformer.ts'
 
 /** Batch normalisation of x `(n, channels, h, w)` by the parameters `NAME.weight`, `NAME.bias` and statistics. */
@@ -24,7 +27,7 @@ export type BatchNormalise = (p: Parameters, name: string, x: Value) => Value
  * strides are average pools, and attention pooling at the end.
  *
  * @param pixels `(n, 3, size, size)`, preprocessed
- * @param normalise with a model's running statistics (`runningStatistics`), or with the batch's own in training
+ * @param normalise with a model's running statistics, which is the default, or with the batch's own in training
  * @returns `(n, embed)`, not normalised
  */
 export function resnet(
@@ -32,7 +35,7 @@ export function resnet(
   config: ResNetConfig,
   embedDim: number,
   pixels: Value,
-  normalise: BatchNormalise = runningStatistics,
+  { normalise = runningStatistics, between }: { normalise?: BatchNormalise; between?: Between } = {},
 ): Value {
   const { width } = config
   const convNorm = (q: Parameters, i: number, x: Value, cout: number, k: number, stride = 1) =>
@@ -42,9 +45,11 @@ export function resnet(
   x = relu(convNorm(p, 2, x, width / 2, 3))
   x = averagePool(relu(convNorm(p, 3, x, width, 3)), 2) // (n, width, size / 4, size / 4)
 
+  let block = 0
   for (const [stage, depth] of config.layers.entries()) {
     const planes = width * 2 ** stage
     for (let i = 0; i < depth; i++) {
+      if (between) x = stepIn(between, x, { tower: 'image', block: block++ })
       const stride = stage > 0 && i === 0 ? 2 : 1
       x = bottleneck(under(p, `layer${stage + 1}.${i}.`), x, planes, stride)
     }
@@ -63,27 +68,21 @@ export function resnet(
 }
 
 function convolution(p: Parameters, name: string, x: Value, cout: number, k: number, stride: number): Value {
-  const kernel = p(`${name}.weight`, [cout, x.shape[1] ?? 0, k, k])
+  const [, cin] = dims(x, 4, `the input of ${name}`)
+  const kernel = p(`${name}.weight`, [cout, cin, k, k])
   return conv2d(x, kernel, { stride, padding: (k - 1) / 2 })
 }
 
-/** Inference: y = (x - running mean) / sqrt(running variance + 1e-5) weight + bias. */
-export function runningStatistics(p: Parameters, name: string, x: Value): Value {
-  const channels = [x.shape[1] ?? 0]
-  const [y] = x.graph.apply({
-    op: 'BatchNormalization',
-    inputs: [x, ...['weight', 'bias', 'running_mean', 'running_var'].map((part) => p(`${name}.${part}`, channels))],
-    attributes: { epsilon: { float: 1e-5 } },
-    outputs: [{ shape: x.shape }],
-    gradient: 'none',
-  })
-  if (y === undefined) throw new Error('BatchNormalization has one output')
-  return y
+/** Inference: batch normalisation by the statistics that the model keeps. */
+function runningStatistics(p: Parameters, name: string, x: Value): Value {
+  const [, channels] = dims(x, 4, `the input of ${name}`)
+  const of = (part: string) => p(`${name}.${part}`, [channels])
+  return frozenBatchNorm(x, of('weight'), of('bias'), of('running_mean'), of('running_var'), 1e-5)
 }
 
 /** Attention of the mean pixel to itself and all pixels: x `(n, c, h, w)` -> `(n, embed)`. */
 function attentionPool(p: Parameters, config: ResNetConfig, embedDim: number, x: Value): Value {
-  const [n = 0, c = 0, h = 0, w = 0] = x.shape
+  const [n, c, h, w] = dims(x, 4)
   const tokens = h * w + 1
   const { heads } = config
   const pixels = transpose(reshape(x, [n, c, h * w]), [0, 2, 1])

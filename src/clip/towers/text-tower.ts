@@ -1,7 +1,8 @@
-import { add, concat, gather, matmul, reshape, slice, softmax, split, type Value } from '../../graph/index.ts'
+import { add, concat, dims, gather, matmul, reshape, slice, softmax, split, type Value } from '../../graph/index.ts'
 import { floatTensor } from '../../graph/tensor.ts'
 import type { TextConfig } from '../types.ts'
 import { type Parameters, under } from '../weights/parameters.ts'
+import { type Between, stepIn } from './between.ts'
 import type { Packing } from './packing.ts'
 import { block, headsOf, norm, rowsOf } from './transformer.ts'
 
@@ -13,6 +14,7 @@ import { block, headsOf, norm, rowsOf } from './transformer.ts'
  * @param x `(rows, width)`: token embedding plus position embedding of each packed row
  * @param ends int64 `(sequences)`: the packed row of each sequence's end token, for sequences that are padded behind it
  *   (in training, where their lengths change from step to step); by default the last row of each
+ * @param between steps in before each block; the rows of a shared beginning are those of all its sequences
  * @returns `(sequences, embed)`, not normalised, in the order of the sequences (of `ends`)
  */
 export function textTower(
@@ -21,11 +23,12 @@ export function textTower(
   embedDim: number,
   packing: Packing,
   x: Value,
-  ends?: Value,
+  { ends, between }: { ends?: Value; between?: Between } = {},
 ): Value {
   const { layers, width, layerNormEpsilon } = config
   let rows = x
   for (let i = 0; i < layers; i++) {
+    if (between) rows = stepIn(between, rows, { tower: 'text', block: i })
     const last = i === layers - 1 && ends === undefined
     const attend = (qkv: Value) => packedAttention(qkv, packing, config.heads, last)
     const keep = last ? (all: Value) => endRows(all, packing) : undefined
@@ -63,7 +66,7 @@ function splitRows(x: Value, { families, prefix, groups }: Packing) {
 type Heads = ReturnType<typeof headsOf>
 
 function attendPrefix({ q, k, v }: Heads): Value {
-  const length = q.shape[2] ?? 0
+  const [, , length] = dims(q, 4)
   const scores = matmul(q, k, { transB: true, alpha: headScale(q) })
   return matmul(softmax(add(scores, causalMask(q, length, length, 0))), v)
 }
@@ -71,7 +74,7 @@ function attendPrefix({ q, k, v }: Heads): Value {
 /** Tails of one length, family by family; scores are `(heads, n, queries, prefix + length)`. */
 function attendTails(own: Heads, shared: Heads | undefined, endsOnly: boolean): Value {
   const { k, v } = own
-  const [heads = 0, n = 0, length = 0, d = 0] = k.shape
+  const [heads, n, length, d] = dims(k, 4)
   const q = endsOnly ? slice(own.q, 2, length - 1, length) : own.q
   const queries = endsOnly ? 1 : length
   const alpha = headScale(q)
@@ -80,7 +83,7 @@ function attendTails(own: Heads, shared: Heads | undefined, endsOnly: boolean): 
     const scores = endsOnly ? toSelf : add(toSelf, causalMask(q, length, length, 0))
     return matmul(softmax(scores), v)
   }
-  const [, families = 1, prefix = 0] = shared.k.shape
+  const [, families, prefix] = dims(shared.k, 4)
   const rows = (n / families) * queries
   // All queries of a family as one matrix a head: (heads, families, rows, d) against the prefixes (heads, families, d, prefix).
   const toPrefix = matmul(reshape(q, [heads, families, rows, d]), shared.k, { transB: true, alpha })
@@ -91,7 +94,10 @@ function attendTails(own: Heads, shared: Heads | undefined, endsOnly: boolean): 
   return add(reshape(fromPrefix, [heads, n, queries, d]), matmul(onSelf, v))
 }
 
-const headScale = (q: Value) => 1 / Math.sqrt(q.shape[3] ?? 1)
+function headScale(q: Value): number {
+  const [, , , d] = dims(q, 4)
+  return 1 / Math.sqrt(d)
+}
 
 /** `(queries, keys)`: 0 where query i may look at key j (j <= i + before), else a number whose exponential is 0. */
 function causalMask(x: Value, queries: number, keys: number, before: number): Value {
@@ -102,10 +108,10 @@ function causalMask(x: Value, queries: number, keys: number, before: number): Va
 
 /** The last row of each sequence, in packed order: `(rows, width)` -> `(sequences, width)`. */
 function endRows(x: Value, packing: Packing): Value {
-  const width = x.shape[1] ?? 0
+  const [, width] = dims(x, 2)
   const ends = splitRows(x, packing).tails.map(({ rows, n }) => {
     const sequences = reshape(rows, [n, -1, width])
-    const length = sequences.shape[1] ?? 0
+    const [, length] = dims(sequences, 3)
     return reshape(slice(sequences, 1, length - 1, length), [n, width])
   })
   return concat(ends, 0)

@@ -1,4 +1,15 @@
-import { add, gelu, layerNorm, matmul, quickGelu, reshape, split, transpose, type Value } from '../../graph/index.ts'
+import {
+  add,
+  dims,
+  gelu,
+  layerNorm,
+  matmul,
+  quickGelu,
+  reshape,
+  split,
+  transpose,
+  type Value,
+} from '../../graph/index.ts'
 import type { Activation, TransformerConfig } from '../types.ts'
 import { type Parameters, under } from '../weights/parameters.ts'
 
@@ -6,12 +17,12 @@ const ACTIVATIONS: Record<Activation, (x: Value) => Value> = { quick_gelu: quick
 
 /** x W^T + b: x `(rows, from)` -> `(rows, to)`. */
 export function linear(p: Parameters, name: string, x: Value, to: number): Value {
-  const [, from = 0] = x.shape
+  const [, from] = dims(x, 2, `the input of ${name}weight`)
   return add(matmul(x, p(`${name}weight`, [to, from]), { transB: true }), p(`${name}bias`, [to]))
 }
 
 export function norm(p: Parameters, name: string, x: Value, epsilon: number): Value {
-  const width = x.shape.at(-1) ?? 0
+  const [, width] = dims(x, 2, `the input of ${name}`)
   return layerNorm(x, p(`${name}.weight`, [width]), p(`${name}.bias`, [width]), epsilon)
 }
 
@@ -38,7 +49,7 @@ export function block(
 
 /** Queries, keys and values of n sequences of one length: `(n length, 3 width)` -> three `(heads, n, length, width / heads)`. */
 export function headsOf(qkv: Value, heads: number, n: number): { q: Value; k: Value; v: Value } {
-  const [rows = 0, triple = 0] = qkv.shape
+  const [rows, triple] = dims(qkv, 2)
   const length = rows / n
   const d = triple / 3 / heads
   const turned = transpose(reshape(qkv, [n, length, 3, heads, d]), [2, 3, 0, 1, 4])
@@ -49,6 +60,6 @@ export function headsOf(qkv: Value, heads: number, n: number): { q: Value; k: Va
 
 /** `(heads, n, length, width / heads)` -> rows `(n length, width)`. */
 export function rowsOf(heads: Value): Value {
-  const [h = 0, n = 0, length = 0, d = 0] = heads.shape
+  const [h, n, length, d] = dims(heads, 4)
   return reshape(transpose(heads, [1, 2, 0, 3]), [n * length, h * d])
 }

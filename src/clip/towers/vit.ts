@@ -1,6 +1,7 @@
-import { add, concat, expand, matmul, reshape, slice, softmax, transpose, type Value } from '../../graph/index.ts'
+import { add, concat, dims, expand, matmul, reshape, slice, softmax, transpose, type Value } from '../../graph/index.ts'
 import type { VitConfig } from '../types.ts'
 import { type Parameters, under } from '../weights/parameters.ts'
+import { type Between, stepIn } from './between.ts'
 import { block, headsOf, norm, rowsOf } from './transformer.ts'
 
 /**
@@ -9,11 +10,12 @@ import { block, headsOf, norm, rowsOf } from './transformer.ts'
  * @param pixels `(n, 3, size, size)`, preprocessed
  * @returns `(n, embed)`, not normalised
  */
-export function vit(p: Parameters, config: VitConfig, embedDim: number, pixels: Value): Value {
+export function vit(p: Parameters, config: VitConfig, embedDim: number, pixels: Value, between?: Between): Value {
   const { width, layers, patchSize, imageSize, heads, layerNormEpsilon } = config
-  const [n = 0] = pixels.shape
+  const [n] = dims(pixels, 4, 'pixels')
   const side = imageSize / patchSize
   const tokens = side * side + 1
+  const sequences = (rows: Value) => reshape(rows, [n, -1, width])
 
   const patches = embedPatches(p, config, pixels, side) // (n, side side, width)
   const cls = expand(reshape(p('class_embedding', [width]), [1, 1, width]), [n, 1, width])
@@ -21,16 +23,17 @@ export function vit(p: Parameters, config: VitConfig, embedDim: number, pixels: 
   let x = norm(p, 'ln_pre', reshape(embedded, [n * tokens, width]), layerNormEpsilon)
 
   for (let i = 0; i < layers; i++) {
+    if (between) x = reshape(stepIn(between, sequences(x), { tower: 'image', block: i }, 1), [-1, width])
     x = block(under(p, `transformer.resblocks.${i}.`), config, x, (qkv) => attention(qkv, heads, n))
   }
-  const first = reshape(slice(reshape(x, [n, tokens, width]), 1, 0, 1), [n, width])
+  const first = reshape(slice(sequences(x), 1, 0, 1), [n, width])
   return matmul(norm(p, 'ln_post', first, layerNormEpsilon), p('proj', [width, embedDim]))
 }
 
 /** A convolution whose stride is its size: each patch is a row, times a matrix. */
 function embedPatches(p: Parameters, config: VitConfig, pixels: Value, side: number): Value {
   const { width, patchSize: s } = config
-  const [n = 0] = pixels.shape
+  const [n] = dims(pixels, 4)
   const cut = transpose(reshape(pixels, [n, 3, side, s, side, s]), [0, 2, 4, 1, 3, 5])
   const kernel = reshape(p('conv1.weight', [width, 3, s, s]), [width, 3 * s * s])
   const rows = matmul(reshape(cut, [n * side * side, 3 * s * s]), kernel, { transB: true })
@@ -39,6 +42,7 @@ function embedPatches(p: Parameters, config: VitConfig, pixels: Value, side: num
 
 function attention(qkv: Value, heads: number, n: number): Value {
   const { q, k, v } = headsOf(qkv, heads, n)
-  const scores = matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(q.shape[3] ?? 1) })
+  const [, , , d] = dims(q, 4)
+  const scores = matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(d) })
   return rowsOf(matmul(softmax(scores), v))
 }

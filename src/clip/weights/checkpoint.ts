@@ -1,9 +1,9 @@
 import { FileError } from '../../base/errors.ts'
 import type { TensorFile } from '../../formats/tensor-file.ts'
-import { type FloatTensor, floatTensor, type Shape } from '../../graph/tensor.ts'
+import { dims, type FloatTensor, floatTensor, type Shape, sharedFloats, sizeOf } from '../../graph/tensor.ts'
 import type { Weights } from '../types.ts'
 import type { Shapes } from './expected.ts'
-import { type NameLayout, type Source, sourceShape } from './names.ts'
+import { type Naming, type Origin, originShape } from './names.ts'
 
 /** Tensors of one checkpoint, whichever of its files each lies in. */
 export interface Checkpoint {
@@ -33,11 +33,11 @@ export function checkpointOf(name: string, files: readonly TensorFile[]): Checkp
  * Reads exactly the `expected` tensors, under canonical names, as float32.
  * Throws one FileError that lists every missing, unexpected and misshapen tensor, before any is read.
  */
-export async function readWeights(checkpoint: Checkpoint, expected: Shapes, layout: NameLayout): Promise<Weights> {
-  checkTensors(checkpoint, expected, layout)
+export async function readWeights(checkpoint: Checkpoint, expected: Shapes, naming: Naming): Promise<Weights> {
+  checkTensors(checkpoint, expected, naming)
   const weights = new Map<string, FloatTensor>()
   for (const [canonical, shape] of expected) {
-    const source = layout.sources(canonical)
+    const source = naming.originOf(canonical)
     const tensors: FloatTensor[] = []
     for (const name of source.names) tensors.push(await readFinite(checkpoint, name))
     weights.set(canonical, combine(source, tensors, shape))
@@ -46,12 +46,12 @@ export async function readWeights(checkpoint: Checkpoint, expected: Shapes, layo
 }
 
 /** Throws one FileError that lists every missing, unexpected and misshapen tensor; reads none. */
-export function checkTensors(checkpoint: Checkpoint, expected: Shapes, layout: NameLayout): void {
+export function checkTensors(checkpoint: Checkpoint, expected: Shapes, naming: Naming): void {
   const missing: string[] = []
   const misshapen: string[] = []
   for (const [canonical, shape] of expected) {
-    const source = layout.sources(canonical)
-    const wanted = sourceShape(source, shape)
+    const source = naming.originOf(canonical)
+    const wanted = originShape(source, shape)
     for (const name of source.names) {
       const entry = checkpoint.tensors.get(name)?.entries.get(name)
       if (entry === undefined) missing.push(`${name} (${wanted.join(', ')})`)
@@ -61,8 +61,8 @@ export function checkTensors(checkpoint: Checkpoint, expected: Shapes, layout: N
     }
   }
   const unexpected = [...checkpoint.tensors.keys()].filter((name) => {
-    const canonical = layout.canonical(name)
-    return !layout.ignored(name) && (canonical === undefined || !expected.has(canonical))
+    const canonical = naming.canonical(name)
+    return !naming.ignored(name) && (canonical === undefined || !expected.has(canonical))
   })
   const report = [
     ...listing('missing', missing),
@@ -102,11 +102,11 @@ function allFinite(values: Float32Array): boolean {
   return true
 }
 
-function combine({ change }: Source, tensors: readonly FloatTensor[], shape: Shape): FloatTensor {
+function combine({ change }: Origin, tensors: readonly FloatTensor[], shape: Shape): FloatTensor {
   const [first] = tensors
   if (first !== undefined && change === 'copy') return floatTensor(shape, first.data)
   if (first !== undefined && change === 'transpose') return floatTensor(shape, transposed(first))
-  const stacked = floatTensor(shape)
+  const stacked = floatTensor(shape, sharedFloats(sizeOf(shape)))
   let offset = 0
   for (const { data } of tensors) {
     stacked.data.set(data, offset)
@@ -116,8 +116,10 @@ function combine({ change }: Source, tensors: readonly FloatTensor[], shape: Sha
 }
 
 /** A matrix (rows, columns) to (columns, rows). */
-function transposed({ shape: [rows = 0, columns = 0], data }: FloatTensor): Float32Array {
-  const result = new Float32Array(data.length)
+function transposed(matrix: FloatTensor): Float32Array {
+  const [rows, columns] = dims(matrix, 2)
+  const { data } = matrix
+  const result = sharedFloats(data.length)
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) result[c * rows + r] = data[r * columns + c]!
   }

@@ -1,3 +1,4 @@
+import { sha256 } from '../../base/sha256.ts'
 import type { ClipConfig, Weights } from '../types.ts'
 
 /**
@@ -9,21 +10,9 @@ export async function fingerprintOf(config: ClipConfig, weights: Weights): Promi
   for (const name of [...weights.keys()].sort()) {
     const tensor = weights.get(name)
     if (tensor === undefined) continue
-    // Web Crypto wants memory that is not shared; weights that are get copied.
-    const { buffer, byteOffset, byteLength } = tensor.data
-    const bytes =
-      buffer instanceof ArrayBuffer
-        ? new Uint8Array(buffer, byteOffset, byteLength)
-        : new Uint8Array(tensor.data.slice().buffer)
-    lines.push(`${name} (${tensor.shape.join(', ')}) ${await sha256(bytes)}`)
+    lines.push(`${name} (${tensor.shape.join(', ')}) ${await sha256(tensor.data)}`)
   }
-  return sha256(new TextEncoder().encode(lines.join('\n')))
-}
-
-/** Hex SHA-256 of bytes (Web Crypto: Node, workers, pages on https or localhost). */
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', bytes))
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return sha256(lines.join('\n'))
 }
 
 /** The same value with the keys of every object in order, so that equal configurations print alike. */

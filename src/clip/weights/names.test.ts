@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseHuggingFaceConfig } from '../config/index.ts'
 import { expectedTensors } from './expected.ts'
-import { huggingFaceNames, openClipNames, sourceShape } from './names.ts'
+import { huggingFaceNames, openClipNames, originShape } from './names.ts'
 
 const config = parseHuggingFaceConfig({
   name: 'config.json',
@@ -12,13 +12,13 @@ const expected = expectedTensors(config)
 describe('Hugging Face names', () => {
   it('lead from every canonical tensor to names of the file and back', () => {
     for (const canonical of expected.keys()) {
-      const { names } = huggingFaceNames.sources(canonical)
+      const { names } = huggingFaceNames.originOf(canonical)
       for (const name of names) expect(huggingFaceNames.canonical(name), name).toBe(canonical)
     }
   })
 
   it('are all different, and none is a canonical one but the logit scale', () => {
-    const names = [...expected.keys()].flatMap((canonical) => huggingFaceNames.sources(canonical).names)
+    const names = [...expected.keys()].flatMap((canonical) => huggingFaceNames.originOf(canonical).names)
     expect(new Set(names).size).toBe(names.length)
     expect(names.filter((name) => expected.has(name))).toEqual(['logit_scale'])
     expect(names.length).toBe(24 * 16 + 14)
@@ -52,14 +52,14 @@ describe('Hugging Face names', () => {
     ['visual.positional_embedding', [50, 768], 'copy', 'vision_model.embeddings.position_embedding.weight', [50, 768]],
   ])('%s', (canonical, shape, change, name, fileShape) => {
     expect(expected.get(canonical)).toEqual(shape)
-    const source = huggingFaceNames.sources(canonical)
+    const source = huggingFaceNames.originOf(canonical)
     expect(source.change).toBe(change)
     expect(source.names[0]).toBe(name)
-    expect(sourceShape(source, shape)).toEqual(fileShape)
+    expect(originShape(source, shape)).toEqual(fileShape)
   })
 
   it('stack q, k, v in this order', () => {
-    const { names } = huggingFaceNames.sources('transformer.resblocks.0.attn.in_proj_weight')
+    const { names } = huggingFaceNames.originOf('transformer.resblocks.0.attn.in_proj_weight')
     expect(names.map((name) => name.split('.').at(-2))).toEqual(['q_proj', 'k_proj', 'v_proj'])
   })
 
@@ -79,7 +79,7 @@ describe('Hugging Face names', () => {
 })
 
 it('OpenCLIP names are the canonical ones; counters and masks are ignored', () => {
-  expect(openClipNames.sources('visual.proj')).toEqual({ names: ['visual.proj'], change: 'copy' })
+  expect(openClipNames.originOf('visual.proj')).toEqual({ names: ['visual.proj'], change: 'copy' })
   expect(openClipNames.ignored('visual.layer1.0.bn1.num_batches_tracked')).toBe(true)
   expect(openClipNames.ignored('attn_mask')).toBe(true)
   expect(openClipNames.ignored('context_length')).toBe(true)

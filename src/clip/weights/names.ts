@@ -4,15 +4,15 @@ import type { Shape } from '../../graph/tensor.ts'
  * How a canonical tensor (OpenAI's and OpenCLIP's name) is made from the tensors of a file: copied, transposed, or
  * several stacked along the first axis.
  */
-export interface Source {
+export interface Origin {
   readonly names: readonly string[]
   readonly change: 'copy' | 'transpose' | 'stack'
 }
 
 /** The names that one layout of checkpoints uses. */
-export interface NameLayout {
+export interface Naming {
   /** Which tensors of the file make the canonical one. */
-  sources(canonical: string): Source
+  originOf(canonical: string): Origin
   /** Which canonical tensor a tensor of the file belongs to; undefined for names the layout does not know. */
   canonical(name: string): string | undefined
   /** Tensors that are no weights: counters, index tables, masks. */
@@ -20,13 +20,13 @@ export interface NameLayout {
 }
 
 /** Shape of each of a source's tensors in the file, given the canonical shape. */
-export function sourceShape({ change, names }: Source, canonical: Shape): Shape {
+export function originShape({ change, names }: Origin, canonical: Shape): Shape {
   if (change === 'transpose') return canonical.toReversed()
   const [first = 1, ...rest] = canonical
   return change === 'stack' ? [first / names.length, ...rest] : canonical
 }
 
-interface Rule extends Source {
+interface Rule extends Origin {
   readonly canonical: string
 }
 
@@ -86,8 +86,8 @@ const byCanonical = new Map(HUGGING_FACE.map((rule) => [rule.canonical, rule]))
 const byName = new Map(HUGGING_FACE.flatMap((rule) => rule.names.map((name) => [name, rule.canonical] as const)))
 
 /** Names of Hugging Face's CLIPModel (always a ViT). */
-export const huggingFaceNames: NameLayout = {
-  sources(canonical) {
+export const huggingFaceNames: Naming = {
+  originOf(canonical) {
     const { found, fill } = withLayer(canonical, (pattern) => byCanonical.get(pattern))
     if (found === undefined) return { names: [canonical], change: 'copy' }
     return { names: found.names.map(fill), change: found.change }
@@ -100,8 +100,8 @@ export const huggingFaceNames: NameLayout = {
 }
 
 /** OpenCLIP's (and OpenAI's) names are the canonical ones. */
-export const openClipNames: NameLayout = {
-  sources: (canonical) => ({ names: [canonical], change: 'copy' }),
+export const openClipNames: Naming = {
+  originOf: (canonical) => ({ names: [canonical], change: 'copy' }),
   canonical: (name) => name,
   ignored: (name) => OPEN_CLIP_IGNORED.test(name),
 }

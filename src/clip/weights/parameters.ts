@@ -1,5 +1,5 @@
 import { CoopError, ShapeError } from '../../base/errors.ts'
-import { type FloatTensor, type Graph, type Shape, sizeOf, type Value } from '../../graph/index.ts'
+import type { FloatTensor, Graph, Shape, Value } from '../../graph/index.ts'
 import type { Weights } from '../types.ts'
 
 /** Where an encoder's tensors come from: constants of a loaded model, or inputs of a training step. */
@@ -23,23 +23,7 @@ export function constantParameters(graph: Graph, weights: Weights): Parameters {
   }
 }
 
-/** Tensors that are fed at each run under their own names; `shapes` collects what was asked for. */
-export function inputParameters(graph: Graph, shapes: Map<string, Shape>): Parameters {
-  const known = new Map<string, Value>()
-  return (name, shape) => {
-    const value = known.get(name) ?? graph.input(name, shape)
-    known.set(name, value)
-    shapes.set(name, shape)
-    return value
-  }
-}
-
 /** The same parameters below a prefix: `under(p, 'visual.')('proj', ...)` is `p('visual.proj', ...)`. */
 export function under(parameters: Parameters, prefix: string): Parameters {
   return (name, shape) => parameters(prefix + name, shape)
-}
-
-/** Number of values in a set of shapes. */
-export function countParameters(shapes: ReadonlyMap<string, Shape>): number {
-  return [...shapes.values()].reduce((total, shape) => total + sizeOf(shape), 0)
 }

@@ -109,7 +109,7 @@ function labelOf(labels: ReadonlyMap<string, number>, name: string, file: string
 }
 
 /** The class name of each label. Throws FileError for a label with two names and for a gap. */
-export function namesByLabel(entries: readonly Omit<NamedEntry, 'name'>[], file: string): Split['classNames'] {
+function namesByLabel(entries: readonly Omit<NamedEntry, 'name'>[], file: string): Split['classNames'] {
   const names = new Map<number, string>()
   for (const { label, className } of entries) {
     const known = names.get(label) ?? className

@@ -78,19 +78,19 @@ describe.each(Object.entries(miniatures))('%s', (id, mini) => {
       expect(names(drawn.val)).toEqual(val)
       if (classNames) expect(drawn.classNames).toEqual(classNames)
       if (half !== 'all') continue
-      expect(await officialSubset(id, root, { shots, seed })).toEqual({ train, val: row.valIsTest ? [] : val })
+      expect(await officialSubset(id, { root, shots, seed })).toEqual({ train, val: row.valIsTest ? [] : val })
     }
   })
 
   it.runIf(mini.saved)('is read from its split file, which is written as the official code does', async () => {
     await lay(mini)
     const made = await openOfficialDataset(id, root)
-    const file = await makeSplitFile(id, root, 1)
+    const file = await makeSplitFile(id, { root, seed: 1 })
     expect(await readFile(file, 'utf8')).toBe(mini.saved)
     const { listedIn, ...read } = await openOfficialDataset(id, root)
     expect(listedIn).toBe(file)
     expect(read).toEqual(made)
-    await expect(makeSplitFile(id, root, 1)).rejects.toThrow(/is there already/)
+    await expect(makeSplitFile(id, { root, seed: 1 })).rejects.toThrow(/is there already/)
   })
 
   it.runIf(mini.saved)('has its subsets drawn with the split file alone, and a warning', async () => {
@@ -98,7 +98,7 @@ describe.each(Object.entries(miniatures))('%s', (id, mini) => {
     const [draw] = mini.draws ?? []
     if (!draw) throw new Error('no draw')
     const warnings: string[] = []
-    const subset = await officialSubset(id, root, draw, { onWarning: (text) => warnings.push(text) })
+    const subset = await officialSubset(id, { root, ...draw }, { onWarning: (text) => warnings.push(text) })
     expect(subset).toEqual({ train: draw.train, val: draw.val })
     expect(warnings.join()).toMatch(/images drawn are not on disk/)
   })
@@ -194,7 +194,7 @@ describe('openOfficialDataset', () => {
 
   it('names missing images with their lines in the split file', async () => {
     await lay(mini('eurosat'))
-    const file = await makeSplitFile('eurosat', root, 1)
+    const file = await makeSplitFile('eurosat', { root, seed: 1 })
     const dataset = await openOfficialDataset('eurosat', root)
     const gone = dataset.test.slice(1, 8)
     await Promise.all(gone.map(({ path }) => rm(path)))

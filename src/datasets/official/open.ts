@@ -39,7 +39,10 @@ export async function openOfficialDataset(name: string, root: string, { onWarnin
 export const defaultRoot = (): string => process.env.COOP_DATA || '.'
 
 /** Makes the split of a data set that has none on disk and writes it as the official split file. Returns its path. */
-export async function makeSplitFile(name: string, root: string, seed: number): Promise<string> {
+export async function makeSplitFile(
+  name: string,
+  { root = defaultRoot(), seed }: { readonly root?: string; readonly seed: number },
+): Promise<string> {
   const row = officialDataset(name)
   if (row.splitFile === undefined) {
     throw new UsageError(`${row.name} has no split file: it comes in its own parts`, 'use it as it is')
@@ -108,8 +111,8 @@ function datasetOf(row: OfficialDataset, place: Place, split: Split, splitFile: 
     val: row.valIsTest ? test : split.val.map(item),
     test,
     templates: [row.template],
-    ...(row.valIsTest && { valIsTest: true }),
-    ...(row.epochs !== undefined && { epochs: row.epochs }),
-    ...(splitFile !== undefined && { listedIn: splitFile }),
+    valIsTest: row.valIsTest,
+    epochs: row.epochs,
+    listedIn: splitFile,
   }
 }

@@ -1,4 +1,5 @@
 import { FileError } from '../../base/errors.ts'
+import { roundHalfEven } from '../../base/round.ts'
 import { groupByLabel } from '../../data/fewshot.ts'
 import type { PythonRandom } from '../../data/python-random.ts'
 import type { Entry, Split } from './types.ts'
@@ -24,8 +25,8 @@ export function splitClasses(folder: string, classes: readonly ClassImages[], ra
   const parts = classes.map(({ label, className, names }) => {
     const shuffled = [...names]
     random.shuffle(shuffled)
-    const train = pythonRound(names.length * TRAIN_SHARE)
-    const val = pythonRound(names.length * VAL_SHARE)
+    const train = roundHalfEven(names.length * TRAIN_SHARE)
+    const val = roundHalfEven(names.length * VAL_SHARE)
     const test = names.length - train - val
     if (train < 1 || val < 1 || test < 1) {
       throw new FileError(
@@ -57,7 +58,7 @@ export function splitTrainval(
   random: PythonRandom,
 ): Pick<Parts, 'train' | 'val'> {
   const parts = groupByLabel(trainval).map((entries) => {
-    const val = pythonRound(entries.length * VAL_SHARE_OF_TRAINVAL)
+    const val = roundHalfEven(entries.length * VAL_SHARE_OF_TRAINVAL)
     if (val < 1) {
       throw new FileError(
         `${file}: the class of ${entries[0]?.name} has ${entries.length} training images, too few for a validation part`,
@@ -69,11 +70,4 @@ export function splitTrainval(
     return { val: shuffled.slice(0, val), train: shuffled.slice(val) }
   })
   return { train: parts.flatMap(({ train }) => train), val: parts.flatMap(({ val }) => val) }
-}
-
-/** Python's `round`: halves go to the even neighbour. */
-export function pythonRound(x: number): number {
-  const floor = Math.floor(x)
-  if (x - floor !== 0.5) return Math.round(x)
-  return floor % 2 === 0 ? floor : floor + 1
 }

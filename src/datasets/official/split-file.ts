@@ -1,9 +1,9 @@
 import { FileError } from '../../base/errors.ts'
+import { PARTS } from '../../data/split.ts'
+import { type JsonPath, parseJson, placeInJson } from '../../formats/json.ts'
 import { readText, writeFileAtomic } from '../../node/files.ts'
-import { jsonFault, lineOf } from './json-lines.ts'
 import type { Entry, Split } from './types.ts'
 
-const PARTS = ['train', 'val', 'test'] as const
 type Part = (typeof PARTS)[number]
 
 /** One image as the file has it. */
@@ -12,7 +12,7 @@ type Row = readonly [name: string, label: number, className: string]
 /** What is wrong with the value at a path of keys and indices. */
 class Fault extends Error {
   constructor(
-    readonly path: readonly (string | number)[],
+    readonly path: JsonPath,
     message: string,
     readonly remedy = 'fetch the split file again, or mend this line',
   ) {
@@ -24,15 +24,15 @@ class Fault extends Error {
  * Reads an official split file: `{"train": [[path, label, class name], ...], "val": ..., "test": ...}`. Labels must be
  * 0, 1, 2 ... without a gap, and a label has one class name, the same in all parts.
  *
- * @throws FileError with file and line for what does not hold, and for paths that lead out of the image folder
+ * @throws FileError with file, line and column for what does not hold, and for paths that lead out of the image folder
  */
 export async function readSplitFile(file: string): Promise<Split> {
   const text = (await readText(file)).replace(/^\ufeff/, '')
   try {
-    return checkSplit(parse(text, file))
+    return checkSplit(parseJson(text, file))
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault
-    throw new FileError(`${file}:${lineOf(text, fault.path)}: ${fault.message}`, fault.remedy)
+    throw new FileError(`${file}:${placeInJson(text, fault.path)}: ${fault.message}`, fault.remedy)
   }
 }
 
@@ -45,17 +45,6 @@ export async function writeSplitFile(file: string, split: Split): Promise<void> 
 
 const asciiOnly = (json: string): string =>
   json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-
-function parse(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    const fault = jsonFault(text)
-    const where = fault ? `${file}:${fault.line}` : file
-    const why = fault ? `expected ${fault.expected}` : String(cause)
-    throw new FileError(`${where}: this is not JSON: ${why}`, 'fetch the split file again', { cause })
-  }
-}
 
 function checkSplit(value: unknown): Split {
   if (!isObject(value))
@@ -75,7 +64,7 @@ function entriesOf(split: Readonly<Record<string, unknown>>, part: Part, names: 
   })
 }
 
-function checkRow(row: unknown, path: readonly (string | number)[]): Row {
+function checkRow(row: unknown, path: JsonPath): Row {
   if (!Array.isArray(row) || row.length !== 3) {
     throw new Fault(path, 'an image is a list of three: its path, its label, its class name')
   }

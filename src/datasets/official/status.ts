@@ -6,7 +6,7 @@ import { missingImages } from '../check-images.ts'
 import { CLASS_NAMES } from './imagenet.ts'
 import { openOfficialDataset, placeOf } from './open.ts'
 import { OFFICIAL_DATASETS } from './table.ts'
-import type { Counts, OfficialDataset, Place, Source } from './types.ts'
+import type { Counts, Download, OfficialDataset, Place } from './types.ts'
 
 /** What is on disk of a data set. */
 export interface DatasetStatus {
@@ -20,15 +20,18 @@ export interface DatasetStatus {
   readonly missing: readonly string[]
   readonly problems: readonly string[]
   /** Where to get what is missing. */
-  readonly sources: readonly Source[]
+  readonly sources: readonly Download[]
 }
 
+/** A data set of the paper, as lists have it. */
+export type ListedDataset = Omit<OfficialDataset, 'read'> & { readonly status?: DatasetStatus }
+
 /** All data sets; with a root also what is there of each. */
-export async function listDatasets(root: string | undefined) {
+export async function listDatasets(root = process.env.COOP_DATA): Promise<ListedDataset[]> {
   if (root !== undefined && !(await exists(root))) {
     throw new FileError(`${root}: no such folder`, 'name the folder above the data sets (--root DIR)')
   }
-  const listed = []
+  const listed: ListedDataset[] = []
   for (const row of OFFICIAL_DATASETS) {
     const { read: _, ...set } = row
     listed.push(root === undefined ? set : { ...set, status: await statusOf(row, root) })
@@ -102,7 +105,7 @@ function differences(found: Counts, published: Counts): string[] {
 }
 
 /** The sources that name what is missing, or all where none does. */
-function sourcesOf({ sources }: OfficialDataset, missing: readonly string[]): readonly Source[] {
+function sourcesOf({ sources }: OfficialDataset, missing: readonly string[]): readonly Download[] {
   const named = sources.filter(({ what }) => missing.some((path) => what.includes(path) || path.startsWith(`${what}/`)))
   return named.length > 0 || missing.length === 0 ? named : sources
 }

@@ -3,7 +3,7 @@ import type { Hooks } from '../../base/progress.ts'
 import { drawSubset } from '../../data/fewshot.ts'
 import type { Item } from '../../data/items.ts'
 import { missingImages } from '../check-images.ts'
-import { officialDataset, openOfficialDataset } from './open.ts'
+import { defaultRoot, officialDataset, openOfficialDataset } from './open.ts'
 
 /** Names of images in the order drawn. */
 export interface Subset {
@@ -18,8 +18,7 @@ export interface Subset {
  */
 export async function officialSubset(
   name: string,
-  root: string,
-  { shots, seed }: { readonly shots: number; readonly seed: number },
+  { root = defaultRoot(), shots, seed }: { readonly root?: string; readonly shots: number; readonly seed: number },
   hooks: Hooks = {},
 ): Promise<Subset> {
   const row = officialDataset(name)

@@ -3,9 +3,9 @@ import { readActions, readAircraft, readPets, readScenes } from './annotations.t
 import { classFolders } from './class-folders.ts'
 import { CLASS_NAMES, readImageNet, readImageNetV2, readShiftedImageNet } from './imagenet.ts'
 import { readCars, readFlowers } from './mat-annotations.ts'
-import type { OfficialDataset, Source } from './types.ts'
+import type { Download, OfficialDataset } from './types.ts'
 
-const drive = (what: string, id: string): Source => ({
+const drive = (what: string, id: string): Download => ({
   what,
   url: `https://drive.google.com/file/d/${id}/view?usp=sharing`,
 })

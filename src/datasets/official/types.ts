@@ -10,7 +10,7 @@ export interface Counts {
 }
 
 /** One thing to fetch, and where from. */
-export interface Source {
+export interface Download {
   readonly what: string
   readonly url: string
 }
@@ -65,5 +65,5 @@ export interface OfficialDataset {
   readonly epochs?: number
   readonly template: string
   readonly counts: Counts
-  readonly sources: readonly Source[]
+  readonly sources: readonly Download[]
 }

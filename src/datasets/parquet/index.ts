@@ -3,7 +3,7 @@ import { FileError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
 import type { Dataset } from '../../data/items.ts'
 import { datasetOfRows, type LabelledRow } from '../../data/rows.ts'
-import type { Split } from '../../data/split.ts'
+import type { Part } from '../../data/split.ts'
 import type { DatasetCard } from './card.ts'
 import { type ColumnOptions, type ImageColumns, imageColumnsOf } from './columns.ts'
 import { openParquet, type ParquetFile } from './file.ts'
@@ -12,7 +12,7 @@ import { type UnpackedRow, unpackImages } from './unpack.ts'
 /** A parquet file and the part of the data set that it is. */
 export interface ParquetSource {
   readonly file: string
-  readonly split: Split | undefined
+  readonly split: Part | undefined
 }
 
 export interface ParquetOptions extends ColumnOptions {
@@ -71,14 +71,13 @@ export async function readParquet(
         'names belong into the file itself, or into the README.md beside it (dataset_info)',
     )
   }
-  const { seed } = options
   const { name, root, source } = about
-  return datasetOfRows(rows, { name, root, source, ...labels, ...(seed !== undefined && { seed }) }, hooks)
+  return datasetOfRows(rows, { name, root, source, ...labels, seed: options.seed }, hooks)
 }
 
 interface Opened {
   readonly file: ParquetFile
-  readonly split: Split | undefined
+  readonly split: Part | undefined
   readonly columns: ImageColumns
 }
 
@@ -113,7 +112,7 @@ function labelledRows(
   const labelled = rows.flatMap(({ row, path: image, hash, label }) => {
     if (label === null || label === -1 || label === '') return []
     const where = `${path}, row ${row}`
-    return [{ path: image, identity: hash, key: hash, label, where, ...(split !== undefined && { split }) }]
+    return [{ path: image, identity: hash, key: hash, label, where, split }]
   })
   const without = rows.length - labelled.length
   if (without > 0) onWarning?.(`${basename(path)}: ${without} of ${rows.length} images have no label and are left out`)

@@ -1,13 +1,13 @@
 import { posix } from 'node:path'
 import { FileError, UsageError } from '../../base/errors.ts'
-import { type Split, splitNamed } from '../../data/split.ts'
+import { type Part, partNamed } from '../../data/split.ts'
 import type { CardConfig, DatasetCard } from './card.ts'
 
 /** One file of a data set. */
 export interface ParquetPart {
   /** Path below the data set's folder. */
   readonly path: string
-  readonly split: Split | undefined
+  readonly split: Part | undefined
 }
 
 export interface ChosenParts {
@@ -44,7 +44,7 @@ export function chooseParts(
     where,
     chosen.parts.map(({ path }) => path),
   )
-  const known = chosen.parts.map(({ path, split }) => ({ path, word: split, split: splitNamed(split ?? '') }))
+  const known = chosen.parts.map(({ path, split }) => ({ path, word: split, split: partNamed(split ?? '') }))
   const strange = known.filter(({ word, split }) => word !== undefined && split === undefined)
   return {
     config: chosen.name,
@@ -54,9 +54,9 @@ export function chooseParts(
 }
 
 /** The part that a file is, by its own name or that of the nearest folder. */
-export function splitOfPath(path: string): Split | undefined {
+export function splitOfPath(path: string): Part | undefined {
   const names = [posix.basename(path, '.parquet'), ...posix.dirname(path).split('/').reverse()]
-  return names.flatMap((name) => name.split(/[-_.]/).flatMap((word) => splitNamed(word) ?? []))[0]
+  return names.flatMap((name) => name.split(/[-_.]/).flatMap((word) => partNamed(word) ?? []))[0]
 }
 
 interface NamedParts {

@@ -1,3 +1,3 @@
-export { openTorchFile, type TorchFile } from './open.ts'
+export { openTorchFile } from './open.ts'
 export { itemOf, namedTensors, tensorFile } from './tensors.ts'
-export { PyDict, PyObject, type PyValue, TensorRef } from './values.ts'
+export { PyDict, TensorRef } from './values.ts'

@@ -1,6 +1,6 @@
 import { FileError } from '../../base/errors.ts'
-import { type FloatTensor, floatTensor, sizeOf } from '../../graph/tensor.ts'
-import { aligned, DTYPE_BYTES, FLOAT_DECODERS } from '../dtypes.ts'
+import { type FloatTensor, floatTensor, sharedFloats, sizeOf } from '../../graph/tensor.ts'
+import { DTYPE_BYTES, FLOAT_DECODERS } from '../dtypes.ts'
 import type { ByteSource } from '../safetensors.ts'
 import { broken } from './broken.ts'
 import { checkTorchFile } from './file-kind.ts'
@@ -100,7 +100,7 @@ async function readFloat(
   if (offset + span > storage.count) {
     throw fail(`it reaches to value ${offset + span} of a memory that holds ${storage.count}`)
   }
-  const values = decode(aligned(await zip.read(entry, offset * bytes, span * bytes)))
+  const values = decode(await zip.read(entry, offset * bytes, span * bytes))
   return floatTensor(shape, isContiguous(tensor) ? values : gathered(tensor, values))
 }
 
@@ -117,7 +117,7 @@ function isContiguous({ shape, strides }: TensorRef): boolean {
 
 /** The values of a view in the order of its shape. */
 function gathered({ shape, strides }: TensorRef, values: Float32Array): Float32Array {
-  const result = new Float32Array(sizeOf(shape))
+  const result = sharedFloats(sizeOf(shape))
   const index = shape.map(() => 0)
   let from = 0
   for (let i = 0; i < result.length; i++) {

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
-import { defined } from '../../cli/actions.ts'
 import { defineCommand } from '../../cli/command.ts'
+import { flags, list, oneOf, text, toggle, whole } from '../../cli/options.ts'
+import { COMPUTING, model } from '../../cli/shared-options.ts'
 import { checkWritableFile, writeFileAtomic } from '../../node/files.ts'
-import { bundledModel } from '../../node/package.ts'
 import { took } from '../../report/text.ts'
 
 export const demo = defineCommand({
@@ -10,25 +10,58 @@ export const demo = defineCommand({
   summary: 'learned against hand-written prompts on drawings that CLIP never saw',
   operands: [],
   examples: [
-    'coop demo --quick',
-    'coop demo --tasks sports,gestures --shots 1,16 --seeds 1,2',
-    'coop demo --json --figure figure.svg > demo.json',
+    'npm run demo -- --quick',
+    'npm run demo -- --tasks sports,gestures --shots 1,16 --seeds 1,2',
+    'npm run demo -- --json --figure figure.svg > demo.json',
   ],
+  options: {
+    quick: toggle().register(flags, { flag: '--quick', help: 'fewer tasks and one seed: two minutes on two cores' }),
+    tasks: list(text('names of tasks'), 'names of tasks').optional().register(flags, {
+      flag: '--tasks',
+      argument: 'NAMES',
+      help: 'tasks to run, such as sports,gestures',
+      otherwise: 'all',
+    }),
+    shots: list(oneOf(['1', '2', '4', '8', '16']).transform(Number), 'some of 1, 2, 4, 8, 16')
+      .optional()
+      .register(flags, { flag: '--shots', argument: 'LIST', help: 'shots to learn from', otherwise: '1,2,4,8,16' }),
+    seeds: list(whole(0, 2 ** 32 - 1), 'whole numbers of at least 0')
+      .optional()
+      .register(flags, {
+        flag: '--seeds',
+        argument: 'LIST',
+        help: 'seeds of the runs',
+        otherwise: '1,2,3; 1 with --quick',
+      }),
+    out: text('a file').default('coop-demo.html').register(flags, {
+      flag: '--out',
+      argument: 'FILE.html',
+      help: 'page that the table and figures are written to',
+    }),
+    figure: text('a file').optional().register(flags, {
+      flag: '--figure',
+      argument: 'FILE.svg',
+      help: 'write the few-shot figure by itself as well',
+      otherwise: 'not written',
+    }),
+    model,
+    ...COMPUTING,
+  },
   async run(settings, _operands, hooks) {
-    for (const file of [settings.reportFile, settings.figure]) if (file) await checkWritableFile(file)
-    const { quick, tasks, shotsList: shots, seeds, model = bundledModel(), device, threads } = settings
+    const { out, figure } = settings
+    for (const file of [out, figure]) if (file !== undefined) await checkWritableFile(file)
     const { demo } = await import('../demo/run-demo.ts')
-    const result = await demo({ model, quick, ...defined({ tasks, shots, seeds, device, threads }) }, hooks)
-    const { renderReport } = await import('../../report/page.ts')
-    const { resultTable } = await import('../../report/table.ts')
-    await writeFileAtomic(settings.reportFile, renderReport(result))
-    if (settings.figure) {
-      const { fewShotFigure } = await import('../../report/curves.ts')
-      await writeFileAtomic(settings.figure, `${fewShotFigure(result)}\n`)
+    const result = await demo(settings, hooks)
+    const { renderReport } = await import('../demo/report/page.ts')
+    const { resultTable } = await import('../demo/report/table.ts')
+    await writeFileAtomic(out, renderReport(result))
+    if (figure !== undefined) {
+      const { fewShotFigure } = await import('../demo/report/curves.ts')
+      await writeFileAtomic(figure, `${fewShotFigure(result)}\n`)
     }
     return {
       json: result,
-      text: `${resultTable(result)}\n\n${took(result.seconds)} in all. Figures and what was learned: ${resolve(settings.reportFile)}`,
+      text: `${resultTable(result)}\n\n${took(result.seconds)} in all. Figures and what was learned: ${resolve(out)}`,
     }
   },
 })

@@ -2,7 +2,7 @@ import { toneNames } from '../pretrain/art/emoji.ts'
 import type { HeldOut } from './held-out.ts'
 import { peopleStyles } from './people.ts'
 import { drawings, splitByConcept } from './pictures.ts'
-import type { HeldOutStyle, Task } from './types.ts'
+import type { DemoTask, HeldOutStyle } from './types.ts'
 
 /** How a person would call each held-out style. */
 const styleNames: readonly (readonly [style: HeldOutStyle, name: string])[] = [
@@ -15,7 +15,7 @@ const styleNames: readonly (readonly [style: HeldOutStyle, name: string])[] = [
 ]
 
 /** Which of six styles a thing is drawn in. */
-export function styleTask(heldOut: HeldOut): Task {
+export function styleTask(heldOut: HeldOut): DemoTask {
   const things = [...heldOut.emoji.values()].filter(
     (one) => one.tones.length === 0 && ['animals-nature', 'food-drink', 'travel-places', 'objects'].includes(one.group),
   )
@@ -33,7 +33,7 @@ export function styleTask(heldOut: HeldOut): Task {
 }
 
 /** Skin tones of people at work, at sport and so on. */
-export function toneTask(heldOut: HeldOut): Task {
+export function toneTask(heldOut: HeldOut): DemoTask {
   const subgroups = ['person-role', 'person-activity', 'person-sport', 'person-gesture', 'person-resting']
   const all = [...heldOut.emoji.values()]
   const toned = new Set(all.filter((one) => one.tones.length === 1).map((one) => one.base))

@@ -1,17 +1,17 @@
 import type { Hooks } from '../../base/progress.ts'
 import { type ImageEncoder, imageEncoder } from '../../clip/encode.ts'
 import type { Clip } from '../../clip/types.ts'
-import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
+import { dims, type FloatTensor, floatTensor } from '../../graph/tensor.ts'
 import type { TrainingSet } from '../../learning/batches.ts'
 import { preprocess } from '../../pictures/preprocess.ts'
 import type { Runtime } from '../../runtime/types.ts'
-import type { DemoImage, Task } from './types.ts'
+import type { DemoImage, DemoTask } from './types.ts'
 
 const ENCODER_BATCH = 32
 
 /** A task's pictures as features. */
 export interface Encoded {
-  readonly task: Task
+  readonly task: DemoTask
   readonly train: FloatTensor
   readonly test: FloatTensor
 }
@@ -20,7 +20,7 @@ export interface Encoded {
 export async function encodeTasks(
   clip: Clip,
   runtimes: readonly Runtime[],
-  tasks: readonly Task[],
+  tasks: readonly DemoTask[],
   hooks: Hooks,
   signal: AbortSignal | undefined,
 ): Promise<Encoded[]> {
@@ -32,7 +32,7 @@ export async function encodeTasks(
     hooks.onProgress?.({ kind: 'features', done, total })
   }
   return spreadOver(runtimes, tasks, async (task, runtime) => {
-    const encoder = await imageEncoder(clip, runtime, ENCODER_BATCH)
+    const encoder = imageEncoder(clip, runtime, ENCODER_BATCH)
     const features = (images: readonly DemoImage[]) => encodePictures(clip, encoder, images, advance)
     const encoded = { task, train: await features(task.train), test: await features(task.test) }
     await encoder.dispose()
@@ -45,7 +45,7 @@ export function subsetOf(
   features: FloatTensor,
   rows: readonly { readonly row: number; readonly label: number }[],
 ): TrainingSet {
-  const [, embed = 0] = features.shape
+  const [, embed] = dims(features, 2, 'features')
   const chosen = floatTensor([rows.length, 1, embed])
   for (const [i, { row }] of rows.entries())
     chosen.data.set(features.data.subarray(row * embed, (row + 1) * embed), i * embed)

@@ -1,7 +1,9 @@
 import type { Hooks } from '../../base/progress.ts'
 import { encodeTexts, type ImageEncoder } from '../../clip/encode.ts'
 import type { Clip } from '../../clip/types.ts'
-import { normaliseRows, rowProducts } from '../../learning/vectors.ts'
+import { matmul } from '../../graph/index.ts'
+import { mapRows } from '../../learning/rows.ts'
+import { normaliseRows } from '../../learning/vectors.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { plainLabel } from '../pretrain/art/captions.ts'
 import { encodePictures } from './encode.ts'
@@ -41,7 +43,9 @@ export async function heldOutAccuracy(
       done += count
       hooks.onProgress?.({ kind: 'evaluate', done, total })
     })
-    const { data } = rowProducts(normaliseRows(features), text)
+    const { data } = await mapRows(runtime, normaliseRows(features), (rows) =>
+      matmul(rows, rows.graph.weight('text', text), { transB: true }),
+    )
     const ranks = emoji.map((_, i) => rankOf(data.subarray(i * emoji.length, (i + 1) * emoji.length), i))
     const within = (k: number) => ranks.filter((rank) => rank < k).length / ranks.length
     result[style] = { labels: emoji.length, top1: within(1), top5: within(5) }

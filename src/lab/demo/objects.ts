@@ -1,6 +1,6 @@
 import type { HeldOut } from './held-out.ts'
 import { drawings, leastTest, leastTrain, splitByConcept } from './pictures.ts'
-import type { DemoImage, HeldOutStyle, Task } from './types.ts'
+import type { DemoImage, DemoTask, HeldOutStyle } from './types.ts'
 
 const objectStyles: readonly HeldOutStyle[] = ['fluent-3d', 'emojione-v1']
 
@@ -34,7 +34,7 @@ const objectClasses: readonly (readonly [name: string, subgroups: readonly strin
 ]
 
 /** Things by kind: the test things are other things than those learned from. */
-export function objectTask(heldOut: HeldOut): Task {
+export function objectTask(heldOut: HeldOut): DemoTask {
   const train: DemoImage[] = []
   const test: DemoImage[] = []
   const classNames: string[] = []

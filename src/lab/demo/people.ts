@@ -1,7 +1,7 @@
 import type { Emoji } from '../pretrain/art/emoji.ts'
 import type { HeldOut } from './held-out.ts'
 import { demoImage, drawings } from './pictures.ts'
-import type { DemoImage, HeldOutStyle, Task } from './types.ts'
+import type { DemoImage, DemoTask, HeldOutStyle } from './types.ts'
 
 /** A class: the emoji's label without `man`, `woman` or `person`, and how the class is called where that differs. */
 type ClassRow = string | readonly [role: string, name: string]
@@ -123,14 +123,14 @@ const peopleTasks: readonly PeopleTask[] = [
 ]
 
 /** The tasks on people, both styles in training and in test, and professions once more under a shift of style. */
-export function peopleTaskList(heldOut: HeldOut): Task[] {
+export function peopleTaskList(heldOut: HeldOut): DemoTask[] {
   const byRole = groupByRole([...heldOut.emoji.values()])
   const tasks = peopleTasks.map((row) => pooledTask(heldOut, row, byRole))
   const [professions] = peopleTasks
   return professions === undefined ? tasks : [...tasks, shiftTask(heldOut, professions, byRole)]
 }
 
-function pooledTask(heldOut: HeldOut, row: PeopleTask, byRole: ReadonlyMap<string, readonly Emoji[]>): Task {
+function pooledTask(heldOut: HeldOut, row: PeopleTask, byRole: ReadonlyMap<string, readonly Emoji[]>): DemoTask {
   const train: DemoImage[] = []
   const test: DemoImage[] = []
   row.classes.forEach((entry, label) => {
@@ -148,7 +148,7 @@ function pooledTask(heldOut: HeldOut, row: PeopleTask, byRole: ReadonlyMap<strin
   }
 }
 
-function shiftTask(heldOut: HeldOut, row: PeopleTask, byRole: ReadonlyMap<string, readonly Emoji[]>): Task {
+function shiftTask(heldOut: HeldOut, row: PeopleTask, byRole: ReadonlyMap<string, readonly Emoji[]>): DemoTask {
   const all = (style: HeldOutStyle) =>
     row.classes.flatMap((entry, label) => drawings(heldOut, [style], byRole.get(roleOf(entry)) ?? [], label))
   return {
@@ -162,7 +162,12 @@ function shiftTask(heldOut: HeldOut, row: PeopleTask, byRole: ReadonlyMap<string
   }
 }
 
-function headOf({ name, title, prompt, classes }: PeopleTask): Pick<Task, 'name' | 'title' | 'prompt' | 'classNames'> {
+function headOf({
+  name,
+  title,
+  prompt,
+  classes,
+}: PeopleTask): Pick<DemoTask, 'name' | 'title' | 'prompt' | 'classNames'> {
   return { name, title, prompt, classNames: classes.map((entry) => (typeof entry === 'string' ? entry : entry[1])) }
 }
 

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os'
 import { UsageError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
-import type { DemoResult } from '../../report/types.ts'
-import { withRuntimes } from '../../runs/model.ts'
+import { openModel, withPool } from '../../runs/model.ts'
 import type { RuntimeOptions } from '../../runtime/types.ts'
+import type { DemoResult } from './report/types.ts'
 import { runDemo } from './run.ts'
-import { demoTasks, type Task } from './tasks.ts'
+import { type DemoTask, demoTasks } from './tasks.ts'
 
 export interface DemoChoice extends RuntimeOptions {
   readonly model: string
@@ -28,18 +28,15 @@ export async function demo(choice: DemoChoice, hooks: Hooks): Promise<DemoResult
   const tasks = chosen(await demoTasks(), choice.tasks ?? (quick ? QUICK.tasks : undefined))
   // A runtime of one thread for each task that runs at the same time.
   const { device = 'cpu', threads = availableParallelism() } = choice
-  const result = await withRuntimes(
-    model,
-    Math.min(threads, tasks.length),
-    { device, threads: 1 },
-    hooks,
-    (clip, runtimes) => runDemo(clip, runtimes, { tasks, shots, seeds }, hooks),
+  const { clip } = await openModel(model, hooks)
+  const result = await withPool(Math.min(threads, tasks.length), { device, threads: 1 }, hooks, (runtimes) =>
+    runDemo(clip, runtimes, { tasks, shots, seeds }, hooks),
   )
   const settings = { seeds, shots, model, command: commandOf(choice) }
   return { ...result, settings, seconds: (performance.now() - started) / 1000 }
 }
 
-function chosen(tasks: readonly Task[], names: readonly string[] | undefined): readonly Task[] {
+function chosen(tasks: readonly DemoTask[], names: readonly string[] | undefined): readonly DemoTask[] {
   if (names === undefined) return tasks
   const known = tasks.map(({ name }) => name)
   const unknown = names.filter((name) => !known.includes(name))
@@ -53,5 +50,5 @@ function commandOf({ quick, tasks, shots, seeds }: DemoChoice): string {
   const flags = Object.entries(lists).flatMap(([flag, list]) =>
     list === undefined ? [] : [`--${flag} ${list.join(',')}`],
   )
-  return ['coop demo', ...(quick ? ['--quick'] : []), ...flags].join(' ')
+  return ['npm run demo --', ...(quick ? ['--quick'] : []), ...flags].join(' ')
 }

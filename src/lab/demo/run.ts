@@ -2,17 +2,17 @@ import type { Hooks } from '../../base/progress.ts'
 import type { Clip } from '../../clip/types.ts'
 import { drawFewShot } from '../../data/fewshot.ts'
 import type { FloatTensor } from '../../graph/tensor.ts'
-import { accuracyOf, type Classifier } from '../../learning/classifier.ts'
+import { accuracyOf, type ImageClassifier } from '../../learning/classifier.ts'
+import { learnFewShot } from '../../methods/index.ts'
 import { zeroShotClassifier } from '../../methods/zero-shot/features.ts'
-import { type FullBatchLearner, fullBatchLearner } from '../../prompt/full-batch.ts'
 import { nearestWords } from '../../prompt/nearest-words.ts'
-import type { Accuracy, Curve, DemoResult, TaskResult } from '../../report/types.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { type Encoded, encodeTasks, spreadOver, subsetOf } from './encode.ts'
-import type { Task } from './types.ts'
+import type { Accuracy, Curve, DemoResult, TaskResult } from './report/types.ts'
+import type { DemoTask } from './types.ts'
 
 export interface DemoPlan {
-  readonly tasks: readonly Task[]
+  readonly tasks: readonly DemoTask[]
   readonly shots: readonly number[]
   readonly seeds: readonly number[]
 }
@@ -50,24 +50,30 @@ async function runTask(
   signal: AbortSignal | undefined,
 ): Promise<TaskResult> {
   const { name, title, prompt, classNames } = task
-  const zeroShot = accuracy(await zeroShotClassifier(clip, runtime, classNames, [prompt]), test, task)
+  const labels = task.test.map(({ label }) => label)
+  const accuracyWith = async (classifier: ImageClassifier) => {
+    const answers = await classifier.predict(test).finally(() => classifier.dispose())
+    return accuracyOf(classNames, answers, labels).accuracy
+  }
+  const zeroShot = await accuracyWith(await zeroShotClassifier({ clip, runtime, classNames, templates: [prompt] }))
+  const rows = task.train.map(({ label }, row) => ({ label, row }))
   const curves: Curve[] = []
   let learned: FloatTensor | undefined
   for (const classSpecific of [false, true]) {
-    const shape = { M: CONTEXT_LENGTH, position: 'end', classSpecific } as const
-    const learner = await fullBatchLearner(clip, runtime, classNames, shape, Math.max(...plan.shots))
+    const settings = { M: CONTEXT_LENGTH, position: 'end', classSpecific, recipe: 'fast' }
     const curve: Record<string, Accuracy> = {}
     for (const shots of plan.shots) {
       const found: number[] = []
       for (const seed of plan.seeds) {
-        const { value, ctx } = await learnOnce(learner, task, train, test, shots, seed, signal)
-        found.push(value)
-        if (!classSpecific) learned = ctx
+        const set = subsetOf(train, drawFewShot(rows, [], shots, seed).train)
+        const learning = { clip, runtime, classNames, train: set, settings, shots, seed }
+        const result = await learnFewShot(learning, { signal })
+        found.push(await accuracyWith(result.classifier))
+        if (!classSpecific) learned = result.learned.tensors.get('ctx')
         tick(`${name}, ${shots} ${shots === 1 ? 'shot' : 'shots'}, seed ${seed}`)
       }
       curve[shots] = spread(found)
     }
-    await learner.dispose()
     curves.push(curve)
   }
   const nearest = learned === undefined ? [] : await nearestWords(clip, runtime, learned)
@@ -76,29 +82,6 @@ async function runTask(
   const chance = 1 / classNames.length
   const result = { name, title, classes: classNames.length, chance, zeroShot, prompt, coop, coopCsc, words }
   return task.shift ? { ...result, shift: true } : result
-}
-
-async function learnOnce(
-  learner: FullBatchLearner,
-  task: Task,
-  train: FloatTensor,
-  test: FloatTensor,
-  shots: number,
-  seed: number,
-  signal: AbortSignal | undefined,
-): Promise<{ value: number; ctx: FloatTensor }> {
-  const rows = task.train.map(({ label }, row) => ({ label, row }))
-  const subset = drawFewShot(rows, [], shots, seed).train
-  const { ctx } = await learner.learn(subsetOf(train, subset), seed, signal)
-  return { value: accuracy(await learner.classifier(ctx), test, task), ctx }
-}
-
-function accuracy(classifier: Classifier, test: FloatTensor, task: Task): number {
-  return accuracyOf(
-    classifier,
-    classifier.predict(test),
-    task.test.map(({ label }) => label),
-  ).accuracy
 }
 
 /** Mean and sample deviation (0 for a single value). */

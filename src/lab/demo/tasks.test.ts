@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { leastTest, leastTrain } from './pictures.ts'
-import { type DemoImage, demoTasks, type Task } from './tasks.ts'
+import { type DemoImage, type DemoTask, demoTasks } from './tasks.ts'
 
-let tasks: Task[] = []
+let tasks: DemoTask[] = []
 beforeAll(async () => {
   tasks = await demoTasks()
 }, 120_000)
@@ -74,7 +74,7 @@ describe('demoTasks', { timeout: 120_000 }, () => {
 
   test('the pictures are always the same', async () => {
     const again = await demoTasks()
-    const ids = (list: readonly Task[]) =>
+    const ids = (list: readonly DemoTask[]) =>
       list.map(({ train, test: tested }) => [...train, ...tested].map(({ id }) => id))
     expect(ids(again)).toEqual(ids(tasks))
   })

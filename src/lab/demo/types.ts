@@ -15,7 +15,7 @@ export interface DemoImage {
 }
 
 /** A few-shot classification task on drawing styles that the small CLIP never saw. */
-export interface Task {
+export interface DemoTask {
   /** One word for files, flags and JSON. */
   readonly name: string
   readonly title: string

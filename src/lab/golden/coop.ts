@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { CoopError } from '../../base/errors.ts'
 import type { SafetensorsFile } from '../../formats/safetensors.ts'
 import { readSchema } from '../../formats/schema.ts'
-import type { FloatTensor } from '../../graph/tensor.ts'
-import { promptLayout } from '../../prompt/layout.ts'
-import { contextShape, trainingProgram } from '../../prompt/prompted-tower.ts'
+import { dims, type FloatTensor } from '../../graph/tensor.ts'
+import { coopStep } from '../../methods/coop/program.ts'
+import { POSITIONS, promptLayout } from '../../prompt/layout.ts'
+import { contextShape } from '../../prompt/prompted-tower.ts'
 import { BOUNDS } from './bounds.ts'
 import type { Golden } from './folder.ts'
 import { expectShape, figure, largest, type Report, relativeError } from './report.ts'
@@ -16,7 +16,7 @@ const caseSchema = z.object({
   key: z.string(),
   model: z.string(),
   M: z.int().min(1),
-  position: z.enum(['end', 'middle', 'front']),
+  position: z.enum(POSITIONS),
   classSpecific: z.boolean(),
   loss: z.number(),
 })
@@ -59,15 +59,14 @@ async function checkCase(
   const labels = await figures.readInt(`${model}.labels`)
   const expectedLogits = await figures.readFloat(`${key}.logits`)
   const expectedGradient = await figures.readFloat(`${key}.grad`)
-  const [batch = 0] = features.shape
+  const [batch] = dims(features, 2, `${model}.features`)
   expectShape(`${key}.ctx`, ctx, contextShape(clip, layout))
   expectShape(`${model}.labels`, labels, [batch])
 
-  const session = await golden.runtime.load(trainingProgram(clip, layout, batch))
+  const session = await golden.runtime.load(coopStep(clip, layout, batch))
   try {
     const step = async (at: FloatTensor) => {
-      const { loss, logits, gradient } = await session.run({ ctx: at, features, labels })
-      if (!loss || !logits || !gradient) throw new CoopError('the training step gave nothing')
+      const { loss, logits, 'gradient.ctx': gradient } = await session.run({ ctx: at, features, labels })
       return { loss: loss.data, logits: logits.data, gradient: gradient.data }
     }
     const { loss, logits, gradient } = await step(ctx)

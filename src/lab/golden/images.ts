@@ -83,7 +83,7 @@ function worstLevel(actual: Float32Array, expected: Float32Array, std: readonly 
 }
 
 async function encodeAll(golden: Golden, clip: Clip, images: readonly Float32Array[]): Promise<Float32Array> {
-  const encoder = await imageEncoder(clip, golden.runtime, Math.min(images.length, 32))
+  const encoder = imageEncoder(clip, golden.runtime, Math.min(images.length, 32))
   try {
     return await encoder.encode(images)
   } finally {

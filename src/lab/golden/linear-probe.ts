@@ -1,14 +1,10 @@
 import { z } from 'zod'
 import { CoopError } from '../../base/errors.ts'
 import { readSchema } from '../../formats/schema.ts'
-import { type Products, plainProducts } from '../../learning/products.ts'
 import { argmaxRows } from '../../learning/vectors.ts'
-import {
-  type FitOptions,
-  fitLogistic,
-  linearOutputs,
-  logisticObjective,
-} from '../../methods/linear-probe/logistic-regression.ts'
+import { linearOutputs } from '../../methods/linear-probe/linear-model.ts'
+import { type FitOptions, fitLogistic, logisticObjective } from '../../methods/linear-probe/logistic-regression.ts'
+import { type Products, plainProducts } from '../../methods/linear-probe/products.ts'
 import { BOUNDS } from './bounds.ts'
 import type { Golden } from './folder.ts'
 import { figure, largest, type Report, relativeError } from './report.ts'
@@ -109,7 +105,7 @@ async function checkFit(problem: Problem, reference: z.output<typeof fitSchema>,
   for (const { name, x, labels } of parts) {
     const expected = reference[`${name}Accuracy`]
     if (expected === undefined) continue
-    const data = Float32Array.from(linearOutputs(found.fit, x))
+    const data = Float32Array.from(await linearOutputs(found.fit, x))
     const predicted = argmaxRows({ dtype: 'float32', shape: [labels.length, classes.length], data })
     const right = labels.filter((label, i) => classes[predicted[i] ?? 0] === label).length
     const difference = Math.abs(right - Math.round(expected * labels.length))

@@ -2,10 +2,11 @@ import { z } from 'zod'
 import { CoopError } from '../../base/errors.ts'
 import type { SafetensorsFile } from '../../formats/safetensors.ts'
 import { readSchema } from '../../formats/schema.ts'
-import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
+import { dims, type FloatTensor, floatTensor } from '../../graph/tensor.ts'
 import { inOrder } from '../../learning/batches.ts'
 import { learningRateOf } from '../../learning/schedule.ts'
-import { PAPER_SETTINGS, type TrainingState, type TrainingTask, trainPrompt } from '../../prompt/train.ts'
+import { PAPER_SETTINGS, type TrainedPrompt, type TrainingTask, trainPrompt } from '../../methods/coop/train-prompt.ts'
+import { POSITIONS } from '../../prompt/layout.ts'
 import { BOUNDS } from './bounds.ts'
 import { caseName } from './coop.ts'
 import type { Golden } from './folder.ts'
@@ -17,7 +18,7 @@ const schema = z.object({ classNames: z.array(z.string()).min(1), runs: z.array(
 const runSchema = z.object({
   key: z.string(),
   model: z.string(),
-  position: z.enum(['end', 'middle', 'front']),
+  position: z.enum(POSITIONS),
   classSpecific: z.boolean(),
   M: z.int().min(1),
   epochs: z.int().min(1),
@@ -65,7 +66,7 @@ async function checkRun(
   const labels = await figures.readInt(`${key}.labels`)
   const start = await figures.readFloat(`${key}.ctx0`)
   const expectedCtx = await figures.readFloat(`${key}.ctx`)
-  const [images = 0, embed = 0] = features.shape
+  const [images, embed] = dims(features, 2, `${key}.features`)
   expectShape(`${key}.labels`, labels, [images])
   expectShape(`${key}.ctx`, expectedCtx, start.shape)
   const { M, position, classSpecific, epochs, batchSize } = run
@@ -90,10 +91,8 @@ async function checkRun(
   await checkUnstableRun(report, what, task, start, end, errors, ctxError)
 }
 
-async function trainFrom(task: TrainingTask, ctx: FloatTensor): Promise<TrainingState> {
-  const from = { epoch: 0, ctx, momentum: floatTensor(ctx.shape), losses: [], gradientNorms: [] }
-  return trainPrompt(task, { from, order: inOrder })
-}
+const trainFrom = (task: TrainingTask, start: FloatTensor): Promise<TrainedPrompt> =>
+  trainPrompt(task, { start, order: inOrder })
 
 /**
  * A training run can amplify rounding until its later losses are chance: no two float32 programs agree on them. Where
@@ -105,7 +104,7 @@ async function checkUnstableRun(
   what: string,
   task: TrainingTask,
   start: FloatTensor,
-  end: TrainingState,
+  end: TrainedPrompt,
   errors: readonly number[],
   ctxError: number,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { SafetensorsFile } from '../../formats/safetensors.ts'
-import { classifierOf } from '../../learning/classifier.ts'
+import { textClassifier } from '../../learning/classifier.ts'
 import { zeroShotFeatures } from '../../methods/zero-shot/features.ts'
 import { BOUNDS } from './bounds.ts'
 import type { Golden } from './folder.ts'
@@ -29,8 +29,9 @@ async function checkModel(
   model: string,
 ): Promise<void> {
   const what = `zero-shot ${model}`
+  const { runtime } = golden
   const clip = await golden.clip(model)
-  const weights = await zeroShotFeatures(clip, golden.runtime, classNames, templates)
+  const weights = await zeroShotFeatures({ clip, runtime, classNames, templates })
   if (figures.entries.has(`${model}.weights`)) {
     const expected = await figures.readFloat(`${model}.weights`)
     expectShape(`${model}.weights`, expected, weights.shape)
@@ -41,7 +42,9 @@ async function checkModel(
   if (!coop?.entries.has(`${model}.features`)) {
     return report.skip(`${what}, logits`, `there are no features ${model}.features in coop.safetensors`)
   }
-  const logits = classifierOf(clip, classNames, weights).logits(await coop.readFloat(`${model}.features`))
+  const classifier = textClassifier({ clip, runtime, classNames }, weights)
+  const features = await coop.readFloat(`${model}.features`)
+  const logits = await classifier.logits(features).finally(() => classifier.dispose())
   const expected = await figures.readFloat(`${model}.logits`)
   expectShape(`${model}.logits`, expected, logits.shape)
   report.measure(`${what}, logits`, relativeError(logits.data, expected.data), BOUNDS.logits)

@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { saveOpenClip } from '../../clip/save.ts'
 import { writeFileAtomic } from '../../node/files.ts'
 import type { ArtData } from './art/source.ts'
 import type { PretrainRun } from './pretrain.ts'
+import { saveOpenClip } from './save.ts'
 import { type PretrainSettings, smallClipConfig } from './settings.ts'
 import { weightsOf } from './state.ts'
 

@@ -39,7 +39,7 @@ export interface PretrainResult {
 /** Milliseconds that a timer can wait; more would end it at once. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
-/** The whole of `coop pretrain`: pictures, training with checkpoints, and the model in `OUT/model`. */
+/** The whole of `npm run pretrain`: pictures, training with checkpoints, and the model in `OUT/model`. */
 export async function pretrainSmallClip(options: PretrainOptions, hooks: Hooks): Promise<PretrainResult> {
   const started = performance.now()
   const { out, seed, hours, resume, force, cache } = options
@@ -75,7 +75,7 @@ export async function measureHeldOut(
 ): Promise<Record<string, StyleAccuracy>> {
   const drawings = await openHeldOut()
   return withModel(model, options, hooks, async (clip, runtime) => {
-    const encoder = await imageEncoder(clip, runtime, 64)
+    const encoder = imageEncoder(clip, runtime, 64)
     return heldOutAccuracy(clip, runtime, encoder, drawings, hooks)
   })
 }

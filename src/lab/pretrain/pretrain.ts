@@ -4,14 +4,14 @@ import { z } from 'zod'
 import { DivergedError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
 import { type FloatTensor, floatTensor, type Tensor } from '../../graph/index.ts'
-import { adamWStep } from '../../learning/adamw.ts'
+import { adamWStep } from '../../learning/optimisers.ts'
 import { writeFileAtomic } from '../../node/files.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import type { ArtData } from './art/source.ts'
 import { batchFeeds } from './batch.ts'
 import { learningRate, type PretrainSettings, smallClipConfig } from './settings.ts'
 import { loadState, type PretrainState, saveState, startState } from './state.ts'
-import { type PretrainStep, pretrainStep } from './step.ts'
+import { type PretrainStep, pretrainStep, type StepOutput } from './step.ts'
 
 const METRICS = 'metrics.jsonl'
 const metricsLine = z.object({ loss: z.number() })
@@ -98,16 +98,12 @@ function parameterFeeds(step: PretrainStep, state: PretrainState): Record<string
 function update(
   step: PretrainStep,
   state: PretrainState,
-  outputs: Readonly<Record<string, FloatTensor>>,
+  outputs: Readonly<Record<StepOutput, FloatTensor>>,
   settings: PretrainSettings,
   lr: number,
 ): { loss: number; norm: number } {
-  const output = (name: string): Float32Array => {
-    const tensor = outputs[name]
-    if (tensor === undefined) throw new RangeError(`the step has no output ${name}`)
-    return tensor.data
-  }
-  const loss = output('loss')[0] ?? Number.NaN
+  const output = (name: StepOutput) => outputs[name]!.data
+  const loss = outputs.loss.data[0] ?? Number.NaN
   const norm = globalNorm([...state.parameters.keys()].map((name) => output(`d ${name}`)))
   if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
     throw new DivergedError(

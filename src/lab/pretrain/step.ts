@@ -3,11 +3,12 @@ import { type BatchNormalise, resnet } from '../../clip/towers/resnet.ts'
 import { textTower } from '../../clip/towers/text-tower.ts'
 import { vit } from '../../clip/towers/vit.ts'
 import type { ClipConfig } from '../../clip/types.ts'
-import { inputParameters, type Parameters, under } from '../../clip/weights/parameters.ts'
+import { type Parameters, under } from '../../clip/weights/parameters.ts'
 import {
   add,
   batchNorm,
   crossEntropy,
+  dims,
   exp,
   Graph,
   gather,
@@ -29,8 +30,11 @@ export interface BatchShape {
   readonly buckets: readonly number[]
 }
 
+/** Outputs of a step: gradients, and statistics of the batch that batch normalisation saw. */
+export type StepOutput = 'loss' | `d ${string}` | `mean ${string}` | `variance ${string}`
+
 export interface PretrainStep {
-  readonly program: Program
+  readonly program: Program<StepOutput>
   /** What is learned: inputs of the program, each with its gradient as output `d NAME`. */
   readonly parameters: ReadonlyMap<string, Shape>
   /** Batch normalisations by name; outputs `mean NAME` and `variance NAME` of this batch, over `count` values each. */
@@ -63,7 +67,7 @@ export function pretrainStep(config: ClipConfig, shape: BatchShape): PretrainSte
     loss,
     names.map((name) => p(name, parameters.get(name) ?? [])),
   )
-  const outputs: Record<string, Value> = { loss, ...statistics }
+  const outputs: Record<StepOutput, Value> = { loss, ...statistics }
   for (const [i, name] of names.entries()) {
     const gradient = d[i]
     if (gradient !== undefined) outputs[`d ${name}`] = gradient
@@ -84,7 +88,7 @@ function trainedImageTower(
   const pixels = graph.input('pixels', [batch, 3, vision.imageSize, vision.imageSize])
   if (vision.kind === 'vit') return vit(p, vision, embedDim, pixels)
   const normalise: BatchNormalise = (q, name, x) => {
-    const [n = 0, channels = 0, h = 0, w = 0] = x.shape
+    const [n, channels, h, w] = dims(x, 4)
     const gamma = q(`${name}.weight`, [channels])
     const { y, mean, variance } = batchNorm(x, gamma, q(`${name}.bias`, [channels]), 1, 1e-5)
     const full = (gamma.node.name ?? name).replace(/\.weight$/, '')
@@ -93,7 +97,7 @@ function trainedImageTower(
     statistics[`variance ${full}`] = variance
     return y
   }
-  return resnet(p, vision, embedDim, pixels, normalise)
+  return resnet(p, vision, embedDim, pixels, { normalise })
 }
 
 function captionFeatures(p: Parameters, config: ClipConfig, shape: BatchShape, graph: Graph): Value {
@@ -109,5 +113,17 @@ function captionFeatures(p: Parameters, config: ClipConfig, shape: BatchShape, g
   const words = mul(gather(table, graph.input('tokens', [rows], 'int64')), graph.input('hard', [rows, 1]))
   const embedded = add(words, graph.input('soft', [rows, text.width]))
   const position = gather(p('positional_embedding', [text.contextLength, text.width]), graph.ints(packing.positions))
-  return textTower(p, text, embedDim, packing, add(embedded, position), graph.input('ends', [shape.batch], 'int64'))
+  const x = add(embedded, position)
+  return textTower(p, text, embedDim, packing, x, { ends: graph.input('ends', [shape.batch], 'int64') })
+}
+
+/** Tensors that are fed at each run under their own names; `shapes` collects what was asked for. */
+function inputParameters(graph: Graph, shapes: Map<string, Shape>): Parameters {
+  const known = new Map<string, Value>()
+  return (name, shape) => {
+    const value = known.get(name) ?? graph.input(name, shape)
+    known.set(name, value)
+    shapes.set(name, shape)
+    return value
+  }
 }

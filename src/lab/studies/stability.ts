@@ -2,12 +2,15 @@ import { z } from 'zod'
 import { DivergedError } from '../../base/errors.ts'
 import { imageEncoder } from '../../clip/encode.ts'
 import { drawFewShot } from '../../data/fewshot.ts'
-import { accuracyOf, classifierOf } from '../../learning/classifier.ts'
-import { collapsed, endLoss } from '../../learning/collapse.ts'
+import { atChance, endOf } from '../../learning/chance.ts'
+import { accuracyOf } from '../../learning/classifier.ts'
 import { defaultEpochs, WARMUPS } from '../../learning/schedule.ts'
+import { coopStep } from '../../methods/coop/program.ts'
+import { type LearningSettings, PAPER_SETTINGS, trainPrompt } from '../../methods/coop/train-prompt.ts'
 import { promptLayout } from '../../prompt/layout.ts'
-import { classFeaturesProgram, trainingProgram } from '../../prompt/prompted-tower.ts'
-import { type LearningSettings, PAPER_SETTINGS, trainPrompt } from '../../prompt/train.ts'
+import { learnedPrompt } from '../../prompt/learned-prompt.ts'
+import { promptClassifier } from '../../prompt/prompt-classifier.ts'
+import { checkOutputs } from '../../runtime/client.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { bundledClip } from '../bundled-clip.ts'
 import { encodePictures, subsetOf } from '../demo/encode.ts'
@@ -60,7 +63,7 @@ export const stability: Study = {
     const clip = await bundledClip()
     const task = (await demoTasks()).find(({ name }) => name === TASK)
     if (task === undefined) throw new Error(`the demo has a task ${TASK}`)
-    const encoder = await imageEncoder(clip, runtime, 32)
+    const encoder = imageEncoder(clip, runtime, 32)
     const train = await encodePictures(clip, encoder, task.train, () => undefined)
     const test = await encodePictures(clip, encoder, task.test, () => undefined)
     await encoder.dispose()
@@ -72,27 +75,39 @@ export const stability: Study = {
     // all runs are of one form: their programs are loaded once
     const layout = promptLayout(clip.tokenizer, classNames, PAPER_SETTINGS)
     const batch = Math.min(PAPER_SETTINGS.batchSize, SHOTS * classNames.length)
-    const step = await runtime.load(trainingProgram(clip, layout, batch))
-    const shared: Runtime = { ...runtime, load: async () => ({ run: step.run, dispose: async () => undefined }) }
-    const text = await runtime.load(classFeaturesProgram(clip, layout))
+    const step = await runtime.load(coopStep(clip, layout, batch))
+    const shared: Runtime = {
+      ...runtime,
+      load: async (program) => ({
+        async run(feeds) {
+          const outputs = await step.run(feeds)
+          checkOutputs(program, outputs)
+          return outputs
+        },
+        dispose: async () => undefined,
+      }),
+    }
 
     async function learn(settings: LearningSettings): Promise<Omit<Row, 'seconds'>> {
       const { learningRate, warmup = 'constant', warmupEpochs = 1, seed } = settings
       const set = subsetOf(train, drawFewShot(labelled, [], SHOTS, seed).train)
       const about = { learningRate, warmup, warmupEpochs, seed }
       try {
-        const { ctx, losses, gradientNorms } = await trainPrompt({ clip, runtime: shared, classNames, set, settings })
-        const { features } = await text.run({ ctx })
-        if (features === undefined) throw new Error('the program has an output "features"')
-        const classifier = classifierOf(clip, classNames, features)
+        const { ctx, losses, steps } = await trainPrompt({ clip, runtime: shared, classNames, set, settings })
+        const prompt = learnedPrompt(clip.fingerprint, classNames, settings, ctx)
+        const classifier = await promptClassifier(clip, runtime, prompt)
+        const answers = await classifier.predict(test).finally(() => classifier.dispose())
+        const norms = steps.map(({ gradientNorm }) => gradientNorm)
         return {
-          ...{ ...about, diverged: false, collapsed: collapsed({ losses, classes: classNames.length }) },
-          accuracy: accuracyOf(classifier, classifier.predict(test), testLabels).accuracy,
-          endLoss: endLoss(losses) / chance,
+          ...about,
+          diverged: false,
+          collapsed: atChance(answers, testLabels),
+          accuracy: accuracyOf(classNames, answers, testLabels).accuracy,
+          endLoss: endOf(losses) / chance,
           peakLoss: Math.max(...losses) / chance,
-          firstNorm: gradientNorms[0] ?? 0,
-          peakNorm: Math.max(...gradientNorms),
-          endNorm: endLoss(gradientNorms),
+          firstNorm: norms[0] ?? 0,
+          peakNorm: Math.max(...norms),
+          endNorm: endOf(norms),
         }
       } catch (error) {
         if (!(error instanceof DivergedError)) throw error

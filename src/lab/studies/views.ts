@@ -5,19 +5,18 @@ import { z } from 'zod'
 import { UsageError } from '../../base/errors.ts'
 import { drawFewShot } from '../../data/fewshot.ts'
 import type { Item } from '../../data/items.ts'
-import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
-import { adamWStep } from '../../learning/adamw.ts'
-import { batchesOf, feedsOf, shuffled, stepsOf, type TrainingSet } from '../../learning/batches.ts'
-import { accuracyOf, classifierOf } from '../../learning/classifier.ts'
-import { endLoss } from '../../learning/collapse.ts'
+import { dims, type FloatTensor, floatTensor } from '../../graph/tensor.ts'
+import { featureFeeds, shuffled, stepsOf } from '../../learning/batches.ts'
+import { endOf } from '../../learning/chance.ts'
+import { accuracyOf } from '../../learning/classifier.ts'
+import { learnByGradients } from '../../learning/loop.ts'
+import { contextClassifier, contextOf } from '../../methods/context.ts'
+import { coopStep } from '../../methods/coop/program.ts'
+import { RECIPES } from '../../methods/coop/recipes.ts'
+import { PAPER_SETTINGS } from '../../methods/coop/train-prompt.ts'
 import { defaultCacheDir } from '../../node/cache-dir.ts'
-import { randomContext } from '../../prompt/context-start.ts'
-import { FULL_BATCH } from '../../prompt/full-batch.ts'
-import { promptLayout } from '../../prompt/layout.ts'
-import { classFeaturesProgram, contextShape, trainingProgram } from '../../prompt/prompted-tower.ts'
-import { PAPER_SETTINGS } from '../../prompt/train.ts'
-import { encodeSets, imageRows, type Views } from '../../runs/pictures.ts'
-import type { Session } from '../../runtime/types.ts'
+import { type Views, viewsSchema } from '../../pictures/views.ts'
+import { encodeSets, imageRows } from '../../runs/pictures.ts'
 import { bundledClip } from '../bundled-clip.ts'
 import { keptRows, markdown, processorSeconds, spread } from './kept-rows.ts'
 import type { Study } from './study.ts'
@@ -30,7 +29,6 @@ const PLAN = [
   { classSpecific: true, shots: 16, steps: 100, batchSize: 400 },
   { classSpecific: true, shots: 4, steps: 100, batchSize: 100 },
 ] as const
-const WARMUP = 5
 const SEEDS = [1, 2, 3]
 const VIEWS: readonly Views[] = [0, 1, 2, 4, 8, 16, 'online']
 
@@ -38,7 +36,7 @@ const rowSchema = z.object({
   classSpecific: z.boolean().default(false),
   shots: z.int(),
   seed: z.int(),
-  views: z.union([z.int(), z.literal('online')]),
+  views: viewsSchema,
   accuracy: z.number(),
   loss: z.number(),
   featureSeconds: z.number(),
@@ -49,7 +47,7 @@ const KEYS = ['classSpecific', 'shots', 'seed', 'views'] as const
 
 /**
  * Accuracy and cost of CoOp (M = 16, end) on Caltech101 by the views of each image. Learned by the fast recipe's
- * optimiser (full-batch.ts) on large batches: the text tower, which is what a step costs, then runs 100 or 200 times, not 10,000.
+ * optimiser on large batches: the text tower, which is what a step costs, then runs 100 or 200 times, not 10,000.
  */
 export const views: Study = {
   name: 'views',
@@ -78,62 +76,48 @@ export const views: Study = {
         const perView = (all.seconds - plain.seconds) / (count - 1)
         const opening = Math.max(0, plain.seconds - perView)
         say(`${shots} shots, seed ${seed}: ${((1e3 * perView) / train.length).toFixed(2)} ms a view`)
-        const layout = promptLayout(clip.tokenizer, data.classNames, { ...PAPER_SETTINGS, classSpecific })
-        const text = await runtime.load(classFeaturesProgram(clip, layout))
-        const step = await runtime.load(trainingProgram(clip, layout, Math.min(batchSize, train.length)))
+        const { classNames } = data
+        const prompt = { ...PAPER_SETTINGS, classSpecific }
+        const { ctx, layout } = contextOf({ clip, classNames, seed }, prompt)
         const { labels } = all.result[0]
         for (const views of wanted) {
           // views drawn anew: as many as there are epochs
           const shown = views === 'online' ? epochs : Math.max(1, views)
           const features = views === 0 ? plain.result[0].features : firstViews(all.result[0].features, shown)
-          const start = randomContext(contextShape(clip, layout), seed)
           const trained = await processorSeconds(() =>
-            learn(step, start, { features, labels }, { steps, batchSize, seed }),
+            learnByGradients({
+              runtime,
+              program: (batch) => coopStep(clip, layout, batch),
+              start: new Map([['ctx', ctx]]),
+              feeds: featureFeeds({ features, labels }),
+              epochs,
+              batchSize,
+              order: shuffled(seed),
+              optimiser: RECIPES.fast.optimiser,
+              // the fast recipe's rates, over steps
+              learningRate: (_, step) => RECIPES.fast.rate({ ...RECIPES.fast.defaults, epochs: steps }, step),
+            }),
           )
-          const { features: classes } = await text.run({ ctx: trained.result.ctx })
-          if (classes === undefined) throw new Error('the program has an output "features"')
-          const classifier = classifierOf(clip, data.classNames, classes)
+          const classes = { clip, runtime, classNames, templates: [] }
+          const classifier = await contextClassifier(classes, prompt, trained.result)
+          const answers = await classifier.predict(imageRows(test)).finally(() => classifier.dispose())
           const row = {
-            ...{ classSpecific, shots, seed, views },
-            accuracy: accuracyOf(classifier, classifier.predict(imageRows(test)), test.labels).accuracy,
-            loss: endLoss(trained.result.losses),
+            classSpecific,
+            shots,
+            seed,
+            views,
+            accuracy: accuracyOf(classNames, answers, test.labels).accuracy,
+            loss: endOf(trained.result.steps.map(({ loss }) => loss)),
             featureSeconds: opening + perView * shown,
             trainSeconds: trained.seconds,
           }
           await kept.add(row)
           say(JSON.stringify(row))
         }
-        await step.dispose()
-        await text.dispose()
       }
     }
     return table(kept.rows)
   },
-}
-
-/** AdamW at the fast recipe's rates. */
-async function learn(
-  step: Session,
-  ctx: FloatTensor,
-  set: TrainingSet,
-  { steps, batchSize, seed }: { readonly steps: number; readonly batchSize: number; readonly seed: number },
-) {
-  const zeros = () => new Float32Array(ctx.data.length)
-  const state = { values: ctx.data, first: zeros(), second: zeros() }
-  const losses: number[] = []
-  for (let epoch = 0; losses.length < steps; epoch++) {
-    const n = set.labels.length
-    for (const images of batchesOf(shuffled(seed)(epoch, n), batchSize)) {
-      const t = losses.length
-      if (t === steps) break
-      const { loss, gradient } = await step.run({ ctx, ...feedsOf(set, images, epoch) })
-      if (loss === undefined || gradient === undefined) throw new Error('a training program has loss and gradient')
-      losses.push(loss.data[0] ?? Number.NaN)
-      const rate = Math.min((t + 1) / WARMUP, (1 + Math.cos((Math.PI * (t - WARMUP)) / (steps - WARMUP))) / 2)
-      adamWStep(state, gradient.data, t + 1, FULL_BATCH.learningRate * rate, FULL_BATCH)
-    }
-  }
-  return { ctx, losses }
 }
 
 function table(rows: readonly Row[]): string {
@@ -154,12 +138,12 @@ function table(rows: readonly Row[]): string {
 }
 
 /** `(images, count, embed)` of `(images, views, embed)`. */
-function firstViews({ shape, data }: FloatTensor, count: number): FloatTensor {
-  const [images = 0, views = 1, embed = 0] = shape
+function firstViews(all: FloatTensor, count: number): FloatTensor {
+  const [images, views, embed] = dims(all, 3)
   const first = floatTensor([images, count, embed])
   for (let i = 0; i < images; i++) {
     const start = i * views * embed
-    first.data.set(data.subarray(start, start + count * embed), i * count * embed)
+    first.data.set(all.data.subarray(start, start + count * embed), i * count * embed)
   }
   return first
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { classifierOf } from '../../learning/classifier.ts'
+import { textClassifier } from '../../learning/classifier.ts'
 import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
-import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
+import { learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
 import { classMeans } from './means.ts'
 
@@ -21,8 +21,6 @@ export const classMean = defineMethod({
   },
   async classifier(classes, _, learned) {
     const { clip, classNames } = classes
-    const means = learnedTensor(learned, 'means', [classNames.length, clip.config.embedDim])
-    const { logits } = classifierOf(clip, classNames, means)
-    return featureClassifier(classes, logits)
+    return textClassifier(classes, learnedTensor(learned, 'means', [classNames.length, clip.config.embedDim]))
   },
 })

@@ -1,10 +1,10 @@
-import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
+import { dims, type FloatTensor, floatTensor } from '../../graph/tensor.ts'
 import type { LabelledRows } from '../../learning/labelled-rows.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
 
 /** The mean of each class's features, all taken with length 1: `(classes, d)`, of length 1 again. */
 export function classMeans({ x, labels }: LabelledRows, classes: number): FloatTensor {
-  const [, d = 0] = x.shape
+  const [, d] = dims(x, 2)
   const rows = normaliseRows(x)
   const sums = floatTensor([classes, d])
   for (const [i, label] of labels.entries()) {

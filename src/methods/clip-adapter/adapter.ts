@@ -11,19 +11,15 @@ import {
   type Shape,
   scale,
   sizeOf,
+  type Value,
 } from '../../graph/index.ts'
 import { imageLogits, labelLoss } from '../../learning/logits.ts'
 import { stepOf } from '../../learning/loop.ts'
-import { rowProducts } from '../../learning/vectors.ts'
+import type { Tensors } from '../../learning/types.ts'
 
 /** The adapter's two matrices, under the names of the official checkpoints. */
 export const DOWN = 'fc.0.weight' // (hidden, embed)
 export const UP = 'fc.2.weight' // (embed, hidden)
-
-export interface Adapter {
-  readonly down: FloatTensor
-  readonly up: FloatTensor
-}
 
 /** Width of the bottleneck. */
 export function hiddenOf(embed: number, reduction: number): number {
@@ -31,22 +27,36 @@ export function hiddenOf(embed: number, reduction: number): number {
 }
 
 /** The start by a seed, as PyTorch's linear layers: uniform within +-1/sqrt(inputs). */
-export function randomAdapter(embed: number, hidden: number, seed: number): Adapter {
-  const layer = (name: string, shape: Shape): FloatTensor => {
+export function randomAdapter(embed: number, hidden: number, seed: number): Tensors {
+  const layer = (name: string, shape: Shape): [string, FloatTensor] => {
     const random = randomFor('clip-adapter', seed, name)
     const bound = 1 / Math.sqrt(shape[1] ?? 1)
-    return floatTensor(
-      shape,
-      Float32Array.from({ length: sizeOf(shape) }, () => bound * (2 * random.next() - 1)),
-    )
+    const values = Float32Array.from({ length: sizeOf(shape) }, () => bound * (2 * random.next() - 1))
+    return [name, floatTensor(shape, values)]
   }
-  return { down: layer(DOWN, [hidden, embed]), up: layer(UP, [embed, hidden]) }
+  return new Map([layer(DOWN, [hidden, embed]), layer(UP, [embed, hidden])])
+}
+
+/** The adapter's matrices and the text features, `(classes, embed)` of length 1, as values of a graph. */
+export interface AdapterValues {
+  readonly down: Value
+  readonly up: Value
+  readonly text: Value
 }
 
 /**
- * One step: the two matrices, `features` `(batch, embed)` as the encoder gives them, `labels` -> loss and gradients.
+ * Logits of features x `(n, embed)` as the encoder gives them.
  *
  *     y = ratio relu(up relu(down x)) + (1 - ratio) x,   logits = exp(logit_scale) cos(y, t)
+ */
+export function adapterLogits(clip: Clip, x: Value, { down, up, text }: AdapterValues, ratio: number): Value {
+  const inner = relu(matmul(x, down, { transB: true })) // (n, hidden)
+  const outer = relu(matmul(inner, up, { transB: true })) // (n, embed)
+  return imageLogits(clip, add(scale(outer, ratio), scale(x, 1 - ratio)), text)
+}
+
+/**
+ * One step: the two matrices, `features` `(batch, embed)`, `labels` -> loss and gradients.
  *
  * @param text `(classes, embed)` of length 1
  */
@@ -56,27 +66,10 @@ export function adapterStep(clip: Clip, text: FloatTensor, hidden: number, ratio
   const down = graph.input(DOWN, [hidden, embed])
   const up = graph.input(UP, [embed, hidden])
   const x = graph.input('features', [batch, embed])
-  const inner = relu(matmul(x, down, { transB: true })) // (batch, hidden)
-  const outer = relu(matmul(inner, up, { transB: true })) // (batch, embed)
-  const y = add(scale(outer, ratio), scale(x, 1 - ratio))
-  const logits = imageLogits(clip, y, graph.weight('text', text))
+  const logits = adapterLogits(clip, x, { down, up, text: graph.weight('text', text) }, ratio)
   const tensors = new Map([
     [DOWN, down],
     [UP, up],
   ])
   return stepOf(labelLoss(logits), tensors, { logits })
-}
-
-/** Features `(n, embed)` as the adapter changes them: y above. */
-export function adapted(x: FloatTensor, { down, up }: Adapter, ratio: number): FloatTensor {
-  const positive = (tensor: FloatTensor) =>
-    floatTensor(
-      tensor.shape,
-      tensor.data.map((value) => Math.max(0, value)),
-    )
-  const { data } = positive(rowProducts(positive(rowProducts(x, down)), up))
-  return floatTensor(
-    x.shape,
-    data.map((value, i) => ratio * value + (1 - ratio) * x.data[i]!),
-  )
 }

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { floatTensor, intTensor } from '../../graph/index.ts'
 import { inOrder } from '../../learning/batches.ts'
-import { classifierOf } from '../../learning/classifier.ts'
+import { graphClassifier } from '../../learning/classifier.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { distance } from '../../testing/method-figures.ts'
 import { tinyClip } from '../../testing/tiny-clip.ts'
 import { toyClasses, toySet } from '../../testing/toy-task.ts'
-import { adapted, adapterStep, DOWN, randomAdapter, UP } from './adapter.ts'
+import { adapterLogits, adapterStep, DOWN, randomAdapter, UP } from './adapter.ts'
 import { clipAdapter } from './index.ts'
 import { trainAdapter } from './train.ts'
 
@@ -53,13 +53,17 @@ const matrix = (values: readonly number[], columns: number) =>
   floatTensor([values.length / columns, columns], Float32Array.from(values))
 const features = matrix(figures.features, embed)
 const text = matrix(figures.text, embed)
-const start = { down: matrix(figures.down, embed), up: matrix(figures.up, hidden) }
+const [down, up] = [matrix(figures.down, embed), matrix(figures.up, hidden)]
 
 describe('against PyTorch', () => {
-  it('logits', () => {
-    const names = Array.from({ length: classes }, (_, c) => `${c}`)
-    const { logits } = classifierOf(clip, names, text)
-    const found = logits(adapted(matrix(figures.val, embed), start, ratio))
+  it('logits', async () => {
+    const classNames = Array.from({ length: classes }, (_, c) => `${c}`)
+    const classifier = graphClassifier({ clip, runtime, classNames }, (x) => {
+      const { graph } = x
+      const values = { down: graph.constant(down), up: graph.constant(up), text: graph.constant(text) }
+      return adapterLogits(clip, x, values, ratio)
+    })
+    const found = await classifier.logits(matrix(figures.val, embed))
     expect(distance(found.data, figures.valLogits)).toBeLessThan(1e-5)
   })
 
@@ -68,8 +72,8 @@ describe('against PyTorch', () => {
     const batch = step.logits.length / classes
     const session = await runtime.load(adapterStep(clip, text, hidden, ratio, batch))
     const outputs = await session.run({
-      [DOWN]: start.down,
-      [UP]: start.up,
+      [DOWN]: down,
+      [UP]: up,
       features: floatTensor([batch, embed], features.data.slice(0, batch * embed)),
       labels: intTensor([batch], labels.slice(0, batch)),
     })
@@ -84,6 +88,10 @@ describe('against PyTorch', () => {
   it('a short training: losses and weights', async () => {
     const { run } = figures
     const train = { features: floatTensor([labels.length, 1, embed], features.data), labels }
+    const start = new Map([
+      [DOWN, down],
+      [UP, up],
+    ])
     const learned = await trainAdapter(clip, { runtime, train }, text, start, { ratio, ...run }, inOrder, {})
     expect(
       distance(
@@ -120,15 +128,13 @@ describe('as a method', () => {
   })
 
   it('starts as PyTorch starts linear layers', () => {
-    const { down, up } = randomAdapter(64, 16, 1)
-    expect([down.shape, up.shape]).toEqual([
+    const layers = [...randomAdapter(64, 16, 1).values()]
+    expect(layers.map(({ shape }) => shape)).toEqual([
       [16, 64],
       [64, 16],
     ])
-    for (const [{ data }, bound] of [
-      [down, 1 / 8],
-      [up, 1 / 4],
-    ] as const) {
+    for (const [i, { data }] of layers.entries()) {
+      const bound = [1 / 8, 1 / 4][i] ?? 0
       const sizes = Array.from(data, Math.abs)
       expect(Math.max(...sizes)).toBeLessThanOrEqual(bound)
       expect(sizes.reduce((a, b) => a + b) / sizes.length / bound).toBeCloseTo(0.5, 1)

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { shuffled } from '../../learning/batches.ts'
+import { graphClassifier } from '../../learning/classifier.ts'
 import { checkEachClass } from '../../learning/labelled-rows.ts'
 import { defaultEpochs } from '../../learning/schedule.ts'
-import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
+import { learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
-import { templatesSetting } from '../templates-setting.ts'
-import { zeroShotClassifier } from '../zero-shot/features.ts'
-import { adapted, DOWN, hiddenOf, randomAdapter, UP } from './adapter.ts'
+import { templatesSetting, withTemplates } from '../templates-setting.ts'
+import { zeroShotFeatures } from '../zero-shot/features.ts'
+import { adapterLogits, DOWN, hiddenOf, randomAdapter, UP } from './adapter.ts'
 import { trainAdapter } from './train.ts'
 
 const settings = z.strictObject({
@@ -27,33 +28,34 @@ export const clipAdapter = defineMethod({
   summary: 'hand-written prompts, and a learned bottleneck on the image features',
   source:
     'Gao et al., "CLIP-Adapter: Better Vision-Language Models with Feature Adapters", IJCV 2023 (github.com/gaopengcuhk/CLIP-Adapter)',
+  pictures: 'views',
   settings,
   title: ({ ratio }) => (ratio === 0.2 ? 'CLIP-Adapter' : `CLIP-Adapter, ratio ${ratio}`),
   // the adapter knows no classes, but was only ever asked to tell its own apart
   transfers: () => true,
 
   async learn(task, settings, options) {
-    const { clip, runtime, classNames, templates, train, shots, seed } = task
+    const { clip, classNames, train, shots, seed } = task
     const { reduction, epochs = defaultEpochs(shots) } = settings
     const { embedDim } = clip.config
     checkEachClass(train, classNames, embedDim)
-    const { textFeatures } = await zeroShotClassifier(clip, runtime, classNames, settings.templates ?? templates)
+    const text = await zeroShotFeatures(withTemplates(task, settings))
     const start = randomAdapter(embedDim, hiddenOf(embedDim, reduction), seed)
-    const order = shuffled(seed)
-    const learned = await trainAdapter(clip, task, textFeatures, start, { ...settings, epochs }, order, options)
+    const learned = await trainAdapter(clip, task, text, start, { ...settings, epochs }, shuffled(seed), options)
     return { ...learned, facts: { epochs } }
   },
 
   async classifier(classes, settings, learned) {
-    const { clip, runtime, classNames, templates } = classes
+    const { clip } = classes
     const { embedDim } = clip.config
     const hidden = hiddenOf(embedDim, settings.reduction)
-    const adapter = {
-      down: learnedTensor(learned, DOWN, [hidden, embedDim]),
-      up: learnedTensor(learned, UP, [embedDim, hidden]),
-    }
-    const prompts = settings.templates ?? templates
-    const { logits } = await zeroShotClassifier(clip, runtime, classNames, prompts)
-    return featureClassifier(classes, (features) => logits(adapted(features, adapter, settings.ratio)))
+    const down = learnedTensor(learned, DOWN, [hidden, embedDim])
+    const up = learnedTensor(learned, UP, [embedDim, hidden])
+    const text = await zeroShotFeatures(withTemplates(classes, settings))
+    return graphClassifier(classes, (x) => {
+      const { graph } = x
+      const values = { down: graph.weight(DOWN, down), up: graph.weight(UP, up), text: graph.weight('text', text) }
+      return adapterLogits(clip, x, values, settings.ratio)
+    })
   },
 })

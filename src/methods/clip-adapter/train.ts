@@ -1,12 +1,12 @@
 import type { Clip } from '../../clip/types.ts'
 import type { FloatTensor } from '../../graph/tensor.ts'
-import type { BatchOrder } from '../../learning/batches.ts'
-import { learnByGradients } from '../../learning/loop.ts'
+import { type BatchOrder, featureFeeds } from '../../learning/batches.ts'
+import { type GradientResult, learnByGradients } from '../../learning/loop.ts'
 import { sgd } from '../../learning/optimisers.ts'
 import { learningRateOf, type Schedule } from '../../learning/schedule.ts'
-import type { LearnOptions } from '../../learning/types.ts'
+import type { LearnOptions, Tensors } from '../../learning/types.ts'
 import type { Task } from '../method.ts'
-import { type Adapter, adapterStep, DOWN, UP } from './adapter.ts'
+import { adapterStep, DOWN } from './adapter.ts'
 
 export interface AdapterTraining extends Schedule {
   readonly ratio: number
@@ -16,29 +16,25 @@ export interface AdapterTraining extends Schedule {
 /** Learns the two matrices from a start, by CoOp's recipe: SGD, an epoch of warm-up, then a cosine. */
 export function trainAdapter(
   clip: Clip,
-  { runtime, train: set, online }: Pick<Task, 'runtime' | 'train' | 'online'>,
+  { runtime, train, online }: Pick<Task, 'runtime' | 'train' | 'online'>,
   text: FloatTensor,
-  start: Adapter,
+  start: Tensors,
   settings: AdapterTraining,
   order: BatchOrder,
   options: LearnOptions,
-) {
-  const [hidden = 0] = start.down.shape
+): Promise<GradientResult> {
   const { ratio, epochs, batchSize } = settings
+  const hidden = start.get(DOWN)?.shape[0] ?? 0
   return learnByGradients(
     {
       runtime,
       program: (batch) => adapterStep(clip, text, hidden, ratio, batch),
-      start: new Map([
-        [DOWN, start.down],
-        [UP, start.up],
-      ]),
-      set,
-      online,
+      start,
+      feeds: featureFeeds(train, online, epochs),
       epochs,
       batchSize,
       order,
-      optimiser: sgd,
+      optimiser: sgd(),
       learningRate: (epoch) => learningRateOf(settings, epoch),
     },
     options,

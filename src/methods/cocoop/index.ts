@@ -1,15 +1,13 @@
 import { z } from 'zod'
-import { ShapeError } from '../../base/errors.ts'
 import { randomFor } from '../../base/random.ts'
 import { type FloatTensor, floatTensor, sizeOf } from '../../graph/tensor.ts'
-import { shuffled } from '../../learning/batches.ts'
+import { checkTrainingSet } from '../../learning/batches.ts'
 import { learnByGradients } from '../../learning/loop.ts'
-import { sgd } from '../../learning/optimisers.ts'
-import { learningRateOf } from '../../learning/schedule.ts'
 import { checkClassNames, promptLayout } from '../../prompt/layout.ts'
-import { checkTrainingSet } from '../../prompt/train.ts'
-import { contextWords, sharedContext, sharedContextSettings, tensorOf } from '../context.ts'
+import { contextOf, contextWords, sharedContextSettings } from '../context.ts'
+import { learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
+import { paperRecipe } from '../paper-recipe.ts'
 import { imageConditionalClassifier } from './classifier.ts'
 import { cocoopShapes, cocoopStep } from './program.ts'
 
@@ -27,46 +25,35 @@ export const cocoop = defineMethod({
   summary: 'learned context vectors that a small network shifts for each image',
   source:
     'Zhou et al., "Conditional Prompt Learning for Vision-Language Models", CVPR 2022 (github.com/KaiyangZhou/CoOp)',
+  pictures: 'views',
   settings,
   title: (context) => ['CoCoOp', ...contextWords(context)].join(', '),
   transfers: () => true,
-  check(task, settings) {
-    sharedContext(task, settings)
+  check: (task, settings) => {
+    contextOf(task, { ...settings, classSpecific: false })
   },
 
   async learn(task, settings, options) {
-    const { clip, runtime, train: set, online, seed } = task
-    const { ctx, layout } = sharedContext(task, settings)
-    checkTrainingSet(set, layout, clip.config.embedDim)
-    const { tensors, steps } = await learnByGradients(
-      {
-        runtime,
-        program: (batch) => cocoopStep(clip, layout, batch),
-        start: startTensors(cocoopShapes(clip, layout), ctx, seed),
-        set,
-        online,
-        epochs: settings.epochs,
-        batchSize: settings.batchSize,
-        order: shuffled(seed),
-        optimiser: sgd,
-        learningRate: (epoch) => learningRateOf(settings, epoch),
-      },
-      options,
-    )
-    return { tensors, steps, facts: { epochs: settings.epochs } }
+    const { clip, classNames, train, seed } = task
+    const { epochs } = settings
+    const { ctx, layout } = contextOf(task, { ...settings, classSpecific: false })
+    checkTrainingSet(train, classNames.length, clip.config.embedDim)
+    const program = (batch: number) => cocoopStep(clip, layout, batch)
+    const start = startTensors(cocoopShapes(clip, layout), ctx, seed)
+    const { tensors, steps } = await learnByGradients({ ...paperRecipe(task, settings), program, start }, options)
+    return { tensors, steps, facts: { epochs } }
   },
 
   async classifier(classes, { position }, learned) {
     const { clip, classNames } = classes
     checkClassNames(clip.tokenizer, classNames)
-    const M = tensorOf(learned, 'ctx').shape[0] ?? 0
+    const M = learnedTensor(learned, 'ctx', ['any', clip.config.text.width]).shape[0] ?? 0
     const layout = promptLayout(clip.tokenizer, classNames, { M, position, classSpecific: false })
-    const shapes = Object.entries(cocoopShapes(clip, layout))
-    const tensors = shapes.map(([name, shape]): [string, FloatTensor] => [
+    const tensors = Object.entries(cocoopShapes(clip, layout)).map(([name, shape]): [string, FloatTensor] => [
       name,
-      fitting(tensorOf(learned, name), name, shape),
+      learnedTensor(learned, name, shape),
     ])
-    return imageConditionalClassifier(classes, layout, Object.fromEntries(tensors))
+    return imageConditionalClassifier(classes, layout, new Map(tensors))
   },
 })
 
@@ -86,11 +73,4 @@ function startTensors(
     return [name, floatTensor(shape, Float32Array.from(values))]
   })
   return new Map(tensors)
-}
-
-function fitting(tensor: FloatTensor, name: string, shape: readonly number[]): FloatTensor {
-  if (tensor.shape.join() === shape.join()) return tensor
-  throw new ShapeError(
-    `the learned ${name} is (${tensor.shape.join(', ')}), this model takes (${shape.join(', ')}): it was learned on another`,
-  )
 }

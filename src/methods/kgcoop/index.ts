@@ -1,12 +1,10 @@
 import { z } from 'zod'
-import { shuffled } from '../../learning/batches.ts'
+import { checkTrainingSet } from '../../learning/batches.ts'
 import { learnByGradients } from '../../learning/loop.ts'
-import { sgd } from '../../learning/optimisers.ts'
-import { learningRateOf } from '../../learning/schedule.ts'
-import { checkTrainingSet } from '../../prompt/train.ts'
-import { contextClassifier, contextWords, sharedContext, sharedContextSettings } from '../context.ts'
+import { contextClassifier, contextOf, contextWords, sharedContextSettings } from '../context.ts'
 import { defineMethod } from '../method.ts'
-import { templatesSetting } from '../templates-setting.ts'
+import { paperRecipe } from '../paper-recipe.ts'
+import { templatesSetting, withTemplates } from '../templates-setting.ts'
 import { zeroShotFeatures } from '../zero-shot/features.ts'
 import { kgcoopStep } from './program.ts'
 
@@ -27,35 +25,25 @@ export const kgcoop = defineMethod({
   summary: 'learned context vectors, held close to the hand-written prompts',
   source:
     'Yao, Zhang, Xu, "Visual-Language Prompt Tuning with Knowledge-Guided Context Optimization", CVPR 2023 (github.com/htyao89/KgCoOp)',
+  pictures: 'views',
   settings,
   title: ({ weight, ...context }) =>
     ['KgCoOp', ...(weight === 8 ? [] : [`weight ${weight}`]), ...contextWords(context)].join(', '),
   transfers: () => true,
-  check(task, settings) {
-    sharedContext(task, settings)
+  check: (task, settings) => {
+    contextOf(task, { ...settings, classSpecific: false })
   },
 
   async learn(task, settings, options) {
-    const { clip, runtime, classNames, train: set, online, seed } = task
-    const { ctx, layout } = sharedContext(task, settings)
-    checkTrainingSet(set, layout, clip.config.embedDim)
-    const handWritten = await zeroShotFeatures(clip, runtime, classNames, settings.templates ?? task.templates)
-    const { tensors, steps } = await learnByGradients(
-      {
-        runtime,
-        program: (batch) => kgcoopStep(clip, layout, handWritten, settings.weight, batch),
-        start: new Map([['ctx', ctx]]),
-        set,
-        online,
-        epochs: settings.epochs,
-        batchSize: settings.batchSize,
-        order: shuffled(seed),
-        optimiser: sgd,
-        learningRate: (epoch) => learningRateOf(settings, epoch),
-      },
-      options,
-    )
-    return { tensors, steps, facts: { epochs: settings.epochs } }
+    const { clip, classNames, train } = task
+    const { weight, epochs } = settings
+    const { ctx, layout } = contextOf(task, { ...settings, classSpecific: false })
+    checkTrainingSet(train, classNames.length, clip.config.embedDim)
+    const handWritten = await zeroShotFeatures(withTemplates(task, settings))
+    const program = (batch: number) => kgcoopStep(clip, layout, handWritten, weight, batch)
+    const start = new Map([['ctx', ctx]])
+    const { tensors, steps } = await learnByGradients({ ...paperRecipe(task, settings), program, start }, options)
+    return { tensors, steps, facts: { epochs } }
   },
 
   classifier: (classes, { position }, learned) =>

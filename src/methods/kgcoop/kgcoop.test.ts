@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Clip } from '../../clip/types.ts'
 import { floatTensor } from '../../graph/index.ts'
-import { inOrder } from '../../learning/batches.ts'
+import { featureFeeds, inOrder } from '../../learning/batches.ts'
 import { learnByGradients } from '../../learning/loop.ts'
 import { sgd } from '../../learning/optimisers.ts'
 import { learningRateOf } from '../../learning/schedule.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
-import { promptLayout } from '../../prompt/layout.ts'
+import { POSITIONS, promptLayout } from '../../prompt/layout.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import {
   distance,
@@ -41,7 +41,7 @@ describe('against PyTorch', () => {
   type Prompts = Pick<Figures['cases'][number], 'M' | 'position' | 'templates' | 'weight'>
   async function stepFor(model: Clip, names: readonly string[], { M, position, templates, weight }: Prompts) {
     const layout = promptLayout(model.tokenizer, names, { M, position, classSpecific: false })
-    const handWritten = await zeroShotFeatures(model, runtime, names, templates)
+    const handWritten = await zeroShotFeatures({ clip: model, runtime, classNames: names, templates })
     return (batch: number) => kgcoopStep(model, layout, handWritten, weight, batch)
   }
 
@@ -64,9 +64,9 @@ describe('against PyTorch', () => {
       runtime,
       program: await stepFor(await figuresClip('tiny'), tiny.classNames, figures),
       start: tensorsOf(figures.tensors),
-      set: figuresSet(figures),
+      feeds: featureFeeds(figuresSet(figures)),
       order: inOrder,
-      optimiser: sgd,
+      optimiser: sgd(),
       learningRate: (epoch) => learningRateOf(figures, epoch),
     })
     expect(steps).toHaveLength(figures.losses.length)
@@ -90,7 +90,7 @@ describe('the method', () => {
   it('with weight 0 is CoOp', async () => {
     const settings = fc.record({
       M: fc.integer({ min: 1, max: 4 }),
-      position: fc.constantFrom('end', 'middle', 'front'),
+      position: fc.constantFrom(...POSITIONS),
       init: fc.constantFrom(null, 'a photo'),
       batchSize: fc.constantFrom(3, 5, 128),
       epochs: fc.integer({ min: 1, max: 4 }),
@@ -111,7 +111,7 @@ describe('the method', () => {
   })
 
   it('comes the closer to the hand-written prompts, the greater the weight', async () => {
-    const handWritten = await zeroShotFeatures(clip, runtime, toyClasses, ['the small {}'])
+    const handWritten = await zeroShotFeatures({ ...task(), templates: ['the small {}'] })
     const { features, labels } = toySet(4)
     const images = floatTensor([2 * labels.length, clip.config.embedDim], features.data)
     const scores = floatTensor([3, clip.config.embedDim], handWritten.data)

@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { floatTensor } from '../../graph/tensor.ts'
+import { graphClassifier } from '../../learning/classifier.ts'
 import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
-import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
+import { learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
-import { type Fit, linearOutputs } from './logistic-regression.ts'
+import { linearLogits, modelTensors } from './linear-model.ts'
+import type { Fit } from './logistic-regression.ts'
 import { fitsOfSearch, probeAt, searchedProbe } from './probe.ts'
 
 /** The C of scikit-learn, taken where there are no images to search it by. */
@@ -43,29 +44,15 @@ export const linearProbe = defineMethod({
     return learned(fit, { C: C ?? DEFAULT_C, ...(C === null && { note: 'no validation images to search C by' }) })
   },
 
-  async classifier(task, _, learned) {
-    const classes = task.classNames.length
-    const d = task.clip.config.embedDim
-    const model = {
-      classes,
-      d,
-      weights: Float64Array.from(learnedTensor(learned, 'weights', [classes, d]).data),
-      intercepts: Float64Array.from(learnedTensor(learned, 'intercepts', [classes]).data),
-    }
-    return featureClassifier(task, ({ shape, data }) =>
-      floatTensor([shape[0] ?? 0, classes], Float32Array.from(linearOutputs(model, data))),
-    )
+  async classifier(classes, _, learned) {
+    const n = classes.classNames.length
+    const weights = learnedTensor(learned, 'weights', [n, classes.clip.config.embedDim])
+    const intercepts = learnedTensor(learned, 'intercepts', [n])
+    return graphClassifier(classes, (x) => linearLogits(x, { weights, intercepts }))
   },
 })
 
 function learned(fit: Fit, facts: Readonly<Record<string, unknown>>) {
-  const { classes, d, weights, intercepts, iterations, converged } = fit
-  return {
-    tensors: new Map([
-      ['weights', floatTensor([classes, d], Float32Array.from(weights))],
-      ['intercepts', floatTensor([classes], Float32Array.from(intercepts))],
-    ]),
-    facts: { ...facts, iterations, converged },
-    steps: [],
-  }
+  const { iterations, converged } = fit
+  return { tensors: new Map(Object.entries(modelTensors(fit))), facts: { ...facts, iterations, converged }, steps: [] }
 }

@@ -1,3 +1,4 @@
+import { breathe } from '../../base/breathe.ts'
 import { lineSearch } from './line-search.ts'
 
 /** A function to minimise: writes its gradient at `x` into `gradient` and gives its value. */
@@ -56,7 +57,7 @@ export async function minimise(objective: Objective, start: Float64Array, option
   for (; iterations < maxIterations && !reached(at, before); iterations++) {
     signal?.throwIfAborted()
     const from = at
-    const direction = descentDirection(at.gradient, corrections)
+    const direction = await descentDirection(at.gradient, corrections)
     const along = async (step: number) => {
       const x = from.x.slice()
       addScaled(x, step, direction)
@@ -82,13 +83,14 @@ export async function minimise(objective: Objective, start: Float64Array, option
 }
 
 /** -H g, H the inverse Hessian as the last steps show it: the two-loop recursion, algorithm 7.4. */
-function descentDirection(gradient: Float64Array, corrections: readonly Correction[]): Float64Array {
+async function descentDirection(gradient: Float64Array, corrections: readonly Correction[]): Promise<Float64Array> {
   const q = gradient.map((g) => -g)
   const alphas: number[] = []
   for (const { s, y, rho } of corrections.toReversed()) {
     const alpha = rho * dot(s, q)
     alphas.push(alpha)
     addScaled(q, -alpha, y)
+    await breathe()
   }
   const last = corrections.at(-1)
   if (last) {
@@ -98,6 +100,7 @@ function descentDirection(gradient: Float64Array, corrections: readonly Correcti
   for (const { s, y, rho } of corrections) {
     const beta = rho * dot(y, q)
     addScaled(q, (alphas.pop() ?? 0) - beta, s)
+    await breathe()
   }
   return q
 }

@@ -1,16 +1,8 @@
+import { breathe, breathing } from '../../base/breathe.ts'
 import { CoopError } from '../../base/errors.ts'
-import type { Products } from '../../learning/products.ts'
 import { minimise, norm, type Point } from './lbfgs.ts'
-
-/** A linear classifier: `outputs = x W^T + b`. */
-export interface LinearModel {
-  readonly classes: number
-  readonly d: number
-  /** `(classes, d)` */
-  readonly weights: Float64Array
-  /** `(classes)` */
-  readonly intercepts: Float64Array
-}
+import type { LinearModel } from './linear-model.ts'
+import type { Products } from './products.ts'
 
 export interface Fit extends LinearModel {
   readonly iterations: number
@@ -79,7 +71,7 @@ export async function fitLogistic(
   }
   const { distance = 0, gradient: largest = 0, decrease = 0 } = stop
   const problem = logisticObjective(products, labels, rows, C)
-  const { objective, toScaled, fromScaled, gradientOf } = scaled(problem, size, d, scales)
+  const { objective, toScaled, fromScaled, gradientOf } = scaled(problem, scaleOf(rows, d, scales))
   // The penalty alone curves the objective by `penalty`, so that |W - optimum| <= |gradient| / penalty.
   const reached = (at: Point, before: Point | undefined) => {
     if (before && before.value - at.value <= decrease * before.value) return true
@@ -98,17 +90,24 @@ export async function fitLogistic(
   return { classes, d, weights, intercepts, iterations, converged }
 }
 
+/** The scale of each entry of weights `(rows, d)` followed by intercepts `(rows)`. */
+function scaleOf(rows: number, d: number, scales: FitOptions['scales']): Float64Array {
+  const scale = new Float64Array(rows * d + rows).fill(scales?.intercepts ?? 1)
+  for (let c = 0; c < rows; c++) scale.set(scales?.columns ?? new Float64Array(d).fill(1), c * d)
+  return scale
+}
+
 /** The objective over x / scale, entry by entry, and the way there and back. */
-function scaled(objective: AsyncObjective, size: number, d: number, scales: FitOptions['scales']) {
-  const scaleOf = (i: number) => (i < size ? scales?.columns[i % d] : scales?.intercepts) ?? 1
-  const fromScaled = (v: Float64Array) => (scales ? v.map((value, i) => value * scaleOf(i)) : v)
+function scaled(objective: AsyncObjective, scale: Float64Array) {
+  const fromScaled = (v: Float64Array) => v.map((value, i) => value * scale[i]!)
+  const toScaled = (x: Float64Array) => x.map((value, i) => value / scale[i]!)
   return {
     fromScaled,
-    toScaled: (x: Float64Array) => x.map((value, i) => value / scaleOf(i)),
-    gradientOf: (gradient: Float64Array) => gradient.map((g, i) => g / scaleOf(i)),
+    toScaled,
+    gradientOf: toScaled,
     async objective(v: Float64Array, gradient: Float64Array) {
       const value = await objective(fromScaled(v), gradient)
-      for (let i = 0; i < gradient.length; i++) gradient[i]! *= scaleOf(i)
+      for (let i = 0; i < gradient.length; i++) gradient[i]! *= scale[i]!
       return value
     },
   }
@@ -129,26 +128,28 @@ export function logisticObjective(
   return async (x, gradient) => {
     const weights = x.subarray(0, size)
     const outputs = await products.outputs(weights, rows)
-    const { loss, residuals } = crossEntropy(outputs, x.subarray(size), labels)
+    await breathe()
+    const { loss, residuals, sums } = await crossEntropy(outputs, x.subarray(size), labels)
     gradient.set(await products.gradient(residuals, rows))
+    gradient.set(sums, size)
     for (let i = 0; i < size; i++) gradient[i]! += penalty * weights[i]!
-    for (let i = 0; i < residuals.length; i++) gradient[size + (i % rows)]! += residuals[i]!
+    await breathe()
     return loss + (penalty / 2) * norm(weights) ** 2
   }
 }
 
 /** Mean of p (1 - p) over rows and classes, the curvature of the cross-entropy by an output; outputs `(n, rows)` of a fit. */
-export function meanCurvature(outputs: Float64Array, { classes, intercepts }: LinearModel): number {
+export async function meanCurvature(outputs: Float64Array, { classes, intercepts }: LinearModel): Promise<number> {
   const rows = rowsOf(classes)
   let sum = 0
-  for (let start = 0; start < outputs.length; start += rows) {
-    const own = Array.from(outputs.subarray(start, start + rows), (z, c) => z + intercepts[classes - rows + c]!)
+  await breathing(outputs.length / rows, (i) => {
+    const own = Array.from(outputs.subarray(i * rows, (i + 1) * rows), (z, c) => z + intercepts[classes - rows + c]!)
     const all = rows === 1 ? [0, ...own] : own
     const largest = all.reduce((a, b) => Math.max(a, b))
     const weights = all.map((z) => Math.exp(z - largest))
     const total = weights.reduce((a, b) => a + b)
     sum += weights.reduce((part, w) => part + (w / total) * (1 - w / total), 0) / all.length
-  }
+  })
   return (sum * rows) / outputs.length
 }
 
@@ -157,55 +158,48 @@ export function rowsOf(classes: number): number {
   return classes === 2 ? 1 : classes
 }
 
-/** Rows `(n, d)` -> `x W^T + b` `(n, classes)`, in float64. */
-export function linearOutputs({ classes, d, weights, intercepts }: LinearModel, x: ArrayLike<number>): Float64Array {
-  const n = x.length / d
-  const y = new Float64Array(n * classes)
-  for (let i = 0; i < n; i++) {
-    for (let c = 0; c < classes; c++) {
-      let sum = intercepts[c]!
-      for (let j = 0; j < d; j++) sum += x[i * d + j]! * weights[c * d + j]!
-      y[i * classes + c] = sum
-    }
-  }
-  return y
-}
-
 /**
  * Mean of -log softmax(z + b)[y] over the images, and its derivative by the outputs z, (softmax - onehot) / n, which
- * overwrites them. A class's own entry is minus the sum of the others', exact even where softmax is nearly 1.
+ * overwrites them, with its sums over the images.
  *
  * @param outputs `(n, rows)`; with a single row the first of two classes has output 0
  */
-function crossEntropy(
+async function crossEntropy(
   outputs: Float64Array,
   intercepts: Float64Array,
   labels: readonly number[],
-): { loss: number; residuals: Float64Array } {
+): Promise<{ loss: number; residuals: Float64Array; sums: Float64Array }> {
   const n = labels.length
   const rows = intercepts.length
-  const single = rows === 1
+  const sums = new Float64Array(rows)
   let loss = 0
-  for (let i = 0; i < n; i++) {
-    const row = outputs.subarray(i * rows, (i + 1) * rows)
-    const own = labels[i]! - (single ? 1 : 0) // -1: the class without a row
-    let largest = single ? 0 : Number.NEGATIVE_INFINITY
-    for (let c = 0; c < rows; c++) {
-      row[c]! += intercepts[c]!
-      if (row[c]! > largest) largest = row[c]!
-    }
-    const margin = largest - (own < 0 ? 0 : row[own]!)
-    let others = single && own === 0 ? Math.exp(-largest) : 0
-    for (let c = 0; c < rows; c++) {
-      row[c] = Math.exp(row[c]! - largest)
-      if (c !== own) others += row[c]!
-    }
-    const total = others + Math.exp(-margin)
-    loss += margin === 0 ? Math.log1p(others) : Math.log(total) + margin
-    for (let c = 0; c < rows; c++) row[c]! /= total * n
-    if (own >= 0) row[own] = -others / (total * n)
+  await breathing(n, (i) => {
+    loss += entropyOf(outputs.subarray(i * rows, (i + 1) * rows), intercepts, labels[i]!, n, sums)
+  })
+  return { loss: loss / n, residuals: outputs, sums }
+}
+
+/** That of one image. A class's own entry is minus the sum of the others', exact even where softmax is nearly 1. */
+function entropyOf(z: Float64Array, intercepts: Float64Array, label: number, n: number, sums: Float64Array): number {
+  const single = z.length === 1
+  const own = label - (single ? 1 : 0) // -1: the class without a row
+  let largest = single ? 0 : Number.NEGATIVE_INFINITY
+  for (let c = 0; c < z.length; c++) {
+    z[c]! += intercepts[c]!
+    if (z[c]! > largest) largest = z[c]!
   }
-  return { loss: loss / n, residuals: outputs }
+  const margin = largest - (own < 0 ? 0 : z[own]!)
+  let others = single && own === 0 ? Math.exp(-largest) : 0
+  for (let c = 0; c < z.length; c++) {
+    z[c] = Math.exp(z[c]! - largest)
+    if (c !== own) others += z[c]!
+  }
+  const total = others + Math.exp(-margin)
+  for (let c = 0; c < z.length; c++) {
+    z[c] = (c === own ? -others : z[c]!) / (total * n)
+    sums[c]! += z[c]!
+  }
+  return margin === 0 ? Math.log1p(others) : Math.log(total) + margin
 }
 
 function checkLabels(labels: readonly number[], n: number, classes: number): void {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { randomFor } from '../../base/random.ts'
+import { tickShare } from '../../testing/ticks.ts'
 import { principalAxes } from './principal-axes.ts'
 import { symmetricEigen } from './symmetric-eigen.ts'
 
@@ -32,8 +33,8 @@ function expectOrthogonal(rows: Float64Array, count: number, d: number): void {
 }
 
 describe('eigenvectors of a symmetric matrix', () => {
-  const expectEigen = (matrix: Float64Array, n: number) => {
-    const { values, vectors } = symmetricEigen(matrix, n)
+  const expectEigen = async (matrix: Float64Array, n: number) => {
+    const { values, vectors } = await symmetricEigen(matrix, n)
     const size = Math.max(1e-300, ...Array.from(matrix, Math.abs))
     expectOrthogonal(vectors, n, n)
     for (let k = 0; k < n; k++) {
@@ -46,34 +47,34 @@ describe('eigenvectors of a symmetric matrix', () => {
     }
   }
 
-  it('are that of any matrix', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 12 }), fc.nat(), (n, key) => {
+  it('are that of any matrix', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 12 }), fc.nat(), async (n, key) => {
         const random = randomFor('symmetric', key)
         const matrix = new Float64Array(n * n)
         for (let i = 0; i < n; i++) {
           // some entries are 0: blocks that do not touch each other
           for (let j = 0; j <= i; j++) matrix[i * n + j] = matrix[j * n + i] = random.next() < 0.3 ? 0 : random.normal()
         }
-        expectEigen(matrix, n)
+        await expectEigen(matrix, n)
       }),
     )
   })
 
-  it('also where eigenvalues are the same, 0, or far apart', () => {
-    expectEigen(new Float64Array(9), 3)
-    expectEigen(Float64Array.of(2, 0, 0, 0, 2, 0, 0, 0, 2), 3)
-    expectEigen(new Float64Array(25).fill(1), 5)
-    expectEigen(Float64Array.of(1e8, 1, 0, 1, 1, 1e-4, 0, 1e-4, 1e-8), 3)
+  it('also where eigenvalues are the same, 0, or far apart', async () => {
+    await expectEigen(new Float64Array(9), 3)
+    await expectEigen(Float64Array.of(2, 0, 0, 0, 2, 0, 0, 0, 2), 3)
+    await expectEigen(new Float64Array(25).fill(1), 5)
+    await expectEigen(Float64Array.of(1e8, 1, 0, 1, 1, 1e-4, 0, 1e-4, 1e-8), 3)
   })
 })
 
 describe('principal axes', () => {
-  it('are orthogonal and give the rows back, whether there are more rows or more columns', () => {
-    fc.assert(
-      fc.property(sizes, ({ n, d, key }) => {
+  it('are orthogonal and give the rows back, whether there are more rows or more columns', async () => {
+    await fc.assert(
+      fc.asyncProperty(sizes, async ({ n, d, key }) => {
         const x = randomRows(n, d, key, Math.min(d, 4))
-        const { rank, axes, squares, mean, coordinates } = principalAxes(x, n, d)
+        const { rank, axes, squares, mean, coordinates } = await principalAxes(x, n, d)
         expectOrthogonal(axes, rank, d)
         expect(rank).toBeLessThan(Math.max(2, n))
         for (let i = 0; i < n; i++) {
@@ -92,7 +93,11 @@ describe('principal axes', () => {
     )
   })
 
-  it('of rows that are all the same are none', () => {
-    expect(principalAxes([1, 2, 1, 2], 2, 2).rank).toBe(0)
+  it('leave the thread to others while they are sought', async () => {
+    expect(await tickShare(() => principalAxes(randomRows(1000, 256, 1), 1000, 256))).toBeGreaterThan(1 / 3)
+  })
+
+  it('of rows that are all the same are none', async () => {
+    expect((await principalAxes([1, 2, 1, 2], 2, 2)).rank).toBe(0)
   })
 })

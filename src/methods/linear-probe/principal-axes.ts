@@ -1,3 +1,4 @@
+import { breathing } from '../../base/breathe.ts'
 import { symmetricEigen } from './symmetric-eigen.ts'
 
 /** Rows as seen from their mean along their principal axes, all that they span. */
@@ -16,40 +17,57 @@ export interface PrincipalAxes {
 /** Axes that hold less than this share of the largest are rounding. */
 const NOTHING = 1e-12
 
-/** The principal axes of rows `x` `(n, d)`; the smaller of n and d decides the time, which grows as its cube. */
-export function principalAxes(x: ArrayLike<number>, n: number, d: number): PrincipalAxes {
+/**
+ * The principal axes of rows `x` `(n, d)`, in float64 and with breaths; the smaller of n and d decides the time, which
+ * grows as its cube.
+ */
+export async function principalAxes(x: ArrayLike<number>, n: number, d: number): Promise<PrincipalAxes> {
   const mean = new Float64Array(d)
-  for (let i = 0; i < n * d; i++) mean[i % d]! += x[i]! / n
-  const rows = Float64Array.from({ length: n * d }, (_, i) => x[i]! - mean[i % d]!)
+  await breathing(n, (i) => {
+    for (let j = 0, at = i * d; j < d; j++, at++) mean[j]! += x[at]! / n
+  })
+  const rows = new Float64Array(n * d)
+  await breathing(n, (i) => {
+    for (let j = 0, at = i * d; j < d; j++, at++) rows[at] = x[at]! - mean[j]!
+  })
+  const columns = await transposed(rows, n, d)
   const tall = n >= d
-  const gram = rowProducts(tall ? transposed(rows, n, d) : rows, undefined, tall ? d : n, tall ? d : n, tall ? n : d)
-  const { values, vectors } = symmetricEigen(gram, tall ? d : n)
+  const gram = tall ? await rowProducts(columns, undefined, d, d, n) : await rowProducts(rows, undefined, n, n, d)
+  const { values, vectors } = await symmetricEigen(gram, tall ? d : n)
   const largest = values[0] ?? 0
   const rank = values.filter((value) => value > NOTHING * largest).length
   const squares = values.slice(0, rank)
   // X^T X q = s q: q is the axis. X X^T u = s u: the axis is X^T u / sqrt(s)
-  const axes = tall ? vectors.slice(0, rank * d) : unitRows(rowProducts(vectors, transposed(rows, n, d), rank, d, n), d)
-  return { rank, axes, squares, mean, coordinates: rowProducts(rows, axes, n, rank, d) }
+  const axes = tall ? vectors.slice(0, rank * d) : unitRows(await rowProducts(vectors, columns, rank, d, n), d)
+  return { rank, axes, squares, mean, coordinates: await rowProducts(rows, axes, n, rank, d) }
 }
 
 /** a b^T of rows `(n, d)` and `(m, d)`; of a with itself without b. */
-function rowProducts(a: Float64Array, b: Float64Array | undefined, n: number, m: number, d: number): Float64Array {
+async function rowProducts(
+  a: Float64Array,
+  b: Float64Array | undefined,
+  n: number,
+  m: number,
+  d: number,
+): Promise<Float64Array> {
   const other = b ?? a
   const products = new Float64Array(n * m)
-  for (let i = 0; i < n; i++) {
+  await breathing(n, (i) => {
     for (let k = b ? 0 : i; k < m; k++) {
       let sum = 0
       for (let j = 0, p = i * d, q = k * d; j < d; j++, p++, q++) sum += a[p]! * other[q]!
       products[i * m + k] = sum
       if (!b) products[k * m + i] = sum
     }
-  }
+  })
   return products
 }
 
-function transposed(a: Float64Array, n: number, d: number): Float64Array {
+async function transposed(a: Float64Array, n: number, d: number): Promise<Float64Array> {
   const t = new Float64Array(n * d)
-  for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) t[j * n + i] = a[i * d + j]!
+  await breathing(n, (i) => {
+    for (let j = 0; j < d; j++) t[j * n + i] = a[i * d + j]!
+  })
   return t
 }
 

@@ -6,11 +6,13 @@ import { CoopError } from '../../base/errors.ts'
 import { randomFor } from '../../base/random.ts'
 import { floatTensor } from '../../graph/tensor.ts'
 import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
-import { plainProducts, runtimeProducts } from '../../learning/products.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
 import type { Runtime } from '../../runtime/types.ts'
-import { fitLogistic, linearOutputs, logisticObjective } from './logistic-regression.ts'
+import { tickShare } from '../../testing/ticks.ts'
+import { linearOutputs } from './linear-model.ts'
+import { type Fit, fitLogistic, logisticObjective } from './logistic-regression.ts'
 import { fitsOfSearch, probeAt, searchedProbe, searchLogC } from './probe.ts'
+import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
 
 let runtime: Runtime
 beforeAll(async () => {
@@ -139,6 +141,27 @@ describe('products', () => {
     expect(distance(outputs, Array.from(await plain.outputs(weights, 5)))).toBeLessThan(1e-6)
     expect(distance(gradient, Array.from(await plain.gradient(residuals, 5)))).toBeLessThan(1e-6)
   })
+
+  it('of matrices are the sums that they are, small and large', async () => {
+    for (const sizes of [
+      [3, 5, 4],
+      [220, 230, 240],
+    ] as const) {
+      const [n, m, d] = sizes
+      const random = randomFor('matrices', n)
+      const a = Float64Array.from({ length: n * m }, () => random.normal())
+      const b = Float64Array.from({ length: m * d }, () => random.normal())
+      const expected = Array.from({ length: n * d }, (_, at) => {
+        const [i, j] = [Math.floor(at / d), at % d]
+        let sum = 0
+        for (let k = 0; k < m; k++) sum += a[i * m + k]! * b[k * d + j]!
+        return sum
+      })
+      const bound = isLarge(n, m, d) ? 1e-6 : 1e-14
+      expect(distance(await matrixProduct(runtime, a, b, sizes), expected)).toBeLessThan(bound)
+    }
+    expect([isLarge(3, 5, 4), isLarge(220, 230, 240)]).toEqual([false, true])
+  })
 })
 
 /** The search of CoOp's lpclip/linear_probe.py, written as it stands there: by C, with its rounds. */
@@ -189,15 +212,45 @@ describe('the search for C', () => {
   })
 
   it('large problems give the same by the runtime as small ones in this thread', async () => {
-    const train = cluster(30, 8, 320, 3, 'large') // 2.3 million multiplications a product
+    const [classes, perClass, width] = [100, 4, 330]
+    expect([isLarge(classes * perClass, width, classes), isLarge(classes, width, width)]).toEqual([true, true])
+    const train = cluster(classes, perClass, width, 3, 'large')
     const [n = 0, d = 0] = train.x.shape
     const plain = plainProducts(Float64Array.from(train.x.data), n, d)
     for (const C of [1e-3, 1e-2]) {
-      const exact = await fitLogistic(plain, train.labels, 30, C, { stop: { distance: 1e-4 } })
-      const fit = await probeAt(runtime, train, 30, C)
+      const exact = await fitLogistic(plain, train.labels, classes, C, { stop: { distance: 1e-4 } })
+      const fit = await probeAt(runtime, train, classes, C)
       expect(fit.converged).toBe(true)
       expect(distance(fit.weights, Array.from(exact.weights))).toBeLessThan(5e-3)
     }
+  })
+
+  it('counts the images that each fit has right, few and many', async () => {
+    const train = cluster(20, 3, 40, 1.5, 'train')
+    for (const perClass of [3, 700]) {
+      const val = cluster(20, perClass, 40, 1.5, 'val')
+      expect(isLarge(val.labels.length, 40, 20)).toBe(perClass === 700)
+      const fits: Fit[] = []
+      const { tried } = await searchedProbe(runtime, train, val, 20, { rounds: 0, onFit: (_, fit) => fits.push(fit) })
+      for (const [k, fit] of fits.entries()) {
+        const outputs = await linearOutputs(fit, val.x.data)
+        const right = val.labels.filter((label, i) => {
+          const row = outputs.subarray(20 * i, 20 * (i + 1))
+          return row.indexOf(Math.max(...row)) === label
+        })
+        expect(Math.abs((tried[k]?.valAccuracy ?? 0) * val.labels.length - right.length)).toBeLessThan(2)
+      }
+      expect(tried[6]?.valAccuracy).toBeGreaterThan(0.5)
+    }
+  })
+
+  it.each([
+    ['small', 20, 16, 64],
+    ['large', 20, 100, 256],
+  ])('leaves the thread to others all the while: a %s one', async (_, classes, perClass, width) => {
+    const [train, val] = [cluster(classes, perClass, width, 3, 'train'), cluster(classes, 4, width, 3, 'val')]
+    const share = await tickShare(() => searchedProbe(runtime, train, val, classes, { rounds: 2 }))
+    expect(share).toBeGreaterThan(1 / 3)
   })
 })
 
@@ -215,8 +268,8 @@ describe('rows', () => {
     expect(() => checkEachClass(set, ['cat'], 4)).toThrow(/\(2, 1, 3\)/)
   })
 
-  it('give outputs x W^T + b', () => {
+  it('give outputs x W^T + b', async () => {
     const model = { classes: 2, d: 2, weights: Float64Array.of(1, 0, 2, 1), intercepts: Float64Array.of(0.5, -1) }
-    expect(Array.from(linearOutputs(model, [3, 4, -1, 2]))).toEqual([3.5, 9, -0.5, -1])
+    expect(Array.from(await linearOutputs(model, [3, 4, -1, 2]))).toEqual([3.5, 9, -0.5, -1])
   })
 })

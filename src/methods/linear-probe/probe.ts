@@ -1,10 +1,11 @@
-import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
+import { breathing } from '../../base/breathe.ts'
+import { floatTensor } from '../../graph/tensor.ts'
 import type { LabelledRows } from '../../learning/labelled-rows.ts'
-import { plainProducts, runtimeProducts } from '../../learning/products.ts'
-import { argmaxRows } from '../../learning/vectors.ts'
 import type { Runtime } from '../../runtime/types.ts'
-import { type Fit, fitLogistic, type LinearModel, linearOutputs, meanCurvature, rowsOf } from './logistic-regression.ts'
+import { predict } from './linear-model.ts'
+import { type Fit, fitLogistic, meanCurvature, rowsOf } from './logistic-regression.ts'
 import { principalAxes } from './principal-axes.ts'
+import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
 
 export interface ProbeOptions {
   /** Rounds of bisection; default 8. */
@@ -86,7 +87,7 @@ export async function searchedProbe(
     const C = Number((10 ** logC).toPrecision(12))
     const fitted = await fitter.fit(C, from)
     const { fit } = fitted
-    const predicted = predict(fit, val.x)
+    const predicted = await predict(runtime, fit, val.x)
     const right = val.labels.filter((label, i) => predicted[i] === label).length
     const made = { ...fitted, tried: { C, valAccuracy: right / val.labels.length } }
     fits.set(logC, made)
@@ -128,8 +129,6 @@ interface Fitter {
   dispose(): Promise<void>
 }
 
-/** Multiplications of a product above which the runtime's, in float32, is worth its overhead. */
-const LARGE = 1e7
 /** Much nearer to the optimum than the official fits, of which those at large C end with their thousand iterations. */
 const STOP = { distance: 1e-3, decrease: 1e-7 }
 
@@ -145,16 +144,16 @@ async function fitterFor(
   options: Pick<ProbeOptions, 'maxIterations' | 'signal'>,
 ): Promise<Fitter> {
   const [n = 0, d = 0] = x.shape
-  const { rank, axes, squares, mean, coordinates } = principalAxes(x.data, n, d)
+  const { rank, axes, squares, mean, coordinates } = await principalAxes(x.data, n, d)
   const rows = rowsOf(classes)
-  const large = n * rank * rows >= LARGE
+  const large = isLarge(n, rank, rows)
   const products = large
-    ? await runtimeProducts(runtime, floatTensor([n, rank], Float32Array.from(coordinates)), rows)
+    ? await runtimeProducts(runtime, floatTensor([n, rank], new Float32Array(coordinates)), rows)
     : plainProducts(coordinates, n, rank)
   const curvatureAt = async (from: Fit | undefined) => {
     if (!from) return (1 / classes) * (1 - 1 / classes) // all classes are as probable
     const weights = from.weights.subarray((classes - rows) * rank)
-    return Math.max(meanCurvature(await products.outputs(weights, rows), from), 1e-12)
+    return Math.max(await meanCurvature(await products.outputs(weights, rows), from), 1e-12)
   }
   return {
     async fit(C, from) {
@@ -167,31 +166,22 @@ async function fitterFor(
         ...(large && { rounding: 1e-6 }),
         ...(from && { from: from.along }),
       })
-      return { along, fit: turnedBack(along, axes, mean) }
+      return { along, fit: await turnedBack(runtime, along, axes, mean) }
     },
     dispose: () => products.dispose(),
   }
 }
 
 /** The model for rows as they are of one for their coordinates along axes `(rank, d)` from a mean. */
-function turnedBack(along: Fit, axes: Float64Array, mean: Float64Array): Fit {
+async function turnedBack(runtime: Runtime, along: Fit, axes: Float64Array, mean: Float64Array): Promise<Fit> {
   const { classes, d: rank } = along
   const d = mean.length
-  const weights = new Float64Array(classes * d)
-  for (let c = 0; c < classes; c++) {
-    const row = weights.subarray(c * d, (c + 1) * d)
-    for (let k = 0; k < rank; k++) {
-      const w = along.weights[c * rank + k]!
-      for (let j = 0, at = k * d; j < d; j++, at++) row[j]! += w * axes[at]!
-    }
-  }
-  const intercepts = along.intercepts.map((b, c) => mean.reduce((sum, m, j) => sum - m * weights[c * d + j]!, b))
+  const weights = await matrixProduct(runtime, along.weights, axes, [classes, rank, d])
+  const intercepts = new Float64Array(classes)
+  await breathing(classes, (c) => {
+    intercepts[c] = mean.reduce((sum, m, j) => sum - m * weights[c * d + j]!, along.intercepts[c]!)
+  })
   return { ...along, d, weights, intercepts }
-}
-
-function predict(fit: LinearModel, x: FloatTensor): number[] {
-  const data = Float32Array.from(linearOutputs(fit, x.data))
-  return argmaxRows({ dtype: 'float32', shape: [x.shape[0] ?? 0, fit.classes], data })
 }
 
 function nearest<T>(known: ReadonlyMap<number, T>, logC: number): T | undefined {

@@ -1,3 +1,5 @@
+import { breathe, breathing } from '../../base/breathe.ts'
+
 /** Eigenvalues, largest first, and the eigenvectors as rows `(n, n)`, of length 1 and orthogonal. */
 export interface Eigen {
   readonly values: Float64Array
@@ -6,13 +8,14 @@ export interface Eigen {
 
 /**
  * All eigenvalues and eigenvectors of a symmetric matrix `(n, n)`: Householder's reduction to tridiagonal form, then QL
- * with implicit shifts (Golub & Van Loan, Matrix Computations, sections 8.3.1 and 8.3.3). The time grows as n^3.
+ * with implicit shifts (Golub & Van Loan, Matrix Computations, sections 8.3.1 and 8.3.3). The time grows as n^3, with
+ * breaths.
  */
-export function symmetricEigen(matrix: Float64Array, n: number): Eigen {
+export async function symmetricEigen(matrix: Float64Array, n: number): Promise<Eigen> {
   const a = matrix.slice()
-  const { diagonal, beside, reflectors } = tridiagonal(a, n)
-  const vectors = accumulated(reflectors, n)
-  diagonalise(diagonal, beside, vectors, n)
+  const { diagonal, beside, reflectors } = await tridiagonal(a, n)
+  const vectors = await accumulated(reflectors, n)
+  await diagonalise(diagonal, beside, vectors, n)
   const order = Array.from(diagonal.keys()).sort((i, j) => diagonal[j]! - diagonal[i]!)
   const sorted = new Float64Array(n * n)
   for (const [to, from] of order.entries()) sorted.set(vectors.subarray(from * n, (from + 1) * n), to * n)
@@ -26,13 +29,13 @@ interface Reflector {
 }
 
 /** H ... H A H ... H = T; `a` is overwritten. `beside[i]` lies between `diagonal[i]` and `diagonal[i + 1]`. */
-function tridiagonal(a: Float64Array, n: number) {
+async function tridiagonal(a: Float64Array, n: number) {
   const diagonal = new Float64Array(n)
   const beside = new Float64Array(n)
   const reflectors: Reflector[] = []
-  for (let k = 0; k < n; k++) {
+  await breathing(n, (k) => {
     diagonal[k] = a[k * n + k]!
-    if (k + 1 === n) break
+    if (k + 1 === n) return
     // the reflector that turns row k beyond the diagonal into (beside, 0, 0 ...)
     const from = k + 1
     const v = new Float64Array(n)
@@ -46,7 +49,7 @@ function tridiagonal(a: Float64Array, n: number) {
     beside[k] = first > 0 ? -size : size
     v[from] = first - beside[k]!
     const length = Math.sqrt(squares - first * first + v[from]! ** 2)
-    if (length === 0) continue
+    if (length === 0) return
     for (let j = from; j < n; j++) v[j]! /= length
     reflectors.push({ from, v })
     // A = A - 2 v w^T - 2 w v^T, w = A v - (v . A v) v
@@ -63,15 +66,17 @@ function tridiagonal(a: Float64Array, n: number) {
       const [vi, wi] = [2 * v[i]!, 2 * w[i]!]
       for (let j = from, at = i * n + from; j < n; j++, at++) a[at]! -= vi * w[j]! + wi * v[j]!
     }
-  }
+  })
   return { diagonal, beside, reflectors }
 }
 
 /** The product of all reflectors, transposed: row j is what the j-th axis of T is in the axes of A. */
-function accumulated(reflectors: readonly Reflector[], n: number): Float64Array {
+async function accumulated(reflectors: readonly Reflector[], n: number): Promise<Float64Array> {
   const q = new Float64Array(n * n)
   for (let i = 0; i < n; i++) q[i * n + i] = 1
-  for (const { from, v } of reflectors.toReversed()) {
+  const backwards = reflectors.toReversed()
+  await breathing(backwards.length, (k) => {
+    const { from, v } = backwards[k]!
     // only rows and columns from `from` on are touched so far
     for (let i = from; i < n; i++) {
       let sum = 0
@@ -79,16 +84,22 @@ function accumulated(reflectors: readonly Reflector[], n: number): Float64Array 
       sum *= 2
       for (let j = from, at = i * n + from; j < n; j++, at++) q[at]! -= sum * v[j]!
     }
-  }
+  })
   return q
 }
 
 const MAX_SWEEPS = 60
 
 /** QL with implicit shifts; rotates rows of `vectors` along. `diagonal` ends as the eigenvalues. */
-function diagonalise(diagonal: Float64Array, beside: Float64Array, vectors: Float64Array, n: number): void {
+async function diagonalise(
+  diagonal: Float64Array,
+  beside: Float64Array,
+  vectors: Float64Array,
+  n: number,
+): Promise<void> {
   for (let low = 0; low < n; low++) {
     for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) {
+      await breathe()
       let high = low
       while (high + 1 < n && !negligible(diagonal, beside, high)) high++
       if (high === low) break

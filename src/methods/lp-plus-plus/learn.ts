@@ -1,15 +1,17 @@
-import { DivergedError } from '../../base/errors.ts'
-import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
+import { dims, type FloatTensor, floatTensor } from '../../graph/tensor.ts'
 import type { LabelledRows } from '../../learning/labelled-rows.ts'
-import type { LearnOptions, Step } from '../../learning/types.ts'
+import { diverged } from '../../learning/loop.ts'
+import { sgd } from '../../learning/optimisers.ts'
+import type { LearnOptions, Step, Tensors } from '../../learning/types.ts'
 import { argmaxRows } from '../../learning/vectors.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import type { Learned } from '../method.ts'
 import { labelsTensor, lpStep } from './program.ts'
 import { lpStart } from './start.ts'
 
-/** Momentum of the weights' steps, and iterations between steps of alpha, as in the official code. */
-const MOMENTUM = 0.9
+/** Of weights and biases, as in the official code. */
+const OPTIMISER = sgd({ momentum: 0.9, weightDecay: 0 })
+/** Iterations between steps of alpha, likewise. */
 const ALPHA_EVERY = 10
 
 /**
@@ -25,18 +27,18 @@ export async function learnLp(
   val: LabelledRows,
   text: FloatTensor,
   iterations: number,
-  { onProgress, signal }: LearnOptions = {},
+  { onProgress, onSteps, signal }: LearnOptions = {},
 ): Promise<Learned> {
-  const [classes = 0] = text.shape
-  const { weight, alpha: firstAlpha, weightRate, alphaRate } = lpStart(train.x, train.labels, text)
+  const [classes] = dims(text, 2, 'text features')
+  const { weight, alpha: firstAlpha, weightRate, alphaRate } = await lpStart(runtime, train.x, train.labels, text)
   const bias = floatTensor([classes])
   const alpha = floatTensor([classes], new Float32Array(classes).fill(firstAlpha))
-  const momenta = [weight, bias].map(({ data }) => new Float32Array(data.length))
+  const descents = { weight: OPTIMISER(weight.data), bias: OPTIMISER(bias.data) }
   const alphaGradient = new Float32Array(classes)
   const labels = labelsTensor(train.labels)
   const chooses = val.labels.length > 0
   const steps: Step[] = []
-  let kept: { readonly tensors: Learned['tensors']; readonly right: number; readonly iteration: number } | undefined
+  let kept: { readonly tensors: Tensors; readonly right: number; readonly iteration: number } | undefined
 
   const keepIfBest = (logits: FloatTensor | undefined, iteration: number) => {
     const predicted = logits ? argmaxRows(logits) : []
@@ -49,19 +51,23 @@ export async function learnLp(
       signal?.throwIfAborted()
       const outputs = await session.run({ weight, bias, alpha, labels })
       const loss = outputs.loss?.data[0] ?? Number.NaN
-      if (!Number.isFinite(loss)) throw new DivergedError(`LP++ broke down: the loss of step ${iteration} is ${loss}`)
+      if (!Number.isFinite(loss)) throw diverged(`the loss of step ${iteration} is ${loss}`, weightRate)
       // the validation logits are those of what the iteration before left
       if (chooses && iteration > 1) keepIfBest(outputs.val, iteration - 1)
-      const gradients = [outputs['gradient.weight'], outputs['gradient.bias']].map((tensor) => dataOf(tensor))
       let squares = 0
-      for (const [k, { data }] of [weight, bias].entries())
-        squares += descend(data, momenta[k]!, gradients[k]!, weightRate)
+      for (const name of ['weight', 'bias'] as const) {
+        const gradient = dataOf(outputs[`gradient.${name}`])
+        for (const g of gradient) squares += g * g
+        descents[name].update(gradient, weightRate, iteration)
+      }
       const ofAlpha = dataOf(outputs['gradient.alpha'])
       for (let c = 0; c < classes; c++) alphaGradient[c]! += ofAlpha[c]!
       if (iteration % ALPHA_EVERY === 0)
         for (let c = 0; c < classes; c++) alpha.data[c]! -= alphaRate * alphaGradient[c]!
-      steps.push({ step: iteration, loss, learningRate: weightRate, gradientNorm: Math.sqrt(squares) })
+      const gradientNorm = Math.fround(Math.sqrt(squares))
+      steps.push({ step: iteration, epoch: iteration, learningRate: weightRate, loss, gradientNorm })
       onProgress?.({ kind: 'train', done: iteration, total: iterations, loss })
+      await onSteps?.(steps)
     }
     if (chooses) keepIfBest((await session.run({ weight, bias, alpha, labels })).val, iterations)
   } finally {
@@ -73,18 +79,7 @@ export async function learnLp(
   return { tensors, facts: { ...facts, iteration, valAccuracy: right / val.labels.length }, steps }
 }
 
-/** SGD with momentum, no decay; the sum of the squares of the gradient. */
-function descend(values: Float32Array, momentum: Float32Array, gradient: Float32Array, rate: number): number {
-  let squares = 0
-  for (let i = 0; i < values.length; i++) {
-    momentum[i] = MOMENTUM * momentum[i]! + gradient[i]!
-    values[i]! -= rate * momentum[i]!
-    squares += gradient[i]! ** 2
-  }
-  return squares
-}
-
-function copies(tensors: Readonly<Record<string, FloatTensor>>): Map<string, FloatTensor> {
+function copies(tensors: Readonly<Record<string, FloatTensor>>): Tensors {
   return new Map(Object.entries(tensors).map(([name, { shape, data }]) => [name, floatTensor(shape, data.slice())]))
 }
 

@@ -1,5 +1,8 @@
-import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
-import { rowProducts } from '../../learning/vectors.ts'
+import { breathe } from '../../base/breathe.ts'
+import { dims, type FloatTensor, floatTensor, matmul } from '../../graph/index.ts'
+import { mapRows } from '../../learning/rows.ts'
+import type { Runtime } from '../../runtime/types.ts'
+import { gramProgram } from './program.ts'
 
 /** Where LP++ starts and how far its steps go, all from the features; nothing is left to choose. */
 export interface Start {
@@ -20,53 +23,57 @@ export interface Start {
  * The rates are inverse Lipschitz bounds of the gradient of the mean cross-entropy in each block of variables, as the
  * official code computes them.
  */
-export function lpStart(x: FloatTensor, labels: readonly number[], text: FloatTensor): Start {
-  const [n = 0, d = 0] = x.shape
-  const [classes = 0] = text.shape
+export async function lpStart(
+  runtime: Runtime,
+  x: FloatTensor,
+  labels: readonly number[],
+  text: FloatTensor,
+): Promise<Start> {
+  const [n, d] = dims(x, 2, 'features')
+  const [classes] = dims(text, 2, 'text features')
   const weight = floatTensor([classes, d])
   const counts = new Array<number>(classes).fill(0)
   const own = new Array<number>(classes).fill(0) // sum of x . t_c over the images of c
   const squares = new Array<number>(classes).fill(0)
-  const similarities = rowProducts(x, text).data
+  const cosines = await mapRows(runtime, x, (rows) => matmul(rows, rows.graph.weight('text', text), { transB: true }))
   for (const [i, label] of labels.entries()) {
     for (let j = 0; j < d; j++) weight.data[label * d + j]! += x.data[i * d + j]!
     counts[label]! += 1
-    own[label]! += similarities[i * classes + label]!
-    for (let c = 0; c < classes; c++) squares[c]! += similarities[i * classes + c]! ** 2
+    own[label]! += cosines.data[i * classes + label]!
+    for (let c = 0; c < classes; c++) squares[c]! += cosines.data[i * classes + c]! ** 2
+    await breathe()
   }
   const means = own.map((sum, c) => sum / counts[c]!)
   return {
     weight,
     alpha: (250 * means.reduce((a, b) => a + b, 0)) / classes,
-    weightRate: (4 * n) / largestEigenvalue(x),
-    alphaRate: n / (4 * Math.max(...squares)),
+    weightRate: (4 * n) / (await largestEigenvalue(runtime, x)),
+    alphaRate: n / (4 * squares.reduce((a, b) => Math.max(a, b), 0)),
   }
 }
 
 const MAX_ROUNDS = 2000
 
-/** The largest eigenvalue of X^T X by the power method, in float64; X is `(n, d)`. */
-export function largestEigenvalue({ shape, data }: FloatTensor): number {
-  const [n = 0, d = 0] = shape
-  // rows of features lie on one side: their sum is a start that is near the first eigenvector
-  let v = new Float64Array(d)
-  for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) v[j]! += data[i * d + j]!
+/** The largest eigenvalue of X^T X, which is that of X X^T, by the power method; X is `(n, d)`. */
+export async function largestEigenvalue(runtime: Runtime, x: FloatTensor): Promise<number> {
+  const session = await runtime.load(gramProgram(x))
+  const { gram } = await session.run({}).finally(() => session.dispose())
+  const [m] = dims(gram, 2)
+  // features lie on one side: the sum of the rows of their products is near the first eigenvector
+  let v = new Float64Array(m)
+  for (let i = 0; i < m; i++) for (let j = 0; j < m; j++) v[i]! += gram.data[i * m + j]!
   if (!v.some((x) => x !== 0)) v.fill(1)
   let before = 0
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const length = Math.hypot(...v)
+    const length = Math.sqrt(v.reduce((sum, x) => sum + x * x, 0))
     if (length === 0) return 0
     const u = v.map((x) => x / length)
-    v = new Float64Array(d)
-    let eigenvalue = 0 // u . X^T X u = |X u|^2
-    for (let i = 0; i < n; i++) {
-      let projection = 0
-      for (let j = 0; j < d; j++) projection += data[i * d + j]! * u[j]!
-      eigenvalue += projection * projection
-      for (let j = 0; j < d; j++) v[j]! += projection * data[i * d + j]!
-    }
+    v = new Float64Array(m)
+    for (let i = 0; i < m; i++) for (let j = 0; j < m; j++) v[i]! += gram.data[i * m + j]! * u[j]!
+    const eigenvalue = v.reduce((sum, x, i) => sum + x * u[i]!, 0)
     if (Math.abs(eigenvalue - before) <= 1e-10 * eigenvalue) return eigenvalue
     before = eigenvalue
+    await breathe()
   }
   return before
 }

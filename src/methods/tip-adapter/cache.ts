@@ -1,19 +1,28 @@
 import type { Clip } from '../../clip/types.ts'
 import {
   add,
+  argmax,
+  concat,
+  dims,
+  equals,
   exp,
   type FloatTensor,
   floatTensor,
   Graph,
-  l2Normalise,
+  intTensor,
   matmul,
+  mul,
   type Program,
+  program,
+  reshape,
   scale,
   sub,
+  sum,
+  type Value,
 } from '../../graph/index.ts'
-import { imageLogits, labelLoss } from '../../learning/logits.ts'
+import { imageLogits, labelLoss, unitRows } from '../../learning/logits.ts'
 import { stepOf } from '../../learning/loop.ts'
-import { argmaxRows, normaliseRows, rowProducts } from '../../learning/vectors.ts'
+import type { Runtime } from '../../runtime/types.ts'
 
 /** Features of training images, against which images are compared, and the class of each. */
 export interface Cache {
@@ -29,44 +38,41 @@ export interface Weighting {
 }
 
 /**
- * What the cache says of images: the sum of exp(-beta (1 - x . key)) over the keys of each class, x of length 1.
+ * What the cache says of images: the sum of exp(-beta (1 - x . key)) over the keys of each class.
  *
  * @param affinities x . key, `(n, images)`
+ * @param beta a scalar
  * @returns `(n, classes)`
  */
-export function cacheLogits(
-  affinities: FloatTensor,
-  labels: readonly number[],
-  classes: number,
-  beta: number,
-): FloatTensor {
-  const [n = 0, images = 0] = affinities.shape
-  const logits = floatTensor([n, classes])
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < images; k++) {
-      logits.data[i * classes + labels[k]!]! += Math.exp(beta * (affinities.data[i * images + k]! - 1))
-    }
-  }
-  return logits
+function cacheLogits(affinities: Value, labels: readonly number[], classes: number, beta: Value): Value {
+  const { graph } = affinities
+  const near = exp(mul(sub(affinities, graph.scalar(1)), beta))
+  return matmul(near, graph.weight('values', oneHot(labels, classes)))
 }
 
-/** x . key of images `(n, embed)` of any length. */
-export function affinitiesOf(features: FloatTensor, keys: FloatTensor): FloatTensor {
-  return rowProducts(normaliseRows(features), keys)
-}
-
-/** CLIP's logits plus alpha times the cache's. */
-export function withCache(clipLogits: FloatTensor, fromCache: FloatTensor, alpha: number): FloatTensor {
-  return floatTensor(
-    clipLogits.shape,
-    clipLogits.data.map((x, i) => x + alpha * fromCache.data[i]!),
-  )
+/**
+ * Logits `(n, classes)` of features x `(n, embed)` of any length:
+ *
+ *     logits = exp(logit_scale) x . t  +  alpha exp(-beta (1 - x . keys)) onehot,   x of length 1
+ *
+ * @param keys `(images, embed)`
+ * @param text `(classes, embed)` of length 1
+ */
+export function tipLogits(
+  clip: Clip,
+  x: Value,
+  { keys, labels }: { readonly keys: Value; readonly labels: readonly number[] },
+  text: FloatTensor,
+  { alpha, beta }: Weighting,
+): Value {
+  const { graph } = x
+  const affinities = matmul(unitRows(x), keys, { transB: true })
+  const fromCache = cacheLogits(affinities, labels, dims(text, 2)[0], graph.scalar(beta))
+  return add(imageLogits(clip, x, graph.weight('text', text)), scale(fromCache, alpha))
 }
 
 /**
  * One step of fine-tuning the keys: `keys`, `features` `(batch, embed)` of any length, `labels` -> loss and gradient.
- *
- *     logits = exp(logit_scale) x . t  +  alpha exp(-beta (1 - x . keys)) onehot
  *
  * @param text `(classes, embed)` of length 1
  */
@@ -74,17 +80,13 @@ export function tipStep(
   clip: Clip,
   text: FloatTensor,
   { keys, labels }: Cache,
-  { alpha, beta }: Weighting,
+  weighting: Weighting,
   batch: number,
 ): Program {
   const graph = new Graph()
-  const [classes = 0, embed = 0] = text.shape
   const learned = graph.input('keys', keys.shape)
-  const features = graph.input('features', [batch, embed])
-  const affinities = matmul(l2Normalise(features), learned, { transB: true })
-  const near = exp(scale(sub(affinities, graph.scalar(1)), beta))
-  const values = graph.weight('values', oneHot(labels, classes))
-  const logits = add(imageLogits(clip, features, graph.weight('text', text)), scale(matmul(near, values), alpha))
+  const features = graph.input('features', [batch, clip.config.embedDim])
+  const logits = tipLogits(clip, features, { keys: learned, labels }, text, weighting)
   return stepOf(labelLoss(logits), new Map([['keys', learned]]), { logits })
 }
 
@@ -102,29 +104,60 @@ export interface Grid {
   readonly betaSteps: number
 }
 
+/** Images to choose a weighting by. */
+export interface Chooser {
+  /** x . key of each, `(n, images)`. */
+  readonly affinities: FloatTensor
+  /** CLIP's own, `(n, classes)`. */
+  readonly clipLogits: FloatTensor
+  readonly labels: readonly number[]
+}
+
 /**
  * The weighting with the most images right, the first of several; both 0, CLIP alone, where no weighting has any right.
  *
- * @param affinities of the images to choose by
+ * @param onTried told how many of how many values of beta have been tried
  */
-export function searchWeighting(
-  affinities: FloatTensor,
-  clipLogits: FloatTensor,
+export async function searchWeighting(
+  runtime: Runtime,
+  chooser: Chooser,
   cacheLabels: readonly number[],
-  targets: readonly number[],
   { maxAlpha, alphaSteps, maxBeta, betaSteps }: Grid,
-): Weighting & { readonly right: number } {
-  const [, classes = 0] = clipLogits.shape
+  { onTried, signal }: { readonly onTried?: (done: number, total: number) => void; readonly signal?: AbortSignal } = {},
+): Promise<Weighting & { readonly right: number }> {
+  const alphas = valuesOf(maxAlpha, alphaSteps)
   let best = { alpha: 0, beta: 0, right: 0 }
-  for (const beta of values(maxBeta, betaSteps)) {
-    const fromCache = cacheLogits(affinities, cacheLabels, classes, beta)
-    for (const alpha of values(maxAlpha, alphaSteps)) {
-      const predicted = argmaxRows(withCache(clipLogits, fromCache, alpha))
-      const right = targets.filter((target, i) => predicted[i] === target).length
-      if (right > best.right) best = { alpha, beta, right }
+  const session = await runtime.load(rightProgram(chooser, cacheLabels, alphas))
+  try {
+    for (const [i, beta] of valuesOf(maxBeta, betaSteps).entries()) {
+      signal?.throwIfAborted()
+      const { right } = await session.run({ beta: floatTensor([], Float32Array.of(beta)) })
+      for (const [k, alpha] of alphas.entries()) {
+        const found = right?.data[k] ?? 0
+        if (found > best.right) best = { alpha, beta, right: found }
+      }
+      onTried?.(i + 1, betaSteps)
     }
+  } finally {
+    await session.dispose()
   }
   return best
 }
 
-const values = (end: number, steps: number) => Array.from({ length: steps }, (_, i) => 0.1 + (i * (end - 0.1)) / steps)
+/** `beta` -> how many images are `right` with each alpha. */
+function rightProgram({ affinities, clipLogits, labels }: Chooser, cacheLabels: readonly number[], alphas: number[]) {
+  const graph = new Graph()
+  const [, classes] = dims(clipLogits, 2, 'logits')
+  const beta = graph.input('beta', [])
+  const fromCache = cacheLogits(graph.weight('affinities', affinities), cacheLabels, classes, beta)
+  const own = graph.weight('clip', clipLogits)
+  const targets = graph.constant(intTensor([labels.length], labels))
+  const right = alphas.map((alpha) => {
+    const hits = equals(argmax(add(own, scale(fromCache, alpha))), targets)
+    return reshape(sum(hits, [0]), [1])
+  })
+  return program(graph, { right: concat(right, 0) })
+}
+
+const valuesOf = (end: number, steps: number) =>
+  Array.from({ length: steps }, (_, i) => 0.1 + (i * (end - 0.1)) / steps)

@@ -1,6 +1,6 @@
 import type { Clip } from '../../clip/types.ts'
 import type { FloatTensor } from '../../graph/tensor.ts'
-import type { BatchOrder } from '../../learning/batches.ts'
+import { type BatchOrder, featureFeeds } from '../../learning/batches.ts'
 import { learnByGradients } from '../../learning/loop.ts'
 import { adamW } from '../../learning/optimisers.ts'
 import type { LearnOptions } from '../../learning/types.ts'
@@ -23,21 +23,20 @@ const OPTIMISER = adamW({ beta1: 0.9, beta2: 0.999, epsilon: 1e-4, weightDecay: 
  */
 export async function fineTuneKeys(
   clip: Clip,
-  { runtime, train: set, online }: Pick<Task, 'runtime' | 'train' | 'online'>,
+  { runtime, train, online }: Pick<Task, 'runtime' | 'train' | 'online'>,
   text: FloatTensor,
   cache: Cache,
   { alpha, beta, epochs, batchSize, learningRate }: FineTuning,
   order: BatchOrder,
   options: LearnOptions,
 ) {
-  const totalSteps = epochs * Math.ceil(set.labels.length / batchSize)
+  const totalSteps = epochs * Math.ceil(train.labels.length / batchSize)
   const { tensors, steps } = await learnByGradients(
     {
       runtime,
       program: (batch) => tipStep(clip, text, cache, { alpha, beta }, batch),
       start: new Map([['keys', cache.keys]]),
-      set,
-      online,
+      feeds: featureFeeds(train, online, epochs),
       epochs,
       batchSize,
       keepLast: true,

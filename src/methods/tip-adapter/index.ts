@@ -1,13 +1,17 @@
 import { z } from 'zod'
-import { floatTensor } from '../../graph/tensor.ts'
+import { dims, floatTensor, matmul } from '../../graph/index.ts'
 import { shuffled } from '../../learning/batches.ts'
+import { graphClassifier } from '../../learning/classifier.ts'
 import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
+import { unitRows } from '../../learning/logits.ts'
+import { mapRows } from '../../learning/rows.ts'
+import type { LearnOptions } from '../../learning/types.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
-import { featureClassifier, learnedTensor } from '../feature-classifier.ts'
+import { learnedTensor } from '../learned-tensor.ts'
 import { type Classes, defineMethod, type Learned, type Task } from '../method.ts'
-import { templatesSetting } from '../templates-setting.ts'
-import { zeroShotClassifier } from '../zero-shot/features.ts'
-import { affinitiesOf, type Cache, cacheLogits, searchWeighting, type Weighting, withCache } from './cache.ts'
+import { templatesSetting, withTemplates } from '../templates-setting.ts'
+import { zeroShotClassifier, zeroShotFeatures } from '../zero-shot/features.ts'
+import { type Cache, searchWeighting, tipLogits, type Weighting } from './cache.ts'
 import { fineTuneKeys } from './fine-tune.ts'
 
 const SOURCE =
@@ -39,12 +43,13 @@ export const tipAdapter = defineMethod({
   name: 'tip-adapter',
   summary: 'hand-written prompts and a cache of training images, without training',
   source: SOURCE,
+  pictures: 'views',
   settings,
   title: () => 'Tip-Adapter',
   transfers: () => false,
-  async learn(task, settings) {
+  async learn(task, settings, options) {
     const cache = cacheOf(task)
-    return result(cache, await chosenWeighting(task, settings, cache), [])
+    return result(cache, await chosenWeighting(task, settings, cache, options), [])
   },
   classifier: (classes, settings, learned) => tipClassifier(classes, settings, learned),
 })
@@ -54,14 +59,15 @@ export const tipAdapterF = defineMethod({
   name: 'tip-adapter-f',
   summary: 'Tip-Adapter with the keys of its cache fine-tuned',
   source: SOURCE,
+  pictures: 'views',
   settings: fineTuning,
   title: () => 'Tip-Adapter-F',
   transfers: () => false,
   async learn(task, settings, options) {
-    const { textFeatures } = await handWritten(task, settings)
+    const text = await zeroShotFeatures(withTemplates(task, settings))
     const order = shuffled(task.seed)
-    const { cache, steps } = await fineTuneKeys(task.clip, task, textFeatures, cacheOf(task), settings, order, options)
-    return result(cache, await chosenWeighting(task, settings, cache), steps)
+    const { cache, steps } = await fineTuneKeys(task.clip, task, text, cacheOf(task), settings, order, options)
+    return result(cache, await chosenWeighting(task, settings, cache, options), steps)
   },
   classifier: (classes, settings, learned) => tipClassifier(classes, settings, learned),
 })
@@ -73,20 +79,27 @@ function cacheOf({ clip, classNames, train }: Task): Cache {
   return { keys: normaliseRows(x), labels }
 }
 
-function handWritten({ clip, runtime, classNames, templates }: Classes, settings: Pick<Settings, 'templates'>) {
-  return zeroShotClassifier(clip, runtime, classNames, settings.templates ?? templates)
-}
-
 /** Alpha and beta, and how they were found. */
-async function chosenWeighting(task: Task, settings: Settings, { keys, labels }: Cache) {
-  const { val } = task
+async function chosenWeighting(
+  task: Task,
+  settings: Settings,
+  { keys, labels: cacheLabels }: Cache,
+  { onProgress, signal }: LearnOptions,
+) {
+  const { runtime, val } = task
   const { alpha, beta, search } = settings
   if (!search || val.labels.length === 0) return { alpha, beta, facts: { alpha, beta, searched: false } }
-  const { x, labels: targets } = meanViews(val)
-  const clipLogits = (await handWritten(task, settings)).logits(x)
-  const found = searchWeighting(affinitiesOf(x, keys), clipLogits, labels, targets, settings)
-  const facts = { alpha: found.alpha, beta: found.beta, searched: true, valAccuracy: found.right / targets.length }
-  return { ...found, facts }
+  const { x, labels } = meanViews(val)
+  const handWritten = await zeroShotClassifier(withTemplates(task, settings))
+  const clipLogits = await handWritten.logits(x).finally(() => handWritten.dispose())
+  const affinities = await mapRows(runtime, x, (rows) =>
+    matmul(unitRows(rows), rows.graph.weight('keys', keys), { transB: true }),
+  )
+  const onTried = (done: number, total: number) => onProgress?.({ kind: 'search', done, total })
+  const chooser = { affinities, clipLogits, labels }
+  const found = await searchWeighting(runtime, chooser, cacheLabels, settings, { onTried, signal })
+  const valAccuracy = found.right / labels.length
+  return { ...found, facts: { alpha: found.alpha, beta: found.beta, searched: true, valAccuracy } }
 }
 
 function result(
@@ -105,14 +118,13 @@ function result(
   }
 }
 
-async function tipClassifier(classes: Classes, settings: Settings, learned: Learned) {
-  const { clip, classNames } = classes
+async function tipClassifier(classes: Classes, settings: Settings, learned: Pick<Learned, 'tensors'>) {
+  const { clip } = classes
   const keys = learnedTensor(learned, 'keys', ['any', clip.config.embedDim])
-  const labels = Array.from(learnedTensor(learned, 'labels', [keys.shape[0] ?? 0]).data)
+  const labels = Array.from(learnedTensor(learned, 'labels', [dims(keys, 2)[0]]).data)
   const [alpha = 0, beta = 0] = learnedTensor(learned, 'weighting', [2]).data
-  const { logits } = await handWritten(classes, settings)
-  return featureClassifier(classes, (features) => {
-    const fromCache = cacheLogits(affinitiesOf(features, keys), labels, classNames.length, beta)
-    return withCache(logits(features), fromCache, alpha)
-  })
+  const text = await zeroShotFeatures(withTemplates(classes, settings))
+  return graphClassifier(classes, (x) =>
+    tipLogits(clip, x, { keys: x.graph.weight('keys', keys), labels }, text, { alpha, beta }),
+  )
 }

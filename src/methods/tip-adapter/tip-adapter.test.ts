@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { floatTensor, intTensor } from '../../graph/index.ts'
+import { type FloatTensor, floatTensor, intTensor, matmul } from '../../graph/index.ts'
 import { inOrder } from '../../learning/batches.ts'
-import { classifierOf } from '../../learning/classifier.ts'
+import { graphClassifier, textClassifier } from '../../learning/classifier.ts'
+import { unitRows } from '../../learning/logits.ts'
+import { mapRows } from '../../learning/rows.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { distance } from '../../testing/method-figures.ts'
 import { tinyClip } from '../../testing/tiny-clip.ts'
 import { toyClasses, toySet } from '../../testing/toy-task.ts'
-import { affinitiesOf, type Cache, cacheLogits, searchWeighting, tipStep, withCache } from './cache.ts'
+import { type Cache, searchWeighting, tipLogits, tipStep } from './cache.ts'
 import { fineTuneKeys } from './fine-tune.ts'
 import { tipAdapter, tipAdapterF } from './index.ts'
 
@@ -54,21 +56,23 @@ const { classes, embed, labels, alpha, beta } = figures
 const rows = (values: readonly number[]) => floatTensor([values.length / embed, embed], Float32Array.from(values))
 const [features, val, text] = [rows(figures.features), rows(figures.val), rows(figures.text)]
 const cache: Cache = { keys: normaliseRows(features), labels }
-const clipLogits = classifierOf(
-  clip,
-  Array.from({ length: classes }, (_, c) => `${c}`),
-  text,
-).logits
+const named = () => ({ clip, runtime, classNames: Array.from({ length: classes }, (_, c) => `${c}`) })
+const affinitiesOf = (x: FloatTensor) =>
+  mapRows(runtime, x, (some) => matmul(unitRows(some), some.graph.constant(cache.keys), { transB: true }))
 
 describe('against PyTorch', () => {
-  it('logits', () => {
-    const logits = withCache(clipLogits(val), cacheLogits(affinitiesOf(val, cache.keys), labels, classes, beta), alpha)
+  it('logits', async () => {
+    const classifier = graphClassifier(named(), (x) =>
+      tipLogits(clip, x, { keys: x.graph.constant(cache.keys), labels }, text, { alpha, beta }),
+    )
+    const logits = await classifier.logits(val)
     expect(distance(logits.data, figures.valLogits)).toBeLessThan(1e-5)
   })
 
-  it('the search for alpha and beta', () => {
-    const affinities = affinitiesOf(val, cache.keys)
-    const found = searchWeighting(affinities, clipLogits(val), labels, figures.valLabels, figures.grid)
+  it('the search for alpha and beta', async () => {
+    const clipLogits = await textClassifier(named(), text).logits(val)
+    const chooser = { affinities: await affinitiesOf(val), clipLogits, labels: figures.valLabels }
+    const found = await searchWeighting(runtime, chooser, labels, figures.grid)
     expect(found.alpha).toBeCloseTo(figures.search.alpha, 10)
     expect(found.beta).toBeCloseTo(figures.search.beta, 10)
     expect(found.right).toBe(Math.round(figures.search.accuracy * figures.valLabels.length))
@@ -111,9 +115,10 @@ describe('against PyTorch', () => {
 })
 
 describe('the search', () => {
-  it('falls back on CLIP alone where no weighting has an image right', () => {
+  it('falls back on CLIP alone where no weighting has an image right', async () => {
     const none = { maxAlpha: 3, alphaSteps: 3, maxBeta: 3, betaSteps: 3 }
-    const found = searchWeighting(floatTensor([1, 2]), floatTensor([1, 3]), [0, 1], [2], none)
+    const chooser = { affinities: floatTensor([1, 2]), clipLogits: floatTensor([1, 3]), labels: [2] }
+    const found = await searchWeighting(runtime, chooser, [0, 1], none)
     expect(found).toEqual({ alpha: 0, beta: 0, right: 0 })
   })
 })

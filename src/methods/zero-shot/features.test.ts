@@ -45,10 +45,15 @@ describe('templates', () => {
 })
 
 describe('zero-shot features', () => {
-  const names = ['dog', 'toilet_paper']
+  const classesWith = (templates: readonly string[]) => ({
+    clip,
+    runtime,
+    classNames: ['dog', 'toilet_paper'],
+    templates,
+  })
 
   it('of one template are its normalised text features', async () => {
-    const features = await zeroShotFeatures(clip, runtime, names, ['a photo of a {}.'])
+    const features = await zeroShotFeatures(classesWith(['a photo of a {}.']))
     const texts = ['a photo of a dog.', 'a photo of a toilet paper.']
     const expected = normaliseRows(await encodeTexts(clip, runtime, texts))
     expect(features.data).toEqual(expect.toSatisfy((data: Float32Array) => close(data, expected.data)))
@@ -56,8 +61,8 @@ describe('zero-shot features', () => {
 
   it('of several are the mean of normalised features, normalised again', async () => {
     const templates = ['a photo of a {}.', '{}', 'the small {}']
-    const features = await zeroShotFeatures(clip, runtime, names, templates)
-    const each = await Promise.all(templates.map((template) => zeroShotFeatures(clip, runtime, names, [template])))
+    const features = await zeroShotFeatures(classesWith(templates))
+    const each = await Promise.all(templates.map((template) => zeroShotFeatures(classesWith([template]))))
     const mean = each[0]?.data.map((_, i) => each.reduce((sum, { data }) => sum + data[i]! / templates.length, 0))
     const expected = normaliseRows({ dtype: 'float32', shape: [2, 10], data: mean ?? new Float32Array() })
     expect(close(features.data, expected.data)).toBe(true)
@@ -65,12 +70,12 @@ describe('zero-shot features', () => {
   })
 
   it('of a named ensemble are those of its templates', async () => {
-    const features = await zeroShotFeatures(clip, runtime, names, ['imagenet7'])
-    expect(close(features.data, (await zeroShotFeatures(clip, runtime, names, IMAGENET_TEMPLATES)).data)).toBe(true)
+    const features = await zeroShotFeatures(classesWith(['imagenet7']))
+    expect(close(features.data, (await zeroShotFeatures(classesWith(IMAGENET_TEMPLATES))).data)).toBe(true)
   })
 
   it('need a template', async () => {
-    await expect(zeroShotClassifier(clip, runtime, names, [])).rejects.toThrow(UsageError)
+    await expect(zeroShotClassifier(classesWith([]))).rejects.toThrow(UsageError)
   })
 })
 
@@ -89,7 +94,7 @@ describe('encoders', () => {
     const random = randomFor('pixels')
     const images = Array.from({ length: 5 }, () => Float32Array.from({ length: 3 * 64 }, () => random.normal()))
     const encode = async (batchSize: number) => {
-      const encoder = await imageEncoder(clip, runtime, batchSize)
+      const encoder = imageEncoder(clip, runtime, batchSize)
       return encoder.encode(images).finally(() => encoder.dispose())
     }
     const [one, three, eight] = [await encode(1), await encode(3), await encode(8)]
@@ -99,10 +104,10 @@ describe('encoders', () => {
   })
 
   it('refuse images of another size', async () => {
-    const encoder = await imageEncoder(clip, runtime, 2)
+    const encoder = imageEncoder(clip, runtime, 2)
     await expect(encoder.encode([new Float32Array(5)])).rejects.toThrow(/\(3, 8, 8\)/)
     await encoder.dispose()
-    await expect(imageEncoder(clip, runtime, 0)).rejects.toThrow(UsageError)
+    expect(() => imageEncoder(clip, runtime, 0)).toThrow(UsageError)
   })
 })
 

@@ -1,12 +1,11 @@
 import { CoopError, UsageError } from '../../base/errors.ts'
 import { encodeTexts } from '../../clip/encode.ts'
 import type { Tokenizer } from '../../clip/tokenizer/tokenizer.ts'
-import type { Clip } from '../../clip/types.ts'
 import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
-import { type Classifier, classifierOf } from '../../learning/classifier.ts'
+import { type ImageClassifier, textClassifier } from '../../learning/classifier.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
 import { checkClassNames } from '../../prompt/layout.ts'
-import type { Runtime } from '../../runtime/types.ts'
+import type { Classes } from '../method.ts'
 import { expandTemplates } from './templates.ts'
 
 /**
@@ -25,15 +24,10 @@ export function fillTemplate(template: string, className: string): string {
 
 /**
  * Text features of classes, `(classes, embed)` of length 1: the mean of the templates' normalised features, normalised
- * again (one template: its normalised features). Ensembles may be named (see ENSEMBLES). Throws CoopError for class names that are the same or have no words,
- * and for a prompt longer than the model takes.
+ * again (one template: its normalised features). Ensembles may be named (see ENSEMBLES). Throws CoopError for class names
+ * that are the same or have no words, and for a prompt longer than the model takes.
  */
-export async function zeroShotFeatures(
-  clip: Clip,
-  runtime: Runtime,
-  classNames: readonly string[],
-  templates: readonly string[],
-): Promise<FloatTensor> {
+export async function zeroShotFeatures({ clip, runtime, classNames, templates }: Classes): Promise<FloatTensor> {
   if (templates.length === 0) throw new UsageError('there is no prompt', 'give at least one like "a photo of a {}."')
   checkClassNames(clip.tokenizer, classNames)
   const prompts = expandTemplates(templates)
@@ -58,12 +52,7 @@ function checkLength({ encode, contextLength }: Tokenizer, text: string): void {
   )
 }
 
-/** A classifier by hand-written prompts, nothing learned. */
-export async function zeroShotClassifier(
-  clip: Clip,
-  runtime: Runtime,
-  classNames: readonly string[],
-  templates: readonly string[],
-): Promise<Classifier> {
-  return classifierOf(clip, classNames, await zeroShotFeatures(clip, runtime, classNames, templates))
+/** A classifier by hand-written prompts, nothing learned. Throws as zeroShotFeatures does. */
+export async function zeroShotClassifier(classes: Classes): Promise<ImageClassifier> {
+  return textClassifier(classes, await zeroShotFeatures(classes))
 }

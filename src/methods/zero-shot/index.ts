@@ -20,8 +20,5 @@ export const zeroShot = defineMethod({
   },
   transfers: () => true,
   learn: async () => ({ tensors: new Map(), facts: {}, steps: [] }),
-  async classifier({ clip, runtime, classNames, templates }, settings) {
-    const classifier = await zeroShotClassifier(clip, runtime, classNames, settings.templates ?? templates)
-    return { classNames, logits: async (features) => classifier.logits(features) }
-  },
+  classifier: (classes, { templates }) => zeroShotClassifier({ ...classes, templates: templates ?? classes.templates }),
 })

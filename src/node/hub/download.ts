@@ -13,7 +13,7 @@ import { bodyOf, hubRequest, sleep } from './request.ts'
 import type { HubSettings } from './settings.ts'
 
 /** One content to fetch. */
-export interface Source {
+export interface RemoteFile {
   readonly repo: HubRepo
   readonly file: string
   readonly url: string
@@ -39,7 +39,7 @@ const MAX_WRONG = 2
  */
 export async function download(
   hub: HubSettings,
-  source: Source,
+  source: RemoteFile,
   blob: string,
   hooks: Hooks,
   report: (bytes: number) => void,
@@ -64,7 +64,7 @@ export async function download(
   await removePartials(blob)
 }
 
-const damaged = ({ repo, file }: Source, fault: string): HubError =>
+const damaged = ({ repo, file }: RemoteFile, fault: string): HubError =>
   new HubError(
     'damaged',
     `${file} of ${repoName(repo)} came ${fault}, twice`,
@@ -74,7 +74,7 @@ const damaged = ({ repo, file }: Source, fault: string): HubError =>
 /** Writes to `path` what is missing there. */
 async function fetchInto(
   hub: HubSettings,
-  source: Source,
+  source: RemoteFile,
   path: string,
   hooks: Hooks,
   report: (bytes: number) => void,
@@ -114,7 +114,7 @@ async function fetchInto(
  */
 async function receive(
   hub: HubSettings,
-  source: Source,
+  source: RemoteFile,
   file: FileHandle,
   offset: number,
   hooks: Hooks,
@@ -172,7 +172,7 @@ function startOf({ status, headers }: Response, asked: number): number | undefin
 }
 
 /** A page of a proxy or a hotel's network in place of the file. */
-function checkKind({ headers, url }: Response, { repo, file }: Source): void {
+function checkKind({ headers, url }: Response, { repo, file }: RemoteFile): void {
   if (!/^text\/html\b/.test(headers.get('content-type') ?? '') || /\.html?$/.test(file)) return
   throw new HubError(
     'not-a-hub',
@@ -191,7 +191,7 @@ async function checkRoom(path: string, needed: number): Promise<void> {
 }
 
 /** What is wrong with a content, as the end of "it came ...". */
-async function faultOf({ etag, size }: Source, path: string): Promise<string | undefined> {
+async function faultOf({ etag, size }: RemoteFile, path: string): Promise<string | undefined> {
   const found = (await stat(path)).size
   if (size !== undefined && found !== size)
     return found > size ? `longer than the ${size} bytes announced` : `with ${found} of ${size} bytes`

@@ -121,7 +121,7 @@ const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_BODY_TIMEOUT: 'it stopped sending',
 }
 
-export function reasonOf(cause: unknown): string {
+function reasonOf(cause: unknown): string {
   for (let error = cause; error instanceof Error; error = error.cause) {
     const reason = 'code' in error ? REASONS[String(error.code)] : undefined
     if (reason !== undefined) return reason

@@ -5,6 +5,6 @@
 
 export { HubError } from './errors.ts'
 export { hubFile, localFiles } from './file.ts'
-export { type HubFileInfo, type HubListing, hubFiles } from './listing.ts'
+export { type HubListing, hubFiles } from './listing.ts'
 export { type HubModel, hubModel } from './model.ts'
-export { type HubRepo, parseHubId, repoName } from './repo.ts'
+export { type HubRepo, parseHubId } from './repo.ts'

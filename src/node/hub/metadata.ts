@@ -1,12 +1,12 @@
 import type { Hooks } from '../../base/progress.ts'
-import type { Source } from './download.ts'
+import type { RemoteFile } from './download.ts'
 import { HubError } from './errors.ts'
 import { fileUrl, type HubRepo, isCommit, repoName } from './repo.ts'
 import { hubRequest } from './request.ts'
 import type { HubSettings } from './settings.ts'
 
 /** What the hub says of a file before it is fetched. */
-export interface FileMetadata extends Source {
+export interface FileMetadata extends RemoteFile {
   readonly commit: string
 }
 

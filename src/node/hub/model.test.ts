@@ -80,7 +80,7 @@ describe('of a repository', () => {
 
   it.each<[string, readonly string[], readonly string[]]>([
     [
-      'in the Hugging Face layout',
+      'in the Hugging Face format',
       ['config.json', 'preprocessor_config.json', 'model.safetensors', 'tokenizer.json', ...TOKENIZER],
       ['config.json', 'merges.txt', 'model.safetensors', 'preprocessor_config.json', 'vocab.json'],
     ],
@@ -90,7 +90,7 @@ describe('of a repository', () => {
       ['config.json', 'model.safetensors', 'tokenizer.json'],
     ],
     [
-      'with pickled weights of one layout and safetensors of another',
+      'with pickled weights of one format and safetensors of another',
       ['open_clip_config.json', 'open_clip_pytorch_model.bin', 'config.json', 'model.safetensors'],
       ['config.json', 'model.safetensors'],
     ],
@@ -109,7 +109,7 @@ describe('of a repository', () => {
     for (const name of needed) expect(await isThere(join(folder, name))).toBe(true)
   })
 
-  it('in the OpenCLIP layout its safetensors are taken, once', async () => {
+  it('in the OpenCLIP format its safetensors are taken, once', async () => {
     const from = await serve([...openClip, 'config.json', 'model.safetensors', ...TOKENIZER], {
       'open_clip_config.json': JSON.stringify({
         model_cfg: {
@@ -212,7 +212,7 @@ describe('that Python has fetched', () => {
     expect(from.seen.length).toBe(1)
   })
 
-  it('is not fetched again, though the repository has other layouts as well', async () => {
+  it('is not fetched again, though the repository has other formats as well', async () => {
     const from = await serve([
       'open_clip_config.json',
       'open_clip_model.safetensors',
@@ -225,7 +225,7 @@ describe('that Python has fetched', () => {
     expect(from.fileRequests()).toEqual([])
   })
 
-  it('without its tokenizer keeps its layout, and its weights are not fetched in another', async () => {
+  it('without its tokenizer keeps its format, and its weights are not fetched in another', async () => {
     await rm(join(model(), 'tokenizer.json'))
     const from = await serve([
       'open_clip_config.json',

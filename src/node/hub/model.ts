@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { FileError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
-import { LAYOUT_FILES, readClipConfig, shardsOf } from '../../clip/load.ts'
+import { FORMAT_FILES, readClipConfig, shardsOf } from '../../clip/load.ts'
 import { folderModelFiles, readText } from '../files.ts'
 import { cachedCommit, cachedFiles, knownAbsent, noteAbsent, noteCommit, snapshotFolder } from './cache.ts'
 import { HubError } from './errors.ts'
@@ -57,14 +57,14 @@ interface CachedModel extends HubModel {
 async function cachedModel(hub: HubSettings, repo: HubRepo, commit: string): Promise<CachedModel> {
   const folder = snapshotFolder(hub, repo, commit)
   const names = new Set(await cachedFiles(hub, repo, commit))
-  const layout = layoutOf(names)
-  const shards = layout?.weights.endsWith(INDEX)
-    ? shardsOf(await readText(join(folder, layout.weights)), layout.weights)
+  const format = formatOf(names)
+  const shards = format?.weights.endsWith(INDEX)
+    ? shardsOf(await readText(join(folder, format.weights)), format.weights)
     : []
   const missing =
-    layout === undefined ? ['a configuration with its weights'] : shards.filter((shard) => !names.has(shard))
+    format === undefined ? ['a configuration with its weights'] : shards.filter((shard) => !names.has(shard))
   const isWhole = missing.length === 0
-  const needsOptional = layout?.config === 'config.json' && !names.has(OPTIONAL)
+  const needsOptional = format?.config === 'config.json' && !names.has(OPTIONAL)
   const isSure =
     isWhole && tokenizerOf(names).length > 0 && (!needsOptional || (await knownAbsent(hub, repo, commit, OPTIONAL)))
   return { folder, repo: { ...repo, revision: commit }, isWhole, isSure, missing }
@@ -75,33 +75,33 @@ async function fetchModel(hub: HubSettings, repo: HubRepo, listing: HubListing, 
   const cached = await cachedModel(hub, repo, pinned.revision)
   if (cached.isSure) return cached
   const names = new Set(listing.files.map(({ path }) => path))
-  // weights that are here already are not fetched in another layout
-  const here = layoutOf(new Set(await cachedFiles(hub, repo, pinned.revision)))
-  const layout = here ?? layoutOf(names)
-  if (layout === undefined) throw noModel(repo, names)
+  // weights that are here already are not fetched in another format
+  const here = formatOf(new Set(await cachedFiles(hub, repo, pinned.revision)))
+  const format = here ?? formatOf(names)
+  if (format === undefined) throw noModel(repo, names)
   if (!names.has(OPTIONAL)) await noteAbsent(hub, repo, pinned.revision, OPTIONAL)
 
   const fetch = (files: readonly string[]) => localFiles(pinned, files, hooks, hub)
   // first what tells whether this is a CLIP at all
-  await fetch([layout.config, OPTIONAL, ...tokenizerOf(names)].filter((file) => names.has(file)))
+  await fetch([format.config, OPTIONAL, ...tokenizerOf(names)].filter((file) => names.has(file)))
   const folder = snapshotFolder(hub, repo, pinned.revision)
-  await readClipConfig(folderModelFiles(folder), layout.config)
-  const [weights = ''] = await fetch([layout.weights])
-  if (layout.weights.endsWith(INDEX)) await fetch(shardsOf(await readText(weights), weights))
+  await readClipConfig(folderModelFiles(folder), format.config)
+  const [weights = ''] = await fetch([format.weights])
+  if (format.weights.endsWith(INDEX)) await fetch(shardsOf(await readText(weights), weights))
   return { folder, repo: pinned }
 }
 
-interface Layout {
+interface Chosen {
   readonly config: string
   readonly weights: string
 }
 
-/** The layout to load, among files of these names: safetensors of any layout before what else can be read. */
-function layoutOf(names: ReadonlySet<string>): Layout | undefined {
-  const layouts = LAYOUT_FILES.filter(({ config }) => names.has(config)).flatMap(({ config, weights }) =>
+/** The format to load, among files of these names: safetensors of any format before what else can be read. */
+function formatOf(names: ReadonlySet<string>): Chosen | undefined {
+  const formats = FORMAT_FILES.filter(({ config }) => names.has(config)).flatMap(({ config, weights }) =>
     weights.filter((file) => names.has(file)).map((file) => ({ config, weights: file })),
   )
-  return layouts.find(({ weights }) => weights.includes('.safetensors')) ?? layouts[0]
+  return formats.find(({ weights }) => weights.includes('.safetensors')) ?? formats[0]
 }
 
 /** None where the repository has no tokenizer: loading says what to do. */
@@ -126,7 +126,7 @@ async function tryNames(
   hooks: Hooks,
   patience: Patience,
 ): Promise<HubListing | undefined> {
-  const names = [...LAYOUT_FILES.flatMap(({ config, weights }) => [config, ...weights]), OPTIONAL, ...TOKENIZERS.flat()]
+  const names = [...FORMAT_FILES.flatMap(({ config, weights }) => [config, ...weights]), OPTIONAL, ...TOKENIZERS.flat()]
   const answers = await Promise.all(
     names.map((name) =>
       fileMetadata(hub, repo, name, hooks, patience).catch((error: unknown) => {
@@ -146,16 +146,16 @@ const OTHER_WEIGHTS = /\.(?:bin|pt|pth|ckpt|msgpack|h5|onnx)$/
 
 function noModel(repo: HubRepo, names: ReadonlySet<string>): FileError {
   const others = [...names].filter((name) => OTHER_WEIGHTS.test(name))
-  const hasConfig = LAYOUT_FILES.some(({ config }) => names.has(config))
+  const hasConfig = FORMAT_FILES.some(({ config }) => names.has(config))
   if (hasConfig && others.length > 0) {
     return new FileError(
       `${repoName(repo)} on the hub has its weights only as ${others.slice(0, 4).join(', ')}, which coop does not read`,
       `see whether a proposed change has safetensors (--model ${repo.id}@refs/pr/N), or write them with Python: CLIPModel.from_pretrained(${JSON.stringify(repo.id)}).save_pretrained(FOLDER), with its tokenizer beside`,
     )
   }
-  const wanted = LAYOUT_FILES.map(({ config, weights }) => `${config} with ${weights.join(' or ')}`).join(', or ')
+  const wanted = FORMAT_FILES.map(({ config, weights }) => `${config} with ${weights.join(' or ')}`).join(', or ')
   return new FileError(
     `${repoName(repo)} on the hub holds no CLIP model: looked for ${wanted}`,
-    'take a CLIP in the Hugging Face or OpenCLIP layout, such as openai/clip-vit-base-patch32',
+    'take a CLIP in the Hugging Face or OpenCLIP format, such as openai/clip-vit-base-patch32',
   )
 }

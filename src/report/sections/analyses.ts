@@ -1,4 +1,4 @@
-import { canonical, compareText, groupBy, unique } from '../canonical.ts'
+import { canonicalJson, compareText, groupBy, unique } from '../canonical.ts'
 import { cellText, mostShots, rowsAt, shotsText, subjectsOf, usualSeeds } from '../cells.ts'
 import { type Block, type Figure, groupedTable, heading, plainTable, text } from '../document.ts'
 import type { Group, Row } from '../groups.ts'
@@ -16,7 +16,7 @@ const byStart = (a: Row, b: Row): number =>
 /** Rows that differ in these settings alone. */
 function families(rows: readonly Row[], free: readonly string[]): Row[][] {
   const keyOf = ({ method, settings, views }: Row) =>
-    canonical([
+    canonicalJson([
       method,
       Object.entries(settings)
         .filter(([key]) => !free.includes(key))
@@ -119,7 +119,7 @@ export function backboneSection(groups: readonly Group[]): Block[] {
     const models = [...alike].sort(
       (a, b) => rankOf(a) - rankOf(b) || compareText(columnOf(a, alike), columnOf(b, alike)),
     )
-    const keyOf = ({ method, settings, views }: Row) => canonical([method, settings, views])
+    const keyOf = ({ method, settings, views }: Row) => canonicalJson([method, settings, views])
     const rows = unique(alike.flatMap(({ rows }) => rows.map(keyOf)))
     const shared = unique(alike.flatMap(({ datasets }) => datasets)).filter((dataset) =>
       alike.every(({ datasets }) => datasets.includes(dataset)),

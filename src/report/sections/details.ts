@@ -1,8 +1,8 @@
-import { canonical, compareText, groupBy, unique } from '../canonical.ts'
+import { canonicalJson, compareText, groupBy, unique } from '../canonical.ts'
 import { percentText } from '../cells.ts'
 import { type Block, groupedTable, heading, list, plainTable, text } from '../document.ts'
 import type { Group } from '../groups.ts'
-import type { RunRecord } from '../record.ts'
+import type { MeasuredRecord } from '../record.ts'
 import { took } from '../text.ts'
 
 const PICTURES = {
@@ -29,13 +29,13 @@ export function settingsTable({ rows }: Group): Block[] {
   const lines = rows.map(({ label, settings, views }) => {
     const words = Object.entries(settings)
       .sort(([a], [b]) => compareText(a, b))
-      .map(([key, value]) => `${key}=${typeof value === 'string' ? value : canonical(value)}`)
+      .map(([key, value]) => `${key}=${typeof value === 'string' ? value : canonicalJson(value)}`)
     return [label, words.join(', ') || '–', viewsText(views)]
   })
   return [heading(3, 'Settings'), plainTable(['method', 'settings', 'training pictures'], 3, lines)]
 }
 
-const viewsText = (views: RunRecord['views']): string =>
+const viewsText = (views: MeasuredRecord['views']): string =>
   views === 'online' ? 'a new view each epoch' : views === 0 ? 'as they are' : `${views} views each`
 
 /** Every mean with its interval. */
@@ -72,11 +72,11 @@ export function costTable({ rows }: Group): Block[] {
   return [heading(3, 'Cost'), plainTable(['method', 'runs', 'steps in all', 'time in all', 'a run'], 1, lines)]
 }
 
-const total = (runs: readonly RunRecord[], what: 'steps' | 'seconds'): number =>
+const total = (runs: readonly MeasuredRecord[], what: 'steps' | 'seconds'): number =>
   runs.reduce((sum, run) => sum + run[what], 0)
 
 /** Runs that ended at chance. */
-export function collapsedBlocks(records: readonly RunRecord[]): Block[] {
+export function collapsedBlocks(records: readonly MeasuredRecord[]): Block[] {
   const collapsed = records.filter((run) => run.collapsed)
   if (collapsed.length === 0) return []
   const lines = collapsed.map((run) => [
@@ -98,8 +98,8 @@ export function collapsedBlocks(records: readonly RunRecord[]): Block[] {
 }
 
 /** Versions and machines; a mean over several versions is named. */
-export function environmentBlocks(records: readonly RunRecord[], groups: readonly Group[]): Block[] {
-  const kinds = groupBy(records, ({ environment: { date: _, ...rest } }) => canonical(rest))
+export function environmentBlocks(records: readonly MeasuredRecord[], groups: readonly Group[]): Block[] {
+  const kinds = groupBy(records, ({ environment: { date: _, ...rest } }) => canonicalJson(rest))
   const lines = [...kinds.values()]
     .flatMap((runs) => {
       const [first] = runs

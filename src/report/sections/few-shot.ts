@@ -1,5 +1,5 @@
 import { type Bar, barChart } from '../bar-chart.ts'
-import { canonical, groupBy } from '../canonical.ts'
+import { canonicalJson, groupBy } from '../canonical.ts'
 import { COLLAPSED, cellText, mostShots, type Subject, subjectsOf, usualSeeds } from '../cells.ts'
 import { type Block, type Figure, groupedTable, heading, list, text } from '../document.ts'
 import { type Group, type Row, zeroShotRow } from '../groups.ts'
@@ -72,10 +72,10 @@ function figures(group: Group, name: string, reference: Reference): Block[] {
 }
 
 /** Of rows that differ in context length or start alone, the random one of most vectors: the others have their own figures. */
-export function figureRows({ rows }: Group): Row[] {
+function figureRows({ rows }: Group): Row[] {
   const learned = rows.filter(({ runs }) => runs.some(({ shots }) => shots > 0))
   const families = groupBy(learned, ({ method, settings: { M: _, init: __, ...rest }, views }) =>
-    canonical([method, rest, views]),
+    canonicalJson([method, rest, views]),
   )
   const best = [...families.values()].map((family) => {
     const random = family.filter(({ settings }) => (settings.init ?? null) === null)

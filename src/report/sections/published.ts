@@ -10,7 +10,7 @@ import {
   paperVariant,
   publishedAccuracy,
 } from '../published.ts'
-import type { RunRecord } from '../record.ts'
+import type { MeasuredRecord } from '../record.ts'
 import type { Reference } from '../reference.ts'
 
 /** Ours beside the published figures, where the setting is the paper's. */
@@ -74,7 +74,7 @@ export function orientationSection(groups: readonly Group[]): Block[] {
 }
 
 /** As the paper calls it, whatever settings of ours. */
-function variantTitle(run: RunRecord): string {
+function variantTitle(run: MeasuredRecord): string {
   const variant = paperVariant(run) ?? run.title
   return run.method === 'coop' ? `CoOp, ${variant}` : variant
 }

@@ -1,75 +1,60 @@
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { defaultEpochs } from '../../learning/schedule.ts'
-import { methodNamed } from '../../methods/index.ts'
-import { hashOf } from '../../node/content-hash.ts'
+import { type AnyMethod, methodNamed } from '../../methods/index.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
+import { type Job, jobId } from '../job.ts'
+import { takesViews } from '../train.ts'
 import type { Plan } from './plan.ts'
 
-/** One run of a sweep: everything that decides its numbers, but for the content of the files it names. */
-export interface Job {
-  /** Name of its folder: readable, and different for different jobs. */
-  readonly id: string
-  readonly dataset: string
-  readonly model: string
-  readonly method: string
-  /** What tables call the method with these settings. */
-  readonly title: string
-  readonly settings: Readonly<Record<string, unknown>>
-  /** 0 where nothing is learned from images. */
-  readonly shots: number
-  readonly seed: number
-  readonly views: number | 'online'
-  readonly transforms: Plan['transforms']
-  readonly split: Plan['split']
-  readonly elsewhere: readonly string[]
-}
-
-/** The runs of a plan, neighbours sharing model, data set and images. A job that stands twice is one. */
-export function jobsOf(plan: Plan): Job[] {
+/** The runs of a plan, neighbours sharing model, data set and images. A run that stands twice is one. */
+export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
+  const { transforms, split, elsewhere, root } = plan
+  const paths = pathsOf(plan)
   const jobs = plan.models.flatMap((model) =>
     plan.datasets.flatMap((dataset) =>
       plan.methods
         .flatMap((entry) => {
-          const { name, pictures, title } = methodNamed(entry.method)
-          const learns = pictures !== 'none'
-          const shots = learns ? (entry.shots ?? plan.shots) : [0]
+          const method = methodNamed(entry.method, methods)
+          const learns = method.pictures !== 'none'
+          const shotsList = learns ? (entry.shots ?? plan.shots) : [0]
           // without images to draw there is nothing that a seed would decide
           const seeds = learns ? (entry.seeds ?? plan.seeds) : plan.seeds.slice(0, 1)
-          const views = pictures === undefined ? (entry.views ?? plan.views ?? DEFAULT_VIEWS) : 0
-          const { transforms, split, elsewhere } = plan
+          const views = takesViews(method) ? (entry.views ?? plan.views ?? DEFAULT_VIEWS) : 0
           return entry.grid.flatMap((settings) =>
-            shots.flatMap((k) =>
-              seeds.map((seed) => ({
-                ...{ dataset, model, method: name, title: title(settings), settings },
-                ...{ shots: k, seed, views, transforms, split, elsewhere },
-              })),
+            shotsList.flatMap((shots) =>
+              seeds.map(
+                (seed): Omit<Job, 'id'> => ({
+                  dataset,
+                  model,
+                  method: method.name,
+                  title: method.title(settings),
+                  settings,
+                  shots,
+                  seed,
+                  views,
+                  transforms,
+                  split,
+                  elsewhere,
+                  paths,
+                  root,
+                }),
+              ),
             ),
           )
         })
         .sort((a, b) => a.shots - b.shots || a.seed - b.seed),
     ),
   )
-  const named = jobs.map((job) => ({ id: idOf(job), ...job }))
+  const named = jobs.map((job) => ({ id: jobId(job), ...job }))
   return [...new Map(named.map((job) => [job.id, job])).values()]
 }
 
-function idOf(job: Omit<Job, 'id'>): string {
-  const words = [job.dataset, job.method, `${job.shots}-shot`, `seed-${job.seed}`]
-  const readable = words
-    .join('-')
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '-')
-  // what tables call it decides nothing
-  const { title: _, ...decides } = job
-  return `${readable.replace(/^-/, '')}-${hashOf(canonical(decides)).slice(0, 10)}`
-}
-
-/** JSON whose keys are sorted: the same for equal values. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  )
+/** Where the words of a plan lie that are paths beside it. */
+function pathsOf(plan: Plan): Job['paths'] {
+  const words = [...plan.datasets, ...plan.elsewhere, ...plan.models]
+  const places = words.map((word) => [word, resolve(dirname(plan.file), word)] as const)
+  return Object.fromEntries(places.filter(([, path]) => existsSync(path)))
 }
 
 /** A finished run, as far as it tells how long others take. */

@@ -3,8 +3,12 @@ import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument }
 import { z } from 'zod'
 import { UsageError } from '../../base/errors.ts'
 import { nearestWord } from '../../base/spelling.ts'
-import { METHODS, methodNamed, settingNames } from '../../methods/index.ts'
+import { CLASS_SPLITS } from '../../data/halves.ts'
+import { type AnyMethod, METHODS, methodNamed, settingNames } from '../../methods/index.ts'
 import { readText } from '../../node/files.ts'
+import { BUNDLED } from '../../node/package.ts'
+import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../../pictures/transforms.ts'
+import { type Views, viewsSchema } from '../../pictures/views.ts'
 
 /** `x` stands for `[x]`. */
 const oneOrMore = <T extends z.ZodType>(item: T) =>
@@ -18,9 +22,6 @@ const seeds = oneOrMore(
     .min(0)
     .max(2 ** 32 - 1),
 )
-const views = z.union([z.int().min(0), z.literal('online')], {
-  error: 'expected a number of views from 0 on, or online',
-})
 
 /** A method and its settings; a list of values stands for each of them in turn. */
 const method = z.preprocess(
@@ -30,7 +31,7 @@ const method = z.preprocess(
       method: word,
       shots: shots.optional(),
       seeds: seeds.optional(),
-      views: views.optional(),
+      views: viewsSchema.optional(),
     },
     { error: 'expected the name of a method, or method: NAME with its settings' },
   ),
@@ -42,23 +43,23 @@ const planSchema = z.strictObject({
   /** Folder that the official data sets lie in; relative to the plan. */
   root: word.optional(),
   /** Folders (relative to the plan), files or hub ids; `bundled` is the small CLIP that comes along. */
-  models: oneOrMore(word).prefault(['bundled']),
+  models: oneOrMore(word).prefault([BUNDLED]),
   methods: z.array(method, { error: 'expected a list of methods' }).min(1),
   shots: shots.prefault([1, 2, 4, 8, 16]),
   seeds: seeds.prefault([1, 2, 3]),
-  views: views.optional(),
-  transforms: z.enum(['2021-10', '2021-09']).default('2021-10'),
+  views: viewsSchema.optional(),
+  transforms: z.enum(TRANSFORMS_NAMES).default(DEFAULT_TRANSFORMS),
   /** `base`: learn from the first half of the classes, and measure on the other half as well (elsewhere.new). */
-  split: z.enum(['all', 'base']).default('all'),
+  split: z.enum(CLASS_SPLITS).default('all'),
   /** Other data sets that each run is measured on: shifted ones, or a transfer to other classes. */
   elsewhere: z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(word)).default([]),
 })
 
 export interface PlannedMethod {
   readonly method: string
-  readonly shots?: readonly number[] | undefined
-  readonly seeds?: readonly number[] | undefined
-  readonly views?: number | 'online' | undefined
+  readonly shots?: readonly number[]
+  readonly seeds?: readonly number[]
+  readonly views?: Views
   /** Complete settings of each point of the grid. */
   readonly grid: readonly Readonly<Record<string, unknown>>[]
 }
@@ -73,12 +74,12 @@ export interface Plan extends Omit<z.output<typeof planSchema>, 'methods'> {
 /** Keys of a method's entry that are not settings of the method. */
 const RESERVED = ['method', 'shots', 'seeds', 'views']
 
-/** Reads a plan. Throws UsageError with the line of each key that is unknown or wrong. */
-export async function readPlan(file: string): Promise<Plan> {
-  return parsePlan(await readText(file), file)
+/** Reads a plan; `methods` are known besides METHODS. Throws UsageError with the line of each key that is unknown or wrong. */
+export async function readPlan(file: string, methods?: readonly AnyMethod[]): Promise<Plan> {
+  return parsePlan(await readText(file), file, methods)
 }
 
-export function parsePlan(text: string, file: string): Plan {
+export function parsePlan(text: string, file: string, more: readonly AnyMethod[] = []): Plan {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines })
   const faults = new Faults(file, document, lines)
@@ -89,24 +90,26 @@ export function parsePlan(text: string, file: string): Plan {
   if (!result.success) faults.add([], result.error.issues, Object.keys(planSchema.shape))
   faults.throwAny()
   const plan = planSchema.parse(document.toJS())
-  const methods = plan.methods.map((entry, i) => readMethod(entry, ['methods', i], faults))
+  const methods = plan.methods.map((entry, i) => readMethod(entry, ['methods', i], faults, more))
   faults.throwAny()
-  return { ...plan, ...placesOf(plan, file), methods, text, file }
+  // paths in a plan are relative to it
+  const root = plan.root === undefined ? undefined : resolve(dirname(file), plan.root)
+  return { ...plan, root, methods, text, file }
 }
 
-/** Paths in a plan are relative to it. */
-function placesOf(plan: z.output<typeof planSchema>, file: string): Pick<Plan, 'root'> {
-  return plan.root === undefined ? {} : { root: resolve(dirname(file), plan.root) }
-}
-
-function readMethod(entry: z.output<typeof method>, path: readonly (string | number)[], faults: Faults): PlannedMethod {
+function readMethod(
+  entry: z.output<typeof method>,
+  path: readonly (string | number)[],
+  faults: Faults,
+  more: readonly AnyMethod[],
+): PlannedMethod {
   const { method: name, shots, seeds, views } = entry
-  const known = METHODS.map((each) => each.name)
+  const known = [...METHODS, ...more].map((each) => each.name)
   if (!known.includes(name)) {
     faults.add([...path, 'method'], [{ path: [], message: `there is no method "${name}"${meant(name, known)}` }], known)
     return { method: name, grid: [] }
   }
-  const found = methodNamed(name)
+  const found = methodNamed(name, more)
   const given = Object.entries(entry).filter(([key]) => !RESERVED.includes(key))
   const choices = given.map(([key, value]) => {
     // a list that is one value of its setting stays whole, such as the templates of zero-shot

@@ -4,22 +4,25 @@ import { basename, join } from 'node:path'
 import { CoopError } from '../../base/errors.ts'
 import type { Hooks, Progress } from '../../base/progress.ts'
 import type { Clip } from '../../clip/types.ts'
-import { readSchema } from '../../formats/schema.ts'
+import { lackOfImages } from '../../data/fewshot.ts'
+import { halfOf } from '../../data/halves.ts'
+import { type AnyMethod, methodNamed } from '../../methods/index.ts'
+import { DEFAULT_TEMPLATES } from '../../methods/zero-shot/templates.ts'
+import { defaultCacheDir } from '../../node/cache-dir.ts'
 import { checkWritableFolder, writeFileAtomic } from '../../node/files.ts'
-import { exists, readJsonObject } from '../../node/run-folder.ts'
-import { type RunRecord, recordSchema } from '../../report/record.ts'
+import type { RunRecord } from '../../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../../runtime/types.ts'
+import { checkThere } from '../dataset.ts'
+import { type InputOptions, type Inputs, openInputs } from '../inputs.ts'
+import type { Job } from '../job.ts'
 import { withPool } from '../model.ts'
-import type { PictureOptions } from '../pictures.ts'
-import { RUN_FILES } from '../run-files.ts'
-import { environmentOf } from './environment.ts'
-import { openInputs, type SweepInputs } from './inputs.ts'
-import { type Job, jobsOf, timeLeft } from './jobs.ts'
+import { readRecord, runFile } from '../run-folder.ts'
+import { runOne } from '../run-one.ts'
+import { runsFolder } from '../sweep-folder.ts'
+import { jobsOf, timeLeft } from './jobs.ts'
 import { readPlan } from './plan.ts'
-import { runJob } from './run-job.ts'
 
-export interface SweepOptions extends RuntimeOptions, PictureOptions {
-  readonly cache: string
+export interface SweepOptions extends RuntimeOptions, Partial<InputOptions> {
   /** Folder that the official data sets lie in; default: what the plan says. */
   readonly root?: string
   /** Folder of the sweep; default: runs/ and the plan's name. */
@@ -27,7 +30,11 @@ export interface SweepOptions extends RuntimeOptions, PictureOptions {
   /** Runs at a time, each with its share of the threads. */
   readonly parallel?: number
   /** Only check the plan: models, data sets, settings. */
-  readonly dryRun: boolean
+  readonly dryRun?: boolean
+  /** Methods besides METHODS. */
+  readonly methods?: readonly AnyMethod[]
+  /** Seconds between checkpoints of a run (default 10). */
+  readonly checkpointSeconds?: number
 }
 
 export interface FailedRun {
@@ -47,6 +54,7 @@ export interface SweepResult {
   readonly failed: readonly FailedRun[]
   /** Ids of runs that ended at chance. */
   readonly collapsed: readonly string[]
+  /** Of this call. */
   readonly seconds: number
 }
 
@@ -56,26 +64,28 @@ export interface SweepResult {
  *
  * @throws UsageError, FileError where plan, models and data sets do not fit
  */
-export async function sweep(planFile: string, options: SweepOptions, hooks: Hooks): Promise<SweepResult> {
+export async function sweep(planFile: string, options: SweepOptions = {}, hooks: Hooks = {}): Promise<SweepResult> {
   const started = performance.now()
-  const plan = await readPlan(planFile)
+  const { dryRun = false, methods, cache = defaultCacheDir() } = options
+  const plan = await readPlan(planFile, methods)
   const out = options.out ?? join('runs', basename(planFile).replace(/\.ya?ml$/, ''))
   await checkWritableFolder(out)
-  const jobs = jobsOf(plan)
-  const inputs = await openInputs(plan, jobs, options, hooks)
+  const jobs = jobsOf({ ...plan, root: options.root ?? plan.root }, methods)
+  const inputs = openInputs({ ...options, cache })
+  await checkDatasets(jobs, inputs, options, hooks)
   const records = await finishedRuns(out, jobs, hooks)
   const before = records.size
-  const state: State = { out, jobs, records, failed: [] }
+  const state: State = { out, jobs, inputs, records, failed: [] }
 
   const pending = (model: string) => jobs.filter((job) => job.model === model && !records.has(job.id))
-  const models = plan.models.filter((model) => options.dryRun || pending(model).length > 0)
+  const models = plan.models.filter((model) => dryRun || pending(model).length > 0)
   // several models: all are looked at before the first run of the first
-  if (models.length > 1 || options.dryRun) {
-    for (const model of models) inputs.check(await inputs.load(model), pending(model))
+  if (models.length > 1 || dryRun) {
+    for (const model of models) await checkJobs(pending(model), inputs, methods, hooks)
   }
-  if (!options.dryRun) {
+  if (!dryRun) {
     await writeFileAtomic(join(out, 'plan.yaml'), plan.text)
-    for (const model of models) await runModel(model, inputs, state, options, hooks)
+    for (const model of models) await runModel(model, state, options, hooks)
   }
   return {
     out,
@@ -91,21 +101,58 @@ export async function sweep(planFile: string, options: SweepOptions, hooks: Hook
 interface State {
   readonly out: string
   readonly jobs: readonly Job[]
+  readonly inputs: Inputs
   /** Finished runs by id. */
   readonly records: Map<string, RunRecord>
   readonly failed: FailedRun[]
+}
+
+/** Opens all data sets, and says where classes have fewer images than are drawn of each. */
+async function checkDatasets(jobs: readonly Job[], inputs: Inputs, options: SweepOptions, hooks: Hooks): Promise<void> {
+  const words = new Map<string, Job>()
+  for (const job of jobs) for (const word of [job.dataset, ...job.elsewhere]) words.set(word, words.get(word) ?? job)
+  for (const [word, job] of words) {
+    const dataset = await inputs.dataset(job, word, hooks)
+    const own = jobs.filter((job) => job.dataset === word)
+    // the official code takes what there is of a class with too few images; so do sweeps, but they say so
+    const lack = lackOfImages(dataset, Math.max(0, ...own.map(({ shots }) => shots)))
+    if (lack) hooks.onWarning?.(`${lack.message}; such classes give all they have, as in the official code`)
+    // the pictures of a data set that is only measured on are its test images
+    const { train, val, test } = dataset
+    await checkThere(dataset, own.length > 0 ? [...train, ...val, ...test] : test, options)
+  }
+}
+
+/** Throws where settings, class names and model of any of the jobs, which are of one model, do not fit. */
+async function checkJobs(
+  jobs: readonly Job[],
+  inputs: Inputs,
+  methods: readonly AnyMethod[] | undefined,
+  hooks: Hooks,
+): Promise<void> {
+  const different = new Map(
+    jobs.map((job) => [JSON.stringify([job.dataset, job.method, job.settings, job.shots]), job]),
+  )
+  for (const job of different.values()) {
+    const { clip } = await inputs.model(job, hooks)
+    const { shots, seed, split, settings } = job
+    const dataset = halfOf(await inputs.dataset(job, job.dataset, hooks), split)
+    const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
+    methodNamed(job.method, methods).check?.({ clip, classNames, templates, shots, seed, epochs }, settings)
+  }
 }
 
 /** The finished ones among the jobs. A damaged results.json is no result. */
 async function finishedRuns(out: string, jobs: readonly Job[], hooks: Hooks): Promise<Map<string, RunRecord>> {
   const records = new Map<string, RunRecord>()
   for (const { id } of jobs) {
-    const file = join(out, 'runs', id, RUN_FILES.results)
-    if (!(await exists(file))) continue
+    const folder = join(runsFolder(out), id)
     try {
-      records.set(id, readSchema(recordSchema, await readJsonObject(file), file))
+      const record = await readRecord(folder)
+      if (record) records.set(id, record)
     } catch (error) {
       hooks.onWarning?.(`${error instanceof Error ? error.message : error}: the run is done again`)
+      await rm(runFile(folder, 'results'))
     }
   }
   return records
@@ -120,39 +167,30 @@ function workersFor(clip: Clip, { parallel, threads = availableParallelism() }: 
   return { workers, threads: Math.max(1, Math.floor(threads / workers)) }
 }
 
-async function runModel(
-  model: string,
-  inputs: SweepInputs,
-  state: State,
-  options: SweepOptions,
-  hooks: Hooks,
-): Promise<void> {
-  const { out, jobs, records } = state
-  const clip = await inputs.load(model)
+async function runModel(model: string, state: State, options: SweepOptions, hooks: Hooks): Promise<void> {
+  const { out, jobs, inputs, records } = state
+  const [first] = jobs.filter((job) => job.model === model)
+  if (first === undefined) return
+  const { clip } = await inputs.model(first, hooks)
   for (const [id, record] of records) {
     if (record.model.name !== model || record.model.fingerprint === clip.fingerprint) continue
     hooks.onWarning?.(`${id} was run on another model of the name ${model}: it is done again`)
+    await rm(runFile(join(runsFolder(out), id), 'results'))
     records.delete(id)
   }
   const queue = jobs.filter((job) => job.model === model && !records.has(job.id))
-  inputs.check(clip, queue)
+  await checkJobs(queue, inputs, options.methods, hooks)
   const { workers, threads } = workersFor(clip, options)
   const show = progressOf(state, workers, hooks)
 
   const work = async (runtime: Runtime) => {
     for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
       const current = job
-      const folder = join(out, 'runs', current.id)
+      const folder = join(runsFolder(out), current.id)
       const quiet: Hooks = { ...hooks, onProgress: (event) => show(current, event) }
       show(current)
       try {
-        const prepared = await inputs.prepare(current, clip, runtime, quiet)
-        const environment = () => environmentOf(runtime, { threads })
-        try {
-          records.set(current.id, await runJob(folder, current, { ...prepared, clip, runtime, environment }, quiet))
-        } finally {
-          await prepared.dispose?.()
-        }
+        records.set(current.id, await runOne(current, { ...options, out: folder, inputs, runtime, threads }, quiet))
       } catch (error) {
         await keepFailure(folder, current, error, state, hooks)
       }
@@ -166,8 +204,8 @@ async function keepFailure(folder: string, job: Job, error: unknown, state: Stat
   const message = error instanceof Error ? error.message : String(error)
   const remedy = error instanceof CoopError ? error.remedy : undefined
   const stack = error instanceof Error && !(error instanceof CoopError) ? error.stack : undefined
-  await rm(join(folder, RUN_FILES.checkpoint), { force: true })
-  await writeFileAtomic(join(folder, RUN_FILES.error), `${JSON.stringify({ message, remedy, stack }, null, 2)}\n`)
+  await rm(runFile(folder, 'checkpoint'), { force: true })
+  await writeFileAtomic(runFile(folder, 'error'), `${JSON.stringify({ message, remedy, stack }, null, 2)}\n`)
   state.failed.push({ id: job.id, title: job.title, error: message })
   hooks.onWarning?.(`${job.id} failed: ${message}`)
 }
@@ -190,7 +228,7 @@ function progressOf({ jobs, records, failed }: State, workers: number, { onProgr
       done: jobs.length - left.length,
       total: jobs.length,
       detail: where + doing,
-      ...(seconds !== undefined && { secondsLeft: seconds }),
+      secondsLeft: seconds,
     })
   }
 }

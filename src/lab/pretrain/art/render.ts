@@ -80,7 +80,7 @@ export async function renderSets(
 export async function readSprites(folder: string): Promise<Sprite[]> {
   const list = listShape.safeParse(await readJson(join(folder, 'sets.json')))
   if (!list.success || list.data.version !== cacheVersion)
-    throw new FileError(`${folder} holds no prepared training pictures`, 'coop pretrain prepares them')
+    throw new FileError(`${folder} holds no prepared training pictures`, 'npm run pretrain prepares them')
   const sprites: Sprite[] = []
   for (const set of list.data.sets) {
     const index = await readIndex(folder, set)

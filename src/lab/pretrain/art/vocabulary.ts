@@ -1,6 +1,6 @@
 import { randomFor } from '../../../base/random.ts'
-import { trainBpe } from '../../../clip/tokenizer/bpe-training.ts'
 import { splitWords, type TokenizerTables } from '../../../clip/tokenizer/tokenizer.ts'
+import { trainBpe } from '../bpe-training.ts'
 import { captionFor, nameForms } from './captions.ts'
 import type { PictureFacts } from './types.ts'
 import { randomView } from './view.ts'

@@ -1,0 +1,124 @@
+import { z } from 'zod'
+import { ENSEMBLES, isTemplate, TEMPLATE_EXPECTED } from '../methods/zero-shot/templates.ts'
+import { defaultCacheDir } from '../node/cache-dir.ts'
+import { BUNDLED } from '../node/package.ts'
+import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../pictures/transforms.ts'
+import { DEVICES } from '../runtime/types.ts'
+import type { Operand } from './command.ts'
+import { flags, oneOf, text, toggle, whole } from './options.ts'
+
+// Options and operands of several commands; what one command alone has stands in its file.
+
+export const EVERY = {
+  json: toggle().register(flags, { flag: '--json', help: 'print the result as JSON on standard output, nothing else' }),
+  quiet: toggle().register(flags, { flag: '--quiet', help: 'no progress and no warnings' }),
+  verbose: toggle().register(flags, { flag: '--verbose', help: 'show the stack of an error' }),
+}
+
+/** Of a command that computes. */
+export const COMPUTING = {
+  ...EVERY,
+  threads: whole(1, 1024)
+    .optional()
+    .register(flags, { flag: '--threads', argument: 'N', help: 'processor threads', otherwise: 'one for each core' }),
+  device: oneOf(DEVICES)
+    .default('cpu')
+    .register(flags, { flag: '--device', argument: 'NAME', help: 'where to compute: cpu, webgpu, cuda or auto' }),
+}
+
+export const model = text('a folder, or a model of the hub').default(BUNDLED).register(flags, {
+  flag: '--model',
+  argument: 'MODEL',
+  help: 'CLIP: a folder in the Hugging Face or OpenCLIP layout, a file of OpenAI (RN50.pt), or owner/name[@revision] of the Hugging Face hub',
+  otherwise: 'the bundled small CLIP',
+})
+
+export const modelOfRun = text('a folder, or a model of the hub').optional().register(flags, {
+  flag: '--model',
+  argument: 'MODEL',
+  help: 'CLIP that the run was trained on, where it has moved: a folder, or owner/name[@revision] of the hub',
+  otherwise: 'the one named in the run',
+})
+
+export const cache = text('a folder')
+  .default(defaultCacheDir())
+  .register(flags, { flag: '--cache', argument: 'DIR', help: 'folder for what can be computed again' })
+
+export const PICTURES = {
+  cache,
+  skipBadImages: toggle().register(flags, {
+    flag: '--skip-bad-images',
+    help: 'leave out images that cannot be read, with a warning each',
+  }),
+}
+
+export const transforms = oneOf(TRANSFORMS_NAMES).default(DEFAULT_TRANSFORMS).register(flags, {
+  flag: '--transforms',
+  argument: 'MONTH',
+  help: 'how pictures are cut: 2021-10 (the official code today) or 2021-09 (before its change: squashed)',
+})
+
+export const transformsOfRun = oneOf(TRANSFORMS_NAMES).optional().register(flags, {
+  flag: '--transforms',
+  argument: 'MONTH',
+  help: 'how pictures are cut: 2021-10 or 2021-09',
+  otherwise: 'as the run has it',
+})
+
+export const templates = z
+  .array(text('a prompt').refine(isTemplate, { error: TEMPLATE_EXPECTED }))
+  .optional()
+  .register(flags, {
+    flag: '--template',
+    argument: 'TEXT',
+    repeat: true,
+    help: `hand-written prompt, {} for the class name, or an ensemble: ${Object.keys(ENSEMBLES).join(', ')}; given several times, the prompts are averaged`,
+    otherwise: 'that of the paper for its data sets, else "a photo of a {}."',
+  })
+
+export const root = text('a folder').optional().register(flags, {
+  flag: '--root',
+  argument: 'DIR',
+  help: "folder above the paper's data sets",
+  otherwise: '$COOP_DATA, or the current folder',
+})
+
+/** How the word for a data set is understood. */
+export const DATA = {
+  root,
+  imageColumn: text('a column').optional().register(flags, {
+    flag: '--image-column',
+    argument: 'NAME',
+    help: 'column of a list or parquet file that has the images',
+    otherwise: 'path, file, image... (docs/data.md)',
+  }),
+  labelColumn: text('a column').optional().register(flags, {
+    flag: '--label-column',
+    argument: 'NAME',
+    help: 'column of a list or parquet file that has the labels',
+    otherwise: 'label, class... (docs/data.md)',
+  }),
+}
+
+export const shots = whole(1)
+  .default(16)
+  .register(flags, { flag: '--shots', argument: 'K', help: 'training images of each class' })
+
+export const seed = whole(0, 2 ** 32 - 1)
+  .default(1)
+  .register(flags, { flag: '--seed', argument: 'S', help: 'seed of all that is drawn at random' })
+
+export const resume = toggle().register(flags, { flag: '--resume', help: 'go on from the last checkpoint of the run' })
+export const force = toggle().register(flags, { flag: '--force', help: 'write over a run that is there already' })
+
+export const dataOperand: Operand = {
+  name: 'data',
+  help:
+    'folder of images (a folder for each class, or train/, val/ and test/ with such folders), list (.csv, .tsv, .jsonl), ' +
+    ".parquet file or folder of them, hf:owner/name of the Hugging Face hub, or one of the paper's data sets (caltech101...)",
+}
+
+export const runOperand: Operand = {
+  name: 'run',
+  help: 'folder of a run: of coop train, of coop import, or one of a sweep (OUT/runs/ID)',
+}

@@ -1,0 +1,73 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { FileError } from '../base/errors.ts'
+import { parseJson, placeInJson } from './json.ts'
+
+function refusal(text: string, line?: number): string {
+  try {
+    parseJson(text, 'FILE', line)
+  } catch (error) {
+    if (error instanceof FileError) return error.message
+  }
+  throw new Error('expected a FileError')
+}
+
+describe('parseJson', () => {
+  it.each([
+    ['{"a": [1,\n2}', 'FILE:2:2: not valid JSON: expected "," or "]"'],
+    ['{"a": {"b": 1]}', 'FILE:1:14: not valid JSON: expected "," or "}"'],
+    ['{"a": [1, 2,\n ]}', 'FILE:2:2: not valid JSON: expected a value'],
+    ['[,]', 'FILE:1:2: not valid JSON: expected a value or "]"'],
+    ["{'a': 1}", 'FILE:1:2: not valid JSON: expected a key in double quotes or "}"'],
+    ['{"a": 1,\n}', 'FILE:2:1: not valid JSON: expected a key in double quotes'],
+    ['{"a" 1}', 'FILE:1:6: not valid JSON: expected ":" after the key'],
+    ['[1, NaN]', 'FILE:1:5: not valid JSON: expected a value'],
+    ['[01]', 'FILE:1:3: not valid JSON: expected "," or "]"'],
+    ['["a", "b\nc"]', 'FILE:1:7: not valid JSON: expected a text with a closing quote'],
+    ['["C:\\data"]', 'FILE:1:2: not valid JSON: expected a text with a closing quote'],
+    ['{}\n{}', 'FILE:2:1: not valid JSON: expected the end of the text'],
+    ['<!DOCTYPE html>', 'FILE:1:1: not valid JSON: expected a value'],
+    ['[1,\n', 'FILE:2:1: not valid JSON: expected more: the text ends here'],
+    ['', 'FILE:1:1: not valid JSON: expected more: the text ends here'],
+    ['{"a": 1,\n"b": 2, "\\u0061": 3}', 'FILE:2:9: the key "a" stands twice in one object'],
+    ['[{"a": {"b": 1}, "b": {"a": 1}}, {"a": ":", "a": 1}]', 'FILE:1:45: the key "a" stands twice in one object'],
+  ])('names line and column: %j', (text, message) => {
+    expect(refusal(text)).toContain(message)
+  })
+
+  it('counts the lines from where the text stands', () => {
+    expect(refusal('{"a": }', 12)).toMatch(/^FILE:12:7: /)
+  })
+
+  it('takes what JSON.parse takes but keys that stand twice, and refuses the rest with its place', () => {
+    const damaged = fc
+      .tuple(fc.json(), fc.nat(), fc.constantFrom('', ',', '"', ']', '}', 'x', '\n', '\\', '1', ':""'))
+      .map(([text, at, put]) => text.slice(0, at % (text.length + 1)) + put + text.slice((at % (text.length + 1)) + 1))
+    const pretty = fc.json().map((text) => JSON.stringify(JSON.parse(text), null, 2))
+    fc.assert(
+      fc.property(fc.oneof(fc.json(), pretty, damaged), (text) => {
+        let value: unknown
+        try {
+          value = JSON.parse(text)
+        } catch {
+          expect(refusal(text)).toMatch(/^FILE:\d+:\d+: not valid JSON: expected /)
+          return
+        }
+        try {
+          expect(parseJson(text, 'FILE')).toEqual(value)
+        } catch (error) {
+          expect(String(error)).toMatch(/stands twice/)
+          expect(text).not.toBe(JSON.stringify(value))
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
+it('placeInJson gives the place of a value, or of the deepest on the way to it', () => {
+  const text = '{"a": [1,\n  {"b": "x"}], "c": {"b": [\n[2]]}}'
+  const places = (...paths: (string | number)[][]) => paths.map((path) => placeInJson(text, path))
+  expect(places([], ['a'], ['a', 0], ['a', 1, 'b'])).toEqual(['1:1', '1:7', '1:8', '2:9'])
+  expect(places(['c', 'b', 0, 0], ['c', 'd'], ['a', 7], ['d'])).toEqual(['3:2', '2:21', '1:7', '1:1'])
+})

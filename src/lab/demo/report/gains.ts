@@ -1,0 +1,18 @@
+import { barChart } from '../../../report/bar-chart.ts'
+import type { DemoResult } from './types.ts'
+
+/** Most shots that were run: what the bars compare. */
+export function mostShots(result: DemoResult): number {
+  return Math.max(...result.settings.shots)
+}
+
+/** Points that CoOp gains over the hand-written prompt on each task of the demo. */
+export function gainFigure(result: DemoResult): string {
+  const shots = mostShots(result)
+  const bars = result.tasks.flatMap(({ title, shift, coop, zeroShot }) => {
+    const learned = coop[shots]
+    const label = shift ? `${title} (shift of style)` : title
+    return learned ? [{ label, value: 100 * (learned.mean - zeroShot) }] : []
+  })
+  return barChart(`Points gained over the hand-written prompt at ${shots} shots (one context)`, bars)
+}

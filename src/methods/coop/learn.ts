@@ -1,0 +1,59 @@
+import { ShapeError } from '../../base/errors.ts'
+import type { FloatTensor } from '../../graph/tensor.ts'
+import { type BatchOrder, checkTrainingSet, featureFeeds, inOrder, shuffled } from '../../learning/batches.ts'
+import { type GradientResult, learnByGradients } from '../../learning/loop.ts'
+import type { Schedule } from '../../learning/schedule.ts'
+import type { LearnOptions } from '../../learning/types.ts'
+import { type ContextSettings, contextOf } from '../context.ts'
+import type { Task } from '../method.ts'
+import { coopStep } from './program.ts'
+import { RECIPES, type RecipeName } from './recipes.ts'
+
+export interface ContextLearning extends ContextSettings, Schedule {
+  readonly recipe: RecipeName
+  /** null: all images at once. */
+  readonly batchSize: number | null
+}
+
+export interface ContextOptions extends LearnOptions {
+  /** Default: a random order by the seed. */
+  readonly order?: BatchOrder
+  /** Context vectors to begin with; default: those of the settings. */
+  readonly start?: FloatTensor
+}
+
+/**
+ * Learns the context vectors `ctx` of a prompt: cross-entropy over the images' similarities to the class prompts,
+ * everything else of the model frozen (section 3.2 of the paper, equations 3 and 4).
+ *
+ * @throws CoopError when classes, images and settings do not fit; DivergedError when the loss is no number any more
+ */
+export async function learnContext(
+  task: Pick<Task, 'clip' | 'runtime' | 'classNames' | 'train' | 'online' | 'seed'>,
+  settings: ContextLearning,
+  options: ContextOptions,
+): Promise<GradientResult> {
+  const { clip, runtime, classNames, train, online, seed } = task
+  const { optimiser, rate } = RECIPES[settings.recipe]
+  const { ctx, layout } = contextOf(task, settings)
+  checkTrainingSet(train, classNames.length, clip.config.embedDim)
+  const { order = settings.batchSize === null ? inOrder : shuffled(seed), start = ctx } = options
+  if (start.shape.join() !== ctx.shape.join()) {
+    const [is, wanted] = [start.shape.join(', '), ctx.shape.join(', ')]
+    throw new ShapeError(`the context vectors to start from are (${is}), this model and prompt take (${wanted})`)
+  }
+  return learnByGradients(
+    {
+      runtime,
+      program: (batch) => coopStep(clip, layout, batch),
+      start: new Map([['ctx', start]]),
+      feeds: featureFeeds(train, online, settings.epochs),
+      epochs: settings.epochs,
+      batchSize: settings.batchSize ?? train.labels.length,
+      order,
+      optimiser,
+      learningRate: (epoch) => rate(settings, epoch),
+    },
+    options,
+  )
+}

@@ -1,0 +1,55 @@
+import { floatTensor } from '../graph/tensor.ts'
+import type { TrainingSet } from '../learning/batches.ts'
+import type { ImageClassifier } from '../learning/classifier.ts'
+import type { LearnOptions } from '../learning/types.ts'
+import type { AnyMethod, Learned, Task } from './method.ts'
+import { readSettings } from './settings.ts'
+import { methodNamed } from './table.ts'
+import { DEFAULT_TEMPLATES } from './zero-shot/templates.ts'
+
+/** What is learned from, and how; all but model, runtime, class names and images has a default. */
+export interface FewShotTask extends Pick<Task, 'clip' | 'runtime' | 'classNames' | 'online' | 'pixels' | 'epochs'> {
+  readonly train: TrainingSet
+  /** A row of METHODS by its name, or a method of one's own; default: coop. */
+  readonly method?: string | AnyMethod
+  /** Of the method; what is left out has its default. */
+  readonly settings?: object
+  /** Images to choose settings by; default: none. */
+  readonly val?: TrainingSet
+  /** Hand-written prompts; default: "a photo of a {}." */
+  readonly templates?: readonly string[]
+  /** Default: as many as the largest class has. */
+  readonly shots?: number
+  /** Default: 1. */
+  readonly seed?: number
+}
+
+export interface FewShotResult {
+  readonly method: AnyMethod
+  /** Complete. */
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly learned: Learned
+  readonly classifier: ImageClassifier
+}
+
+/**
+ * Learns a classifier from features of a few images of each class, by any method.
+ *
+ * @throws UsageError for settings that the method has not; CoopError or ShapeError where classes, images and model do not fit
+ */
+export async function learnFewShot(task: FewShotTask, options: LearnOptions = {}): Promise<FewShotResult> {
+  const { clip, train, templates = DEFAULT_TEMPLATES, seed = 1, shots = largestClass(train.labels) } = task
+  const method = typeof task.method === 'object' ? task.method : methodNamed(task.method ?? 'coop')
+  const settings = readSettings(method, task.settings ?? {})
+  const val = task.val ?? { features: floatTensor([0, 1, clip.config.embedDim]), labels: [] }
+  const whole: Task = { ...task, templates, seed, shots, val }
+  method.check?.(whole, settings)
+  const learned = await method.learn(whole, settings, options)
+  return { method, settings, learned, classifier: await method.classifier(whole, settings, learned) }
+}
+
+function largestClass(labels: readonly number[]): number {
+  const counts = new Map<number, number>()
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1)
+  return [...counts.values()].reduce((a, b) => Math.max(a, b), 0)
+}

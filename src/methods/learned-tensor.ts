@@ -1,0 +1,20 @@
+import { CoopError } from '../base/errors.ts'
+import type { FloatTensor } from '../graph/tensor.ts'
+import type { Learned } from './method.ts'
+
+/** A tensor that was learned. Throws CoopError where it is missing or of another shape, as when classes or model are others. */
+export function learnedTensor(
+  { tensors }: Pick<Learned, 'tensors'>,
+  name: string,
+  shape: readonly (number | 'any')[],
+): FloatTensor {
+  const tensor = tensors.get(name)
+  if (tensor === undefined) throw new CoopError(`what was learned has no tensor ${JSON.stringify(name)}`)
+  const fits =
+    tensor.shape.length === shape.length && shape.every((size, i) => size === 'any' || size === tensor.shape[i])
+  if (fits) return tensor
+  throw new CoopError(
+    `${name} that was learned is (${tensor.shape.join(', ')}), and these classes and this model take (${shape.join(', ')})`,
+    'take the classes and the model that it was learned with',
+  )
+}

@@ -1,0 +1,16 @@
+import { sha256 } from '../base/sha256.ts'
+import type { RgbImage } from '../clip/types.ts'
+
+/** A picture as people have it: where it lies, the bytes of such a file, or decoded. */
+export type Picture = string | Uint8Array | RgbImage
+
+/** What messages call a picture, the `index`-th of several. */
+export function pictureName(picture: Picture, index: number): string {
+  return typeof picture === 'string' ? picture : `picture ${index + 1}`
+}
+
+/** Hex SHA-256 that says which picture it is: the same for the same bytes of a file, or the same size and pixels. */
+export async function pictureHash(picture: Exclude<Picture, string>): Promise<string> {
+  if (picture instanceof Uint8Array) return sha256(picture)
+  return sha256(`${picture.width} x ${picture.height} ${await sha256(picture.data)}`)
+}

@@ -1,0 +1,178 @@
+import { UsageError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
+import type { Clip } from '../clip/types.ts'
+import { placesAmong } from '../data/class-places.ts'
+import { halfOf } from '../data/halves.ts'
+import type { Dataset } from '../data/items.ts'
+import type { ImageClassifier } from '../learning/classifier.ts'
+import { type AnyMethod, METHODS } from '../methods/index.ts'
+import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
+import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
+import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
+import { checkThere, type DataOptions, openForTesting, some } from './dataset.ts'
+import { answersOf, logitsOf, type Shares, sharesOf } from './measure.ts'
+import { withModel, withRuntime } from './model.ts'
+import { classifierOf, clipOf, type Label, labelsOf } from './open-run.ts'
+import { encodeSets, type PictureOptions } from './pictures.ts'
+import { readSavedRun, type SavedRun } from './saved-run.ts'
+
+export interface Evaluated extends Shares {
+  /** How the pictures were cut. */
+  readonly transforms: Transforms
+}
+
+export interface AskOptions extends RuntimeOptions, PictureOptions, DataOptions {
+  /** Where the model of the run is now; default: where it was. */
+  readonly model?: string
+  /** Methods besides METHODS. */
+  readonly methods?: readonly AnyMethod[]
+}
+
+export interface EvaluateOptions extends AskOptions {
+  /** Use what was learned with the data set's class names, whatever the run's own. */
+  readonly transfer?: boolean
+}
+
+export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOptions {
+  /** A word for the CLIP, as --model takes it. */
+  readonly model: string
+  /** Default: the data set's own. */
+  readonly templates?: readonly string[]
+}
+
+/** Accuracy of hand-written prompts on a data set's test images. */
+export async function evaluateZeroShot(data: string, options: ZeroShotOptions, hooks: Hooks): Promise<Evaluated> {
+  const dataset = await openForTesting(data, options, hooks)
+  const { classNames, test } = dataset
+  await checkThere(dataset, test, options)
+  const { templates = dataset.templates ?? DEFAULT_TEMPLATES, transforms = DEFAULT_TRANSFORMS } = options
+  return withModel(options.model, options, hooks, async (clip, runtime) => {
+    const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })
+    const [images] = await encodeSets(clip, runtime, [{ items: test }], options, hooks)
+    const answers = await answersOf(classifier, clip, images, options).finally(() => classifier.dispose())
+    return { transforms, ...sharesOf(classNames, answers, images.labels) }
+  })
+}
+
+/**
+ * Accuracy of a finished run on a data set's test images: of the data set it learned from, those that training left out.
+ * Its classes must be among the run's; with `transfer` they take the place of the run's (the paper's cross-data-set
+ * transfer), for methods whose learning says something of other classes.
+ *
+ * @throws UsageError where classes and run do not go together
+ */
+export async function evaluateRun(
+  run: string,
+  data: string,
+  options: EvaluateOptions,
+  hooks: Hooks,
+): Promise<Evaluated> {
+  const { transfer = false } = options
+  const saved = await readSavedRun(run, options.methods)
+  const canTransfer = saved.method.transfers(saved.settings)
+  if (transfer && !canTransfer) throw boundToItsClasses(saved)
+  const whole = await openForTesting(data, options, hooks)
+  const dataset = transfer ? whole : learnedPart(saved, whole, hooks)
+  const { classNames, templates = DEFAULT_TEMPLATES, test } = dataset
+  await checkThere(dataset, test, options)
+  const asked = transfer ? { ...saved, classNames, templates } : saved
+  const labels = labelsAmong(asked.classNames, classNames, { run, data, canTransfer })
+  const items = test.map((item) => ({ ...item, label: labels[item.label] ?? 0 }))
+  const transforms = transformsFor(saved, options, hooks)
+  const pictures = { ...options, transforms }
+  return withClassifier(asked, options, hooks, async (clip, runtime, classifier) => {
+    const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
+    const answers = await answersOf(classifier, clip, images, pictures, hooks)
+    return { transforms, ...sharesOf(asked.classNames, answers, images.labels) }
+  })
+}
+
+function boundToItsClasses({ run, method, settings, tensors }: SavedRun): UsageError {
+  const what = tensors.has('ctx') ? 'a context for each of its classes' : 'to tell its own classes apart'
+  const others = METHODS.filter(({ transfers, settings }) => transfers(settings.parse({}))).map(({ name }) => name)
+  return new UsageError(
+    `the run ${run} (${method.title(settings)}) learned ${what}, which says nothing of others`,
+    `transfer (--transfer) takes a run of ${others.join(', ')}, with one context for all classes`,
+  )
+}
+
+/** The half of a data set's classes that a run of `split: base` learned, where it is that data set's. */
+function learnedPart({ run, split, classNames }: SavedRun, dataset: Dataset, { onWarning }: Hooks): Dataset {
+  const half = halfOf(dataset, split)
+  if (split === 'all' || half.classNames.join('\n') !== classNames.join('\n')) return dataset
+  onWarning?.(`${run} learned the first half of the classes, and is measured on these (--transfer: on all)`)
+  return half
+}
+
+/** For each class of the data set its place among the run's. Throws UsageError for those that are none of them. */
+function labelsAmong(
+  known: readonly string[],
+  classNames: readonly string[],
+  { run, data, canTransfer }: { readonly run: string; readonly data: string; readonly canTransfer: boolean },
+): number[] {
+  const labels = placesAmong(known, classNames)
+  const strange = classNames.filter((_, i) => labels[i] === -1)
+  if (strange.length === 0) return labels
+  const other = canTransfer ? ', or use what was learned with the names of this data set (--transfer)' : ''
+  throw new UsageError(
+    `${data} has classes that the run ${run} did not learn: ${some(strange)}`,
+    `the run knows ${some(known)}: rename or take out the other classes${other}`,
+  )
+}
+
+export interface Classified {
+  readonly file: string
+  /** Most probable first. */
+  readonly labels: readonly Label[]
+}
+
+export interface ClassifyOptions extends AskOptions {
+  /** Classes of each picture. */
+  readonly top: number
+}
+
+/** What a finished run sees on pictures: the most probable classes of each. */
+export async function classifyImages(
+  run: string,
+  files: readonly string[],
+  options: ClassifyOptions,
+  hooks: Hooks,
+): Promise<Classified[]> {
+  const saved = await readSavedRun(run, options.methods)
+  const pictures = { ...options, transforms: transformsFor(saved, options, hooks) }
+  const items = files.map((path) => ({ path, label: 0 }))
+  return withClassifier(saved, options, hooks, async (clip, runtime, classifier) => {
+    const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
+    const labels = labelsOf(classifier, await logitsOf(classifier, clip, images, pictures, hooks))
+    return images.items.map(({ path }, i) => ({ file: path, labels: labels[i]?.slice(0, options.top) ?? [] }))
+  })
+}
+
+/** How pictures are cut for a finished run: as for its training, or as told, with a warning where that is another way. */
+function transformsFor(
+  { run, transforms: own }: SavedRun,
+  { transforms }: AskOptions,
+  { onWarning }: Hooks,
+): Transforms {
+  if (transforms === undefined || transforms === own) return own
+  onWarning?.(
+    `${run} is of pictures cut as in ${own} and is shown pictures cut as in ${transforms}: ` +
+      'do not compare its accuracy with that of other runs',
+  )
+  return transforms
+}
+
+/** The classifier of a run, on its model; all is freed afterwards. */
+async function withClassifier<T>(
+  saved: SavedRun,
+  options: AskOptions,
+  hooks: Hooks,
+  work: (clip: Clip, runtime: Runtime, classifier: ImageClassifier) => Promise<T>,
+): Promise<T> {
+  const clip = await clipOf(saved, options.model, hooks)
+  return withRuntime(options, hooks, async (runtime) => {
+    const classifier = await classifierOf(saved, clip, runtime)
+    return work(clip, runtime, classifier).finally(() => classifier.dispose())
+  })
+}

@@ -1,0 +1,158 @@
+import { FileError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
+import type { Clip } from '../clip/types.ts'
+import { drawSubset } from '../data/fewshot.ts'
+import { type Half, halfOf } from '../data/halves.ts'
+import type { Dataset, Item } from '../data/items.ts'
+import { findOfficialDataset } from '../datasets/official/table.ts'
+import { openDataset } from '../datasets/open.ts'
+import type { OnlineViews, PixelSource } from '../learning/batches.ts'
+import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
+import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import type { Views } from '../pictures/views.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { type DataOptions, some } from './dataset.ts'
+import type { Job } from './job.ts'
+import { answersOf, sharesOf } from './measure.ts'
+import { openModel } from './model.ts'
+import { type EncodedItems, encodeSets, openOnlineViews, type PictureOptions, pictureSet } from './pictures.ts'
+import { pixelSource } from './pixels.ts'
+
+/** Test images of some classes, encoded. */
+export interface TestSet {
+  readonly name: string
+  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs'>
+  readonly images: EncodedItems
+}
+
+/** What a job learns from and is measured on. */
+export interface JobInputs {
+  readonly clip: Clip
+  /** The model by a word that finds it from anywhere. */
+  readonly modelName: string
+  readonly train: EncodedItems
+  /** Where views are drawn anew for each epoch. */
+  readonly online?: OnlineViews
+  readonly pixels: PixelSource
+  readonly val: EncodedItems
+  readonly test: TestSet
+  readonly elsewhere: readonly TestSet[]
+  /** Accuracy of hand-written prompts on the test images. */
+  readonly zeroShot: number
+  /** Frees what they hold. */
+  dispose(): Promise<void>
+}
+
+export interface InputOptions extends PictureOptions, Omit<DataOptions, 'root'> {
+  readonly cache: string
+}
+
+/** Models, data sets and features of jobs, opened when they are first asked for and remembered. */
+export interface Inputs {
+  model(job: Job, hooks: Hooks): Promise<{ readonly clip: Clip; readonly name: string }>
+  dataset(job: Job, word: string, hooks: Hooks): Promise<Dataset>
+  /** @param templates hand-written prompts to compare with, instead of the data set's own */
+  prepare(job: Job, runtime: Runtime, hooks: Hooks, templates?: readonly string[]): Promise<JobInputs>
+}
+
+/** @throws FileError, UsageError where a model or data set cannot be used, when it is asked for */
+export function openInputs(options: InputOptions): Inputs {
+  const models = memory<Awaited<ReturnType<typeof openModel>>>(1)
+  const datasets = memory<Dataset>(Number.POSITIVE_INFINITY)
+  const encoded = memory<EncodedItems>(8)
+  const zeroShots = memory<number>(Number.POSITIVE_INFINITY)
+  const placeOf = ({ paths }: Job, word: string) => paths[word] ?? word
+  // a folder of runs may be called like a data set of the paper
+  const dataPlace = (job: Job, word: string) => (findOfficialDataset(word) ? word : placeOf(job, word))
+  /** Jobs may mean different data sets by the same word. */
+  const dataKey = (job: Job, word: string) => `${dataPlace(job, word)}\n${job.root ?? ''}`
+
+  const inputs: Inputs = {
+    model: (job, hooks) => models(placeOf(job, job.model), () => openModel(placeOf(job, job.model), hooks)),
+
+    dataset: (job, word, hooks) =>
+      datasets(dataKey(job, word), () => openDataset(dataPlace(job, word), { ...options, root: job.root }, hooks)),
+
+    async prepare(job, runtime, hooks, templates) {
+      const { clip, name: modelName } = await inputs.model(job, hooks)
+      const dataset = await inputs.dataset(job, job.dataset, hooks)
+      const pictures = { ...options, transforms: job.transforms }
+      const about = `${clip.fingerprint} ${job.transforms}`
+      const encode = (name: string, items: readonly Item[], views: Views = 0) =>
+        encoded(`${about} ${name} ${views}`, async () => {
+          const [set] = await encodeSets(clip, runtime, [pictureSet(items, views, job.seed)], pictures, hooks)
+          return set
+        })
+      const testSet = async (name: string, word: string, half: Half): Promise<TestSet> => {
+        const part = halfOf(await inputs.dataset(job, word, hooks), half)
+        return { name, dataset: part, images: await encode(`${dataKey(job, word)}, ${half}, test`, part.test) }
+      }
+      const own = subsetOf(job, dataset)
+      const data = dataKey(job, job.dataset)
+      const subset = `${data}, ${job.split}, ${job.shots} shots of seed ${job.seed}`
+      const train = await encode(`${subset}, train`, own.train, job.views)
+      if (job.shots > 0) checkEveryClass(own.classNames, train)
+      const val = await encode(`${subset}, val`, own.val)
+      const test = await testSet(job.dataset, job.dataset, job.split)
+      const elsewhere: TestSet[] = []
+      if (job.split === 'base') elsewhere.push(await testSet('new', job.dataset, 'new'))
+      for (const name of job.elsewhere) elsewhere.push(await testSet(name, name, 'all'))
+
+      const { classNames } = own
+      const prompts = templates ?? own.templates ?? DEFAULT_TEMPLATES
+      const zeroShot = await zeroShots(`${about} ${data} ${job.split} ${JSON.stringify(prompts)}`, async () => {
+        const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates: prompts })
+        const answers = await answersOf(classifier, clip, test.images, pictures).finally(() => classifier.dispose())
+        return sharesOf(classNames, answers, test.images.labels).accuracy
+      })
+      const drawn =
+        job.views === 'online' ? await openOnlineViews(clip, runtime, train.items, job.seed, pictures) : undefined
+      return {
+        clip,
+        modelName,
+        train,
+        online: drawn?.online,
+        pixels: pixelSource(clip, train.items, job.views, job.seed, pictures),
+        val,
+        test,
+        elsewhere,
+        zeroShot,
+        dispose: async () => drawn?.dispose(),
+      }
+    },
+  }
+  return inputs
+}
+
+/** What a job learns from: drawn from all classes, as in the official code, and then halved. */
+export function subsetOf({ shots, seed, split }: Job, dataset: Dataset): Dataset {
+  const drawn = shots === 0 ? { train: [], val: [] } : drawSubset(dataset, shots, seed)
+  return halfOf({ ...dataset, ...drawn }, split)
+}
+
+/** Throws FileError when no picture of a class was left, which would then be learned from nothing. */
+function checkEveryClass(classNames: readonly string[], { labels }: Pick<EncodedItems, 'labels'>): void {
+  const seen = new Set(labels)
+  const without = classNames.filter((_, label) => !seen.has(label))
+  if (without.length === 0) return
+  throw new FileError(
+    `no training image that was drawn can be read of the class ${some(without)}`,
+    'replace the images that were left out, take more shots (--shots), or draw others (--seed)',
+  )
+}
+
+/** Makes each thing once, also for those who ask while it is being made; the oldest are forgotten, and so are failures. */
+function memory<T>(most: number): (key: string, make: () => Promise<T>) => Promise<T> {
+  const kept = new Map<string, Promise<T>>()
+  return (key, make) => {
+    const found = kept.get(key) ?? make()
+    kept.delete(key)
+    kept.set(key, found)
+    found.catch(() => kept.delete(key))
+    for (const oldest of kept.keys()) {
+      if (kept.size <= most) break
+      kept.delete(oldest)
+    }
+    return found
+  }
+}

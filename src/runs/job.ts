@@ -1,0 +1,51 @@
+import type { Half } from '../data/halves.ts'
+import { hashOf } from '../node/content-hash.ts'
+import type { Transforms } from '../pictures/transforms.ts'
+import type { Views } from '../pictures/views.ts'
+import { canonicalJson } from '../report/canonical.ts'
+
+/**
+ * One run, as plain JSON: everything that decides its numbers, but for the content of the files it names, and all that
+ * another process needs to do it.
+ */
+export interface Job {
+  /** Name of its folder: readable, and different for different jobs. */
+  readonly id: string
+  /** What `coop train` takes, and what tables call the data set. */
+  readonly dataset: string
+  /** What `--model` takes. */
+  readonly model: string
+  readonly method: string
+  /** What tables call the method with these settings. */
+  readonly title: string
+  /** Complete. */
+  readonly settings: Readonly<Record<string, unknown>>
+  /** 0 where nothing is learned from images. */
+  readonly shots: number
+  readonly seed: number
+  readonly views: Views
+  readonly transforms: Transforms
+  /** `base`: learn from the first half of the classes, and measure on the other half as well (elsewhere.new). */
+  readonly split: Exclude<Half, 'new'>
+  /** Other data sets to measure on. */
+  readonly elsewhere: readonly string[]
+  /** Where words for data sets and models lie, when they are paths: absolute, so that they are found from anywhere. */
+  readonly paths: Readonly<Record<string, string>>
+  /** Folder above the official data sets, absolute; default: $COOP_DATA, or the current one. */
+  readonly root?: string
+}
+
+/** What decides a job's numbers: not where its files lie, nor what tables call it. */
+type Decides = Omit<Job, 'id' | 'title' | 'paths' | 'root'>
+
+/** A name for a job's folder. */
+export function jobId(job: Omit<Job, 'id'>): string {
+  const words = [job.dataset, job.method, `${job.shots}-shot`, `seed-${job.seed}`]
+  const readable = words
+    .join('-')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+  const { dataset, model, method, settings, shots, seed, views, transforms, split, elsewhere } = job
+  const decides: Decides = { dataset, model, method, settings, shots, seed, views, transforms, split, elsewhere }
+  return `${readable.replace(/^-/, '')}-${hashOf(canonicalJson(decides)).slice(0, 10)}`
+}

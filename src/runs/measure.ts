@@ -1,0 +1,75 @@
+import type { Hooks } from '../base/progress.ts'
+import type { Clip } from '../clip/types.ts'
+import { distinctNames } from '../data/class-places.ts'
+import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'
+import { type EncodedItems, imageRows, type PictureOptions } from './pictures.ts'
+import { pixelSource } from './pixels.ts'
+
+/** Pictures of one pass of a classifier that looks at pixels. */
+const BATCH = 64
+
+/** The class that a classifier gives each picture, an index into its class names. */
+export async function answersOf(
+  classifier: ImageClassifier,
+  clip: Clip,
+  images: EncodedItems,
+  options: PictureOptions,
+  hooks: Hooks = {},
+): Promise<number[]> {
+  const answers: number[][] = []
+  for await (const { seen, hooks: own } of shown(classifier, clip, images, options, hooks)) {
+    answers.push(await classifier.predict(seen, own))
+  }
+  return answers.flat()
+}
+
+/** A classifier's logits of pictures, `(items, classes)`. */
+export async function logitsOf(
+  classifier: ImageClassifier,
+  clip: Clip,
+  images: EncodedItems,
+  options: PictureOptions,
+  hooks: Hooks = {},
+): Promise<FloatTensor> {
+  const logits = floatTensor([images.items.length, classifier.classNames.length])
+  let filled = 0
+  for await (const { seen, hooks: own } of shown(classifier, clip, images, options, hooks)) {
+    const { data } = await classifier.logits(seen, own)
+    logits.data.set(data, filled)
+    filled += data.length
+  }
+  return logits
+}
+
+/** Pictures as a classifier looks at them: features of all, or pixels of some at a time; the hooks count all. */
+async function* shown(
+  { takes }: ImageClassifier,
+  clip: Clip,
+  images: EncodedItems,
+  options: PictureOptions,
+  hooks: Hooks,
+): AsyncGenerator<{ readonly seen: FloatTensor; readonly hooks: Hooks }> {
+  const total = images.items.length
+  if (takes === 'features') return yield { seen: imageRows(images), hooks }
+  const source = pixelSource(clip, images.items, 0, 0, options)
+  for (let first = 0; first < total; first += BATCH) {
+    const some = Array.from({ length: Math.min(BATCH, total - first) }, (_, i) => first + i)
+    const onProgress: Hooks['onProgress'] = (event) => hooks.onProgress?.({ ...event, done: first + event.done, total })
+    yield { seen: await source.pixels(some, 0), hooks: { ...hooks, onProgress } }
+  }
+}
+
+/** Share of right answers, fractions of 1. */
+export interface Shares {
+  /** Of all pictures. */
+  readonly accuracy: number
+  /** Of each class that has pictures, by its name. */
+  readonly perClass: Readonly<Record<string, number>>
+}
+
+export function sharesOf(classNames: readonly string[], answers: readonly number[], labels: readonly number[]): Shares {
+  const { accuracy, perClass } = accuracyOf(classNames, answers, labels)
+  const named = distinctNames(classNames).map((name, c) => [name, perClass[c] ?? Number.NaN] as const)
+  return { accuracy, perClass: Object.fromEntries(named.filter(([, share]) => !Number.isNaN(share))) }
+}

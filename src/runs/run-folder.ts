@@ -1,0 +1,156 @@
+import { appendFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { FileError, UsageError } from '../base/errors.ts'
+import { openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
+import { readSchema } from '../formats/schema.ts'
+import type { CheckpointStore, Step, Tensors } from '../learning/types.ts'
+import { hashOf } from '../node/content-hash.ts'
+import {
+  checkWritableFolder,
+  fileError,
+  fileSource,
+  readText,
+  removeLeftovers,
+  writeFileAtomic,
+} from '../node/files.ts'
+import { checkSameSettings, exists, type Rerun, readJsonObject, refuseExistingRun } from '../node/run-folder.ts'
+import { type RunRecord, recordSchema } from '../report/record.ts'
+import { readTensors } from './learned.ts'
+
+/** A run is a folder of plain files, each of which appears whole or not at all. */
+export const RUN_FILES = {
+  /** Written first: all that decides the result. */
+  settings: 'settings.json',
+  /** A line a step, written while it learns. */
+  metrics: 'metrics.jsonl',
+  /** From where a run that was stopped goes on; gone once it has finished. */
+  checkpoint: 'checkpoint.safetensors',
+  /** What was learned, and all that is needed to use it. */
+  learned: 'learned.safetensors',
+  /** Written last: what it is worth. */
+  results: 'results.json',
+  /** Why a run of a sweep failed. */
+  error: 'error.json',
+} as const
+
+export type RunFile = keyof typeof RUN_FILES
+
+export const runFile = (folder: string, file: RunFile): string => join(folder, RUN_FILES[file])
+
+/** All that decides a run's numbers, as settings.json has it. */
+export type Decisive = Readonly<Record<string, unknown>>
+
+/**
+ * Refuses, before any work, a folder that cannot be written, one with a run when the caller does not say what to do with
+ * it, and on resume another method or other settings than the run's, as far as `known` names them.
+ */
+export async function checkRunFolder(folder: string, rerun: Rerun, known: Decisive = {}): Promise<void> {
+  await refuseExistingRun(folder, RUN_FILES.settings, rerun)
+  await checkWritableFolder(folder)
+  if (!rerun.resume || !(await exists(runFile(folder, 'settings')))) return
+  const then = await readJsonObject(runFile(folder, 'settings'))
+  if (known.method !== undefined && then.method !== known.method) {
+    throw new UsageError(
+      `the run in ${folder} is of the method ${then.method}, not ${known.method}`,
+      'take another folder (--out), name its method (--method), or write over it (--force)',
+    )
+  }
+  checkSameSettings(folder, then, known)
+}
+
+/** Writes settings.json of a run that begins; where the folder has a run of the very same settings, it goes on. */
+export async function beginRun(folder: string, settings: Decisive): Promise<void> {
+  await removeLeftovers(folder)
+  const path = runFile(folder, 'settings')
+  const text = settingsText(settings)
+  if ((await exists(path)) && (await readText(path)) === text) return
+  await clearRun(folder)
+  await writeFileAtomic(path, text)
+}
+
+const settingsText = (settings: Decisive) => `${JSON.stringify(settings, null, 2)}\n`
+
+/** Removes all that a run has left. */
+export async function clearRun(folder: string): Promise<void> {
+  const files = Object.values(RUN_FILES)
+  await Promise.all(files.map((file) => rm(join(folder, file), { force: true })))
+}
+
+/** The result of a run that has finished; undefined of one that has not. Throws FileError where it is damaged. */
+export async function readRecord(folder: string): Promise<RunRecord | undefined> {
+  const file = runFile(folder, 'results')
+  return (await exists(file)) ? readSchema(recordSchema, await readJsonObject(file), file) : undefined
+}
+
+/** Keeps the result of a run, which has then finished. */
+export async function finishRun(folder: string, record: RunRecord): Promise<void> {
+  await writeFileAtomic(runFile(folder, 'results'), `${JSON.stringify(record, null, 2)}\n`)
+  const over = ['checkpoint', 'error'] as const
+  await Promise.all(over.map((file) => rm(runFile(folder, file), { force: true })))
+}
+
+/** A damaged file of a run cannot be fetched again: this says what to do instead. */
+export function orRemedy<T>(reading: Promise<T>, remedy: string): Promise<T> {
+  return reading.catch((cause: unknown) => {
+    throw cause instanceof FileError ? new FileError(cause.message, remedy, { cause }) : cause
+  })
+}
+
+/** The checkpoint of a run, and how long it has been learning. */
+export interface RunCheckpoint extends CheckpointStore {
+  /** Seconds of learning up to now, those before a stop among them. */
+  spent(): number
+}
+
+/**
+ * The checkpoint of the run in a folder. One that was written with other settings, model or pictures is refused.
+ * @param every seconds between writes
+ */
+export function runCheckpoint(folder: string, settings: Decisive, every?: number): RunCheckpoint {
+  const path = runFile(folder, 'checkpoint')
+  const of = hashOf(settingsText(settings))
+  const started = performance.now()
+  let before = 0
+  const spent = () => before + (performance.now() - started) / 1000
+  async function read(): Promise<Tensors> {
+    const file = await openSafetensors(await fileSource(path))
+    if (file.metadata.get('run') !== of) throw new FileError(`${path} is the checkpoint of another run`)
+    before = Number(file.metadata.get('seconds'))
+    return readTensors(file)
+  }
+  return {
+    seconds: every,
+    spent,
+    read: async () => ((await exists(path)) ? orRemedy(read(), 'start the run over (--force)') : undefined),
+    write: (tensors) => writeFileAtomic(path, writeSafetensors(tensors, { run: of, seconds: String(spent()) })),
+  }
+}
+
+/** Milliseconds between writes of metrics. */
+const METRICS_MS = 100
+
+/** Writes metrics.jsonl of a run while it learns: whole at the first call, then what is new. */
+export function metricsWriter(folder: string) {
+  const path = runFile(folder, 'metrics')
+  const text = (steps: readonly Step[]) => steps.map((step) => `${JSON.stringify(step)}\n`).join('')
+  let written: number | undefined
+  let at = 0
+  async function write(steps: readonly Step[]): Promise<void> {
+    if (written === undefined) await writeFileAtomic(path, text(steps), { sync: false })
+    else if (steps.length > written) await append(path, text(steps.slice(written)))
+    written = steps.length
+    at = Date.now()
+  }
+  return {
+    onSteps: (steps: readonly Step[]) => (Date.now() - at < METRICS_MS ? undefined : write(steps)),
+    end: write,
+  }
+}
+
+async function append(path: string, text: string): Promise<void> {
+  try {
+    await appendFile(path, text)
+  } catch (cause) {
+    throw fileError('write', path, cause)
+  }
+}

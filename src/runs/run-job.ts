@@ -1,0 +1,163 @@
+import type { Hooks } from '../base/progress.ts'
+import { architectureOf } from '../clip/known-models.ts'
+import { placesAmong } from '../data/class-places.ts'
+import { dims } from '../graph/tensor.ts'
+import { atChance, lossOf, neverFell } from '../learning/chance.ts'
+import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'
+import { argmaxRows } from '../learning/vectors.ts'
+import { type AnyMethod, type Classes, type Learned, methodNamed } from '../methods/index.ts'
+import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { writeFileAtomic } from '../node/files.ts'
+import type { RunRecord } from '../report/record.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { environmentOf } from './environment.ts'
+import type { JobInputs, TestSet } from './inputs.ts'
+import type { Job } from './job.ts'
+import { writeLearned } from './learned.ts'
+import { answersOf, logitsOf } from './measure.ts'
+import type { PictureOptions } from './pictures.ts'
+import { beginRun, type Decisive, finishRun, metricsWriter, runCheckpoint, runFile } from './run-folder.ts'
+
+/** On what a job is done. */
+export interface JobContext {
+  readonly runtime: Runtime
+  readonly threads?: number
+  readonly pictures: PictureOptions
+  /** Methods besides METHODS. */
+  readonly methods?: readonly AnyMethod[]
+  /** Seconds between checkpoints (default 10). */
+  readonly checkpointSeconds?: number
+  /** Stops learning before its next step. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Learns, measures and keeps one run in its folder; interrupted before, it goes on from its checkpoint where it has one.
+ * Killed at any moment and done again, it ends with the very same numbers as when left alone (with the same number of
+ * threads). A run that has its results.json has finished.
+ */
+export async function runJob(
+  folder: string,
+  job: Job,
+  inputs: JobInputs,
+  context: JobContext,
+  hooks: Hooks,
+): Promise<RunRecord> {
+  const { runtime, pictures } = context
+  const { clip, test, train, online, pixels, val, modelName } = inputs
+  const method = methodNamed(job.method, context.methods)
+  const { classNames, epochs } = test.dataset
+  const classes = { clip, runtime, classNames, templates: test.dataset.templates ?? DEFAULT_TEMPLATES }
+  const settings = whatDecides(job, inputs)
+  await beginRun(folder, settings)
+
+  const checkpoint = runCheckpoint(folder, settings, context.checkpointSeconds)
+  const metrics = metricsWriter(folder)
+  const task = { ...classes, train, online, pixels, val, shots: job.shots, seed: job.seed, epochs }
+  const { signal } = context
+  const learned = await method.learn(task, job.settings, { ...hooks, checkpoint, onSteps: metrics.onSteps, signal })
+  await metrics.end(learned.steps)
+  const model = { name: modelName, fingerprint: clip.fingerprint }
+  await writeFileAtomic(runFile(folder, 'learned'), writeLearned({ ...job, ...classes, method, model, ...learned }))
+
+  const classifier = await method.classifier(classes, job.settings, learned)
+  let answers: number[]
+  const elsewhere: Record<string, number> = {}
+  try {
+    answers = await answersOf(classifier, clip, test.images, pictures, hooks)
+    for (const other of inputs.elsewhere) {
+      const found = await accuracyElsewhere(method, classifier, classes, other, job, learned, pictures, hooks)
+      if (found !== undefined) elsewhere[other.name] = found
+      else hooks.onWarning?.(`${job.id}: ${job.title} knows nothing of the classes of ${other.name}`)
+    }
+  } finally {
+    await classifier.dispose()
+  }
+  const { id, dataset, split, title, shots, seed, transforms, views } = job
+  const record: RunRecord = {
+    id,
+    dataset,
+    classes: classNames.length,
+    split,
+    method: job.method,
+    title,
+    settings: job.settings,
+    shots,
+    seed,
+    model: { name: job.model, fingerprint: clip.fingerprint, architecture: architectureOf(clip.config) },
+    transforms,
+    views,
+    accuracy: accuracyOf(classNames, answers, test.images.labels).accuracy,
+    zeroShot: inputs.zeroShot,
+    elsewhere,
+    facts: learned.facts,
+    loss: lossOf(learned.steps),
+    collapsed: atChance(answers, test.images.labels),
+    steps: learned.steps.length,
+    seconds: checkpoint.spent(),
+    environment: environmentOf(runtime, context),
+  }
+  await finishRun(folder, record)
+  warnOfPoorLearning(record, learned, hooks)
+  return record
+}
+
+/** What settings.json says: all that decides a run's numbers. */
+export function whatDecides(job: Job, inputs: Pick<JobInputs, 'clip' | 'test' | 'train' | 'val' | 'online'>): Decisive {
+  const { train, val, test, online } = inputs
+  return {
+    ...decidesBefore(job, inputs.clip.fingerprint, test.dataset),
+    images: { train: online?.key ?? train.key, val: val.key, test: test.images.key },
+  }
+}
+
+/** What of it is known before a picture is looked at. */
+export function decidesBefore(
+  job: Job,
+  fingerprint: string,
+  { classNames, templates = DEFAULT_TEMPLATES }: TestSet['dataset'],
+): Decisive {
+  const { method, settings, shots, seed, views, transforms, split } = job
+  return { method, settings, shots, seed, views, transforms, split, model: fingerprint, classNames, templates }
+}
+
+function warnOfPoorLearning({ title, loss, collapsed }: RunRecord, { steps }: Learned, { onWarning }: Hooks): void {
+  const remedy = 'try another --seed, another learning rate or more --epochs'
+  if (collapsed && steps.length > 0)
+    onWarning?.(`${title} ended at chance: it is right no more often than guessing; ${remedy}`)
+  else if (loss && neverFell(steps)) {
+    const [first, last] = [loss.first.toFixed(2), loss.last.toFixed(2)]
+    onWarning?.(`${title}: the loss never left its start, ${first} at first and ${last} at the end; ${remedy}`)
+  }
+}
+
+/**
+ * Accuracy on another set's test images among that set's classes: with what was learned put to its class names, or, for a
+ * method bound to its classes, by the logits of those that the set names too. Undefined where neither works.
+ */
+async function accuracyElsewhere(
+  method: AnyMethod,
+  own: ImageClassifier,
+  { clip, runtime }: Classes,
+  { dataset, images }: TestSet,
+  job: Job,
+  learned: Learned,
+  pictures: PictureOptions,
+  hooks: Hooks,
+): Promise<number | undefined> {
+  const { classNames, templates = DEFAULT_TEMPLATES } = dataset
+  const share = (answers: readonly number[]) => accuracyOf(classNames, answers, images.labels).accuracy
+  if (method.transfers(job.settings)) {
+    const classifier = await method.classifier({ clip, runtime, classNames, templates }, job.settings, learned)
+    return share(await answersOf(classifier, clip, images, pictures, hooks).finally(() => classifier.dispose()))
+  }
+  const columns = placesAmong(own.classNames, classNames)
+  if (columns.includes(-1)) return undefined
+  const logits = await logitsOf(own, clip, images, pictures, hooks)
+  const [n, all] = dims(logits, 2)
+  const chosen = Float32Array.from({ length: n * columns.length }, (_, i) => {
+    const column = columns[i % columns.length] ?? 0
+    return logits.data[Math.floor(i / columns.length) * all + column] ?? 0
+  })
+  return share(argmaxRows({ dtype: 'float32', shape: [n, columns.length], data: chosen }))
+}

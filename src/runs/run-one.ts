@@ -1,0 +1,46 @@
+import { UsageError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
+import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
+import { defaultCacheDir } from '../node/cache-dir.ts'
+import type { RunRecord } from '../report/record.ts'
+import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
+import type { InputOptions, Inputs } from './inputs.ts'
+import { openInputs } from './inputs.ts'
+import type { Job } from './job.ts'
+import { withRuntime } from './model.ts'
+import { readRecord } from './run-folder.ts'
+import { runJob } from './run-job.ts'
+
+export interface RunOneOptions extends RuntimeOptions, Partial<InputOptions> {
+  /** Folder of the run. */
+  readonly out: string
+  /** Methods besides METHODS. */
+  readonly methods?: readonly AnyMethod[]
+  /** To compute on; default: one of its own, closed afterwards. */
+  readonly runtime?: Runtime
+  /** Seconds between checkpoints (default 10). */
+  readonly checkpointSeconds?: number
+  /** Models, data sets and features that several jobs share; default: opened for this one. */
+  readonly inputs?: Inputs
+}
+
+/**
+ * Does one job of a sweep by itself, from its plain JSON: learns, measures, and keeps the run in a folder. A run that was
+ * stopped there goes on; a finished one is read.
+ *
+ * @throws UsageError, FileError where method, model or data set cannot be used
+ */
+export async function runOne(job: Job, options: RunOneOptions, hooks: Hooks = {}): Promise<RunRecord> {
+  const { out, methods } = options
+  readSettings(methodNamed(job.method, methods), job.settings)
+  const finished = await readRecord(out)
+  if (finished?.id === job.id) return finished
+  if (finished) throw new UsageError(`${out} holds another run, ${finished.id}`, 'give the job a folder of its own')
+  const inputs = options.inputs ?? openInputs({ ...options, cache: options.cache ?? defaultCacheDir() })
+  const work = async (runtime: Runtime) => {
+    const prepared = await inputs.prepare(job, runtime, hooks)
+    const context = { ...options, runtime, pictures: { ...options, transforms: job.transforms } }
+    return runJob(out, job, prepared, context, hooks).finally(() => prepared.dispose())
+  }
+  return options.runtime ? work(options.runtime) : withRuntime(options, hooks, work)
+}
