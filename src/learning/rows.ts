@@ -16,8 +16,8 @@ export interface RowFunction {
 const VALUES = 2 ** 19
 /** More rows at a time are computed no faster. */
 const ROWS = 1024
-/** Runs under way at a time: the next rows are copied while these are computed. */
-const AHEAD = 2
+/** Runs under way at a time: the next rows are there when the worker has done these, even where this thread is late. */
+const AHEAD = 4
 
 /**
  * `f` of rows `(n, ...row)`, row by row the same whatever the others are. Programs are made for a power of two of rows

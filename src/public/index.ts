@@ -3,12 +3,14 @@
 export { CoopError, DivergedError, FileError, ShapeError, UsageError } from '../base/errors.ts'
 export type { Hooks, Progress, ProgressKind } from '../base/progress.ts'
 export { type Random, randomFor } from '../base/random.ts'
-export { encodeTexts, type ImageEncoder, imageEncoder } from '../clip/encode.ts'
+export { embedRows, encodeTexts, type ImageEncoder, imageEncoder, positionRows, tokenRows } from '../clip/encode.ts'
 export { loadClip, type ModelFiles } from '../clip/load.ts'
 export { readClipTables } from '../clip/tokenizer/load.ts'
 export type { Tokenizer, TokenizerTables } from '../clip/tokenizer/tokenizer.ts'
 export type { Between, Place } from '../clip/towers/between.ts'
 export { imageTower } from '../clip/towers/image-tower.ts'
+export { type Packing, pack } from '../clip/towers/packing.ts'
+export { textTower } from '../clip/towers/text-tower.ts'
 export type {
   Activation,
   Clip,
@@ -75,6 +77,6 @@ export { type Position, type PromptLayout, type PromptShape, promptLayout } from
 export { type LearnedPrompt, learnedPrompt, readPrompt, writePrompt } from '../prompt/learned-prompt.ts'
 export { type NearestOptions, type NearWord, nearestWords } from '../prompt/nearest-words.ts'
 export { promptClassifier, promptFeatures } from '../prompt/prompt-classifier.ts'
-export { classFeaturesProgram } from '../prompt/prompted-tower.ts'
+export { classFeatures, classFeaturesProgram, contextShape } from '../prompt/prompted-tower.ts'
 export { openRuntime, type WorkerPort } from '../runtime/client.ts'
 export type { Device, Runtime, RuntimeOptions, Session } from '../runtime/types.ts'
