@@ -22,7 +22,7 @@ it('the example of the README learns and classifies, with a tiny model in place 
   const { stdout, stderr } = await runIn(world.root, example)
   expect(stderr).toBe('')
   const [, accuracy, label] =
-    /^accuracy ([\d.]+) on the test pictures; kept in runs\/photos\n\{ label: '(\w+)', probability: [\d.]+ \}\n$/.exec(
+    /^accuracy ([\d.]+) on the test pictures; saved in runs\/photos\n\{ label: '(\w+)', probability: [\d.]+ \}\n$/.exec(
       stdout,
     ) ?? []
   expect(Number(accuracy)).toBeGreaterThanOrEqual(0)
@@ -31,7 +31,7 @@ it('the example of the README learns and classifies, with a tiny model in place 
   const other = example
     .replace('shots: 16, out:', "method: 'tip-adapter-f', shots: 16, out:")
     .replaceAll('runs/photos', 'runs/tip')
-  expect((await runIn(world.root, other)).stdout).toMatch(/^accuracy .* kept in runs\/tip\n\{ label: /)
+  expect((await runIn(world.root, other)).stdout).toMatch(/^accuracy .* saved in runs\/tip\n\{ label: /)
 })
 
 async function runIn(folder: string, program: string) {

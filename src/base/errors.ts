@@ -1,5 +1,5 @@
 /**
- * A failure that the person at the keyboard can mend. `message` says what is wrong and where,
+ * A failure that the user can fix. `message` says what is wrong and where,
  * `remedy` what to do about it; the command line prints both without a stack.
  */
 export class CoopError extends Error {

@@ -24,6 +24,6 @@ export type ProgressKind = Progress['kind']
 /** How long work speaks to whoever started it: a command, a test, a page. */
 export interface Hooks {
   readonly onProgress?: (event: Progress) => void
-  /** Something was left out or done another way than asked, and the work goes on. */
+  /** Something was left out or done differently than requested; work continues. */
   readonly onWarning?: (text: string) => void
 }

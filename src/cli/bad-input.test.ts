@@ -70,7 +70,7 @@ describe('a model', () => {
   it('that is not there, a file, or no model', async () => {
     await expectRefused(at('nowhere'), /no such folder/)
     await expectRefused(join(world.photos, 'red', '1.png'), /1.png is not a torch file/)
-    await expectRefused(world.photos, /holds no CLIP model/)
+    await expectRefused(world.photos, /contains no CLIP model/)
   })
 })
 
@@ -106,10 +106,10 @@ describe('a folder of images', () => {
 
   it('of one class only, without classes, or none at all', async () => {
     await cp(red(world.photos), at('one/red'), { recursive: true })
-    expectFailure(await coop(...trainWords(at('one'), 'x')), 1, /has one class only, "red"/)
+    expectFailure(await coop(...trainWords(at('one'), 'x')), 1, /has only one class, "red"/)
     expectFailure(await coop(...trainWords(red(world.photos), 'x')), 1, /holds 10 images but no class folders/)
     expectFailure(await coop(...trainWords(at('nowhere'), 'x')), 1, /no such folder/)
-    expectFailure(await coop(...trainWords(red(world.photos, '1.png'), 'x')), 1, /is a file, not a folder/)
+    expectFailure(await coop(...trainWords(red(world.photos, '1.png'), 'x')), 1, /is neither a folder nor a list/)
   })
 
   it.each<[string, (file: string) => Promise<unknown>]>([
@@ -141,7 +141,7 @@ describe('a folder of images', () => {
 
   it('of which no training image of a class can be read is refused even so', async () => {
     const ended = await coop(...trainWords(at('all images of a class damaged'), 'x', '--skip-bad-images'))
-    expectFailure(ended, 1, /no training image .* of the class red/)
+    expectFailure(ended, 1, /none of the training images .* for the class red/)
   })
 })
 
@@ -149,7 +149,7 @@ describe('a cache that cannot be written', () => {
   it('is named in a warning, and the features are computed', async () => {
     const words = ['zero-shot', world.photos, '--model', world.model, '--threads', '1', '--json']
     const ended = await coop(...words, '--cache', join(world.photos, 'red', '1.png'))
-    expect(ended.stderr).toMatch(/warning: image features are not kept: cannot write .*1\.png/)
+    expect(ended.stderr).toMatch(/warning: image features are not cached: cannot write .*1\.png/)
     expect(onlyJson(ended)).toMatchObject({ accuracy: expect.any(Number) })
   })
 })
@@ -159,13 +159,13 @@ describe('a run', () => {
 
   it('that diverges leaves no prompt', async () => {
     const ended = await coop(...trainWords(world.photos, 'diverged', '--lr', '1e30', '--epochs', '9'))
-    expectFailure(ended, 1, /training broke down: .*step \d+ .*learning rate/)
+    expectFailure(ended, 1, /training failed: .*step \d+ .*learning rate/)
     expect(await filesOf('diverged')).toEqual(['metrics.jsonl', 'settings.json'])
     expectFailure(await coop(...classifyWords('diverged', image())), 1, /is not finished/)
   })
 
   it('that is there is kept unless the caller says otherwise', async () => {
-    expectFailure(await coop(...trainWords(world.photos, 'finished')), 2, /there is a run in/)
+    expectFailure(await coop(...trainWords(world.photos, 'finished')), 2, /there is already a run in/)
     const other = await coop(...trainWords(world.photos, 'finished', '--resume', '--shots', '3', '--lr', '0.1'))
     expectFailure(other, 2, /other settings:\n {2}learningRate: 0.002 then, 0.1 now\n {2}shots: 2 then, 3 now$/)
     expect((await coop(...trainWords(world.photos, 'finished', '--resume'))).status).toBe(0)
@@ -184,7 +184,7 @@ describe('a run', () => {
 
   it('goes with its own model and classes only', async () => {
     const other = await coop(...classifyWords('finished', image(), '--model', world.otherModel))
-    expectFailure(other, 1, /the prompt of .*finished was learned on another model/)
+    expectFailure(other, 1, /the prompt of .*finished was learned with another model/)
     await cp(join(world.photos, 'red'), join(at('zoo'), 'zebra'), { recursive: true })
     await cp(join(world.photos, 'red'), join(at('zoo'), 'red'), { recursive: true })
     expectFailure(await coop('evaluate', at('finished'), at('zoo'), ...common()), 2, /did not learn: zebra/)
@@ -201,23 +201,19 @@ describe('a run', () => {
     expectFailure(cut, 1, /cut\/learned\.safetensors is not a valid safetensors file/)
     const weights = join(world.model, 'open_clip_model.safetensors')
     const other = await copy('weights', (run) => copyFile(weights, learned(run)))
-    expectFailure(other, 1, /holds nothing that a method learned/)
+    expectFailure(other, 1, /contains nothing that a method learned/)
     const old = await copy('of before', (run) => rename(learned(run), join(run, 'prompt.safetensors')))
-    expectFailure(old, 1, /is of an earlier version of coop/)
+    expectFailure(old, 1, /is from an earlier version of coop/)
     await cp(world.model, at('gone'), { recursive: true })
     const words = ['--method', 'class-mean', '--shots', '1', '--model', at('gone'), '--out', at('moved')]
     expect((await coop('train', world.photos, ...words, ...common())).status).toBe(0)
     await rm(at('gone'), { recursive: true })
-    expectFailure(await coop(...classifyWords('moved', image())), 2, /is not in .*gone any more/)
-    expectFailure(await coop(...classifyWords('nowhere', image())), 1, /holds no run/)
+    expectFailure(await coop(...classifyWords('moved', image())), 2, /is no longer in .*gone/)
+    expectFailure(await coop(...classifyWords('nowhere', image())), 1, /is not a run folder/)
   })
 
   it('says which image it cannot read', async () => {
-    expectFailure(
-      await coop(...classifyWords('finished', at('no.png'))),
-      1,
-      /cannot read .*no\.png: there is no such file/,
-    )
+    expectFailure(await coop(...classifyWords('finished', at('no.png'))), 1, /cannot read .*no\.png: no such file/)
     expectFailure(await coop(...classifyWords('finished', world.photos)), 1, /it is a folder/)
   })
 })

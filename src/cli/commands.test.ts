@@ -102,7 +102,9 @@ describe('from a folder of pictures to an answer', () => {
     expect(own.stderr).not.toMatch(/compare/)
     const other = await coopProcess([...evaluate, '--transforms', '2021-10'])
     expect(onlyJson(other)).toMatchObject({ transforms: '2021-10' })
-    expect(other.stderr).toMatch(/warning: .*cut as in 2021-09 and is shown pictures cut as in 2021-10/)
+    expect(other.stderr).toMatch(
+      /warning: .*preprocessed as in 2021-09 and is now given pictures preprocessed as in 2021-10/,
+    )
   })
 
   it('classify: labels by falling probability, images in the order given', async () => {

@@ -64,17 +64,17 @@ describe('a data set', () => {
       at('missing.csv'),
       'path,label\nphotos/red/1.png,red\nphotos/red/77.png,red\nphotos/blue/1.png,blue\n',
     )
-    expectFailure(await coop(...train(at('missing.csv'), 'x')), 1, /missing\.csv:3: there is no image file .*77\.png/)
+    expectFailure(await coop(...train(at('missing.csv'), 'x')), 1, /missing\.csv:3: image file not found: .*77\.png/)
     const split = JSON.parse(await readFile(at('data/dtd/split_zhou_DescribableTextures.json'), 'utf8'))
     split.test[1][0] = 'blue/77.png'
     await mkdir(at('data2'))
     await cp(at('data/dtd'), at('data2/dtd'), { recursive: true })
     await writeFile(at('data2/dtd/split_zhou_DescribableTextures.json'), JSON.stringify(split))
-    expectFailure(await coop(...train('dtd', 'x', '--root', at('data2'))), 1, /images are not there:\n.*blue.77\.png/)
+    expectFailure(await coop(...train('dtd', 'x', '--root', at('data2'))), 1, /images were not found:\n.*blue.77\.png/)
   })
 
   it('that is none is refused with all that can be given', async () => {
-    expectFailure(await coop('zero-shot', 'oxford_pet', ...common()), 1, /no data set .*did you mean oxford_pets/)
+    expectFailure(await coop('zero-shot', 'oxford_pet', ...common()), 1, /not a data set .*did you mean oxford_pets/)
     expectFailure(
       await coop('zero-shot', at('list.csv'), '--label-column', 'x', ...common()),
       1,
@@ -128,8 +128,8 @@ describe('words', () => {
   })
 
   it('of no run, or with another model', async () => {
-    expectFailure(await coop('words', at('nowhere'), '--json'), 1, /holds no run/)
+    expectFailure(await coop('words', at('nowhere'), '--json'), 1, /is not a run folder/)
     const other = await coop('words', at('run'), '--model', world.otherModel, '--threads', '1', '--json')
-    expectFailure(other, 1, /was learned on another model/)
+    expectFailure(other, 1, /was learned with another model/)
   })
 })

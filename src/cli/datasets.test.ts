@@ -43,7 +43,7 @@ describe('coop datasets', () => {
     expect(stdout).toContain('  classes: 4 here, 10 published')
     expect(stdout).toMatch(/dtd +incomplete: 3 classes.*images are missing.*missing: dtd.images\n {2}get images: http/s)
     expect(stdout).toMatch(/food101 +incomplete\n.*missing: food-101.split_zhou_Food101.json/s)
-    expect(stdout).toMatch(/ucf101 +not there\n {2}missing: ucf101\n {2}get UCF-101-midframes: https/)
+    expect(stdout).toMatch(/ucf101 +not found\n {2}missing: ucf101\n {2}get UCF-101-midframes: https/)
 
     const listed = onlyJson(await coop('datasets', '--root', root, '--json'))
     expect(listed).toHaveLength(15)
@@ -71,17 +71,17 @@ describe('coop datasets', () => {
     const file = join(root, 'dtd', 'split_zhou_DescribableTextures.json')
     expect(onlyJson(await coop('datasets', 'split', 'dtd', '--root', root, '--json'))).toEqual({ file })
     expect(readFileSync(file, 'utf8')).toBe(dtd.saved)
-    expectFailure(await coop('datasets', 'split', 'dtd', '--root', root, '--json'), 2, /is there already/)
+    expectFailure(await coop('datasets', 'split', 'dtd', '--root', root, '--json'), 2, /already exists/)
   })
 
   it.each<[words: string[], status: number, message: RegExp]>([
-    [['constructor', 'dtd'], 2, /does not know what to do with "constructor"/],
-    [['draw'], 2, /does not know what to do with "draw"/],
-    [['subset'], 2, /subset: which data set\?/],
+    [['constructor', 'dtd'], 2, /has no subcommand "constructor"/],
+    [['draw'], 2, /has no subcommand "draw"/],
+    [['subset'], 2, /subset: no data set given/],
     [['subset', 'oxford_pet'], 2, /no data set "oxford_pet" \(did you mean oxford_pets\?\)/],
-    [['subset', 'imagenet-a'], 2, /only tested on/],
-    [['split', 'aircraft'], 2, /has no split file/],
-    [['subset', 'dtd', '--root', '/nowhere'], 1, /there is no folder .nowhere.dtd/],
+    [['subset', 'imagenet-a'], 2, /for testing only/],
+    [['split', 'aircraft'], 2, /needs no split file/],
+    [['subset', 'dtd', '--root', '/nowhere'], 1, /no folder .nowhere.dtd/],
     [['--root', '/nowhere'], 1, /nowhere: no such folder/],
   ])('refuses %j', async (words, status, message) => {
     expectFailure(await coop('datasets', ...words, '--json'), status, message)

@@ -8,7 +8,7 @@ export class Interrupted extends CoopError {
   constructor() {
     super(
       'interrupted',
-      'nothing is half written; coop train goes on with --resume, a sweep and a download by themselves',
+      'no file is left half-written; continue coop train with --resume; a sweep or a download continues when you start it again',
     )
   }
 }
@@ -19,7 +19,7 @@ export interface Failure {
   readonly exitCode: number
 }
 
-/** What a person is told about any error that reaches the command line, and the exit status. */
+/** What the user sees of any error that reaches the command line, and the exit status. */
 export function describeFailure(error: unknown): Failure {
   if (error instanceof CommanderError) {
     const message = error.message.replace(/^error: /, '').replace(/\s*\(Did you mean (.*)\?\)/s, ' (did you mean $1?)')
@@ -33,7 +33,7 @@ export function describeFailure(error: unknown): Failure {
     return { message, remedy: 'check the path, its permissions and the free space', exitCode: EXIT.failure }
   return {
     message,
-    remedy: 'this is a mistake in coop: run it again with --verbose and report what it prints',
+    remedy: 'this is a bug in coop: run it again with --verbose and report what it prints',
     exitCode: EXIT.failure,
   }
 }

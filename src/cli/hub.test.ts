@@ -69,10 +69,10 @@ it('a run keeps id and commit, by which its model is found again', async () => {
 it('a word that is no model is refused, with what was tried', async () => {
   const expectRefused = async (model: string, message: RegExp) =>
     expectFailure(await coop(...zeroShot(model)), 1, message)
-  await expectRefused('owner/other', /no such folder or file, and as a model of the hub: .*has no model owner\/other/)
+  await expectRefused('owner/other', /no such folder or file, and as a model on the hub: .*has no model owner\/other/)
   await expectRefused('owner/tiny@v9', /owner\/tiny on .* has no revision "v9"/)
-  await expectRefused('tiny', /no such folder or file, and it is no id of the hub/)
-  await expectRefused('./owner/tiny', /no such folder or file, and it is no id of the hub/)
+  await expectRefused('tiny', /no such folder or file, and not a hub id/)
+  await expectRefused('./owner/tiny', /no such folder or file, and not a hub id/)
   vi.stubEnv('HF_HUB_OFFLINE', '1')
   await expectRefused('owner/other', /HF_HUB_OFFLINE is set, and owner\/other is not in the cache/)
 })

@@ -51,7 +51,7 @@ export function methodSettings(
 
 function unknownKey(key: string, method: string, known: readonly string[]): string {
   const near = nearestWord(key, known)
-  const meant = near === undefined ? '' : `; "${near}" may be meant`
+  const meant = near === undefined ? '' : ` (did you mean "${near}"?)`
   return `--set ${key}: the method ${method} has no setting "${key}"${meant}`
 }
 
@@ -64,15 +64,15 @@ function readAssignment(text: string): Assignment {
   const [fault] = document.errors
   if (fault !== undefined) {
     throw new UsageError(
-      `${from}: ${JSON.stringify(source)} is no value: ${fault.message}`,
-      `put a text in quotes: --set '${key}="..."'`,
+      `${from}: ${JSON.stringify(source)} is not a valid value: ${fault.message}`,
+      `put text in quotes: --set '${key}="..."'`,
     )
   }
   const value: unknown = document.toJS()
   if (isScalar(value) || (Array.isArray(value) && value.every(isScalar))) return { key, value, from }
   throw new UsageError(
     `${from}: expected a number, a word, true, false, null or a list of these, received ${JSON.stringify(source)}`,
-    `put a text in quotes: --set '${key}="..."'`,
+    `put text in quotes: --set '${key}="..."'`,
   )
 }
 

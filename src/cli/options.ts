@@ -9,7 +9,7 @@ export interface Flag {
   /** May be given several times; the values are collected. */
   readonly repeat?: boolean
   readonly help: string
-  /** What stands in the help for a default that is decided later. */
+  /** What the help shows for a default that is decided later. */
   readonly otherwise?: string
 }
 

@@ -10,7 +10,7 @@ export async function runProcess(commands?: readonly Command[]): Promise<void> {
   const coop = createCoop(process.argv.slice(2), process, commands)
   // the reader of a pipe has seen enough (`coop ... | head`)
   ignoreClosedPipe(process.stdout, () => process.exit(process.exitCode ?? EXIT.ok))
-  // work goes on though nobody reads its progress
+  // work continues even if nobody reads its progress
   ignoreClosedPipe(process.stderr, () => {})
   process.on('SIGINT', () => process.exit(coop.fail(new Interrupted())))
   process.on('uncaughtException', (error) => process.exit(coop.fail(error)))

@@ -7,12 +7,12 @@ import { DEVICES } from '../runtime/types.ts'
 import type { Operand } from './command.ts'
 import { flags, oneOf, text, toggle, whole } from './options.ts'
 
-// Options and operands of several commands; what one command alone has stands in its file.
+// Options and operands shared by several commands; those of a single command are in its own file.
 
 export const EVERY = {
   json: toggle().register(flags, { flag: '--json', help: 'print the result as JSON on standard output, nothing else' }),
   quiet: toggle().register(flags, { flag: '--quiet', help: 'no progress and no warnings' }),
-  verbose: toggle().register(flags, { flag: '--verbose', help: 'show the stack of an error' }),
+  verbose: toggle().register(flags, { flag: '--verbose', help: 'show the stack trace of an error' }),
 }
 
 /** Of a command that computes. */
@@ -20,49 +20,49 @@ export const COMPUTING = {
   ...EVERY,
   threads: whole(1, 1024)
     .optional()
-    .register(flags, { flag: '--threads', argument: 'N', help: 'processor threads', otherwise: 'one for each core' }),
+    .register(flags, { flag: '--threads', argument: 'N', help: 'processor threads', otherwise: 'one per core' }),
   device: oneOf(DEVICES)
     .default('cpu')
     .register(flags, { flag: '--device', argument: 'NAME', help: 'where to compute: cpu, webgpu, cuda or auto' }),
 }
 
-export const model = text('a folder, or a model of the hub').default(BUNDLED).register(flags, {
+export const model = text('a folder, or a model on the hub').default(BUNDLED).register(flags, {
   flag: '--model',
   argument: 'MODEL',
-  help: 'CLIP: a folder in the Hugging Face or OpenCLIP layout, a file of OpenAI (RN50.pt), or owner/name[@revision] of the Hugging Face hub',
+  help: 'CLIP: a folder in the Hugging Face or OpenCLIP layout, an OpenAI file (RN50.pt), or owner/name[@revision] on the Hugging Face hub',
   otherwise: 'the bundled small CLIP',
 })
 
-export const modelOfRun = text('a folder, or a model of the hub').optional().register(flags, {
+export const modelOfRun = text('a folder, or a model on the hub').optional().register(flags, {
   flag: '--model',
   argument: 'MODEL',
-  help: 'CLIP that the run was trained on, where it has moved: a folder, or owner/name[@revision] of the hub',
+  help: 'CLIP that the run was trained on, if it has moved: a folder, or owner/name[@revision] on the hub',
   otherwise: 'the one named in the run',
 })
 
 export const cache = text('a folder')
   .default(defaultCacheDir())
-  .register(flags, { flag: '--cache', argument: 'DIR', help: 'folder for what can be computed again' })
+  .register(flags, { flag: '--cache', argument: 'DIR', help: 'cache folder; everything in it can be computed again' })
 
 export const PICTURES = {
   cache,
   skipBadImages: toggle().register(flags, {
     flag: '--skip-bad-images',
-    help: 'leave out images that cannot be read, with a warning each',
+    help: 'leave out pictures that cannot be read, with a warning for each',
   }),
 }
 
 export const transforms = oneOf(TRANSFORMS_NAMES).default(DEFAULT_TRANSFORMS).register(flags, {
   flag: '--transforms',
   argument: 'MONTH',
-  help: 'how pictures are cut: 2021-10 (the official code today) or 2021-09 (before its change: squashed)',
+  help: 'how pictures are preprocessed: 2021-10 (official code today) or 2021-09 (before its change: squashed)',
 })
 
 export const transformsOfRun = oneOf(TRANSFORMS_NAMES).optional().register(flags, {
   flag: '--transforms',
   argument: 'MONTH',
-  help: 'how pictures are cut: 2021-10 or 2021-09',
-  otherwise: 'as the run has it',
+  help: 'how pictures are preprocessed: 2021-10 or 2021-09',
+  otherwise: 'as in the run',
 })
 
 export const templates = z
@@ -72,14 +72,14 @@ export const templates = z
     flag: '--template',
     argument: 'TEXT',
     repeat: true,
-    help: `hand-written prompt, {} for the class name, or an ensemble: ${Object.keys(ENSEMBLES).join(', ')}; given several times, the prompts are averaged`,
-    otherwise: 'that of the paper for its data sets, else "a photo of a {}."',
+    help: `hand-written prompt, {} for the class name, or an ensemble: ${Object.keys(ENSEMBLES).join(', ')}; if repeated, the prompts are averaged`,
+    otherwise: `the paper's prompt for its data sets, otherwise "a photo of a {}."`,
   })
 
 export const root = text('a folder').optional().register(flags, {
   flag: '--root',
   argument: 'DIR',
-  help: "folder above the paper's data sets",
+  help: "folder that contains the paper's data sets",
   otherwise: '$COOP_DATA, or the current folder',
 })
 
@@ -89,13 +89,13 @@ export const DATA = {
   imageColumn: text('a column').optional().register(flags, {
     flag: '--image-column',
     argument: 'NAME',
-    help: 'column of a list or parquet file that has the images',
+    help: 'column of a list or parquet file that contains the images',
     otherwise: 'path, file, image... (docs/data.md)',
   }),
   labelColumn: text('a column').optional().register(flags, {
     flag: '--label-column',
     argument: 'NAME',
-    help: 'column of a list or parquet file that has the labels',
+    help: 'column of a list or parquet file that contains the labels',
     otherwise: 'label, class... (docs/data.md)',
   }),
 }
@@ -106,19 +106,22 @@ export const shots = whole(1)
 
 export const seed = whole(0, 2 ** 32 - 1)
   .default(1)
-  .register(flags, { flag: '--seed', argument: 'S', help: 'seed of all that is drawn at random' })
+  .register(flags, { flag: '--seed', argument: 'S', help: 'seed for everything that is random' })
 
-export const resume = toggle().register(flags, { flag: '--resume', help: 'go on from the last checkpoint of the run' })
-export const force = toggle().register(flags, { flag: '--force', help: 'write over a run that is there already' })
+export const resume = toggle().register(flags, {
+  flag: '--resume',
+  help: 'continue from the last checkpoint of the run',
+})
+export const force = toggle().register(flags, { flag: '--force', help: 'overwrite an existing run' })
 
 export const dataOperand: Operand = {
   name: 'data',
   help:
-    'folder of images (a folder for each class, or train/, val/ and test/ with such folders), list (.csv, .tsv, .jsonl), ' +
-    ".parquet file or folder of them, hf:owner/name of the Hugging Face hub, or one of the paper's data sets (caltech101...)",
+    'folder of pictures (a folder for each class, or train/, val/ and test/ with such folders), list (.csv, .tsv, .jsonl), ' +
+    ".parquet file or folder of them, hf:owner/name on the Hugging Face hub, or one of the paper's data sets (caltech101...)",
 }
 
 export const runOperand: Operand = {
   name: 'run',
-  help: 'folder of a run: of coop train, of coop import, or one of a sweep (OUT/runs/ID)',
+  help: 'run folder: from coop train, from coop import, or one of a sweep (OUT/runs/ID)',
 }

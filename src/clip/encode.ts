@@ -19,11 +19,11 @@ export interface ImageEncoder {
 
 /**
  * The image tower for batches of `batchSize` images; a smaller last batch is filled up with zeros. It is loaded with the
- * first images, so that an encoder of which nothing is asked costs nothing.
+ * first images, so that an unused encoder costs nothing.
  */
 export function imageEncoder(clip: Clip, runtime: Runtime, batchSize: number): ImageEncoder {
   if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new UsageError(`the batch size is a whole number of at least 1, not ${batchSize}`)
+    throw new UsageError(`the batch size must be a whole number from 1 up, not ${batchSize}`)
   }
   const { config, weights } = clip
   const { size } = config.preprocess

@@ -184,7 +184,7 @@ describe('layouts', () => {
     files.delete('model-00002-of-00002.safetensors')
     await expect(loadClip(memoryFiles(files))).rejects.toThrow(/shard model-00002-of-00002\.safetensors .* is missing/)
     files.set('model.safetensors.index.json', JSON.stringify({ weight_map: { a: '../secret.safetensors' } }))
-    await expect(loadClip(memoryFiles(files))).rejects.toThrow(/shards are \.safetensors files beside the index/)
+    await expect(loadClip(memoryFiles(files))).rejects.toThrow(/shards are \.safetensors files in the same folder/)
   })
 
   it('every layout and type: weights lie in shared memory, with the fingerprint that they have elsewhere', async () => {
@@ -228,7 +228,7 @@ describe('models that do not fit', () => {
     tensors.set('module.logit_scale', floatTensor([]))
     expect(
       await failing(huggingFaceFiles(tensors)),
-    ).toBe(`model/model.safetensors does not hold the tensors its configuration describes
+    ).toBe(`model/model.safetensors does not have the tensors that its configuration describes
   missing (2):
     logit_scale ()
     text_model.encoder.layers.1.self_attn.k_proj.weight (8, 8)
@@ -243,7 +243,7 @@ describe('models that do not fit', () => {
     const tensors = huggingFaceTensors(someWeights(vit))
     tensors.set('logit_scale', floatTensor([], Float32Array.of(Number.NaN)))
     expect(await failing(huggingFaceFiles(tensors))).toMatch(
-      /model\.safetensors: tensor "logit_scale" holds values that are not finite/,
+      /model\.safetensors: tensor "logit_scale" has values that are not finite/,
     )
   })
 
@@ -270,7 +270,7 @@ describe('models that do not fit', () => {
     const config = openClipFiles({ ...vit, text: { ...vit.text, vocabSize: vit.text.vocabSize - 1 } })
     files.set('open_clip_config.json', config.get('open_clip_config.json') ?? '')
     expect(await failing(files)).toMatch(
-      /vocab\.json: the token "<\|endoftext\|>" has the id \d+, the configuration states \d+ tokens/,
+      /vocab\.json: the token "<\|endoftext\|>" has the id \d+, but the configuration has \d+ tokens/,
     )
   })
 
@@ -278,7 +278,7 @@ describe('models that do not fit', () => {
     const files = openClipFiles(vit)
     const weights = files.get('open_clip_model.safetensors')
     files.set('open_clip_model.safetensors', weights?.slice(0, -1) ?? '')
-    expect(await failing(files)).toMatch(/open_clip_model\.safetensors is not a valid safetensors file: .*cut short/)
+    expect(await failing(files)).toMatch(/open_clip_model\.safetensors is not a valid safetensors file: .*truncated/)
   })
 })
 

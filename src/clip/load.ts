@@ -97,7 +97,7 @@ export async function openModel(files: ModelFiles): Promise<OpenedModel> {
   return { ...opened, tokenizer }
 }
 
-/** Whether a file is the weights of a model whose configuration lies beside. */
+/** Whether a file is the weights of a model whose configuration is in the same folder. */
 async function isPartOfModel(files: ModelFiles, file: string): Promise<boolean> {
   const format = FORMATS.find(({ weights }) => weights.includes(file))
   return format !== undefined && files.has(format.config)
@@ -125,7 +125,7 @@ async function openOpenAi(files: ModelFiles, file: string): Promise<Omit<OpenedM
   const other = sameButHeads(config)
   if (other !== undefined) {
     throw new FileError(
-      `${name} has the tensors of ${other.maker}'s ${other.architecture}, which has other heads than OpenAI's rule gives`,
+      `${name} has the tensors of ${other.maker}'s ${other.architecture}, whose number of heads does not follow OpenAI's rule`,
       `give the folder of the model with its configuration, or --model ${other.id}`,
     )
   }
@@ -137,7 +137,7 @@ function wrongCheckpoint(name: string, { entries }: PyDict): FileError {
   if (entries.has('ctx')) {
     return new FileError(
       `${name} is a learned prompt of the official CoOp code, not a CLIP`,
-      `make a run of it: coop import ${name}`,
+      `make a run from it: coop import ${name}`,
     )
   }
   return new FileError(
@@ -163,7 +163,7 @@ async function findFormat(files: ModelFiles): Promise<{ format: ModelFormat; wei
   }
   const wanted = FORMATS.map(({ config, weights }) => `${config} with ${weights.join(' or ')}`).join(', or ')
   throw new FileError(
-    `${files.name} holds no CLIP model: looked for ${wanted}`,
+    `${files.name} contains no CLIP model: looked for ${wanted}`,
     "give the folder of a CLIP in the Hugging Face or OpenCLIP format, or one of OpenAI's files (RN50.pt, ViT-B-32.pt ...)",
   )
 }
@@ -181,7 +181,7 @@ function pathOf(files: ModelFiles, file: string): string {
 const indexSchema = z.object({
   weight_map: z.record(
     z.string(),
-    z.string().regex(/^[^/\\]+\.safetensors$/, 'shards are .safetensors files beside the index'),
+    z.string().regex(/^[^/\\]+\.safetensors$/, 'shards are .safetensors files in the same folder as the index'),
   ),
 })
 
@@ -191,7 +191,7 @@ async function openCheckpoint(files: ModelFiles, weightsFile: string): Promise<C
   const shards = shardsOf(await files.text(weightsFile), name)
   for (const shard of shards) {
     if (!(await files.has(shard)))
-      throw new FileError(`${files.name}: the shard ${shard} named in ${weightsFile} is missing`, 'fetch it as well')
+      throw new FileError(`${files.name}: the shard ${shard} named in ${weightsFile} is missing`, 'download it too')
   }
   return checkpointOf(name, await Promise.all(shards.map((shard) => openWeights(files, shard))))
 }

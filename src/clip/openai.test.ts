@@ -138,7 +138,7 @@ describe('the tokenizer beside a file', () => {
   it('must not be a table of too few merges, or damaged', async () => {
     const short = new Map([['bpe_simple_vocab_16e6.txt', lines.slice(0, 30).join('\n')]])
     await expect(loadClip(filesWith(fixture('openai-vit.pt'), short))).rejects.toThrow(
-      /has 29 merges, a vocabulary of 549 tokens needs 35/,
+      /has 29 merges, but a vocabulary of 549 tokens needs 35/,
     )
     const packed = new Map([['bpe_simple_vocab_16e6.txt.gz', gzipSync(merges).subarray(0, 60)]])
     await expect(loadClip(filesWith(fixture('openai-vit.pt'), packed))).rejects.toThrow(

@@ -8,7 +8,7 @@ import { FileError } from '../base/errors.ts'
  */
 export function checkDistinctClasses(where: string, names: readonly string[], remedy: string): void {
   if (names.length === 1) {
-    throw new FileError(`${where} has one class only, "${names[0]}"`, 'a classifier needs two or more classes')
+    throw new FileError(`${where} has only one class, "${names[0]}"`, 'a classifier needs at least two classes')
   }
   const seen = new Map<string, string>()
   for (const name of names) {

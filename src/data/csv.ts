@@ -11,10 +11,10 @@ const LINE_END = /\r\n|\n|\r|$/y
 
 /**
  * Records of a CSV text (RFC 4180): fields in quotes may hold the delimiter, line ends and doubled quotes; lines end in
- * LF, CR LF or CR; empty lines are passed over. A quote inside a field that does not begin with one stands for itself.
+ * LF, CR LF or CR; empty lines are skipped. A quote inside a field that does not begin with one is taken literally.
  *
  * @param delimiter one character: `,`, or a tab for TSV
- * @throws FileError with file and line for a quoted field that does not end, or goes on after its quote
+ * @throws FileError with file and line for a quoted field that does not end, or continues after its quote
  */
 export function parseCsv(text: string, delimiter: string, file: string): CsvRecord[] {
   const plain = new RegExp(`[^${delimiter}\r\n]*`, 'y')

@@ -191,7 +191,7 @@ describe('featuresOf', () => {
     expect(counts.encoded).toBe(3)
     const bad = new TextEncoder().encode('bad')
     const error = await errorOf(featuresOf([bytes, bad], options))
-    expect(error.message).toBe('cannot read the image picture 2: not a picture')
+    expect(error.message).toBe('cannot read the picture picture 2: not a picture')
   })
 
   it('has a key of contents in their order, views and encoder', async () => {
@@ -242,7 +242,7 @@ describe('featuresOf on bad pictures', () => {
 
   it('throws when none is left', async () => {
     const error = await errorOf(featuresOf(await put(['bad', 'bad']), counted({ skipBadImages: true }).options))
-    expect(error.message).toMatch(/none of the 2 images/)
+    expect(error.message).toMatch(/none of the 2 pictures/)
   })
 
   it('refuses and never keeps features that are not finite or of the wrong number', async () => {
@@ -310,7 +310,7 @@ describe('the cache on disk', () => {
     const { options } = counted({ onWarning: (warning) => warnings.push(warning) })
     expectSame((await featuresOf(items, options)).features.data, expected(['a']))
     expect(warnings).toHaveLength(1)
-    expect(warnings[0]).toMatch(/not kept/)
+    expect(warnings[0]).toMatch(/not cached/)
   })
 
   it('clears what a killed process left, but not what another is writing', async () => {

@@ -34,7 +34,7 @@ export interface FeatureOptions {
   readonly skipBadImages?: boolean
   /** Pictures done so far, of all; `done` only grows. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void
-  /** Told when features cannot be kept (full disk, read-only folder); the run goes on. */
+  /** Called when features cannot be cached (full disk, read-only folder); the run continues. */
   readonly onWarning?: (warning: string) => void
   readonly batchSize?: number
 }
@@ -132,7 +132,10 @@ export async function featuresOf(pictures: readonly Picture[], options: FeatureO
   const bad = [...reasons].sort(([a], [b]) => a - b).map(([i, reason]) => ({ name: names[i] ?? '', reason }))
   const kept = [...pictures.keys()].filter((i) => !reasons.has(i))
   if (kept.length === 0 && bad.length > 0) {
-    throw new FileError(`none of the ${bad.length} images can be read; the first: ${bad[0]?.reason}`, 'check the files')
+    throw new FileError(
+      `none of the ${bad.length} pictures can be read; the first: ${bad[0]?.reason}`,
+      'check the files',
+    )
   }
   const { encoderKey, views, dim } = options
   const key = { encoder: encoderKey, views: views && [views.count, views.seed], contents: kept.map((i) => contents[i]) }
@@ -170,9 +173,9 @@ function sourcesOf(
 
 function badImage(name: string, cause: unknown): FileError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  const message = reason.includes(name) ? reason : `cannot read the image ${name}: ${reason}`
+  const message = reason.includes(name) ? reason : `cannot read the picture ${name}: ${reason}`
   const remedy = (cause instanceof FileError && cause.remedy) || 'replace or remove the file'
-  return new FileError(message, `${remedy}; --skip-bad-images leaves such images out`, { cause })
+  return new FileError(message, `${remedy}; --skip-bad-images leaves such pictures out`, { cause })
 }
 
 async function rowId(content: string, choice: ViewChoice): Promise<string> {
@@ -207,7 +210,7 @@ async function openStore(ids: ReadonlySet<string>, { onWarning, ...options }: Fe
         await cache.append(pending)
       } catch (error) {
         cache = undefined
-        onWarning?.(`image features are not kept: ${error instanceof Error ? error.message : error}`)
+        onWarning?.(`image features are not cached: ${error instanceof Error ? error.message : error}`)
       }
       pending.clear()
       flushed = Date.now()
@@ -258,7 +261,7 @@ async function encodeAll(
     batch.forEach(({ id, name }, i) => {
       const row = values.slice(i * dim, (i + 1) * dim)
       if (!row.every(Number.isFinite)) {
-        throw new CoopError(`the features of ${name} are not finite`, "check the model's weights: some may be damaged")
+        throw new CoopError(`the features of ${name} are not finite`, "the model's weights may be damaged: check them")
       }
       rows.push([id, row])
     })

@@ -21,7 +21,7 @@ export function drawFewShot<T extends Labelled>(
   seed: number | bigint,
 ): { train: T[]; val: T[] } {
   if (!Number.isInteger(shots) || shots < 1) {
-    throw new UsageError(`the number of shots must be a whole number from 1 on, not ${shots}`)
+    throw new UsageError(`the number of shots must be a whole number from 1 up, not ${shots}`)
   }
   const random = new PythonRandom(seed)
   const draw = (items: readonly T[], k: number) =>
@@ -49,7 +49,7 @@ export function drawSubset(
 export function checkShots(dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>, shots: number): void {
   const lack = lackOfImages(dataset, shots)
   if (lack === undefined) return
-  throw new UsageError(lack.message, `take at most ${lack.least} shots (--shots), or add images to these classes`)
+  throw new UsageError(lack.message, `use at most ${lack.least} shots (--shots), or add images to these classes`)
 }
 
 /** Which classes have fewer than `shots` training images, in words, and the fewest of all; undefined where none has. */
@@ -60,7 +60,7 @@ export function lackOfImages(
   if (dataset.train.length === 0) {
     throw new UsageError(
       `${dataset.root} has no training images`,
-      'it is only to be tested on: learn from another data set, then coop evaluate',
+      'it is for testing only: learn from another data set, then run coop evaluate',
     )
   }
   const counts = dataset.classNames.map(() => 0)

@@ -1,4 +1,4 @@
-/** One labelled picture: where it lies and the index of its class. */
+/** One labelled picture: where it is and the index of its class. */
 export interface Item {
   readonly path: string
   readonly label: number

@@ -50,7 +50,7 @@ function indexAmong(
   if (label >= 0 && label < names.length) return label
   throw new FileError(
     `${where}: label ${label} is outside 0 to ${names.length - 1}, the labels of ${from}`,
-    'labels are counted from 0; correct the label or complete the names',
+    'labels count from 0; correct the label or add the missing names',
   )
 }
 
@@ -71,7 +71,7 @@ function namesBeside(rows: readonly RawLabel[]): Map<string | number, string> {
     if (name === undefined) continue
     const earlier = names.get(label)
     if (earlier !== undefined && earlier !== name) {
-      throw new FileError(`${where}: label ${label} is "${name}" here and "${earlier}" before`, 'give it one name')
+      throw new FileError(`${where}: label ${label} is "${name}" here but "${earlier}" above`, 'use one name for it')
     }
     names.set(label, name)
   }

@@ -17,7 +17,7 @@ export interface OnlineOptions
 const MEMORY = 512 * 2 ** 20
 
 /**
- * A view of each picture drawn anew for each epoch, decided by seed, content and epoch, so that a resumed run sees what
+ * A new view of each picture for each epoch, decided by seed, content and epoch, so that a resumed run sees what
  * the uninterrupted one would have seen. Nothing is kept on disk; a batch is prepared while the one before is encoded.
  *
  * Throws FileError naming a picture that cannot be read, here or in an epoch.

@@ -37,7 +37,7 @@ export interface RowsAbout {
  */
 export function datasetOfRows(rows: readonly LabelledRow[], about: RowsAbout, hooks: Hooks = {}): Dataset {
   const { classNames, labels } = resolveLabels(rows, about.names, about.namesFrom)
-  checkDistinctClasses(about.source, classNames, 'give them one spelling')
+  checkDistinctClasses(about.source, classNames, 'spell them the same way')
   const placed = rows.map((row, i) => ({ ...row, index: labels[i] ?? 0 }))
   const { parts, note } = partsOf(placed, classNames, about)
   if (note !== undefined) hooks.onWarning?.(`${about.source}: ${note}`)
@@ -56,17 +56,17 @@ function partsOf(
   const named = rows.filter(({ split }) => split !== undefined)
   const lost = rows.find(({ split }) => split === undefined)
   if (named.length > 0 && lost !== undefined) {
-    throw new FileError(`${lost.where}: there is no split, and other rows of ${source} have one`, 'say it for all rows')
+    throw new FileError(`${lost.where} has no split, but other rows of ${source} do`, 'give a split for all rows')
   }
   const part = (wanted: Part): Item[] =>
     rows.filter(({ split }) => split === wanted).map(({ path, index }) => ({ path, label: index }))
   const [train, val, test] = [part('train'), part('val'), part('test')]
   if (test.length > 0) return { parts: { train, val, test } }
   if (val.length > 0) {
-    return { parts: { train, val: [], test: val }, note: 'there are no test images: the validation images are taken' }
+    return { parts: { train, val: [], test: val }, note: 'there are no test images: the validation images are used' }
   }
   const classes = classNames.map((name, label) => ({ name, images: rows.filter(({ index }) => index === label) }))
-  const allTrain = 'all images are for training: a seed decides which are kept for testing'
+  const allTrain = 'all images are for training: a seed decides which are held out for testing'
   return { parts: splitBySeed(classes, seed), note: named.length > 0 ? allTrain : undefined }
 }
 
@@ -86,7 +86,7 @@ function warnOfRepeats(rows: readonly Placed[], parts: Parts, source: string, { 
     onWarning(`${source}: ${images(contradictory)} in two classes; the first is ${path} (${where})`)
   }
   if (tested.length > 0) {
-    onWarning(`${source}: ${images(tested)} both in train and in test; the first is ${tested[0]?.path}`)
+    onWarning(`${source}: ${images(tested)} in both train and test; the first is ${tested[0]?.path}`)
   }
 }
 

@@ -28,8 +28,8 @@ export async function checkImages(
   if (missing.length > NAMED) lines.push(`  ... and ${missing.length - NAMED} more`)
   const total = new Set(items.map(({ path }) => path)).size
   throw new FileError(
-    `${name}: ${missing.length} of ${total} images are not there:\n${lines.join('\n')}`,
-    `see whether the images were unpacked whole into ${root}`,
+    `${name}: ${missing.length} of ${total} images were not found:\n${lines.join('\n')}`,
+    `check that all images were unpacked into ${root}`,
   )
 }
 

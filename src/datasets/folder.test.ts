@@ -149,7 +149,7 @@ describe('readImageFolder on what cannot be used', () => {
 
   it('refuses one class, and names that give the same prompt', async () => {
     await put('sea_horse/1.jpg')
-    expect((await errorOf()).message).toMatch(/one class only, "sea_horse"/)
+    expect((await errorOf()).message).toMatch(/only one class, "sea_horse"/)
     await put('Sea horse/1.jpg')
     expect((await errorOf()).message).toMatch(/duplicate class names: "Sea horse" and "sea_horse"/)
   })

@@ -6,7 +6,7 @@ import { type Part, splitBySeed } from '../data/split.ts'
 import { listFolder } from '../node/list-folder.ts'
 
 export interface FolderOptions {
-  /** Decides the split of a plain folder (default 1); of no account where `train/` and `test/` exist. */
+  /** Decides the split of a plain folder (default 1); ignored if `train/` and `test/` exist. */
   readonly seed?: number
 }
 
@@ -28,7 +28,7 @@ interface ClassFolder {
 }
 
 /**
- * Reads a folder of images per class. Either `train/`, `test/` and perhaps `val/` hold the class folders, or they lie
+ * Reads a folder of images per class. Either `train/`, `test/` and perhaps `val/` hold the class folders, or they are
  * directly in `folder` and every class is split by seed. Class names are the folders' names in byte order. Hidden
  * files, symbolic links and files that are not images are passed over; images are known by their extension.
  *
@@ -64,12 +64,12 @@ async function readSplitFolders(folder: string): Promise<Record<Part, ClassFolde
   const { folders } = await listFolder(folder)
   if (!folders.includes('train')) return undefined
   const inTrain = await listFolder(join(folder, 'train'))
-  // A train/ without folders is a class of its own (a railway train), unless only splits stand beside it.
+  // A train/ without folders is itself a class (a railway train), unless it only has other splits next to it.
   if (inTrain.folders.length === 0 && !folders.every((name) => PART_FOLDERS.has(name))) return undefined
   if (!folders.includes('test')) {
     throw new FileError(
       `${folder} has train/ but no test/`,
-      'add test/ with a folder for each class, or put the class folders directly into the folder to have it split',
+      'add test/ with a folder for each class, or put the class folders directly into the folder to have them split for you',
     )
   }
   const valName = VAL_NAMES.find((name) => folders.includes(name))
@@ -121,10 +121,7 @@ function itemsOf(classes: readonly ClassFolder[], labels: ReadonlyMap<string, nu
   return classes.flatMap(({ name, images }) => {
     const label = labels.get(name)
     if (label === undefined) {
-      throw new FileError(
-        `the class "${name}" of ${images[0]} is not in train/`,
-        'add it to train/ or take it out here',
-      )
+      throw new FileError(`the class "${name}" of ${images[0]} is not in train/`, 'add it to train/ or remove it here')
     }
     return images.map((path) => ({ path, label }))
   })

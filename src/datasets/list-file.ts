@@ -38,7 +38,8 @@ export const LIST_EXTENSIONS: readonly string[] = Object.keys(FORMATS)
 export async function readList(file: string): Promise<List> {
   const extension = LIST_EXTENSIONS.find((ending) => file.toLowerCase().endsWith(ending))
   const parse = FORMATS[extension ?? '']
-  if (parse === undefined) throw new FileError(`${file} is not a list`, `a list ends in ${LIST_EXTENSIONS.join(', ')}`)
+  if (parse === undefined)
+    throw new FileError(`${file} is not a list`, `the name of a list ends in ${LIST_EXTENSIONS.join(', ')}`)
   const table = parse(decodeText(await readBytes(file), file), file)
   if (table.rows.length > 0) return table
   throw new FileError(`${file} lists no images: it has no rows`, 'give it a row for each image')
@@ -48,7 +49,7 @@ function decodeText(bytes: Uint8Array, file: string): string {
   const text = utf8Of(bytes)
   // UTF-16 has a zero in every other byte
   if (text !== undefined && !text.includes('\0')) return text
-  throw new FileError(`${file} is not text in UTF-8`, 'save it again as UTF-8')
+  throw new FileError(`${file} is not UTF-8 text`, 'save it again as UTF-8')
 }
 
 function utf8Of(bytes: Uint8Array): string | undefined {
@@ -64,14 +65,14 @@ function delimited(text: string, delimiter: string, file: string): List {
   const columns = (header?.fields ?? []).map(columnName)
   const twice = columns.find((name, i) => name !== '' && columns.indexOf(name) !== i)
   if (twice !== undefined) {
-    throw new FileError(`${file}:${header?.line}: two columns are called "${twice}"`, 'rename one of them')
+    throw new FileError(`${file}:${header?.line}: two columns are named "${twice}"`, 'rename one of them')
   }
   const rows = records.map(({ line, fields }) => {
     const where = `${file}:${line}`
     if (fields.length !== columns.length) {
       throw new FileError(
-        `${where}: ${fields.length} fields, and the header has ${columns.length}`,
-        'give each row a field for each column; a field with the delimiter in it stands in quotes',
+        `${where}: ${fields.length} fields, but the header has ${columns.length}`,
+        'give each row a field for each column; put quotes around a field that contains the delimiter',
       )
     }
     return { where, values: new Map(fields.flatMap((field, i) => entry(columns[i], field.trim()))) }
@@ -91,7 +92,7 @@ function valuesOf(value: unknown, where: string): Map<string, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new FileError(
       `${where}: not a JSON object`,
-      'write one JSON object a line: {"path": "1.jpg", "label": "cat"}',
+      'write one JSON object per line: {"path": "1.jpg", "label": "cat"}',
     )
   }
   // columns of other types (boxes, captions...) are none of this reader's

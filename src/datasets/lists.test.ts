@@ -107,7 +107,7 @@ describe('labels that are numbers', () => {
     const { classNames } = await read(await list('path,label,label_name\n1.jpg,10,ant\n2.jpg,2,zebra\n'))
     expect(classNames).toEqual(['zebra', 'ant'])
     const error = await errorOf('path,label,label_name\n1.jpg,1,ant\n2.jpg,0,zebra\n3.jpg,1,bee')
-    expect(error.message).toMatch(/list\.csv:4: label 1 is "bee" here and "ant" before/)
+    expect(error.message).toMatch(/list\.csv:4: label 1 is "bee" here but "ant" above/)
   })
 
   it('have names in a file beside the list', async () => {
@@ -135,7 +135,7 @@ describe('parts', () => {
     const dataset = await read(await list('path,label,split\n1.jpg,a,train\n2.jpg,b,train\n3.jpg,a,val\n'))
     expect(names(dataset.test)).toEqual(['0 3.jpg'])
     expect(dataset.val).toEqual([])
-    expect(warnings.join()).toMatch(/no test images: the validation images are taken/)
+    expect(warnings.join()).toMatch(/no test images: the validation images are used/)
   })
 
   it('all for training are split by seed, with a warning', async () => {
@@ -157,32 +157,36 @@ describe('parts', () => {
     )
     expect(warnings).toEqual([
       expect.stringMatching(/1 image is in two classes; the first is .*2\.jpg \(.*list\.csv:5\)/),
-      expect.stringMatching(/1 image is both in train and in test; the first is .*1\.jpg/),
+      expect.stringMatching(/1 image is in both train and test; the first is .*1\.jpg/),
     ])
   })
 })
 
 describe('what is refused, by file and line', () => {
   it.each<[string, string, RegExp]>([
-    ['no column for images', 'x,label\n1.jpg,a', /list\.csv: no column for the images: there are "x", "label"/],
-    ['no column for labels', 'path,x\n1.jpg,a', /no column for the labels: there are "path", "x"/],
-    ['another delimiter', 'path;label\n1.jpg;a', /there is "path;label" \(a \.csv has commas/],
-    ['no header', '1.jpg,cat\n2.jpg,dog', /no column for the images: there are "1\.jpg", "cat"/],
+    ['no column for images', 'x,label\n1.jpg,a', /list\.csv: no column for the images; the columns are "x", "label"/],
+    ['no column for labels', 'path,x\n1.jpg,a', /no column for the labels; the columns are "path", "x"/],
+    ['another delimiter', 'path;label\n1.jpg;a', /the only column is "path;label" \(a \.csv has commas/],
+    ['no header', '1.jpg,cat\n2.jpg,dog', /no column for the images; the columns are "1\.jpg", "cat"/],
     ['no rows', 'path,label\n', /lists no images/],
     ['nothing', '', /lists no images/],
-    ['an empty label', 'path,label\n1.jpg,a\n2.jpg,\n', /list\.csv:3: there is no label/],
-    ['an empty path', 'path,label\n,a\n2.jpg,b\n', /list\.csv:2: there is no image/],
-    ['too few fields', 'path,label\n1.jpg,a\n2.jpg\n', /list\.csv:3: 1 fields, and the header has 2/],
+    ['an empty label', 'path,label\n1.jpg,a\n2.jpg,\n', /list\.csv:3 has no label/],
+    ['an empty path', 'path,label\n,a\n2.jpg,b\n', /list\.csv:2 has no image/],
+    ['too few fields', 'path,label\n1.jpg,a\n2.jpg\n', /list\.csv:3: 1 fields, but the header has 2/],
     ['too many fields', 'path,label\n1.jpg,a,b\n', /list\.csv:2: 3 fields/],
-    ['a column twice', 'path,label,Path\n1.jpg,a,b\n', /list\.csv:1: two columns are called "path"/],
-    ['an unknown split', 'path,label,split\n1.jpg,a,train\n2.jpg,b,tset\n', /list\.csv:3: the split "tset" is none of/],
-    ['a split for some', 'path,label,split\n1.jpg,a,train\n2.jpg,b,\n', /list\.csv:3: there is no split/],
-    ['one class', 'path,label\n1.jpg,a\n2.jpg,a\n', /one class only, "a"/],
+    ['a column twice', 'path,label,Path\n1.jpg,a,b\n', /list\.csv:1: two columns are named "path"/],
+    [
+      'an unknown split',
+      'path,label,split\n1.jpg,a,train\n2.jpg,b,tset\n',
+      /list\.csv:3: the split "tset" is not one of/,
+    ],
+    ['a split for some', 'path,label,split\n1.jpg,a,train\n2.jpg,b,\n', /list\.csv:3 has no split/],
+    ['one class', 'path,label\n1.jpg,a\n2.jpg,a\n', /only one class, "a"/],
     ['one class twice', 'path,label\n1.jpg,sea_horse\n2.jpg,Sea horse\n', /duplicate class names/],
     [
       'a missing image',
       'path,label\n1.jpg,a\n9.jpg,b\n8.jpg,b',
-      /list\.csv:3: there is no image file .*9\.jpg \(nor those of 1 more rows\)/,
+      /list\.csv:3: image file not found: .*9\.jpg \(and those of 1 more rows\)/,
     ],
   ])('%s', async (_, text, message) => {
     expect((await errorOf(text)).message).toMatch(message)
@@ -191,27 +195,27 @@ describe('what is refused, by file and line', () => {
   it.each<[string, RegExp]>([
     ['{"path":"1.jpg","label":"a"}\n{"path":', /list\.jsonl:2:9: not valid JSON/],
     ['{"path":"1.jpg","label":"a"}\n["2.jpg"]', /list\.jsonl:2: not a JSON object/],
-    ['{"path":"1.jpg","label":"a"}\n{"path":"2.jpg"}', /list\.jsonl:2: there is no label/],
-    ['{"path":"1.jpg","label":["a"]}', /no column for the labels: there is "path"/],
+    ['{"path":"1.jpg","label":"a"}\n{"path":"2.jpg"}', /list\.jsonl:2 has no label/],
+    ['{"path":"1.jpg","label":["a"]}', /no column for the labels; the only column is "path"/],
   ])('JSON lines %j', async (text, message) => {
     expect((await errorOf(text, 'list.jsonl')).message).toMatch(message)
   })
 
   it('a column that is not there, and text that is not UTF-8', async () => {
     expect((await errorOf(SPLIT, 'list.csv', { labelColumn: 'kind' })).message).toMatch(
-      /no column for the labels: there are/,
+      /no column for the labels; the columns are/,
     )
     const utf16 = await list(Buffer.from(SPLIT, 'utf16le'))
-    await expect(read(utf16)).rejects.toThrow(/list\.csv is not text in UTF-8/)
+    await expect(read(utf16)).rejects.toThrow(/list\.csv is not UTF-8 text/)
     const latin1 = await list(Buffer.from('path,label\n1.jpg,été', 'latin1'))
-    await expect(read(latin1)).rejects.toThrow(/list\.csv is not text in UTF-8/)
+    await expect(read(latin1)).rejects.toThrow(/list\.csv is not UTF-8 text/)
   })
 
   it('missing images are left out where that is asked, not all of them', async () => {
     const text = 'path,label\n1.jpg,a\n9.jpg,b\n2.jpg,b\n'
     const { train, test } = await read(await list(text), { skipBadImages: true })
     expect(train.length + test.length).toBe(2)
-    expect(warnings.join()).toMatch(/left out: .*list\.csv:3: there is no image file/)
+    expect(warnings.join()).toMatch(/left out: .*list\.csv:3: image file not found/)
     expect((await errorOf('path,label\n8.jpg,a\n9.jpg,b\n', 'l.csv', { skipBadImages: true })).message).toMatch(
       /l\.csv:2/,
     )

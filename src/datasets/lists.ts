@@ -46,8 +46,8 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
   const names = numbered && columns.name === undefined ? await readNames(folder) : undefined
   if (numbered && columns.name === undefined && names === undefined) {
     hooks.onWarning?.(
-      `${file}: the labels are numbers and stand as they are in the prompts; ` +
-        `names go into a column label_name, or line by line into ${join(folder, NAMES_FILES[0] ?? '')}`,
+      `${file}: the labels are numbers and are used as they are in the prompts; ` +
+        `to give names, add a column label_name or put them line by line into ${join(folder, NAMES_FILES[0] ?? '')}`,
     )
   }
   const about = { name: basename(file, extname(file)), root: folder, source: file, seed: options.seed }
@@ -75,9 +75,9 @@ function columnNamed({ file, columns }: List, what: string, usual: readonly stri
   if (found !== undefined) return found
   const delimiter = columns.length === 1 && /[;\t,]/.test(columns[0] ?? '') ? ' (a .csv has commas, a .tsv tabs)' : ''
   throw new FileError(
-    `${file}: no column for the ${what}: there ${columns.length === 1 ? 'is' : 'are'} ` +
+    `${file}: no column for the ${what}; the ${columns.length === 1 ? 'only column is' : 'columns are'} ` +
       `${columns.map((column) => JSON.stringify(column)).join(', ')}${delimiter}`,
-    asked === undefined ? `call it ${usual.join(' or ')}` : 'give the name of a column that is there',
+    asked === undefined ? `name it ${usual.join(' or ')}` : 'give the name of a column in the list',
   )
 }
 
@@ -85,7 +85,7 @@ function labelledRow({ where, values }: ListRow, columns: Columns, folder: strin
   const text = (column: string, what: string) => {
     const value = values.get(column)
     if (value !== undefined) return value
-    throw new FileError(`${where}: there is no ${what}: the column "${column}" is empty`, 'complete or remove the row')
+    throw new FileError(`${where} has no ${what}: the column "${column}" is empty`, 'complete or remove the row')
   }
   const listed = text(columns.image, 'image')
   const path = isAbsolute(listed) ? listed : join(folder, listed)
@@ -103,7 +103,7 @@ function labelledRow({ where, values }: ListRow, columns: Columns, folder: strin
 function splitOf(word: string, where: string): Part {
   const split = partNamed(word)
   if (split !== undefined) return split
-  throw new FileError(`${where}: the split "${word}" is none of ${PART_NAMES.join(', ')}`, 'correct the row')
+  throw new FileError(`${where}: the split "${word}" is not one of ${PART_NAMES.join(', ')}`, 'correct the row')
 }
 
 /** Spreadsheets and pandas write 3 as 3.0 now and then. */
@@ -111,7 +111,7 @@ const WHOLE_NUMBER = /^-?\d+(\.0*)?$/
 
 function numberOf({ label, where }: { readonly label: string; readonly where: string }): number {
   if (Number(label) >= 0) return Number(label)
-  throw new FileError(`${where}: the label ${label} is below 0`, 'labels are counted from 0; remove rows without label')
+  throw new FileError(`${where}: the label ${label} is below 0`, 'labels count from 0; remove rows without a label')
 }
 
 async function readNames(folder: string): Promise<{ names: string[]; namesFrom: string } | undefined> {
@@ -124,7 +124,7 @@ async function readNames(folder: string): Promise<{ names: string[]; namesFrom: 
       .split(/\r\n|\n/)
     const empty = lines.findIndex((line) => line.trim() === '')
     if (empty >= 0)
-      throw new FileError(`${file}:${empty + 1}: the line is empty`, 'line by line, name the labels from 0')
+      throw new FileError(`${file}:${empty + 1}: the line is empty`, 'each line names a label, starting with label 0')
     return { names: lines.map((line) => line.trim()), namesFrom: file }
   }
   return undefined
@@ -137,12 +137,12 @@ async function onlyPresent(rows: readonly LabelledRow[], skip: boolean, { onWarn
   const [first] = missing
   if (first === undefined) return [...rows]
   if (skip && missing.length < rows.length) {
-    for (const { where, path } of missing) onWarning?.(`left out: ${where}: there is no image file ${path}`)
+    for (const { where, path } of missing) onWarning?.(`left out: ${where}: image file not found: ${path}`)
     return rows.filter(({ path }) => !gone.has(path))
   }
-  const more = missing.length > 1 ? ` (nor those of ${missing.length - 1} more rows)` : ''
+  const more = missing.length > 1 ? ` (and those of ${missing.length - 1} more rows)` : ''
   throw new FileError(
-    `${first.where}: there is no image file ${first.path}${more}`,
-    'correct the path, which is taken from the folder of the list; --skip-bad-images leaves such rows out',
+    `${first.where}: image file not found: ${first.path}${more}`,
+    'correct the path, which is relative to the folder of the list; --skip-bad-images leaves such rows out',
   )
 }

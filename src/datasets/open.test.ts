@@ -73,7 +73,7 @@ describe('openDataset', () => {
     process.chdir(root)
     try {
       expect(await errorOf('eurosat', { root: at('data') })).toMatch(/EuroSAT is not in .*data/)
-      expect(warnings.join()).toMatch(/the folder of that name is \.\/eurosat/)
+      expect(warnings.join()).toMatch(/for the folder of that name write \.\/eurosat/)
       expect(await errorOf('./eurosat')).toMatch(/eurosat has no class folders/)
     } finally {
       process.chdir(before)
@@ -81,13 +81,17 @@ describe('openDataset', () => {
   })
 
   it('says what was tried where it is nothing', async () => {
-    expect(await errorOf(at('nowhere'))).toMatch(/nowhere: no such folder or file, and no data set .* \| give a folder/)
+    expect(await errorOf(at('nowhere'))).toMatch(
+      /nowhere: no such folder or file, and not a data set .* \| give a folder/,
+    )
     expect(await errorOf('clatech101')).toMatch(/did you mean caltech101\?/)
-    expect(await errorOf('owner/name')).toMatch(/hf:owner\/name for one of the Hugging Face hub/)
+    expect(await errorOf('owner/name')).toMatch(/hf:owner\/name for a data set on the Hugging Face hub/)
     await put('notes.txt')
-    expect(await errorOf(at('notes.txt'))).toMatch(/neither a list nor parquet \| lists end in \.csv, \.tsv, \.jsonl/)
+    expect(await errorOf(at('notes.txt'))).toMatch(
+      /neither a folder nor a list nor a parquet file \| lists end in \.csv, \.tsv, \.jsonl/,
+    )
     for (const word of ['hf:', 'hf:a/b/c', 'hf:../x', 'hf:owner/name:', 'hf:owner/na me']) {
-      expect(await errorOf(word)).toMatch(/is no data set of the hub \| write hf:owner\/name/)
+      expect(await errorOf(word)).toMatch(/is not a data set on the hub \| write hf:owner\/name/)
     }
   })
 })

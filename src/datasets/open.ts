@@ -45,7 +45,7 @@ const README = 'README.md'
  *
  * The order of classes and items is that of the kind: of the split file, of `datasetOfRows`, of `readImageFolder`.
  *
- * @throws FileError that says what was tried where it is none of them, and for what is missing or damaged
+ * @throws FileError that says what was tried if it is none of them, and for what is missing or damaged
  */
 export async function openDataset(what: string, options: OpenOptions, hooks: Hooks = {}): Promise<Dataset> {
   if (what.startsWith(HUB)) return openHubDataset(what, options, hooks)
@@ -53,7 +53,7 @@ export async function openDataset(what: string, options: OpenOptions, hooks: Hoo
   const official = findOfficialDataset(what)
   if (official) {
     if (found?.isDirectory() && resolve(what) !== resolve(options.root ?? defaultRoot(), official.folder)) {
-      hooks.onWarning?.(`${what} is taken for the paper's data set; the folder of that name is .${sep}${what}`)
+      hooks.onWarning?.(`${what} means the paper's data set; for the folder of that name write .${sep}${what}`)
     }
     return openOfficialDataset(official.id, options.root ?? defaultRoot(), hooks)
   }
@@ -66,10 +66,10 @@ function nothingOf(what: string): FileError {
   const meant = nearestWord(what, ids)
   const hub = parseHubId(what, 'dataset') === undefined ? 'hf:owner/name' : `hf:${what}`
   return new FileError(
-    `${what}: no such folder or file, and no data set of the paper is called so` +
+    `${what}: no such folder or file, and not a data set of the paper` +
       (meant === undefined ? '' : ` (did you mean ${meant}?)`),
-    'give a folder with a folder of images for each class, a list (.csv, .tsv, .jsonl), a .parquet file or a folder of ' +
-      `them, ${hub} for one of the Hugging Face hub, or one of ${ids.join(', ')}`,
+    'give a folder with a folder of pictures for each class, a list (.csv, .tsv, .jsonl), a .parquet file or a folder of ' +
+      `them, ${hub} for a data set on the Hugging Face hub, or one of ${ids.join(', ')}`,
   )
 }
 
@@ -82,8 +82,8 @@ async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promi
     return readParquet([{ file, split: splitOfPath(basename(file)) }], about, options, hooks)
   }
   throw new FileError(
-    `${file} is a file, not a folder, and neither a list nor parquet`,
-    `lists end in ${LIST_EXTENSIONS.join(', ')}; of images give the folder`,
+    `${file} is neither a folder nor a list nor a parquet file`,
+    `lists end in ${LIST_EXTENSIONS.join(', ')}; for pictures, give their folder`,
   )
 }
 
@@ -133,7 +133,7 @@ async function openHubDataset(what: string, options: OpenOptions, hooks: Hooks):
   const asked = parseHubId(`hf-hub:${id}`, 'dataset')
   if (asked === undefined || config === '') {
     throw new UsageError(
-      `${what} is no data set of the hub`,
+      `${what} is not a data set on the hub`,
       'write hf:owner/name, hf:owner/name@REVISION or hf:owner/name:CONFIGURATION',
     )
   }
@@ -161,11 +161,10 @@ function convertedFiles(repo: HubRepo, what: string, hooks: Hooks): Promise<HubL
   return hubFiles({ ...repo, revision: 'refs/convert/parquet' }, hooks).catch((cause: unknown) => {
     if (!(cause instanceof HubError) || cause.fault !== 'no-revision') throw cause
     const why = `${what} has no parquet files, and the hub has not converted it`
-    throw new FileError(why, 'fetch it yourself, and give a folder of its images or a list', { cause })
+    throw new FileError(why, 'download it yourself, and give a folder of its images or a list', { cause })
   })
 }
 
 function warnOfLeftOut(what: string, splits: readonly string[], { onWarning }: Hooks): void {
-  if (splits.length > 0)
-    onWarning?.(`${what}: left out: ${splits.join(', ')}, which is none of train, validation and test`)
+  if (splits.length > 0) onWarning?.(`${what}: left out: ${splits.join(', ')} (not train, validation or test)`)
 }

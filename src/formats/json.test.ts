@@ -23,14 +23,14 @@ describe('parseJson', () => {
     ['{"a" 1}', 'FILE:1:6: not valid JSON: expected ":" after the key'],
     ['[1, NaN]', 'FILE:1:5: not valid JSON: expected a value'],
     ['[01]', 'FILE:1:3: not valid JSON: expected "," or "]"'],
-    ['["a", "b\nc"]', 'FILE:1:7: not valid JSON: expected a text with a closing quote'],
-    ['["C:\\data"]', 'FILE:1:2: not valid JSON: expected a text with a closing quote'],
+    ['["a", "b\nc"]', 'FILE:1:7: not valid JSON: expected a string with a closing quote'],
+    ['["C:\\data"]', 'FILE:1:2: not valid JSON: expected a string with a closing quote'],
     ['{}\n{}', 'FILE:2:1: not valid JSON: expected the end of the text'],
     ['<!DOCTYPE html>', 'FILE:1:1: not valid JSON: expected a value'],
-    ['[1,\n', 'FILE:2:1: not valid JSON: expected more: the text ends here'],
-    ['', 'FILE:1:1: not valid JSON: expected more: the text ends here'],
-    ['{"a": 1,\n"b": 2, "\\u0061": 3}', 'FILE:2:9: the key "a" stands twice in one object'],
-    ['[{"a": {"b": 1}, "b": {"a": 1}}, {"a": ":", "a": 1}]', 'FILE:1:45: the key "a" stands twice in one object'],
+    ['[1,\n', 'FILE:2:1: not valid JSON: expected more, but the text ends here'],
+    ['', 'FILE:1:1: not valid JSON: expected more, but the text ends here'],
+    ['{"a": 1,\n"b": 2, "\\u0061": 3}', 'FILE:2:9: the key "a" appears twice in one object'],
+    ['[{"a": {"b": 1}, "b": {"a": 1}}, {"a": ":", "a": 1}]', 'FILE:1:45: the key "a" appears twice in one object'],
   ])('names line and column: %j', (text, message) => {
     expect(refusal(text)).toContain(message)
   })
@@ -56,7 +56,7 @@ describe('parseJson', () => {
         try {
           expect(parseJson(text, 'FILE')).toEqual(value)
         } catch (error) {
-          expect(String(error)).toMatch(/stands twice/)
+          expect(String(error)).toMatch(/appears twice/)
           expect(text).not.toBe(JSON.stringify(value))
         }
       }),

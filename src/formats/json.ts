@@ -1,7 +1,7 @@
 import { FileError } from '../base/errors.ts'
 
 /**
- * Parses JSON strictly: a key that stands twice in one object is refused, where `JSON.parse` silently keeps the last.
+ * Parses JSON strictly: a key that appears twice in one object is refused, where `JSON.parse` silently keeps the last.
  * Throws FileError with file, line and column.
  *
  * @param line of the file on which the text begins
@@ -15,7 +15,7 @@ export function parseJson(text: string, file: string, line = 1): unknown {
     cause = error
   }
   const { at, fault = `not valid JSON: ${cause}` } = scan(text)
-  throw new FileError(`${file}:${placeAt(text, at, line)}: ${fault}`, 'mend the file, or fetch it again', { cause })
+  throw new FileError(`${file}:${placeAt(text, at, line)}: ${fault}`, 'fix the file, or download it again', { cause })
 }
 
 export type JsonPath = readonly (string | number)[]
@@ -75,9 +75,9 @@ const TOKEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them in texts
   /[ \t\n\r]*([{}[\]:,]|("[^"\\\0-\x1f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\0-\x1f]*)*")|(true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)|"?)/y
 
-const TEXT = 'a text with a closing quote, without line breaks and wrong escapes'
+const TEXT = 'a string with a closing quote and without line breaks or invalid escapes'
 
-/** A list or an object in which a place lies. */
+/** A list or an object around a place in the text. */
 interface Open {
   readonly bracket: '[' | '{'
   readonly keys: Set<unknown>
@@ -101,14 +101,15 @@ function scan(text: string, path: JsonPath = []): { readonly at: number; readonl
     const kind: string = quoted ? 'text' : scalar ? 'scalar' : token
     const next: State | undefined = RULES[state].next[kind]
     if (next === undefined) {
-      const expected = at === text.length ? 'more: the text ends here' : token === '"' ? TEXT : RULES[state].expected
+      const expected =
+        at === text.length ? 'more, but the text ends here' : token === '"' ? TEXT : RULES[state].expected
       return { at, fault: `not valid JSON: expected ${expected}` }
     }
 
     const top = open.at(-1)
     if (next === 'colon' && top) {
       top.key = JSON.parse(token)
-      if (top.keys.has(top.key)) return { at, fault: `the key ${JSON.stringify(top.key)} stands twice in one object` }
+      if (top.keys.has(top.key)) return { at, fault: `the key ${JSON.stringify(top.key)} appears twice in one object` }
       top.keys.add(top.key)
     } else if (kind in VALUE && open.length <= path.length && open.every(({ key }, i) => key === path[i])) {
       found = at

@@ -24,7 +24,7 @@ const entry = (dtype: string, shape: number[], begin: number, end: number) => ({
 describe('hostile files', () => {
   const cases: readonly (readonly [what: string, bytes: Uint8Array, message: RegExp])[] = [
     ['empty', new Uint8Array(0), /too few for a header/],
-    ['header longer than the file', fileOf({}, 0, 500), /header of 500 bytes, the whole file has 10/],
+    ['header longer than the file', fileOf({}, 0, 500), /header of 500 bytes, but the whole file has 10/],
     ['absurd header', fileOf({}, 0, 2 ** 52), /limit 100 MB/],
     ['not JSON', fileOf('{"a":', 0), /not valid JSON/],
     ['not UTF-8', Uint8Array.from([1, 0, 0, 0, 0, 0, 0, 0, 0xff]), /not UTF-8/],
@@ -36,18 +36,18 @@ describe('hostile files', () => {
         '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
         1,
       ),
-      /"a" stands twice/,
+      /"a" appears twice/,
     ],
-    ['same key twice by an escape', fileOf('{"a":1,"\\u0061":1}', 0), /"a" stands twice/],
+    ['same key twice by an escape', fileOf('{"a":1,"\\u0061":1}', 0), /"a" appears twice/],
     ['offsets after the end', fileOf({ a: entry('F32', [2], 0, 8) }, 4), /"a" ends 4 bytes after the end/],
     ['overlap', fileOf({ a: entry('F32', [2], 0, 8), b: entry('F32', [1], 4, 8) }, 8), /"b" overlaps/],
     [
       'hole',
       fileOf({ a: entry('F32', [1], 0, 4), b: entry('F32', [1], 8, 12) }, 12),
-      /hole of 4 bytes before tensor "b"/,
+      /gap of 4 bytes before tensor "b"/,
     ],
     ['rest at the end', fileOf({ a: entry('F32', [1], 0, 4) }, 6), /2 bytes at its end/],
-    ['size is not shape x dtype', fileOf({ a: entry('F32', [3], 0, 8) }, 8), /takes 12 bytes, its offsets span 8/],
+    ['size is not shape x dtype', fileOf({ a: entry('F32', [3], 0, 8) }, 8), /takes 12 bytes, but its offsets span 8/],
     ['backward offsets', fileOf({ a: entry('F32', [1], 4, 0) }, 4), /offsets span -4/],
     ['unknown dtype', fileOf({ a: entry('F8_E4M3', [4], 0, 4) }, 4), /"F8_E4M3" is not supported/],
     ['dtype from the prototype', fileOf({ a: entry('toString', [4], 0, 4) }, 4), /"toString" is not supported/],
@@ -59,7 +59,7 @@ describe('hostile files', () => {
     [
       'nested without end',
       fileOf(`{"a":{"dtype":"U8","shape":${'['.repeat(9e4)}${']'.repeat(9e4)},"data_offsets":[0,1]}}`, 1),
-      /shape of endless depth|shape/,
+      /shape nested too deeply|shape/,
     ],
   ]
   it.each(cases)('%s', async (_, bytes, message) => {
@@ -152,7 +152,7 @@ describe('reading', () => {
       read: async (from: number, n: number) => bytes.subarray(0, 300).subarray(from, from + n),
     }
     const file = await openSafetensors(source)
-    await expect(file.readFloat('a')).rejects.toThrow(/400 bytes .* were asked for/)
+    await expect(file.readFloat('a')).rejects.toThrow(/instead of 400/)
   })
 })
 

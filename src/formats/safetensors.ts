@@ -12,7 +12,7 @@ export interface ByteSource {
   read(offset: number, length: number): Promise<Uint8Array>
 }
 
-/** Where one tensor lies; offsets count from the first byte of the file. */
+/** Where one tensor is; offsets count from the first byte of the file. */
 export interface TensorEntry {
   readonly dtype: Dtype
   readonly shape: Shape
@@ -87,7 +87,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
 async function readExactly(source: ByteSource, offset: number, length: number): Promise<Uint8Array> {
   const bytes = await source.read(offset, length)
   if (bytes.byteLength !== length) {
-    throw broken(source.name, `${length} bytes at ${offset} were asked for, ${bytes.byteLength} came (cut short?)`)
+    throw broken(source.name, `read ${bytes.byteLength} bytes at ${offset} instead of ${length} (truncated?)`)
   }
   return bytes
 }
@@ -98,7 +98,7 @@ async function readHeaderLength(source: ByteSource): Promise<number> {
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true)
   if (length > MAX_HEADER_BYTES) throw broken(source.name, `it states a header of ${length} bytes (limit 100 MB)`)
   if (Number(length) > source.size - LENGTH_BYTES) {
-    throw broken(source.name, `it states a header of ${length} bytes, the whole file has ${source.size}`)
+    throw broken(source.name, `it states a header of ${length} bytes, but the whole file has ${source.size}`)
   }
   return Number(length)
 }
@@ -138,35 +138,37 @@ function readEntry(file: string, tensor: string, value: unknown, dataStart: numb
   const [begin = 0, end = 0] = offsets
   const expected = sizeOf(shape) * DTYPE_BYTES[dtype]
   if (end - begin !== expected) {
-    throw fail(`shape (${shape.join(', ')}) of ${dtype} takes ${expected} bytes, its offsets span ${end - begin}`)
+    throw fail(`shape (${shape.join(', ')}) of ${dtype} takes ${expected} bytes, but its offsets span ${end - begin}`)
   }
   return { dtype, shape, offset: dataStart + begin, length: expected }
 }
 
-/** Tensors must lie one after another from the first byte of data to the last byte of the file. */
+/** Tensors must follow one another from the first byte of data to the last byte of the file. */
 function checkLayout(source: ByteSource, entries: ReadonlyMap<string, TensorEntry>, dataStart: number): void {
   const inOrder = [...entries].sort(([, a], [, b]) => a.offset - b.offset || a.length - b.length)
   let end = dataStart
   for (const [tensor, { offset, length }] of inOrder) {
     if (offset + length > source.size) {
       const missing = offset + length - source.size
-      throw broken(source.name, `tensor "${tensor}" ends ${missing} bytes after the end of the file (cut short?)`)
+      throw broken(source.name, `tensor "${tensor}" ends ${missing} bytes after the end of the file (truncated?)`)
     }
     if (offset < end) throw broken(source.name, `tensor "${tensor}" overlaps the one before it`)
-    if (offset > end) throw broken(source.name, `there is a hole of ${offset - end} bytes before tensor "${tensor}"`)
+    if (offset > end) throw broken(source.name, `there is a gap of ${offset - end} bytes before tensor "${tensor}"`)
     end = offset + length
   }
   if (end !== source.size) throw broken(source.name, `${source.size - end} bytes at its end belong to no tensor`)
 }
 
 function broken(file: string, what: string, cause?: unknown): FileError {
-  return new FileError(`${file} is not a valid safetensors file: ${what}`, 'fetch or write the file again', { cause })
+  return new FileError(`${file} is not a valid safetensors file: ${what}`, 'download or write the file again', {
+    cause,
+  })
 }
 
 function wrongType(file: string, tensor: string, entry: TensorEntry, wanted: string): FileError {
   return new FileError(
     `${file}: tensor "${tensor}" holds ${entry.dtype}, expected ${wanted}`,
-    'fetch or write the file again',
+    'download or write the file again',
   )
 }
 
@@ -175,7 +177,7 @@ function show(value: unknown): string {
   try {
     return (JSON.stringify(value) ?? String(value)).slice(0, 80)
   } catch {
-    return 'of endless depth'
+    return 'nested too deeply'
   }
 }
 

@@ -11,7 +11,7 @@ export function readSchema<Schema extends z.ZodType>(schema: Schema, value: unkn
   const lines = result.error.issues.slice(0, MAX_LINES).map((issue) => `  ${pathText(issue.path)}: ${issue.message}`)
   const more = result.error.issues.length - lines.length
   if (more > 0) lines.push(`  ... and ${more} more`)
-  throw new FileError(`${file} is not as expected:\n${lines.join('\n')}`, 'mend the file, or fetch it again')
+  throw new FileError(`${file} is not as expected:\n${lines.join('\n')}`, 'fix the file, or download it again')
 }
 
 const MAX_LINES = 20

@@ -130,7 +130,7 @@ export class Graph {
     const { op, inputs, gradient, attributes = {} } = spec
     const node: Node = { id: this.nodes.length, op, inputs, attributes, outputs, gradient, ...extra }
     for (const [index, { shape, dtype = 'float32' }] of spec.outputs.entries()) {
-      if (!shape.every((n) => Number.isInteger(n) && n >= 0)) throw new ShapeError(`${op}: no such shape: (${shape})`)
+      if (!shape.every((n) => Number.isInteger(n) && n >= 0)) throw new ShapeError(`${op}: invalid shape: (${shape})`)
       outputs.push(new Value(this, node, index, shape, dtype))
     }
     this.nodes.push(node)
@@ -138,7 +138,7 @@ export class Graph {
   }
 
   #claim(name: string): void {
-    if (this.#names.has(name)) throw new ShapeError(`two inputs or weights are called "${name}"`)
+    if (this.#names.has(name)) throw new ShapeError(`two inputs or weights are named "${name}"`)
     this.#names.add(name)
   }
 }

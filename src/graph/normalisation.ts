@@ -147,7 +147,7 @@ export function frozenBatchNorm(
   )
 }
 
-/** The axes of x besides the one of its channels, and `(channels)` laid along that axis, to be broadcast over x. */
+/** The axes of x other than the channel axis, and `(channels)` laid along that axis, to be broadcast over x. */
 function channelsOf(x: Value, channelAxis: number) {
   const shape = x.shape.map((length, axis) => (axis === channelAxis ? length : 1))
   return {

@@ -74,7 +74,7 @@ describe('a graph', () => {
     const graph = new Graph()
     const tensor = floatTensor([2])
     expect(graph.weight('w', tensor)).toBe(graph.weight('w', tensor))
-    expect(() => graph.weight('w', floatTensor([2]))).toThrow('two inputs or weights are called "w"')
+    expect(() => graph.weight('w', floatTensor([2]))).toThrow('two inputs or weights are named "w"')
   })
 
   it('shares no large constants by their values, but small ones', () => {
@@ -173,13 +173,17 @@ describe('checkProgram', () => {
     [
       'an output with the name of an input',
       () => checkProgram(program(graph, { x: y })),
-      'the name "x" is empty or stands twice',
+      'the name "x" is empty or appears twice',
     ],
-    ['an output without a name', () => checkProgram(program(graph, { '': y })), 'the name "" is empty or stands twice'],
+    [
+      'an output without a name',
+      () => checkProgram(program(graph, { '': y })),
+      'the name "" is empty or appears twice',
+    ],
     [
       'an input called like a value',
       () => checkProgram(program(graph, { y: add(exp(x), clash) })),
-      `the name "${exp(x).id}" is empty or stands twice`,
+      `the name "${exp(x).id}" is empty or appears twice`,
     ],
     ['a mask as output', () => checkProgram(program(graph, { y: positive(x) })), 'the output y is bool, not float32'],
     [
@@ -188,7 +192,7 @@ describe('checkProgram', () => {
       'the output y is int64, not float32',
     ],
     ['an unknown operand', () => checkProgram({ ...p, inputs: [] }), 'program: Add uses v0 (input) before it is made'],
-    ['nodes without outputs', () => apply('None', [x], [-1], 'none'), 'None: no such shape: (-1)'],
+    ['nodes without outputs', () => apply('None', [x], [-1], 'none'), 'None: invalid shape: (-1)'],
   ])('refuses %s', (_, wrong, message) => {
     expect(wrong).toThrow(ShapeError)
     expect(wrong).toThrow(message)

@@ -43,14 +43,14 @@ export function program<Out extends string>(graph: Graph, outputs: Readonly<Reco
 }
 
 /**
- * Throws ShapeError for a program that cannot run: a value used before it is made, a name that stands twice, an output
+ * Throws ShapeError for a program that cannot run: a value used before it is made, a name that appears twice, an output
  * that nothing makes or that is not float32. A fault of the code that made it, not of its user.
  */
 export function checkProgram(p: Program): void {
   const made = new Set<Value>()
   const names = new Set<string>()
   const claim = (name: string) => {
-    if (name === '' || names.has(name)) throw new ShapeError(`program: the name "${name}" is empty or stands twice`)
+    if (name === '' || names.has(name)) throw new ShapeError(`program: the name "${name}" is empty or appears twice`)
     names.add(name)
   }
   for (const node of [...p.inputs, ...p.weights, ...p.constants, ...p.nodes]) {

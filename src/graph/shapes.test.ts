@@ -101,7 +101,7 @@ describe('wrong uses are refused where the operator is built', () => {
     [() => averagePool(m23, 1), 'averagePool: (2, 3) is not of rank 4'],
     [() => conv2d(m23, images), 'conv2d: (2, 3) is not of rank 4'],
     [() => conv2d(images, m23), 'conv2d, kernel: (2, 3) is not of rank 4'],
-    [() => new Graph().input('odd', [2, 1.5]), 'input: no such shape: (2,1.5)'],
+    [() => new Graph().input('odd', [2, 1.5]), 'input: invalid shape: (2,1.5)'],
   ])('%s', (wrong, message) => {
     expect(wrong).toThrow(ShapeError)
     expect(wrong).toThrow(message)
@@ -110,7 +110,7 @@ describe('wrong uses are refused where the operator is built', () => {
   it('also names that stand twice', () => {
     const other = new Graph()
     other.input('x', [1])
-    expect(() => other.input('x', [1])).toThrow('two inputs or weights are called "x"')
+    expect(() => other.input('x', [1])).toThrow('two inputs or weights are named "x"')
     expect(() => other.weight('x', floatTensor([1]))).toThrow(ShapeError)
   })
 

@@ -18,7 +18,7 @@ export interface IntTensor {
 
 export type Tensor = FloatTensor | IntTensor
 
-/** Lengths of so many axes. */
+/** Lengths of this many axes. */
 interface Axes {
   0: readonly []
   1: readonly [number]

@@ -9,20 +9,20 @@ export interface TrainingSet {
   readonly labels: readonly number[]
 }
 
-/** Throws ShapeError or CoopError for features and labels that do not belong together, or not to so many classes. */
+/** Throws ShapeError or CoopError for features and labels that do not match each other or this number of classes. */
 export function checkTrainingSet({ features, labels }: TrainingSet, classes: number, embed: number): void {
   const [images, views, d] = dims(features, 3, 'training features')
   if (images !== labels.length || views < 1 || d !== embed) {
     throw new ShapeError(
-      `training features are (${features.shape.join(', ')}), expected (${labels.length} images, views, ${embed})`,
+      `training features have shape (${features.shape.join(', ')}), expected (${labels.length} images, views, ${embed})`,
     )
   }
   if (labels.length === 0) throw new CoopError('there are no images to learn from')
   const strange = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= classes)
-  if (strange !== undefined) throw new ShapeError(`the label ${strange} is none of the ${classes} classes`)
+  if (strange !== undefined) throw new ShapeError(`the label ${strange} is outside the ${classes} classes`)
 }
 
-/** Views of all training images drawn anew for each epoch; where a run has them, they stand for those of its set. */
+/** New views of all training images for each epoch; where a run has them, they replace those of its set. */
 export interface OnlineViews {
   /** Says which images in which views: same key, same features. */
   readonly key: string
@@ -30,14 +30,14 @@ export interface OnlineViews {
   features(epoch: number): Promise<FloatTensor>
 }
 
-/** Pictures prepared for the image tower when they are asked for. */
+/** Pictures prepared for the image tower on request. */
 export interface PixelSource {
   readonly images: number
   /** `(n, 3, size, size)`, preprocessed, of n of the images in an epoch counted from 0. */
   pixels(images: readonly number[], epoch: number): Promise<FloatTensor>
 }
 
-/** What the steps of learning are fed besides what is learned. */
+/** What training steps are fed in addition to what is learned. */
 export interface Feeds {
   /** How many images there are. */
   readonly images: number
@@ -50,7 +50,7 @@ export interface Feeds {
 export type Feed = Readonly<Record<string, Tensor>>
 
 /**
- * `features` `(batch, embed)` and `labels` `(batch)` of a set. Each image shows its views in turn, one an epoch, and
+ * `features` `(batch, embed)` and `labels` `(batch)` of a set. Each image shows its views one after another, one per epoch, and
  * neighbouring images are at different ones; or with `online` views, of which there are those of `epochs` epochs, the
  * ones drawn for the epoch.
  */
@@ -68,7 +68,7 @@ export function featureFeeds(set: TrainingSet, online?: OnlineViews, epochs = Nu
 /** `pixels` `(batch, 3, size, size)` and `labels` `(batch)`. Throws ShapeError where there is not a label an image. */
 export function pixelFeeds(source: PixelSource, labels: readonly number[]): Feeds {
   if (source.images !== labels.length) {
-    throw new ShapeError(`there are pixels of ${source.images} images, and labels of ${labels.length}`)
+    throw new ShapeError(`there are pixels for ${source.images} images, but labels for ${labels.length}`)
   }
   return {
     images: source.images,
@@ -92,13 +92,13 @@ function drawnAhead(online: OnlineViews, shape: readonly number[], epochs: numbe
         now = next?.epoch === epoch ? next : begin(epoch)
         const { shape: found } = await now.features
         if (found.join() !== shape.join()) {
-          throw new ShapeError(`views of an epoch are (${found.join(', ')}), expected (${shape.join(', ')})`)
+          throw new ShapeError(`views of an epoch have shape (${found.join(', ')}), expected (${shape.join(', ')})`)
         }
         next = epoch + 1 < epochs ? begin(epoch + 1) : undefined
       }
       return now.features
     },
-    /** Nothing is under way any more when the caller goes on and frees the encoder. */
+    /** Nothing is running any more when the caller continues and frees the encoder. */
     async close(): Promise<void> {
       await next?.features.catch(() => undefined)
     },

@@ -90,7 +90,7 @@ export function textClassifier(classes: NamedClasses, textFeatures: FloatTensor)
   if (!textFeatures.data.every(Number.isFinite)) {
     throw new DivergedError(
       'the text features of the prompts are not finite numbers',
-      'learn the prompt again at a smaller learning rate; the weights of the model may also be damaged',
+      'learn the prompt again with a smaller learning rate; or the weights of the model may be damaged',
     )
   }
   return graphClassifier(classes, (x) => imageLogits(classes.clip, x, x.graph.weight('text', textFeatures)))

@@ -140,7 +140,7 @@ describe('learning by gradients', () => {
     const checkpoint = memoryCheckpoint()
     await learnByGradients(linearTask(), { checkpoint })
     await expect(learnByGradients(linearTask({ optimiser: adam }), { checkpoint })).rejects.toThrow(
-      /checkpoint is of other learning: first of weight is missing/,
+      /checkpoint is from other training: first of weight is missing/,
     )
     const wider = new Map([['weight', floatTensor([4, 2])]])
     await expect(learnByGradients(linearTask({ start: wider }), { checkpoint })).rejects.toThrow(/weight is \(3, 2\)/)
@@ -150,7 +150,7 @@ describe('learning by gradients', () => {
     await expect(learnByGradients(linearTask(), { checkpoint: noSteps })).rejects.toThrow(/it has no steps/)
   })
 
-  it('says when training broke down', async () => {
+  it('says when training failed', async () => {
     const features = floatTensor([images, 1, embed], wave(images * embed).fill(Number.NaN))
     const broken = featureFeeds({ features, labels: set.labels })
     await expect(learnByGradients(linearTask({ feeds: broken }))).rejects.toThrow(DivergedError)

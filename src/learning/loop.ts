@@ -122,7 +122,7 @@ function takeStep(state: State, outputs: Readonly<Record<string, FloatTensor>>, 
     for (const g of gradient) squares += g * g
     optimisers.get(name)?.update(gradient, learningRate, step)
     if (!data.every(Number.isFinite))
-      throw diverged(`step ${step} left values of ${name} that are no numbers`, learningRate)
+      throw diverged(`step ${step} left values of ${name} that are not numbers`, learningRate)
   }
   // rounded as a checkpoint keeps it, so that a resumed run has the same
   steps.push({ ...about, loss, gradientNorm: Math.fround(Math.sqrt(squares)) })
@@ -137,8 +137,8 @@ function output(outputs: Readonly<Record<string, FloatTensor>>, name: string): F
 /** What to say when loss or values are no numbers any more. */
 export function diverged(what: string, learningRate: number): DivergedError {
   return new DivergedError(
-    `training broke down: ${what} (learning rate ${learningRate})`,
-    'take a smaller learning rate, and see that the image features are finite',
+    `training failed: ${what} (learning rate ${learningRate})`,
+    'use a smaller learning rate, and check that the image features are finite',
   )
 }
 
@@ -162,12 +162,12 @@ function restore(state: State, kept: Tensors, about: (i: number) => About): void
     const found = kept.get(name)
     if (found?.shape.join() !== shape.join()) {
       const is = found === undefined ? 'is missing' : `is (${found.shape.join(', ')})`
-      throw new ShapeError(`the checkpoint is of other learning: ${name} ${is} where (${shape.join(', ')}) is learned`)
+      throw new ShapeError(`the checkpoint is from other training: ${name} ${is}, expected (${shape.join(', ')})`)
     }
     data.set(found.data)
   }
   const rows = kept.get(STEPS)?.data
-  if (rows === undefined) throw new ShapeError('the checkpoint is of other learning: it has no steps')
+  if (rows === undefined) throw new ShapeError('the checkpoint is from other training: it has no steps')
   for (let i = 0; 2 * i < rows.length; i++) {
     state.steps.push({ ...about(i), loss: rows[2 * i]!, gradientNorm: rows[2 * i + 1]! })
   }

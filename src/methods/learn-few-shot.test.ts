@@ -97,7 +97,7 @@ it('names wrong settings, methods and classes before anything is learned', async
   const refused = (changes: Partial<FewShotTask>) => expect(learnFewShot(task(changes), { onProgress })).rejects
   await refused({ settings: { epoch: 3, M: 0 } }).toThrow(/settings of coop: (?=.*\bepoch\b)(?=.*\bM\b)/)
   await refused({ settings: { epoch: 3 } }).toThrow(UsageError)
-  await refused({ method: 'clip-adaptor' }).toThrow(/"clip-adapter" may be meant/)
+  await refused({ method: 'clip-adaptor' }).toThrow(/did you mean "clip-adapter"/)
   await refused({ classNames: ['dog', 'Dog', 'cat'] }).toThrow(/duplicate/)
   await refused({ method: 'linear-probe', train: { ...toySet(1), labels: [0, 1, 1] } }).toThrow(/"house"/)
 })

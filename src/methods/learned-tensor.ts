@@ -2,7 +2,7 @@ import { CoopError } from '../base/errors.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { Learned } from './method.ts'
 
-/** A tensor that was learned. Throws CoopError where it is missing or of another shape, as when classes or model are others. */
+/** A tensor that was learned. Throws CoopError if it is missing or has another shape, as with other classes or another model. */
 export function learnedTensor(
   { tensors }: Pick<Learned, 'tensors'>,
   name: string,
@@ -14,7 +14,7 @@ export function learnedTensor(
     tensor.shape.length === shape.length && shape.every((size, i) => size === 'any' || size === tensor.shape[i])
   if (fits) return tensor
   throw new CoopError(
-    `${name} that was learned is (${tensor.shape.join(', ')}), and these classes and this model take (${shape.join(', ')})`,
-    'take the classes and the model that it was learned with',
+    `the learned ${name} has shape (${tensor.shape.join(', ')}), but these classes and this model need (${shape.join(', ')})`,
+    'use the classes and the model that it was learned with',
   )
 }

@@ -90,7 +90,7 @@ describe.each(TOWERS)('rank-1 LoRA on the image tower: $name', ({ clip, pixels, 
     const train = await trainingSet(clip, pixels)
     const task = { ...classes, method: lora, train, pixels: sourceOf(pixels) }
     await expect(learnFewShot({ ...task, pixels: undefined })).rejects.toThrow(/learns from pixels/)
-    await expect(learnFewShot({ ...task, pixels: { ...task.pixels, images: 3 } })).rejects.toThrow(/3 images.* of 4/)
+    await expect(learnFewShot({ ...task, pixels: { ...task.pixels, images: 3 } })).rejects.toThrow(/3 images.* for 4/)
     await expect(learnFewShot({ ...task, classNames: ['dog', 'cat'] })).rejects.toThrow(/label 2/)
     await expect(lora.classifier(classes, {}, { tensors: new Map() })).rejects.toThrow(/no tensor "visual\..*\.A"/)
   })

@@ -14,7 +14,7 @@ export interface Task extends Classes {
   /** `(images, views, embed)`, of any length. */
   readonly train: TrainingSet
   /**
-   * Given where views are to be drawn anew for each epoch: a method that learns in epochs then takes these instead of
+   * Given where new views are to be drawn for each epoch: a method that learns in epochs then takes these instead of
    * the views in `train`, which any other method learns from.
    */
   readonly online?: OnlineViews
@@ -29,7 +29,7 @@ export interface Task extends Classes {
   readonly seed: number
 }
 
-/** What was learned, all that `classifier` needs besides settings and classes. */
+/** What was learned, all that `classifier` needs apart from settings and classes. */
 export interface Learned {
   /** Empty where nothing is learned. */
   readonly tensors: Tensors
@@ -39,7 +39,7 @@ export interface Learned {
 }
 
 /**
- * A way to make a classifier out of a frozen CLIP and a few images. Each lives in a folder of its own and is a row of
+ * A way to make a classifier from a frozen CLIP and a few images. Each has its own folder and is a row of
  * METHODS; sweeps, runs on disk and reports know it by nothing else.
  */
 export interface Method<S = unknown> {

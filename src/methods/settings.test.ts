@@ -80,6 +80,6 @@ it('a refusal says whose settings they are, and which there are', () => {
   if (!(error instanceof UsageError)) throw new Error('it is refused')
   expect(error.message).toMatch(/^settings of coop: M: .*; warmup: /)
   expect(error.remedy).toBe(
-    'it has M, position, classSpecific, init, recipe, epochs, epochScale, batchSize, learningRate, warmup, warmupEpochs',
+    'its settings are: M, position, classSpecific, init, recipe, epochs, epochScale, batchSize, learningRate, warmup, warmupEpochs',
   )
 })

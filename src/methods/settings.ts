@@ -6,7 +6,7 @@ type Described = Pick<AnyMethod, 'name' | 'settings'>
 
 /** Names of a method's settings, in the order of its table. */
 export function settingNames({ settings }: Pick<AnyMethod, 'settings'>): string[] {
-  // a schema that fills in what depends on other settings stands in front of that
+  // a schema that fills in what depends on other settings comes before that
   const table = settings instanceof z.ZodPipe ? settings.in : settings
   return table instanceof z.ZodObject ? Object.keys(table.shape) : []
 }
@@ -20,6 +20,6 @@ export function readSettings(method: Described, given: object): Readonly<Record<
   )
   throw new UsageError(
     `settings of ${method.name}: ${lines.join('; ')}`,
-    `it has ${settingNames(method).join(', ') || 'none'}`,
+    `its settings are: ${settingNames(method).join(', ') || 'none'}`,
   )
 }

@@ -37,7 +37,7 @@ export function methodNamed(name: string, more: readonly AnyMethod[] = []): AnyM
   const names = all.map((method) => method.name)
   const near = nearestWord(name, names)
   throw new UsageError(
-    `there is no method ${JSON.stringify(name)}${near === undefined ? '' : `; "${near}" may be meant`}`,
+    `there is no method ${JSON.stringify(name)}${near === undefined ? '' : ` (did you mean "${near}"?)`}`,
     `the methods are ${names.join(', ')}`,
   )
 }

@@ -10,7 +10,7 @@ export const templatesSetting = z
   )
   .optional()
 
-/** Classes with the templates of a method's settings, where it is given any, in place of the data set's own. */
+/** Classes with the templates of a method's settings, if there are any, instead of the data set's own. */
 export function withTemplates<C extends Classes>(
   classes: C,
   { templates }: { readonly templates?: readonly string[] },

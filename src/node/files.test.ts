@@ -22,7 +22,7 @@ it('reads texts and ranges of a folder', async () => {
   expect([...(await source.read(3, 2))]).toEqual([0x6c, 0x6c])
   expect((await source.read(4, 100)).length).toBe(2)
   await expect(files.text('b.txt')).rejects.toThrow(FileError)
-  await expect(files.open('b.txt')).rejects.toThrow(/b\.txt: there is no such file/)
+  await expect(files.open('b.txt')).rejects.toThrow(/b\.txt: no such file/)
 })
 
 it('writes whole files, making folders, replacing what was there, leaving nothing else', async () => {

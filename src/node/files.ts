@@ -147,7 +147,7 @@ export async function checkWritableFolder(folder: string): Promise<void> {
   for (;;) {
     const found = await stat(existing).catch(() => undefined)
     if (found && !found.isDirectory()) {
-      throw new FileError(`cannot write into ${folder}: ${existing} is a file`, 'give another folder')
+      throw new FileError(`cannot write into ${folder}: ${existing} is a file`, 'choose another folder')
     }
     if (found || existing === dirname(existing)) break
     existing = dirname(existing)
@@ -166,13 +166,13 @@ export async function checkWritableFile(path: string): Promise<void> {
 
 /** Why the file system refuses, and what to do about it. */
 const REASONS: Readonly<Record<string, readonly [reason: string, remedy: string]>> = {
-  ENOENT: ['there is no such file or folder', 'check the path'],
+  ENOENT: ['no such file or folder', 'check the path'],
   EISDIR: ['it is a folder', 'give a file'],
-  ENOTDIR: ['a part of its path is not a folder', 'check the path'],
+  ENOTDIR: ['part of its path is not a folder', 'check the path'],
   EACCES: ['permission denied', 'change its permissions, or give another path'],
   EPERM: ['permission denied', 'change its permissions, or give another path'],
   EROFS: ['the file system is read-only', 'give a path on another one'],
-  ENOSPC: ['the disk is full', 'make room, or give a path on another disk'],
+  ENOSPC: ['the disk is full', 'free some space, or give a path on another disk'],
   EMFILE: ['too many files are open', 'close other programs, or raise the limit (ulimit -n)'],
 }
 

@@ -48,7 +48,7 @@ describe('pictures that cannot be read', () => {
   })
 
   it('a missing file, a folder', async () => {
-    await expect(decodeImage(join(folder, 'none.png'))).rejects.toThrow(/none\.png: there is no such file/)
+    await expect(decodeImage(join(folder, 'none.png'))).rejects.toThrow(/none\.png: no such file/)
     await expect(decodeImage(folder)).rejects.toThrow(/it is a folder/)
   })
 

@@ -30,7 +30,7 @@ export async function decodeImage(picture: Picture, name = 'the picture'): Promi
   }
 }
 
-const REMEDY = 'remove the file, or replace it by a PNG, JPEG, WebP, GIF, TIFF or AVIF picture'
+const REMEDY = 'remove the file, or replace it with a PNG, JPEG, WebP, GIF, TIFF or AVIF picture'
 
 async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
   const { data, info } = await sharp(bytes, OPTIONS)

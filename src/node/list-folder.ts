@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { FileError } from '../base/errors.ts'
 
-/** What lies directly in a folder, names in byte order (the same on every machine, whatever its locale). */
+/** What is directly in a folder, names in byte order (the same on every machine, whatever its locale). */
 export interface FolderListing {
   readonly folders: readonly string[]
   readonly files: readonly string[]

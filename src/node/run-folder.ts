@@ -16,8 +16,8 @@ export interface Rerun {
 export async function refuseExistingRun(folder: string, mark: string, { resume, force }: Rerun): Promise<void> {
   if (resume || force || !(await exists(join(folder, mark)))) return
   throw new UsageError(
-    `there is a run in ${folder} already`,
-    'go on with it (--resume), write over it (--force), or take another folder (--out)',
+    `there is already a run in ${folder}`,
+    'continue it (--resume), overwrite it (--force), or choose another folder (--out)',
   )
 }
 
@@ -30,8 +30,8 @@ export function checkSameSettings(
   const differences = differencesOf(then, now)
   if (differences.length === 0) return
   throw new UsageError(
-    `the run in ${folder} was begun with other settings:\n${differences.map((line) => `  ${line}`).join('\n')}`,
-    'resume with the same settings, model and images, or start anew in another folder (--out)',
+    `the run in ${folder} was started with other settings:\n${differences.map((line) => `  ${line}`).join('\n')}`,
+    'resume with the same settings, model and images, or start again in another folder (--out)',
   )
 }
 
@@ -52,7 +52,7 @@ const short = (text = 'nothing') => (text.length > 40 ? `${text.slice(0, 37)}...
 /** A JSON object in a file. Throws FileError when it is missing, damaged or something else. */
 export async function readJsonObject(path: string): Promise<Record<string, unknown>> {
   const value = parseJson(await readText(path), path)
-  if (!isObject(value)) throw new FileError(`${path} is not a JSON object`, 'restore the file, or start the run anew')
+  if (!isObject(value)) throw new FileError(`${path} is not a JSON object`, 'restore the file, or start the run again')
   return value
 }
 

@@ -226,7 +226,7 @@ describe('failures come back as errors', () => {
 
   it.each([
     ['throws', 'throw new Error("out of memory")', 'out of memory'],
-    ['leaves', 'process.exit(3)', 'its worker left with status 3'],
+    ['leaves', 'process.exit(3)', 'its worker exited with status 3'],
   ])('when the worker %s: every run that waits, and every later one', async (_, crash, reason) => {
     const code = `const { parentPort } = require('node:worker_threads')
       parentPort.on('message', ({ id, kind }) => {

@@ -58,7 +58,7 @@ export function workerPort(worker: Worker, flags = new Int32Array(new SharedArra
     onAnswer: (listener) => worker.on('message', listener),
     onFailure: (listener) => {
       worker.on('error', (error) => listener(error.message))
-      worker.on('exit', (code) => listener(closing() ? 'it was closed' : `its worker left with status ${code}`))
+      worker.on('exit', (code) => listener(closing() ? 'it was closed' : `its worker exited with status ${code}`))
     },
     terminate: async () => {
       Atomics.store(flags, CLOSING, 1)

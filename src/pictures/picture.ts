@@ -1,7 +1,7 @@
 import { sha256 } from '../base/sha256.ts'
 import type { RgbImage } from '../clip/types.ts'
 
-/** A picture as people have it: where it lies, the bytes of such a file, or decoded. */
+/** A picture: its path, the bytes of its file, or decoded. */
 export type Picture = string | Uint8Array | RgbImage
 
 /** What messages call a picture, the `index`-th of several. */

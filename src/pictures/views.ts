@@ -12,9 +12,9 @@ export interface View {
   readonly index: number
 }
 
-/** Augmented views to learn from: so many of each image, none (0: the image as for testing), or one anew each epoch. */
+/** Augmented views to learn from: a number for each image, none (0: the image as for testing), or a new one each epoch. */
 export const viewsSchema = z.union([z.int().min(0), z.literal('online')], {
-  error: 'expected a number of views from 0 on, or online',
+  error: 'expected a number of views from 0 up, or online',
 })
 export type Views = z.output<typeof viewsSchema>
 

@@ -11,7 +11,7 @@ export interface PromptShape {
   /** Number of context vectors. */
   readonly M: number
   readonly position: Position
-  /** A context of its own for each class, instead of one for all. */
+  /** A separate context for each class, instead of one for all. */
   readonly classSpecific: boolean
 }
 
@@ -55,7 +55,7 @@ const ARRANGEMENTS: Record<Position, (parts: Parts) => readonly number[]> = {
 export function promptLayout(tokenizer: Tokenizer, classNames: readonly string[], shape: PromptShape): PromptLayout {
   const { M, position, classSpecific } = shape
   if (!Number.isInteger(M) || M < 1)
-    throw new UsageError(`the number of context vectors is a whole number above 0, not ${M}`)
+    throw new UsageError(`the number of context vectors must be a whole number above 0, not ${M}`)
   const contextRows = classSpecific ? classNames.length * M : M
   const slotOf = new Map<number, number>()
   const slot = (token: number) => {
@@ -81,7 +81,7 @@ export function promptLayout(tokenizer: Tokenizer, classNames: readonly string[]
 }
 
 /**
- * The same prompts once for each of several images, each image with a context of its own: context rows and sequences of
+ * The same prompts once for each of several images, each image with its own context: context rows and sequences of
  * the first image, then of the second, and so on. An image's prompts share their beginning as those of `layout` do.
  */
 export function layoutForImages(layout: PromptLayout, images: number): PromptLayout {
@@ -115,7 +115,10 @@ export function checkClassNames(tokenizer: Tokenizer, classNames: readonly strin
 function nameTokens(tokenizer: Tokenizer, className: string): number[] {
   const tokens = tokenizer.encode(className.replaceAll('_', ' '))
   if (tokens.length > 0) return tokens
-  throw new CoopError(`the class name ${JSON.stringify(className)} has no words`, 'give the class a name of words')
+  throw new CoopError(
+    `the class name ${JSON.stringify(className)} has no words`,
+    'give the class a name that contains words',
+  )
 }
 
 /** Start and end token. */
@@ -130,8 +133,8 @@ function tokensOf(tokenizer: Tokenizer, className: string, M: number): { name: n
     const most = contextLength - ENDS - tokens.length
     throw new CoopError(
       `the class name ${JSON.stringify(className)} is too long: its ${tokens.length} tokens (with the full stop), ` +
-        `${M} context vectors, start and end make ${length}, and the text tower takes ${contextLength}`,
-      most > 0 ? `shorten the name, or take at most ${most} context vectors` : 'shorten the name',
+        `${M} context vectors, start and end make ${length}, but the text tower takes ${contextLength}`,
+      most > 0 ? `shorten the name, or use at most ${most} context vectors` : 'shorten the name',
     )
   }
   return { name: tokens.slice(0, nameLength), stop: tokens.slice(nameLength) }

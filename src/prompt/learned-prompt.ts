@@ -41,7 +41,7 @@ const metadataSchema = z.object({
 })
 
 /**
- * The bytes of a safetensors file: `ctx` in float32; the rest, and whatever settings are given besides, as JSON in the
+ * The bytes of a safetensors file: `ctx` in float32; the rest, and any other settings given, as JSON in the
  * metadata entries `prompt` and `settings`.
  */
 export function writePrompt(
@@ -61,7 +61,7 @@ export async function readPrompt(source: ByteSource): Promise<LearnedPrompt> {
   const file = await openSafetensors(source)
   const text = file.metadata.get('prompt')
   if (text === undefined || !file.entries.has('ctx')) {
-    throw new FileError(`${source.name} holds no learned prompt`, 'give the prompt.safetensors of a training run')
+    throw new FileError(`${source.name} contains no learned prompt`, 'give the prompt.safetensors of a training run')
   }
   const what = `${source.name} (metadata "prompt")`
   const { format: _, ...about } = readSchema(metadataSchema, parseJson(text, what), what)
@@ -69,7 +69,7 @@ export async function readPrompt(source: ByteSource): Promise<LearnedPrompt> {
   const leading = about.classSpecific ? [about.classNames.length, about.M] : [about.M]
   if (ctx.shape.length !== leading.length + 1 || leading.some((n, i) => ctx.shape[i] !== n)) {
     throw new FileError(
-      `${source.name}: ctx is (${ctx.shape.join(', ')}) where its metadata say (${leading.join(', ')}, width)`,
+      `${source.name}: ctx has shape (${ctx.shape.join(', ')}), but its metadata says (${leading.join(', ')}, width)`,
     )
   }
   if (ctx.data.some((x) => !Number.isFinite(x))) {
@@ -78,7 +78,7 @@ export async function readPrompt(source: ByteSource): Promise<LearnedPrompt> {
   return { ...about, ctx }
 }
 
-/** Throws CoopError when a prompt was learned on another model; the names are for the message. */
+/** Throws CoopError when a prompt was learned with another model; the names are for the message. */
 export function checkFits(
   { ctx, model }: LearnedPrompt,
   clip: Clip,
@@ -90,9 +90,9 @@ export function checkFits(
   const why =
     width === own
       ? `fingerprint ${model.slice(0, 12)}..., that of ${names.model} is ${clip.fingerprint.slice(0, 12)}...`
-      : `its vectors have ${width} values, the words of ${names.model} have ${own}`
+      : `its vectors have ${width} values, but the words of ${names.model} have ${own}`
   throw new CoopError(
-    `${names.prompt} was learned on another model: ${why}`,
-    'give the model that the prompt was learned on, or learn the prompt again',
+    `${names.prompt} was learned with another model: ${why}`,
+    'give the model that the prompt was learned with, or learn the prompt again',
   )
 }

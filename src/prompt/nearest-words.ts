@@ -71,7 +71,7 @@ function squareOf(table: Float32Array, start: number, width: number): number {
   return table.subarray(start, start + width).reduce((sum, x) => sum + x * x, 0)
 }
 
-/** The `count` allowed numbers below `n` with the smallest rank, in order of rank. `allowed` is asked as little as can be. */
+/** The `count` allowed numbers below `n` with the smallest rank, in order of rank. `allowed` is called as rarely as possible. */
 function smallest(count: number, n: number, rank: (i: number) => number, allowed: (i: number) => boolean): number[] {
   const best: number[] = []
   for (let i = 0; i < n; i++) {

@@ -16,7 +16,7 @@ export interface OfficialCheckpoint {
 
 /** Before the names, where the state is that of the whole model. */
 const PREFIX = 'prompt_learner.'
-const REMEDY = 'give the file prompt_learner/model.pth.tar-N that the official CoOp code wrote'
+const REMEDY = 'give the file prompt_learner/model.pth.tar-N written by the official CoOp code'
 
 /**
  * Reads a checkpoint of the official CoOp code (github.com/KaiyangZhou/CoOp, trainers/coop.py); nothing in it is executed.
@@ -25,7 +25,7 @@ const REMEDY = 'give the file prompt_learner/model.pth.tar-N that the official C
 export async function readOfficialCheckpoint(source: ByteSource): Promise<OfficialCheckpoint> {
   const file = await openTorchFile(source)
   const state = itemOf(file.root, 'state_dict') ?? file.root
-  if (!(state instanceof PyDict)) throw new FileError(`${source.name} holds no dictionary of tensors`, REMEDY)
+  if (!(state instanceof PyDict)) throw new FileError(`${source.name} does not contain a dictionary of tensors`, REMEDY)
   const named = withoutPrefix(namedTensors(file, state))
   checkKind(source.name, named)
   const tensors = tensorFile(file, named)
@@ -48,8 +48,8 @@ function checkKind(file: string, tensors: ReadonlyMap<string, TensorRef>): void 
   const names = [...tensors.keys()]
   if (names.some((name) => name.startsWith('meta_net.'))) {
     throw new FileError(
-      `${file} is a prompt of CoCoOp: its meta-net makes another context for each image, which a CoOp run has no place for`,
-      'import a prompt of the trainer CoOp, or learn one here with the method cocoop (coop sweep)',
+      `${file} is a CoCoOp prompt: its meta-net makes a different context for each image, which a CoOp run cannot store`,
+      'import a prompt trained by CoOp, or learn one here with the method cocoop (coop sweep)',
     )
   }
   if (tensors.has('ctx')) return
@@ -57,7 +57,7 @@ function checkKind(file: string, tensors: ReadonlyMap<string, TensorRef>): void 
     throw new FileError(`${file} is a CLIP, not a learned prompt`, 'use it as the model (--model), and import a prompt')
   }
   const found = names.length === 0 ? 'no tensors at all' : names.slice(0, 5).join(', ')
-  throw new FileError(`${file} holds no learned prompt: there is no tensor "ctx" but ${found}`, REMEDY)
+  throw new FileError(`${file} contains no learned prompt: it has no tensor "ctx", only ${found}`, REMEDY)
 }
 
 type Tensors = Pick<OfficialCheckpoint, 'ctx' | 'prefix' | 'suffix'>
@@ -66,7 +66,7 @@ function checkShapes(file: string, { ctx, prefix, suffix }: Tensors): void {
   const { shape } = ctx
   const fail = (what: string) => new FileError(`${file}: ${what}`, REMEDY)
   if (shape.length < 2 || shape.length > 3 || shape.some((n) => n < 1)) {
-    throw fail(`ctx is (${shape.join(', ')}), not (vectors, width) or (classes, vectors, width)`)
+    throw fail(`ctx has shape (${shape.join(', ')}), not (vectors, width) or (classes, vectors, width)`)
   }
   if (!ctx.data.every(Number.isFinite)) throw fail('ctx has values that are not finite numbers')
   const [classes] = shape.length === 3 ? shape : (suffix?.shape ?? [])
@@ -74,7 +74,7 @@ function checkShapes(file: string, { ctx, prefix, suffix }: Tensors): void {
     if (tensor === undefined) continue
     const [n, , width] = tensor.shape
     if (tensor.shape.length !== 3 || width !== shape.at(-1) || (classes !== undefined && n !== classes)) {
-      throw fail(`${name} is (${tensor.shape.join(', ')}), which does not go with ctx (${shape.join(', ')})`)
+      throw fail(`${name} is (${tensor.shape.join(', ')}), which does not match ctx (${shape.join(', ')})`)
     }
   }
 }

@@ -87,17 +87,17 @@ describe('class names', () => {
       prompt: { classNames: ['horse', 'house'] },
     })
     await expect(given('csc-middle', ['dog', 'cat', 'paper', 'house'])).rejects.toThrow(
-      /learned on other classes: paper, house are not among them, toilet paper, small house are missing/,
+      /learned with other classes: paper, house are not among them, toilet paper, small house are missing/,
     )
-    await expect(given('csc-middle', ['dog'])).rejects.toThrow(/contexts of 4 classes, 1 class names are given/)
+    await expect(given('csc-middle', ['dog'])).rejects.toThrow(/contexts for 4 classes, but 1 class names were given/)
   })
 
   it('of a file that does not say them must be given', async () => {
     const none = { prefix: undefined, suffix: undefined }
-    await expect(given('unified-end', undefined, none)).rejects.toThrow(/does not say the names/)
+    await expect(given('unified-end', undefined, none)).rejects.toThrow(/does not contain the names/)
     expect((await given('unified-end', ['a'], none)).names).toBe('given')
     expect((await given('csc-middle', ['a', 'b', 'c', 'd'], none)).prompt.classNames).toEqual(['a', 'b', 'c', 'd'])
-    await expect(given('csc-middle', ['a'], none)).rejects.toThrow(/4 classes, 1/)
+    await expect(given('csc-middle', ['a'], none)).rejects.toThrow(/4 classes, but 1/)
   })
 })
 
@@ -126,9 +126,9 @@ describe('what is refused', () => {
   })
 
   it.each([
-    ['cocoop', /is a prompt of CoCoOp: its meta-net/],
-    ['legacy', /model\.pth\.tar-50 is a torch file of the old format/],
-    ['evil-ctx', /no tensor "ctx" but no tensors at all/],
+    ['cocoop', /is a CoCoOp prompt: its meta-net/],
+    ['legacy', /model\.pth\.tar-50 is a torch file in the old format/],
+    ['evil-ctx', /no tensor "ctx", only no tensors at all/],
   ])('%s', async (name, message) => {
     await expect(read(name)).rejects.toThrow(FileError)
     await expect(read(name)).rejects.toThrow(message)
@@ -137,7 +137,7 @@ describe('what is refused', () => {
   it('a CLIP', async () => {
     const bytes = gunzipped(new URL('../formats/torch-file/fixtures/openai-vit.pt.gz', import.meta.url))
     await expect(readOfficialCheckpoint(bytesSource('ViT.pt', bytes))).rejects.toThrow(
-      /no dictionary of tensors|is a CLIP/,
+      /not contain a dictionary of tensors|is a CLIP/,
     )
   })
 })

@@ -47,16 +47,16 @@ function checkModel(clip: Clip, { ctx, prefix }: OfficialCheckpoint): void {
   const [width, own] = [ctx.shape.at(-1), clip.config.text.width]
   if (width !== own) {
     throw new CoopError(
-      `the prompt was learned on another model: its vectors have ${width} values, the words of this model have ${own}`,
-      `give the model that it was learned on (--model)${ofWidth(width)}`,
+      `the prompt was learned with another model: its vectors have ${width} values, the words of this model have ${own}`,
+      `give the model that it was learned with (--model)${ofWidth(width)}`,
     )
   }
   if (prefix === undefined) return
   const starts = tokensOfEmbeddings(clip, prefix).flat()
   if (starts.every((token) => token === clip.tokenizer.startToken)) return
   throw new CoopError(
-    'the prompt was learned on another model: its start token is not the one of this model',
-    `give the model that it was learned on (--model)${ofWidth(width)}`,
+    "the prompt was learned with another model: its start token differs from this model's",
+    `give the model that it was learned with (--model)${ofWidth(width)}`,
   )
 }
 
@@ -70,7 +70,7 @@ const BY_WIDTH: ReadonlyMap<number | undefined, string> = new Map([
 
 function ofWidth(width: number | undefined): string {
   const models = BY_WIDTH.get(width)
-  return models === undefined ? '' : `; of OpenAI's, ${models} have such vectors`
+  return models === undefined ? '' : `; among OpenAI's models, ${models} have vectors of this size`
 }
 
 /** A class as the checkpoint has it: the tokens of its name with the full stop, as text and for comparison. */
@@ -88,7 +88,7 @@ function learnedNames(clip: Clip, { suffix }: OfficialCheckpoint): readonly Lear
     if (end < 0 || tokens.length !== end) {
       throw new CoopError(
         `the words of class ${c + 1} in the checkpoint are not words of this model`,
-        'give the model that the prompt was learned on (--model)',
+        'give the model that the prompt was learned with (--model)',
       )
     }
     return { text: tokenizer.decode(tokens).replace(/\s*\.$/, ''), key: tokens.join() }
@@ -110,8 +110,8 @@ function chooseNames(
   if (given === undefined) {
     if (learned !== undefined) return { names: readNames(clip, learned), from: 'checkpoint' }
     throw new UsageError(
-      'the checkpoint does not say the names of its classes',
-      'give them (--classes FILE, one a line, or --data for the names of a data set)',
+      'the checkpoint does not contain the names of its classes',
+      'give them (--classes FILE, one per line, or --data for the names of a data set)',
     )
   }
   if (learned === undefined) {
@@ -130,7 +130,7 @@ function readNames(clip: Clip, learned: readonly LearnedName[]): readonly string
   return learned.map(({ text, key }, c) => {
     if (keyOf(clip, text) === key) return text
     throw new UsageError(
-      `the name of class ${c + 1} cannot be told from its words (${JSON.stringify(text)})`,
+      `the name of class ${c + 1} cannot be read from its tokens (${JSON.stringify(text)})`,
       'give the class names (--classes FILE, or --data)',
     )
   })
@@ -159,8 +159,8 @@ function keyOf({ tokenizer }: Clip, name: string): string {
 
 function wrongCount(contexts: number, names: number): CoopError {
   return new CoopError(
-    `the checkpoint has contexts of ${contexts} classes, ${names} class names are given`,
-    'give the names of all classes that it was learned on, in the order of their labels',
+    `the checkpoint has contexts for ${contexts} classes, but ${names} class names were given`,
+    'give the names of all classes that it was learned with, in the order of their labels',
   )
 }
 
@@ -172,8 +172,8 @@ function otherNames(clip: Clip, learned: readonly LearnedName[], given: readonly
   const some = (names: readonly string[]) =>
     names.slice(0, 5).join(', ') + (names.length > 5 ? `, and ${names.length - 5} more` : '')
   return new CoopError(
-    `the checkpoint was learned on other classes: ${some(strange)} ${strange.length === 1 ? 'is' : 'are'} not among them, ` +
+    `the checkpoint was learned with other classes: ${some(strange)} ${strange.length === 1 ? 'is' : 'are'} not among them, ` +
       `${some(lacking)} ${lacking.length === 1 ? 'is' : 'are'} missing`,
-    'a context of its own for each class fits these classes alone: leave the names out, or mend them',
+    'class-specific contexts fit these classes only: leave the names out, or correct them',
   )
 }

@@ -47,12 +47,16 @@ describe('a learned prompt', () => {
   })
 
   it.each([
-    ['another file', writeSafetensors(new Map([['x', floatTensor([1])]])), /holds no learned prompt/],
-    ['a shape that is not what its settings say', writePrompt({ ...prompt, M: 3 }), /ctx is \(2, 12\).*\(3, width\)/],
+    ['another file', writeSafetensors(new Map([['x', floatTensor([1])]])), /contains no learned prompt/],
+    [
+      'a shape that is not what its settings say',
+      writePrompt({ ...prompt, M: 3 }),
+      /ctx has shape \(2, 12\).*\(3, width\)/,
+    ],
     [
       'fewer contexts than classes',
       writePrompt({ ...prompt, classSpecific: true }),
-      /ctx is \(2, 12\).*\(3, 2, width\)/,
+      /ctx has shape \(2, 12\).*\(3, 2, width\)/,
     ],
     [
       'values that are not numbers',

@@ -3,7 +3,7 @@ import { canonicalJson, compareText, groupBy, unique } from './canonical.ts'
 import type { MeasuredRecord } from './record.ts'
 import { meanOf, type Summary, summarise } from './statistics.ts'
 
-/** Runs that may stand in one table: same model, same preparation of pictures. Nothing is ever averaged across groups. */
+/** Runs that may share a table: same model, same preprocessing of pictures. Nothing is ever averaged across groups. */
 export interface Group {
   readonly model: MeasuredRecord['model']
   readonly transforms: MeasuredRecord['transforms']

@@ -1,6 +1,6 @@
 import type { Block, Document, Table } from './document.ts'
 
-/** Where a figure lies, as a link relative to the Markdown file; undefined where figures are not written. */
+/** Path of a figure, as a link relative to the Markdown file; undefined where figures are not written. */
 export type FigureLink = ((name: string) => string) | undefined
 
 export function markdownDocument({ title, blocks }: Document, figureLink: FigureLink): string {

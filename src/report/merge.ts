@@ -45,7 +45,7 @@ function checkSame(found: readonly FoundRecord[], what: (record: MeasuredRecord)
     if (canonicalJson(what(first.record)) === canonicalJson(what(other.record)) && elsewhere.length === 0) continue
     throw new UsageError(
       `two records of the same run differ:\n  ${first.file}: ${described(first.record)}\n  ${other.file}: ${described(other.record)}`,
-      'report one of the two sweeps at a time, or remove the run that is not to count',
+      'report one of the two sweeps at a time, or remove the run that should not count',
     )
   }
 }

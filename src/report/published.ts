@@ -14,7 +14,7 @@ export const PUBLISHED_SOURCE =
 // 2021, and its zero-shot figure on ImageNet, 58.18 with one prompt, is above the 57.81 that CoOp's issue 8 gives for
 // seven prompts on the pictures of before: so it is compared with today's.
 export const PUBLISHED_PICTURES =
-  'Which preparation of pictures they were made with is not stated; by their date and by the zero-shot figure on ImageNet it is that of October 2021. On ImageNet others did not reach the published CoOp figures with either (CoOp issues 45 and 88).'
+  'The authors do not state how pictures were preprocessed; by the date and the zero-shot figure on ImageNet it was as of October 2021. On ImageNet, others did not reach the published CoOp figures with either version (CoOp issues 45 and 88).'
 
 /** Data sets of the figure: by which names (letters and digits of them) and with how many classes. */
 const DATASETS: Readonly<Record<FigureThreeDataset, { names: readonly string[]; classes: number }>> = {
@@ -65,7 +65,7 @@ export function differencesFromPaper(run: MeasuredRecord): string[] {
   const isRn50 = architecture === 'RN50'
   const rules: readonly (readonly [boolean, string])[] = [
     [isRn50, `the model is ${architecture ? `${name} (${architecture})` : name}, not RN50`],
-    [!isRn50 || isOpenAi(name), `nothing says that the weights of ${name} are OpenAI's`],
+    [!isRn50 || isOpenAi(name), `it is not known whether the weights of ${name} are OpenAI's`],
     [run.transforms === '2021-10', `pictures as of ${run.transforms}`],
     [run.split === 'all', 'half of the classes'],
     [run.classes === expected, `${run.classes} classes, not ${expected}`],
@@ -105,7 +105,7 @@ function settingDifferences({ method, settings }: MeasuredRecord): string[] {
 /** What differs from the published runs and is close enough to compare, as long as it is said. */
 export function approximations({ method, views }: MeasuredRecord): string[] {
   if (method === 'linear-probe')
-    return ['the linear probe learns from the images that CoOp does; the published one drew its own']
+    return ['the linear probe learns from the same images as CoOp; the published one drew its own']
   if (method !== 'coop' || typeof views !== 'number' || views === 0) return []
   return [`${views} views of each training image, drawn once; the published runs drew a new one in each epoch`]
 }

@@ -23,7 +23,7 @@ export const recordSchema = z.object({
     /** As the plan names it. */
     name: z.string(),
     fingerprint: z.string(),
-    /** `RN50`, `ViT-B/16`..., or undefined where it is none of the known ones. */
+    /** `RN50`, `ViT-B/16`..., or undefined if it is not a known one. */
     architecture: z.string().optional(),
   }),
   /** How pictures were prepared: `2021-10` (today's official code), `2021-09` (before its change of October 2021). */

@@ -4,7 +4,7 @@ import type { Cell, Group, Row } from './groups.ts'
 import { approximations, differencesFromPaper, publishedAccuracy } from './published.ts'
 import { meanOf } from './statistics.ts'
 
-/** The published figures that stand beside a group's own. */
+/** The published figures shown next to a group's own. */
 export interface Reference {
   /** Published accuracy in %; undefined where there is none, or the runs' setting is not the paper's. */
   of(subject: Subject, row: Row, shots: number): number | undefined

@@ -53,7 +53,7 @@ export function countsText(records: readonly MeasuredRecord[], sweeps: readonly 
   const unfinished = sweeps.flatMap((sweep) => sweep.unfinished).length
   const seconds = records.reduce((sum, run) => sum + run.seconds, 0)
   const parts = [`${plural(records.length, 'run')} finished`, `${failed} failed`, `${unfinished} not finished`]
-  return `${parts.join(', ')}. The finished ones took ${took(seconds)} in all, one after the other.`
+  return `${parts.join(', ')}. The finished ones took ${took(seconds)} in all (sum over runs).`
 }
 
 const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
@@ -109,5 +109,5 @@ function reproduction(sweeps: readonly SweepRuns[]): Block[] {
     if (plan === undefined) return []
     return [text(`${name}, by this plan:`), code('coop sweep plan.yaml --out OUT'), code(plan)]
   })
-  return blocks.length === 0 ? [] : [heading(2, 'How to make it again'), ...blocks]
+  return blocks.length === 0 ? [] : [heading(2, 'How to reproduce it'), ...blocks]
 }

@@ -1,7 +1,7 @@
 /** Those that are undefined are not written. */
 type Attributes = Readonly<Record<string, string | number | undefined>>
 
-/** Text that may stand in HTML or SVG, between tags or in an attribute. */
+/** Text that is safe in HTML or SVG, between tags or in an attribute. */
 export function escapeMarkup(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

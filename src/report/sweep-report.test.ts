@@ -61,7 +61,7 @@ describe('the main table', () => {
     const text = markdown(records.filter(({ dataset, shots }) => dataset !== 'dtd' || shots !== 4))
     const table = section(text, 'Accuracy by shots')
     expect(line(table, 'Average over 2 data sets')?.[1]).toBe('zero-shot')
-    expect(table).toMatch(/CoOp, end: no average at 4 shots, without runs on dtd\./)
+    expect(table).toMatch(/CoOp, end: no average at 4 shots: no runs on dtd\./)
     const average =
       table
         .split('\n')
@@ -221,7 +221,7 @@ describe('analyses', () => {
 describe('published figures', () => {
   const paper = (changes: Partial<MeasuredRecord> = {}) =>
     markdown(seeds([0.91, 0.92, 0.93], { model: RN50, views: 'online', ...changes }))
-  const BESIDE = 'Beside the published figures'
+  const BESIDE = 'Comparison with the published figures'
   const defaults = exampleRecord().settings
 
   it('stand beside ours where the setting is the paper’s', () => {

@@ -24,7 +24,10 @@ export async function openForTesting(
 /** Throws FileError for a data set without test images. */
 export function checkTestable({ test }: Dataset, data: string): void {
   if (test.length > 0) return
-  throw new FileError(`${data} has no test images`, 'add images: a class has test images from its second image on')
+  throw new FileError(
+    `${data} has no test images`,
+    'add images: a class needs at least two images to have a test image',
+  )
 }
 
 /** Throws FileError naming images that are not there, before any work; those that may be left out are named later. */

@@ -5,7 +5,7 @@ import { packageVersion } from '../node/package.ts'
 import type { RunRecord } from '../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 
-/** What a run's speed, and its last digits, depend on besides its settings. */
+/** What a run's speed and last digits depend on, apart from its settings. */
 export function environmentOf(
   { device }: Pick<Runtime, 'device'>,
   { threads }: RuntimeOptions,

@@ -25,7 +25,7 @@ export interface Evaluated extends Shares {
 export interface AskOptions extends RuntimeOptions, PictureOptions, DataOptions {
   /** Where the model of the run is now; default: where it was. */
   readonly model?: string
-  /** Methods besides METHODS. */
+  /** Methods in addition to METHODS. */
   readonly methods?: readonly AnyMethod[]
 }
 
@@ -89,19 +89,19 @@ export async function evaluateRun(
 }
 
 function boundToItsClasses({ run, method, settings, tensors }: SavedRun): UsageError {
-  const what = tensors.has('ctx') ? 'a context for each of its classes' : 'to tell its own classes apart'
+  const what = tensors.has('ctx') ? 'a context for each of its classes' : 'to distinguish its own classes'
   const others = METHODS.filter(({ transfers, settings }) => transfers(settings.parse({}))).map(({ name }) => name)
   return new UsageError(
-    `the run ${run} (${method.title(settings)}) learned ${what}, which says nothing of others`,
-    `transfer (--transfer) takes a run of ${others.join(', ')}, with one context for all classes`,
+    `the run ${run} (${method.title(settings)}) learned ${what}, which does not apply to other classes`,
+    `transfer (--transfer) needs a run of ${others.join(', ')}, with one context for all classes`,
   )
 }
 
-/** The half of a data set's classes that a run of `split: base` learned, where it is that data set's. */
+/** The half of a data set's classes that a run of `split: base` learned, if it learned from that data set. */
 function learnedPart({ run, split, classNames }: SavedRun, dataset: Dataset, { onWarning }: Hooks): Dataset {
   const half = halfOf(dataset, split)
   if (split === 'all' || half.classNames.join('\n') !== classNames.join('\n')) return dataset
-  onWarning?.(`${run} learned the first half of the classes, and is measured on these (--transfer: on all)`)
+  onWarning?.(`${run} learned the first half of the classes and is measured on that half (with --transfer: on all)`)
   return half
 }
 
@@ -117,7 +117,7 @@ function labelsAmong(
   const other = canTransfer ? ', or use what was learned with the names of this data set (--transfer)' : ''
   throw new UsageError(
     `${data} has classes that the run ${run} did not learn: ${some(strange)}`,
-    `the run knows ${some(known)}: rename or take out the other classes${other}`,
+    `the run knows ${some(known)}: rename or remove the other classes${other}`,
   )
 }
 
@@ -149,7 +149,7 @@ export async function classifyImages(
   })
 }
 
-/** How pictures are cut for a finished run: as for its training, or as told, with a warning where that is another way. */
+/** How pictures are preprocessed for a finished run: as in its training, or as the options say, with a warning if that differs. */
 function transformsFor(
   { run, transforms: own }: SavedRun,
   { transforms }: AskOptions,
@@ -157,7 +157,7 @@ function transformsFor(
 ): Transforms {
   if (transforms === undefined || transforms === own) return own
   onWarning?.(
-    `${run} is of pictures cut as in ${own} and is shown pictures cut as in ${transforms}: ` +
+    `${run} was trained on pictures preprocessed as in ${own} and is now given pictures preprocessed as in ${transforms}: ` +
       'do not compare its accuracy with that of other runs',
   )
   return transforms

@@ -67,12 +67,12 @@ export async function importCheckpoint(file: string, options: ImportOptions, hoo
   const { M, classSpecific, classNames } = prompt
   if (names === 'given' && classSpecific) {
     hooks.onWarning?.(
-      'the checkpoint says nothing of its classes: the names are taken for those of its contexts, in this order',
+      'the checkpoint does not say which classes it has: the given names are assigned to its contexts in this order',
     )
   }
   if ((checkpoint.suffix?.shape[0] ?? classNames.length) === IMAGENET_CLASSES && transforms !== '2021-09') {
     hooks.onWarning?.(
-      'the ImageNet prompts that the authors released belong to pictures cut as in 2021-09: if this is one of them, import it with --transforms 2021-09',
+      'the ImageNet prompts that the authors released belong to pictures preprocessed as in 2021-09: if this is one of them, import it with --transforms 2021-09',
     )
   }
   const { epoch } = checkpoint
@@ -133,8 +133,8 @@ function positionOf(file: string): Position {
   const position = POSITIONS.find((each) => each === word)
   if (position !== undefined) return position
   throw new UsageError(
-    'a checkpoint does not say where the class name stands',
-    'say it: --position end, middle or front (CLASS_TOKEN_POSITION of its training)',
+    'a checkpoint does not say where the class name goes',
+    'set it: --position end, middle or front (CLASS_TOKEN_POSITION of its training)',
   )
 }
 
@@ -159,5 +159,5 @@ async function readNames(file: string): Promise<readonly string[]> {
     .map((line) => line.trim())
     .filter((line) => line !== '')
   if (names.length > 0) return names
-  throw new FileError(`${file} has no class names`, 'write one a line, in the order of the labels')
+  throw new FileError(`${file} has no class names`, 'write one per line, in the order of the labels')
 }

@@ -31,7 +31,7 @@ export interface JobInputs {
   /** The model by a word that finds it from anywhere. */
   readonly modelName: string
   readonly train: EncodedItems
-  /** Where views are drawn anew for each epoch. */
+  /** Where new views are drawn for each epoch. */
   readonly online?: OnlineViews
   readonly pixels: PixelSource
   readonly val: EncodedItems
@@ -55,7 +55,7 @@ export interface Inputs {
   prepare(job: Job, runtime: Runtime, hooks: Hooks, templates?: readonly string[]): Promise<JobInputs>
 }
 
-/** @throws FileError, UsageError where a model or data set cannot be used, when it is asked for */
+/** @throws FileError, UsageError if a model or data set cannot be used, when it is requested */
 export function openInputs(options: InputOptions): Inputs {
   const models = memory<Awaited<ReturnType<typeof openModel>>>(1)
   const datasets = memory<Dataset>(Number.POSITIVE_INFINITY)
@@ -136,8 +136,8 @@ function checkEveryClass(classNames: readonly string[], { labels }: Pick<Encoded
   const without = classNames.filter((_, label) => !seen.has(label))
   if (without.length === 0) return
   throw new FileError(
-    `no training image that was drawn can be read of the class ${some(without)}`,
-    'replace the images that were left out, take more shots (--shots), or draw others (--seed)',
+    `none of the training images drawn can be read for the class ${some(without)}`,
+    'replace the unreadable images, use more shots (--shots), or draw other images (--seed)',
   )
 }
 

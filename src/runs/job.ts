@@ -29,13 +29,13 @@ export interface Job {
   readonly split: Exclude<Half, 'new'>
   /** Other data sets to measure on. */
   readonly elsewhere: readonly string[]
-  /** Where words for data sets and models lie, when they are paths: absolute, so that they are found from anywhere. */
+  /** Data sets and models given as paths are made absolute, so that they are found from anywhere. */
   readonly paths: Readonly<Record<string, string>>
   /** Folder above the official data sets, absolute; default: $COOP_DATA, or the current one. */
   readonly root?: string
 }
 
-/** What decides a job's numbers: not where its files lie, nor what tables call it. */
+/** What decides a job's numbers: not where its files are, nor its name in tables. */
 type Decides = Omit<Job, 'id' | 'title' | 'paths' | 'root'>
 
 /** A name for a job's folder. */

@@ -9,7 +9,7 @@ import type { Tensors } from '../learning/types.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
 import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
 
-/** What a method learned from a data set, and all that is needed to ask it. */
+/** What a method learned from a data set, and everything needed to use it. */
 export interface SavedLearned {
   readonly method: AnyMethod
   /** Complete. */
@@ -47,13 +47,13 @@ export function writeLearned(saved: SavedLearned): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Reads what writeLearned wrote; `methods` are known besides METHODS. Throws FileError when the file is damaged, is something else, or contradicts itself.
+ * Reads what writeLearned wrote; `methods` are known in addition to METHODS. Throws FileError when the file is damaged, is something else, or contradicts itself.
  */
 export async function readLearned(source: ByteSource, methods: readonly AnyMethod[] = []): Promise<SavedLearned> {
   const file = await openSafetensors(source)
   const text = file.metadata.get('learned')
   if (text === undefined) {
-    throw new FileError(`${file.name} holds nothing that a method learned`, 'give the folder of a run')
+    throw new FileError(`${file.name} contains nothing that a method learned`, 'give a run folder')
   }
   const what = `${file.name} (metadata "learned")`
   const { format: _, method: name, ...about } = readSchema(aboutSchema, parseJson(text, what), what)
@@ -61,8 +61,8 @@ export async function readLearned(source: ByteSource, methods: readonly AnyMetho
   const method = known.find((method) => method.name === name)
   if (method === undefined) {
     throw new FileError(
-      `${file.name} was learned by the method "${name}", which is none of this version of coop`,
-      `it knows ${known.map(({ name }) => name).join(', ')}; openRun takes others (methods)`,
+      `${file.name} was learned by the method "${name}", which this version of coop does not have`,
+      `it has ${known.map(({ name }) => name).join(', ')}; openRun accepts more (its option methods)`,
     )
   }
   readSchema(method.settings, about.settings, `${file.name} (settings of ${name})`)
@@ -75,7 +75,7 @@ export async function readTensors(file: SafetensorsFile): Promise<Tensors> {
   for (const name of file.entries.keys()) {
     const tensor = await file.readFloat(name)
     if (!tensor.data.every(Number.isFinite)) {
-      throw new FileError(`${file.name}: ${name} has values that are not numbers`)
+      throw new FileError(`${file.name}: ${name} contains values that are not numbers`)
     }
     tensors.set(name, tensor)
   }

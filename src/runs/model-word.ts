@@ -27,10 +27,7 @@ export async function resolveModel(word: string, hooks: Hooks): Promise<Resolved
   if (found) return { path: word, name: resolve(word) }
   const repo = parseHubId(word)
   if (repo === undefined) {
-    throw new FileError(
-      `the model ${word}: there is no such folder or file, and it is no id of the hub (owner/name)`,
-      WAYS,
-    )
+    throw new FileError(`the model ${word}: no such folder or file, and not a hub id (owner/name)`, WAYS)
   }
   try {
     const model = await hubModel(repo, hooks)
@@ -45,9 +42,9 @@ const isGuess = (word: string, { fault }: HubError): boolean =>
   !word.startsWith('hf-hub:') && (fault === 'no-repository' || fault === 'unreachable')
 
 function withBothTries(word: string, cause: HubError): HubError {
-  const message = `the model ${word}: there is no such folder or file, and as a model of the hub: ${cause.message}`
+  const message = `the model ${word}: no such folder or file, and as a model on the hub: ${cause.message}`
   return new HubError(cause.fault, message, cause.remedy, { cause })
 }
 
 const WAYS =
-  'give the folder of a CLIP in the Hugging Face or OpenCLIP layout, a file of OpenAI such as RN50.pt, or a model of the hub such as openai/clip-vit-base-patch32 (--model)'
+  'give the folder of a CLIP in the Hugging Face or OpenCLIP layout, an OpenAI file such as RN50.pt, or a model on the hub such as openai/clip-vit-base-patch32 (--model)'

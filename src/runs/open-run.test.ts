@@ -94,9 +94,9 @@ it('a picture that cannot be read is an error, and the run goes on', async () =>
 })
 
 it('a folder that is no run, and another model, are refused by name', async () => {
-  await expect(openRun(at('photos'))).rejects.toThrow(/holds no run/)
+  await expect(openRun(at('photos'))).rejects.toThrow(/is not a run folder/)
   await expect(openRun(at('coop'), { model: world.otherModel, runtime })).rejects.toThrow(
-    /was learned on another model/,
+    /was learned with another model/,
   )
 })
 
@@ -113,5 +113,5 @@ it('the prompt of a run of coop is read and written by itself', async () => {
   const run = await openRun(at('coop'), { runtime })
   expect((await classifier.logits(features)).data).toEqual((await run.logits(features)).data)
   await Promise.all([classifier.dispose(), run.dispose()])
-  await expect(promptOfRun(at('tip'))).rejects.toThrow(/is no learned prompt/)
+  await expect(promptOfRun(at('tip'))).rejects.toThrow(/is not a learned prompt/)
 })

@@ -38,11 +38,11 @@ export interface OpenRun {
 }
 
 export interface OpenRunOptions extends RuntimeOptions, Hooks {
-  /** To compute on, for several runs; default: one of its own. */
+  /** To compute on, shared by several runs; default: a new one. */
   readonly runtime?: Runtime
   /** The model that the run learned on, or a word for it; default: where it was when the run was made. */
   readonly model?: string | Clip
-  /** Methods besides METHODS. */
+  /** Methods in addition to METHODS. */
   readonly methods?: readonly AnyMethod[]
   /** How pictures are cut; default: as for its training. */
   readonly transforms?: Transforms
@@ -52,7 +52,7 @@ const BATCH = 32
 
 /**
  * Opens a run of `coop train`, `coop import`, or a sweep (`OUT/runs/ID`).
- * @throws FileError where it is none or damaged; CoopError for another model than it learned on
+ * @throws FileError if it is not a run folder or damaged; CoopError for a model other than the one it learned with
  */
 export async function openRun(folder: string, options: OpenRunOptions = {}): Promise<OpenRun> {
   const saved = await readSavedRun(folder, options.methods)
@@ -93,7 +93,7 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
     },
     async logits(features) {
       if (classifier.takes === 'features') return classifier.logits(features)
-      throw new UsageError(`${folder} looks at pixels, not at features of the image tower`, 'use classify')
+      throw new UsageError(`${folder} needs pixels, not features of the image tower`, 'call classify instead')
     },
     async dispose() {
       await classifier.dispose()
@@ -118,18 +118,18 @@ export function labelsOf({ classNames }: Pick<ImageClassifier, 'classNames'>, lo
 /** A run's model: the one given, or the one that a word names, else where it was. Throws CoopError for another. */
 export async function clipOf(saved: SavedRun, model: string | Clip | undefined, hooks: Hooks): Promise<Clip> {
   const { run, model: own, tensors } = saved
-  const word = typeof model === 'object' ? 'the model that was given' : (model ?? (await modelOf(saved)))
+  const word = typeof model === 'object' ? 'the given model' : (model ?? (await modelOf(saved)))
   const clip = typeof model === 'object' ? model : (await openModel(word, hooks)).clip
   if (clip.fingerprint === own.fingerprint) return clip
   const what = `the ${tensors.has('ctx') ? 'prompt' : 'classifier'} of ${run}`
   const [then, now] = [own.fingerprint, clip.fingerprint].map((fingerprint) => `${fingerprint.slice(0, 12)}...`)
   throw new CoopError(
-    `${what} was learned on another model, ${own.name} with fingerprint ${then}; that of ${word} is ${now}`,
-    'give the model that it was learned on (--model), or learn it again',
+    `${what} was learned with another model, ${own.name} with fingerprint ${then}; the fingerprint of ${word} is ${now}`,
+    'give the model that it was learned with (--model), or learn it again',
   )
 }
 
-/** The classifier of a run, for its own classes or for others put in their place. */
+/** The classifier of a run, for its own classes or for others that replace them. */
 export async function classifierOf(saved: SavedRun, clip: Clip, runtime: Runtime): Promise<ImageClassifier> {
   const { run, method, settings, classNames, templates, tensors } = saved
   try {

@@ -132,7 +132,7 @@ export function pictureSet(items: readonly Item[], views: Views, seed: number): 
   return views === 0 || views === 'online' ? { items } : { items, views: { count: views, seed } }
 }
 
-/** Views drawn anew for each epoch, of pictures that are known to be good. */
+/** New views for each epoch, of pictures that are known to be good. */
 export async function openOnlineViews(
   clip: Clip,
   runtime: Runtime,

@@ -16,7 +16,7 @@ const DECODED = 8
 
 /**
  * Labelled pictures as the image tower takes them, those that `featureFeeds` gives features of: with `views` augmented
- * ones in turn, one an epoch, or with `online` one drawn for each epoch; with 0 as they are tested.
+ * ones one after another, one per epoch, or with `online` one drawn for each epoch; with 0 as they are tested.
  */
 export function pixelSource(
   { config: { preprocess: config } }: Clip,

@@ -98,15 +98,15 @@ describe('bad input', () => {
     await mkdir(at('empty'), { recursive: true })
     await writeFile(at('file'), '')
     await writeFile(at('empty', 'results.json'), '{}')
-    expectFailure(await report(at('empty')), 1, /empty is no sweep: it holds a single run/)
-    expectFailure(await report(at('file')), 1, /file is a file, not the folder of a sweep/)
+    expectFailure(await report(at('empty')), 1, /empty is not a sweep folder: it is a single run/)
+    expectFailure(await report(at('file')), 1, /file is a file, not a sweep folder/)
     expectFailure(await report(at('nowhere')), 1, /nowhere: no such folder/)
     expectFailure(await report(), 2, /missing required argument/)
   })
 
   it('nothing finished', async () => {
     await mkdir(at('begun', 'runs', 'x'), { recursive: true })
-    expectFailure(await report(at('begun')), 1, /no run of .*begun has finished: 0 failed, 1 not finished/)
+    expectFailure(await report(at('begun')), 1, /no run in .*begun has finished: 0 failed, 1 not finished/)
     await put('failed', 'x', 'error.json', { message: 'no such model' })
     expectFailure(await report(at('failed')), 1, /1 failed, 0 not finished; the first failure, x: no such model/)
   })

@@ -23,7 +23,7 @@ export const RUN_FILES = {
   settings: 'settings.json',
   /** A line a step, written while it learns. */
   metrics: 'metrics.jsonl',
-  /** From where a run that was stopped goes on; gone once it has finished. */
+  /** Where a stopped run resumes; removed once the run has finished. */
   checkpoint: 'checkpoint.safetensors',
   /** What was learned, and all that is needed to use it. */
   learned: 'learned.safetensors',
@@ -51,14 +51,14 @@ export async function checkRunFolder(folder: string, rerun: Rerun, known: Decisi
   const then = await readJsonObject(runFile(folder, 'settings'))
   if (known.method !== undefined && then.method !== known.method) {
     throw new UsageError(
-      `the run in ${folder} is of the method ${then.method}, not ${known.method}`,
-      'take another folder (--out), name its method (--method), or write over it (--force)',
+      `the run in ${folder} uses the method ${then.method}, not ${known.method}`,
+      'choose another folder (--out), give its method (--method), or overwrite it (--force)',
     )
   }
   checkSameSettings(folder, then, known)
 }
 
-/** Writes settings.json of a run that begins; where the folder has a run of the very same settings, it goes on. */
+/** Writes settings.json when a run begins; if the folder has a run with exactly the same settings, that run continues. */
 export async function beginRun(folder: string, settings: Decisive): Promise<void> {
   await removeLeftovers(folder)
   const path = runFile(folder, 'settings')
@@ -76,7 +76,7 @@ export async function clearRun(folder: string): Promise<void> {
   await Promise.all(files.map((file) => rm(join(folder, file), { force: true })))
 }
 
-/** The result of a run that has finished; undefined of one that has not. Throws FileError where it is damaged. */
+/** The result of a finished run; undefined if it has not finished. Throws FileError if it is damaged. */
 export async function readRecord(folder: string): Promise<RunRecord | undefined> {
   const file = runFile(folder, 'results')
   return (await exists(file)) ? readSchema(recordSchema, await readJsonObject(file), file) : undefined
@@ -114,14 +114,14 @@ export function runCheckpoint(folder: string, settings: Decisive, every?: number
   const spent = () => before + (performance.now() - started) / 1000
   async function read(): Promise<Tensors> {
     const file = await openSafetensors(await fileSource(path))
-    if (file.metadata.get('run') !== of) throw new FileError(`${path} is the checkpoint of another run`)
+    if (file.metadata.get('run') !== of) throw new FileError(`${path} is a checkpoint of another run`)
     before = Number(file.metadata.get('seconds'))
     return readTensors(file)
   }
   return {
     seconds: every,
     spent,
-    read: async () => ((await exists(path)) ? orRemedy(read(), 'start the run over (--force)') : undefined),
+    read: async () => ((await exists(path)) ? orRemedy(read(), 'start the run again (--force)') : undefined),
     write: (tensors) => writeFileAtomic(path, writeSafetensors(tensors, { run: of, seconds: String(spent()) })),
   }
 }

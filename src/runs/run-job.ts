@@ -23,7 +23,7 @@ export interface JobContext {
   readonly runtime: Runtime
   readonly threads?: number
   readonly pictures: PictureOptions
-  /** Methods besides METHODS. */
+  /** Methods in addition to METHODS. */
   readonly methods?: readonly AnyMethod[]
   /** Seconds between checkpoints (default 10). */
   readonly checkpointSeconds?: number
@@ -32,7 +32,7 @@ export interface JobContext {
 }
 
 /**
- * Learns, measures and keeps one run in its folder; interrupted before, it goes on from its checkpoint where it has one.
+ * Learns, measures and keeps one run in its folder; if it was interrupted, it resumes from its checkpoint, if there is one.
  * Killed at any moment and done again, it ends with the very same numbers as when left alone (with the same number of
  * threads). A run that has its results.json has finished.
  */
@@ -68,7 +68,10 @@ export async function runJob(
     for (const other of inputs.elsewhere) {
       const found = await accuracyElsewhere(method, classifier, classes, other, job, learned, pictures, hooks)
       if (found !== undefined) elsewhere[other.name] = found
-      else hooks.onWarning?.(`${job.id}: ${job.title} knows nothing of the classes of ${other.name}`)
+      else
+        hooks.onWarning?.(
+          `${job.id}: ${job.title} does not know the classes of ${other.name}, so it is not measured there`,
+        )
     }
   } finally {
     await classifier.dispose()
@@ -123,11 +126,10 @@ export function decidesBefore(
 
 function warnOfPoorLearning({ title, loss, collapsed }: RunRecord, { steps }: Learned, { onWarning }: Hooks): void {
   const remedy = 'try another --seed, another learning rate or more --epochs'
-  if (collapsed && steps.length > 0)
-    onWarning?.(`${title} ended at chance: it is right no more often than guessing; ${remedy}`)
+  if (collapsed && steps.length > 0) onWarning?.(`${title} ended at chance: it is no better than guessing; ${remedy}`)
   else if (loss && neverFell(steps)) {
     const [first, last] = [loss.first.toFixed(2), loss.last.toFixed(2)]
-    onWarning?.(`${title}: the loss never left its start, ${first} at first and ${last} at the end; ${remedy}`)
+    onWarning?.(`${title}: the loss did not fall: ${first} at the start and ${last} at the end; ${remedy}`)
   }
 }
 

@@ -14,9 +14,9 @@ import { runJob } from './run-job.ts'
 export interface RunOneOptions extends RuntimeOptions, Partial<InputOptions> {
   /** Folder of the run. */
   readonly out: string
-  /** Methods besides METHODS. */
+  /** Methods in addition to METHODS. */
   readonly methods?: readonly AnyMethod[]
-  /** To compute on; default: one of its own, closed afterwards. */
+  /** To compute on; default: a new one, closed afterwards. */
   readonly runtime?: Runtime
   /** Seconds between checkpoints (default 10). */
   readonly checkpointSeconds?: number
@@ -35,7 +35,7 @@ export async function runOne(job: Job, options: RunOneOptions, hooks: Hooks = {}
   readSettings(methodNamed(job.method, methods), job.settings)
   const finished = await readRecord(out)
   if (finished?.id === job.id) return finished
-  if (finished) throw new UsageError(`${out} holds another run, ${finished.id}`, 'give the job a folder of its own')
+  if (finished) throw new UsageError(`${out} holds another run, ${finished.id}`, 'give the job its own folder')
   const inputs = options.inputs ?? openInputs({ ...options, cache: options.cache ?? defaultCacheDir() })
   const work = async (runtime: Runtime) => {
     const prepared = await inputs.prepare(job, runtime, hooks)

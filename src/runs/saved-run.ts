@@ -18,7 +18,7 @@ export interface SavedRun extends SavedLearned {
 
 /** What can be done about a run that is damaged. */
 export const LEARN_AGAIN =
-  'learn it again: coop train with --force, or for a run of a sweep coop sweep once its folder is removed'
+  'learn it again: coop train with --force, or for a run of a sweep, remove its folder and start coop sweep again'
 
 /**
  * What a run learned: of `coop train`, of `coop import`, or one of a sweep's (`OUT/runs/ID`).
@@ -36,7 +36,10 @@ export async function promptOfRun(run: string): Promise<LearnedPrompt> {
   const ctx = tensors.get('ctx')
   const shape = shapeSchema.safeParse(settings)
   if (method.name !== 'coop' || ctx === undefined || !shape.success) {
-    throw new UsageError(`the run ${run} (${method.title(settings)}) is no learned prompt`, 'give a run of coop')
+    throw new UsageError(
+      `the run ${run} (${method.title(settings)}) is not a learned prompt`,
+      'give a run of the method coop',
+    )
   }
   return learnedPrompt(model.fingerprint, classNames, { ...shape.data, M: ctx.shape.at(-2) ?? 0 }, ctx)
 }
@@ -55,25 +58,25 @@ async function noRun(run: string): Promise<FileError> {
   }
   if (await exists(join(run, 'prompt.safetensors'))) {
     return new FileError(
-      `the run in ${run} is of an earlier version of coop, which this one does not read`,
+      `the run in ${run} is from an earlier version of coop and cannot be read by this one`,
       LEARN_AGAIN,
     )
   }
   if (await has('settings')) {
-    const remedy = 'finish it: coop train DATA --out RUN --resume, or coop sweep where it is of a sweep'
+    const remedy = 'finish it: coop train DATA --out RUN --resume, or coop sweep if it belongs to a sweep'
     return new FileError(`the run in ${run} is not finished`, remedy)
   }
   return new FileError(
-    `${run} holds no run: there is no ${RUN_FILES.learned}`,
-    'give a folder that coop train wrote, or one of the runs of a sweep',
+    `${run} is not a run folder: it has no ${RUN_FILES.learned}`,
+    'give a folder that coop train wrote, or the folder of a run in a sweep',
   )
 }
 
-/** The word for a run's model, if that is there still. */
+/** The word for a run's model, if the model is still there. */
 export async function modelOf({ run, model: { name } }: SavedRun): Promise<string> {
   if (isModelWord(name) || (await exists(name))) return name
   throw new UsageError(
-    `the model that ${run} was trained on is not in ${name} any more`,
-    'say where it is now (--model)',
+    `the model that ${run} was trained on is no longer in ${name}`,
+    'give its new location (--model)',
   )
 }

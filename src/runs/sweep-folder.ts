@@ -16,7 +16,7 @@ import { parsePlan } from './sweep/plan.ts'
 
 const PLAN = 'plan.yaml'
 
-/** Where the parts of a sweep lie. */
+/** Paths of the parts of a sweep. */
 export const runsFolder = (sweep: string): string => join(sweep, 'runs')
 const fileOf = (sweep: string, id: string, file: RunFile): string => runFile(join(runsFolder(sweep), id), file)
 
@@ -61,12 +61,12 @@ async function checkIsSweep(folder: string): Promise<void> {
   const remedy = 'give the folder that coop sweep wrote (its --out)'
   const about = await stat(folder).catch(() => undefined)
   if (!about) throw new FileError(`${folder}: no such folder`, remedy)
-  if (!about.isDirectory()) throw new FileError(`${folder} is a file, not the folder of a sweep`, remedy)
+  if (!about.isDirectory()) throw new FileError(`${folder} is a file, not a sweep folder`, remedy)
   const runs = await stat(runsFolder(folder)).catch(() => undefined)
   if (runs?.isDirectory()) return
   const single = await exists(join(folder, 'results.json'))
-  const why = single ? 'it holds a single run' : 'there is no folder runs/ in it'
-  throw new FileError(`${folder} is no sweep: ${why}`, remedy)
+  const why = single ? 'it is a single run' : 'it has no folder runs/'
+  throw new FileError(`${folder} is not a sweep folder: ${why}`, remedy)
 }
 
 const failureSchema = z.object({ message: z.string(), remedy: z.string().optional() })
@@ -88,7 +88,7 @@ async function readRun(sweep: string, id: string): Promise<FoundRecord | FailedR
   return { id, ...readSchema(failureSchema, await readJsonObject(failure), failure) }
 }
 
-const REMEDY = 'run the sweep again, which repeats that run alone, or leave damaged results out (--skip)'
+const REMEDY = 'run the sweep again, which repeats only that run, or leave out damaged results (--skip)'
 
 /** Runs of the plan that have no folder yet; none where the plan cannot be read any more. */
 function notBegun(plan: string | undefined, ids: readonly string[]): string[] {

@@ -51,7 +51,7 @@ export interface TrainResult extends RunRecord {
 /**
  * Learns by any method from a few images of a data set (as `openDataset` takes it), measures on its test images, and
  * keeps all of it in a folder, which `openRun` opens. All that can be refused is refused before the first picture is
- * read; with `resume` a run that was stopped goes on from its checkpoint, and a finished one is read.
+ * read; with `resume` a stopped run continues from its checkpoint, and a finished one is read.
  *
  * @throws UsageError when the folder has a run and neither `resume` nor `force` is set, or on resume another method or
  * other settings

@@ -33,7 +33,7 @@ export async function wordsOfRun(run: string, options: WordsOptions, hooks: Hook
   const ctx = tensors.get('ctx')
   if (ctx === undefined) {
     throw new UsageError(
-      `the run ${run} (${method.title(settings)}) learned no context vectors, which would have nearest words`,
+      `the run ${run} (${method.title(settings)}) learned no context vectors, so there are no nearest words`,
       'give a run of coop, kgcoop or cocoop',
     )
   }

@@ -5,11 +5,11 @@ import { COMPUTING, modelOfRun, PICTURES, runOperand, transformsOfRun } from '..
 
 export const classify = defineCommand({
   name: 'classify',
-  summary: 'say what is on images with a trained run',
-  operands: [runOperand, { name: 'image', help: 'image files', variadic: true }],
+  summary: 'classify pictures with a trained run',
+  operands: [runOperand, { name: 'image', help: 'picture files', variadic: true }],
   examples: ['coop classify runs/photos holiday.jpg', 'coop classify runs/photos inbox/*.png --top 1 --json'],
   options: {
-    top: whole(1).default(5).register(flags, { flag: '--top', argument: 'N', help: 'labels shown for each image' }),
+    top: whole(1).default(5).register(flags, { flag: '--top', argument: 'N', help: 'labels shown for each picture' }),
     model: modelOfRun,
     transforms: transformsOfRun,
     ...PICTURES,

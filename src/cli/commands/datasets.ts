@@ -29,15 +29,15 @@ const WORKS = new Map(Object.entries({ subset, split }))
 
 export const datasets = defineCommand({
   name: 'datasets',
-  summary: "the paper's data sets: what is there, what is missing, which images are drawn",
+  summary: "the paper's data sets: which you have, what is missing, which images a subset contains",
   details: [
-    'coop datasets lists them; with --root (or COOP_DATA) it says what is there, what is missing and where to get it, ' +
+    'coop datasets lists them; with --root (or COOP_DATA) it also shows which it found, what is missing and where to get it, ' +
       'and compares the counts with the published ones.',
-    'coop datasets subset NAME prints the few images that the official code draws with --shots and --seed, in the order drawn.',
-    'coop datasets split NAME writes the split file of a data set that lacks it, made from its annotation with --seed.',
+    'coop datasets subset NAME prints the few-shot images that the official code draws with --shots and --seed, in the same order.',
+    "coop datasets split NAME writes a missing split file, made from the data set's annotation with --seed.",
   ].join('\n\n'),
   operands: [
-    { name: 'subset|split', help: 'what to do; nothing: list them', optional: true },
+    { name: 'subset|split', help: 'what to do; if left out, list the data sets', optional: true },
     { name: 'name', help: 'a data set, such as caltech101', optional: true },
   ],
   examples: [
@@ -54,11 +54,12 @@ export const datasets = defineCommand({
     const work = WORKS.get(word)
     if (!work) {
       throw new UsageError(
-        `coop datasets does not know what to do with "${word}"`,
-        'it takes: coop datasets; coop datasets subset NAME; coop datasets split NAME',
+        `coop datasets has no subcommand "${word}"`,
+        'use coop datasets; coop datasets subset NAME; coop datasets split NAME',
       )
     }
-    if (name === undefined) throw new UsageError(`coop datasets ${word}: which data set?`, 'coop datasets lists them')
+    if (name === undefined)
+      throw new UsageError(`coop datasets ${word}: no data set given`, 'name one; coop datasets lists them')
     return work(name, settings, hooks)
   },
 })
@@ -78,12 +79,12 @@ function tableText(sets: readonly ListedDataset[]): string {
   return lines.map((line, i) => `${line}  ${(ends[i]?.[0] ?? '').padEnd(width)}  ${ends[i]?.[1] ?? ''}`).join('\n')
 }
 
-/** How each state is told. */
+/** How each state is shown. */
 const STATES: Readonly<Record<DatasetStatus['state'], string>> = {
   ready: 'ok',
   differs: 'not as published',
   incomplete: 'incomplete',
-  absent: 'not there',
+  absent: 'not found',
 }
 
 function statusText({ id, status }: ListedDataset): string {

@@ -7,8 +7,8 @@ export const evaluate = defineCommand({
   name: 'evaluate',
   summary: 'accuracy of a trained run on a data set',
   details:
-    'Counts test images only: those that the data set names, or where it does not, those that coop train leaves out ' +
-    '(three of ten, always the same).',
+    'Uses test images only: those that the data set marks as test, or if it marks none, those that coop train holds out ' +
+    '(three in ten, always the same).',
   operands: [runOperand, dataOperand],
   examples: [
     'coop evaluate runs/photos photos',

@@ -7,44 +7,44 @@ import { DATA, EVERY, force, transforms } from '../shared-options.ts'
 
 export const importPrompt = defineCommand({
   name: 'import',
-  summary: 'make a run of a prompt that the official CoOp code learned',
+  summary: 'make a run from a prompt that the official CoOp code learned',
   details:
     'Reads the context vectors of prompt_learner/model.pth.tar-N without executing anything in it, checks them against ' +
     'the model, and writes a run for coop evaluate, coop classify and coop words. Class names are read from the file, or ' +
-    'given and compared with it. The class position is not in the file: it is taken from the folder name that the ' +
-    'official scripts give (nctx16_cscFalse_ctpend), or from --position.',
+    'given by you and checked against it. The class position is not in the file: it is taken from the folder name that the ' +
+    'official scripts use (nctx16_cscFalse_ctpend), or from --position.',
   operands: [{ name: 'file', help: 'checkpoint of the official code, such as model.pth.tar-50' }],
   examples: [
     'coop import prompt_learner/model.pth.tar-50 --model RN50.pt --position end --out runs/imagenet',
     'coop import model.pth.tar-200 --model RN50.pt --position middle --data caltech101 --root ~/data --out runs/caltech',
   ],
   options: {
-    model: text('a folder, a file of OpenAI, or a model of the hub').register(flags, {
+    model: text('a folder, an OpenAI file, or a model on the hub').register(flags, {
       flag: '--model',
       argument: 'MODEL',
-      help: 'CLIP that the prompt was learned on: RN50.pt, a folder, or owner/name[@revision] of the hub; must be given',
+      help: 'CLIP that the prompt was learned on: RN50.pt, a folder, or owner/name[@revision] on the hub; required',
     }),
     out: text('a folder').register(flags, {
       flag: '--out',
       argument: 'RUN',
-      help: 'folder that the run is written to; must be given',
+      help: 'folder to write the run to; required',
     }),
     position: oneOf(POSITIONS).optional().register(flags, {
       flag: '--position',
       argument: 'WHERE',
-      help: 'where the class name stands: end, middle or front',
-      otherwise: 'what the folders of FILE say',
+      help: 'position of the class name: end, middle or front',
+      otherwise: 'taken from the folder names of FILE',
     }),
     classes: text('a file').optional().register(flags, {
       flag: '--classes',
       argument: 'NAMES',
-      help: 'file of class names, one a line or a JSON list',
+      help: 'file of class names: one per line, or a JSON list',
       otherwise: 'those in FILE',
     }),
     data: text('a data set').optional().register(flags, {
       flag: '--data',
       argument: 'DATA',
-      help: 'data set whose class names are meant',
+      help: 'data set to take the class names from',
       otherwise: 'those in FILE',
     }),
     ...DATA,
@@ -62,8 +62,8 @@ export const importPrompt = defineCommand({
 /** How the class names are known. */
 const NAMES: Readonly<Record<NamesFrom, string>> = {
   checkpoint: 'names read from the file',
-  verified: 'the given names are those of the file',
-  transferred: 'the given names; it was learned on others',
+  verified: 'the given names match the file',
+  transferred: 'the given names; the prompt was learned with others',
   given: 'the given names; the file has none',
 }
 
@@ -79,7 +79,7 @@ function textOf({ run, M, position, classSpecific, classNames, names, epoch }: I
   return [
     `${M} context vectors ${context}, class name ${PLACES[position]}${trained}`,
     `${classNames.length} classes (${NAMES[names]}): ${classNames.slice(0, 6).join(', ')}${classNames.length > 6 ? ' ...' : ''}`,
-    `kept in ${run}`,
+    `saved in ${run}`,
     `Try it: coop evaluate ${run} DATA`,
   ].join('\n')
 }

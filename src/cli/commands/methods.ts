@@ -15,8 +15,8 @@ interface ListedMethod {
 
 export const methods = defineCommand({
   name: 'methods',
-  summary: 'the ways to learn: what coop train --method and the plans of coop sweep take',
-  details: 'Each with its settings (coop train --set KEY=VALUE) and their defaults, and its source.',
+  summary: 'the learning methods that coop train --method and the plans of coop sweep accept',
+  details: 'Lists each method with its settings (coop train --set KEY=VALUE), their defaults, and its source.',
   operands: [],
   examples: ['coop methods', 'coop methods --json', 'coop train photos --method tip-adapter-f --set epochs=50'],
   options: EVERY,

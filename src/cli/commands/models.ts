@@ -5,11 +5,11 @@ import { EVERY } from '../shared-options.ts'
 
 export const models = defineCommand({
   name: 'models',
-  summary: 'the CLIPs that are known; or what a model is, and whether it can be used',
+  summary: 'list the known CLIP models, or check whether a model can be used',
   details:
-    'Without MODEL a list: what --model takes, architecture, parameters in millions, size in memory, image size. With one ' +
-    'its configuration, the names and shapes of its tensors and its tokenizer are checked.',
-  operands: [{ name: 'model', help: 'a folder, a file of OpenAI (RN50.pt), or a model of the hub', optional: true }],
+    'Without MODEL, lists what --model takes, architecture, parameters in millions, size in memory, image size. With MODEL, ' +
+    'checks its configuration, the names and shapes of its tensors, and its tokenizer.',
+  operands: [{ name: 'model', help: 'a folder, an OpenAI file (RN50.pt), or a model on the hub', optional: true }],
   examples: ['coop models', 'coop models RN50.pt', 'coop models openai/clip-vit-base-patch16 --json'],
   options: EVERY,
   async run(_settings, [model], hooks) {
@@ -53,7 +53,7 @@ function checkedText(model: CheckedModel): string {
   return tableText({
     head: ['model', model.name],
     rows: [
-      ['architecture', architecture ?? 'none of the known ones'],
+      ['architecture', architecture ?? 'not a known model'],
       ['layout', model.layout],
       ...(model.release === undefined ? [] : [['file', releaseText(model.release)]]),
       ['values', `${millions(model)} million, ${precision.join(' and ')}; ${model.megabytes} MB in memory`],
@@ -68,5 +68,5 @@ function checkedText(model: CheckedModel): string {
 }
 
 function releaseText(release: string): string {
-  return release === 'other' ? "none of OpenAI's own, by its checksum" : `OpenAI's ${release}, by its checksum`
+  return release === 'other' ? "not one of OpenAI's, by its checksum" : `OpenAI's ${release}, by its checksum`
 }

@@ -6,9 +6,9 @@ export const report = defineCommand({
   name: 'report',
   summary: 'tables and figures of one or several sweeps',
   details:
-    'Writes report.md, report.html (one file, no script), report.csv (a line a run) and summary.csv (a line a mean, with ' +
+    'Writes report.md, report.html (one file, no script), report.csv (one line per run) and summary.csv (one line per mean, with ' +
     'deviation, 95 % interval and number of seeds). Runs of different models, pictures or settings never share a mean. ' +
-    'A sweep that is still running can be reported as far as it is.',
+    'A sweep that is still running can be reported too: its finished runs are used.',
   operands: [{ name: 'out', help: 'folder that coop sweep wrote', variadic: true }],
   examples: [
     'coop report runs/plan',
@@ -20,13 +20,13 @@ export const report = defineCommand({
     out: text('a folder').optional().register(flags, {
       flag: '--out',
       argument: 'DIR',
-      help: 'folder that the report is written to',
-      otherwise: "the sweep's own; report where there are several",
+      help: 'folder to write the report to',
+      otherwise: "the sweep's folder, or report/ for several sweeps",
     }),
-    figures: toggle().register(flags, { flag: '--figures', help: 'write the figures as SVG files as well' }),
+    figures: toggle().register(flags, { flag: '--figures', help: 'also write the figures as SVG files' }),
     published: toggle().register(flags, {
       flag: '--published',
-      help: "show the paper's figures even where the setting is another; where it is the same they always are",
+      help: "show the paper's figures even where settings differ; where settings match, they are always shown",
     }),
     tensorboard: text('a folder').optional().register(flags, {
       flag: '--tensorboard',
@@ -34,7 +34,7 @@ export const report = defineCommand({
       help: 'write an event file of each run for TensorBoard',
       otherwise: 'not written',
     }),
-    skip: toggle().register(flags, { flag: '--skip', help: 'leave out damaged results, with a warning each' }),
+    skip: toggle().register(flags, { flag: '--skip', help: 'leave out damaged results, with a warning for each' }),
     ...EVERY,
   },
   async run(settings, folders, hooks) {

@@ -3,10 +3,10 @@ import { defineCommand } from '../command.ts'
 import { flags, text, toggle, whole } from '../options.ts'
 import { COMPUTING, PICTURES, root } from '../shared-options.ts'
 
-const PLAN = `A plan is a YAML file; what is left out has the value shown, and a list stands for each of its values in turn:
+const PLAN = `A plan is a YAML file. A key that is left out has the value shown here; a list of values means one run for each:
 
   datasets: [caltech101, photos]   # what coop train takes; required
-  root: data                       # where official data sets lie
+  root: data                       # folder that contains the official data sets
   models: [bundled]                # folders, files, hub ids
   methods:                         # required: a name, or a name with settings
     - zero-shot
@@ -21,12 +21,12 @@ const PLAN = `A plan is a YAML file; what is left out has the value shown, and a
   split: all                       # base: learn half of the classes
   elsewhere: []                    # other data sets to measure each run on
 
-Paths are relative to the plan. A method may have shots, seeds and views of its own.`
+Paths are relative to the plan. A method may have its own shots, seeds and views.`
 
 export const sweep = defineCommand({
   name: 'sweep',
   summary: 'run a whole plan: data sets, models, methods, shots, seeds',
-  details: `Stopped at any moment and started again, it goes on where it was; finished runs are not repeated, failed ones are tried again.\n\n${PLAN}`,
+  details: `A sweep can be stopped at any time; started again, it continues where it stopped. Finished runs are not repeated, failed ones are tried again.\n\n${PLAN}`,
   operands: [{ name: 'plan', help: 'YAML file' }],
   examples: ['coop sweep plan.yaml --out runs/plan', 'coop sweep plan.yaml --dry-run', 'coop report runs/plan'],
   options: {
@@ -40,12 +40,12 @@ export const sweep = defineCommand({
     parallel: whole(1, 256).optional().register(flags, {
       flag: '--parallel',
       argument: 'N',
-      help: 'runs at a time, which share the threads',
-      otherwise: 'one for each thread with a small model, else one',
+      help: 'number of runs at the same time; they share the threads',
+      otherwise: 'one per thread with a small model, otherwise one',
     }),
     dryRun: toggle().register(flags, {
       flag: '--dry-run',
-      help: 'check the plan, its models and data sets, and run nothing',
+      help: 'check the plan, its models and data sets, but run nothing',
     }),
     ...PICTURES,
     ...COMPUTING,
@@ -55,7 +55,7 @@ export const sweep = defineCommand({
     const result = await sweep(plan, settings, hooks)
     const { out, runs, before, finished, failed, collapsed, seconds } = result
     if (settings.dryRun) {
-      return { json: result, text: `${plan} is in order: ${runs} runs, ${before} of them finished in ${out}` }
+      return { json: result, text: `${plan} is valid: ${runs} runs, ${before} of them finished in ${out}` }
     }
     const lines = columns([
       ['runs of the plan', String(runs)],
@@ -65,7 +65,7 @@ export const sweep = defineCommand({
       ['ended at chance', String(collapsed.length)],
     ])
     const failures = failed.map(({ id, error }) => `failed: ${id}: ${error}`)
-    const text = [`${lines}\n`, ...failures, `${took(seconds)}, kept in ${out}`, `See it: coop report ${out}`].join(
+    const text = [`${lines}\n`, ...failures, `${took(seconds)}, saved in ${out}`, `See it: coop report ${out}`].join(
       '\n',
     )
     return { json: result, text, failed: failed.length > 0 }

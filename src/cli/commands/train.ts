@@ -32,11 +32,11 @@ function byRecipe(setting: 'learningRate' | 'batchSize' | 'warmup' | 'warmupEpoc
 
 export const train = defineCommand({
   name: 'train',
-  summary: 'learn a prompt, or by another method, from a few images of each class',
+  summary: 'learn a prompt, or use another method, from a few images of each class',
   details:
-    'Learns from K images of each class and measures on the test images: those that the data set names, or ' +
-    'where it does not, three of ten that are left out of training.\n\n' +
-    'Methods (--method); what a method has no setting for, it does not take as a flag either:\n\n' +
+    'Learns from K images of each class and measures accuracy on the test images: those that the data set marks as test, or ' +
+    'if it marks none, three in ten, which are held out of training.\n\n' +
+    'Methods (--method). A method refuses flags for settings that it does not have:\n\n' +
     methodsText,
   operands: [dataOperand],
   examples: [
@@ -52,7 +52,7 @@ export const train = defineCommand({
   options: {
     method: text('the name of a method')
       .default('coop')
-      .register(flags, { flag: '--method', argument: 'NAME', help: 'way to learn; coop methods lists them' }),
+      .register(flags, { flag: '--method', argument: 'NAME', help: 'learning method; coop methods lists them' }),
     set: z
       .array(text('KEY=VALUE').regex(/^[^=\s]+=.*\S/s, { error: 'KEY=VALUE' }))
       .optional()
@@ -60,16 +60,16 @@ export const train = defineCommand({
         flag: '--set',
         argument: 'KEY=VALUE',
         repeat: true,
-        help: 'a setting of the method: a number, a word, true, false, null or a list, as in YAML; may be given several times',
-        otherwise: "the method's own, see coop methods",
+        help: 'a setting of the method: a number, a word, true, false, null or a list, as in YAML; can be repeated',
+        otherwise: "the method's own; see coop methods",
       }),
     shots,
     seed,
     out: text('a folder').optional().register(flags, {
       flag: '--out',
       argument: 'RUN',
-      help: 'folder that the run is written to',
-      otherwise: 'runs/<name of DATA>-<shots>-<seed>, with the method in its name where it is not coop',
+      help: 'folder to write the run to',
+      otherwise: 'runs/<name of DATA>-<shots>-<seed>, with the method in the name if it is not coop',
     }),
     M: whole(1, 75)
       .default(PAPER_SETTINGS.M)
@@ -77,13 +77,16 @@ export const train = defineCommand({
     position: oneOf(POSITIONS).default(PAPER_SETTINGS.position).register(flags, {
       flag: '--position',
       argument: 'WHERE',
-      help: 'class name at the end, in the middle or in front',
+      help: 'position of the class name: end, middle or front',
     }),
-    classSpecific: toggle().register(flags, { flag: '--class-specific', help: 'a context of its own for each class' }),
+    classSpecific: toggle().register(flags, {
+      flag: '--class-specific',
+      help: 'learn a separate context for each class',
+    }),
     init: text('words such as "a photo of a"').optional().register(flags, {
       flag: '--init',
       argument: 'TEXT',
-      help: 'start from these words; their number replaces --context-length',
+      help: 'start from these words; they also set the context length',
       otherwise: 'random vectors',
     }),
     recipe: oneOf(RECIPE_NAMES).default('paper').register(flags, {
@@ -102,7 +105,7 @@ export const train = defineCommand({
       .register(flags, {
         flag: '--lr',
         argument: 'RATE',
-        help: 'learning rate at its highest',
+        help: 'peak learning rate',
         otherwise: byRecipe('learningRate'),
       }),
     batchSize: whole(1)
@@ -110,7 +113,7 @@ export const train = defineCommand({
       .register(flags, {
         flag: '--batch-size',
         argument: 'N',
-        help: 'images in a step',
+        help: 'images per step',
         otherwise: byRecipe('batchSize'),
       }),
     warmup: oneOf(WARMUPS)
@@ -118,7 +121,7 @@ export const train = defineCommand({
       .register(flags, {
         flag: '--warmup',
         argument: 'HOW',
-        help: 'learning rate of the first epochs: constant (1e-5), linear (rising to --lr) or none (--lr at once)',
+        help: 'learning rate during the first epochs: constant (1e-5), linear (rising to --lr) or none (--lr at once)',
         otherwise: byRecipe('warmup'),
       }),
     warmupEpochs: whole(1)
@@ -132,7 +135,7 @@ export const train = defineCommand({
     views: wholeOr('online').default(DEFAULT_VIEWS).register(flags, {
       flag: '--views',
       argument: 'N',
-      help: 'augmented views of each training image; 0: the image as it is; online: one drawn anew for each epoch',
+      help: 'augmented views of each training image; 0: the image as it is; online: a new one for each epoch',
     }),
     transforms,
     resume,
@@ -155,7 +158,7 @@ export const train = defineCommand({
       [`${what}${shots}`, percent(result.accuracy ?? Number.NaN)],
     ])
     const steps = result.steps > 0 ? `${result.steps} steps in ` : ''
-    const next = `Ask it: coop classify ${result.run} IMAGE...`
-    return { json: result, text: `${table}\n\n${steps}${took(result.seconds)}, kept in ${result.run}\n${next}` }
+    const next = `Try it: coop classify ${result.run} IMAGE...`
+    return { json: result, text: `${table}\n\n${steps}${took(result.seconds)}, saved in ${result.run}\n${next}` }
   },
 })

@@ -9,17 +9,17 @@ const SHOWN_CLASSES = 5
 
 export const nearestWords = defineCommand({
   name: 'words',
-  summary: 'nearest words of the learned vectors',
+  summary: 'show the words nearest to the learned vectors',
   details:
-    'For each learned context vector the words whose embeddings are nearest, with Euclidean distances (Table 4 of the ' +
-    'paper). What a vector means need not be its nearest word, which may be far.',
+    'For each learned context vector, lists the words with the nearest embeddings and their Euclidean distances (Table 4 of the ' +
+    'paper). The nearest word can still be far away, and need not be what the vector means.',
   operands: [runOperand],
   examples: ['coop words runs/photos', 'coop words runs/photos --top 3 --json'],
   options: {
-    count: whole(1).default(1).register(flags, { flag: '--top', argument: 'N', help: 'words for each vector' }),
+    count: whole(1).default(1).register(flags, { flag: '--top', argument: 'N', help: 'words shown for each vector' }),
     allTokens: toggle().register(flags, {
       flag: '--all-tokens',
-      help: "pieces of words and signs too, as the paper's table has them",
+      help: "include pieces of words and punctuation, as in the paper's table",
     }),
     model: modelOfRun,
     ...COMPUTING,
@@ -36,7 +36,7 @@ function textOf({ contexts }: RunWords): string {
     .slice(0, SHOWN_CLASSES)
     .map(({ className, vectors }) => (className === undefined ? tableOf(vectors) : `${className}\n${tableOf(vectors)}`))
   const more = contexts.length - blocks.length
-  return [...blocks, ...(more > 0 ? [`... and ${more} more classes: --json has all`] : [])].join('\n\n')
+  return [...blocks, ...(more > 0 ? [`... and ${more} more classes: --json shows all`] : [])].join('\n\n')
 }
 
 /** A line a vector. */

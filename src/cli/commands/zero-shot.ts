@@ -5,7 +5,7 @@ import { COMPUTING, DATA, dataOperand, model, PICTURES, templates, transforms } 
 export const zeroShot = defineCommand({
   name: 'zero-shot',
   summary: 'accuracy of hand-written prompts on a data set',
-  details: 'Counts the same test images as coop evaluate.',
+  details: 'Uses the same test images as coop evaluate.',
   operands: [dataOperand],
   examples: [
     'coop zero-shot photos',

@@ -136,7 +136,7 @@ describe('what is refused, with file and key', () => {
     [
       'another model',
       () => hugging({ model_type: 'siglip' }),
-      /config\.json: not supported: this is a SigLIP model, .*\(model_type "siglip"\); supported are CLIP's own towers/,
+      /config\.json: not supported: this is a SigLIP model, .*\(model_type "siglip"\); only CLIP's own towers are supported/,
     ],
     ['heads', () => hugging({ text_config: { num_attention_heads: 7 } }), /512 is not a multiple of 7/],
     [
@@ -150,12 +150,12 @@ describe('what is refused, with file and key', () => {
     [
       'text tower of another kind',
       () => open({ model_cfg: { ...model, text_cfg: { hf_model_name: 'roberta-base' } } }),
-      /not supported: this model has a text tower of Hugging Face \("roberta-base"\); supported are/,
+      /not supported: this model has a Hugging Face text tower \("roberta-base"\); only CLIP's own/,
     ],
     [
       'timm image tower',
       () => open({ model_cfg: { ...model, vision_cfg: { timm_model_name: 'convnext_base' } } }),
-      /this model has an image tower of timm \("convnext_base", ConvNeXt\)/,
+      /this model has a timm image tower \("convnext_base", ConvNeXt\)/,
     ],
     [
       'SigLIP in the OpenCLIP layout',
@@ -175,7 +175,7 @@ describe('what is refused, with file and key', () => {
             },
           },
         }),
-      /an image tower of timm \("vit_base_patch16_siglip_224", SigLIP\), a text tower that is not causal, a bias of the logits/,
+      /a timm image tower \("vit_base_patch16_siglip_224", SigLIP\), a text tower that is not causal, a logit bias/,
     ],
     [
       'CoCa',
@@ -189,22 +189,22 @@ describe('what is refused, with file and key', () => {
             text_cfg: { context_length: 76, embed_cls: true },
           },
         }),
-      /a decoder of captions \(CoCa\), an image tower that pools by attention/,
+      /a caption decoder \(CoCa\), an image tower that pools by attention/,
     ],
     [
       'one tower of a CLIP',
       () => hugging({ model_type: 'clip_vision_model', hidden_size: 768 }),
-      /this is the image tower of a CLIP alone/,
+      /this is only the image tower of a CLIP/,
     ],
     [
       'a slip of the pen',
       () => hugging({ text_config: { hiden_size: 64 } }),
-      /"hiden_size" .* is "hidden_size" meant\?/,
+      /"hiden_size" .*did you mean "hidden_size"\?/,
     ],
     [
       'another slip',
       () => open({ model_cfg: { ...model, quickgelu: true } }),
-      /open_clip_config\.json \(model_cfg\) .*\n {2}"quickgelu" is not a known key; is "quick_gelu" meant\?/,
+      /open_clip_config\.json \(model_cfg\) .*\n {2}"quickgelu" is not a known key \(did you mean "quick_gelu"\?/,
     ],
     [
       'a key in the wrong place',
@@ -217,7 +217,11 @@ describe('what is refused, with file and key', () => {
       () => hugging({ architecture: 'resnet50_clip', num_classes: 1024 }),
       /"architecture"/,
     ],
-    ['preprocessing', () => hugging({}, { image_men: [0, 0, 0] }), /preprocessor_config[\s\S]*is "image_mean" meant/],
+    [
+      'preprocessing',
+      () => hugging({}, { image_men: [0, 0, 0] }),
+      /preprocessor_config[\s\S]*did you mean "image_mean"/,
+    ],
     ['quantised weights', () => hugging({ quantization_config: { bits: 4 } }), /quantization_config: .* not supported/],
     [
       'another image processor',
@@ -254,7 +258,7 @@ describe('what is refused, with file and key', () => {
 
   it('a key twice', () => {
     expect(() => parseOpenClipConfig({ name: 'c.json', text: '{"model_cfg": 1, "model_cfg": 2}' })).toThrow(
-      /c\.json:1:\d+: the key "model_cfg" stands twice/,
+      /c\.json:1:\d+: the key "model_cfg" appears twice/,
     )
   })
 })

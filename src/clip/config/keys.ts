@@ -19,7 +19,7 @@ const TRANSFORMERS_COMMON = lines(`
 /** How weights were drawn, and what is left out in training. */
 const TRAINING_ONLY = ['initializer_factor', 'initializer_range', 'dropout', 'attention_dropout']
 
-/** Keys that are known and say nothing of what is computed here, by the part of a configuration. */
+/** Known keys that do not affect what is computed here, by the part of a configuration. */
 export const HARMLESS = {
   huggingFace: [...TRANSFORMERS_COMMON, ...TRAINING_ONLY, 'logit_scale_init_value'],
   huggingFaceTower: [...TRANSFORMERS_COMMON, ...TRAINING_ONLY, 'projection_dim'],
@@ -45,14 +45,14 @@ export function checkKeys(where: string, value: unknown, read: readonly string[]
   const known = new Set([...read, ...harmless])
   const strange = Object.keys(value).filter((key) => !key.startsWith('_') && !known.has(key))
   if (strange.length === 0) return
-  const told = strange.slice(0, MAX_TOLD).map((key) => {
+  const listed = strange.slice(0, MAX_TOLD).map((key) => {
     const meant = nearestWord(key, read) ?? nearestWord(key, harmless)
-    return `  ${JSON.stringify(key)} is not a known key${meant === undefined ? '' : `; is "${meant}" meant?`}`
+    return `  ${JSON.stringify(key)} is not a known key${meant === undefined ? '' : ` (did you mean "${meant}"?)`}`
   })
-  const more = strange.length > told.length ? [`  ... and ${strange.length - told.length} more`] : []
+  const more = strange.length > listed.length ? [`  ... and ${strange.length - listed.length} more`] : []
   throw new FileError(
-    `${where} may describe another model than those that are supported:\n${[...told, ...more].join('\n')}`,
-    'mend the key; take it out if it says nothing about what the model computes',
+    `${where} may describe a model that is not supported:\n${[...listed, ...more].join('\n')}`,
+    'correct the key, or remove it if it does not affect what the model computes',
   )
 }
 

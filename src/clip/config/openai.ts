@@ -59,7 +59,10 @@ function openAiResNet(file: string, tensors: FoundShapes): ResNetConfig {
 
 function blocks(width: number, layers: number, file: string): TransformerConfig {
   if (width < HEAD_WIDTH) {
-    throw notOpenAi(file, `a transformer of width ${width} has no head, OpenAI's have one for each ${HEAD_WIDTH}`)
+    throw notOpenAi(
+      file,
+      `a transformer of width ${width} has no heads; OpenAI's have one for every ${HEAD_WIDTH} of width`,
+    )
   }
   return {
     width,
@@ -79,11 +82,11 @@ function axisOf(file: string, tensors: FoundShapes, name: string, axis: number):
   return size
 }
 
-/** Side of a square of so many cells. */
+/** Side of a square with this many cells. */
 function sideOf(file: string, cells: number): number {
   const side = Math.round(Math.sqrt(cells))
   if (side >= 1 && side * side === cells) return side
-  throw notOpenAi(file, `its image positions are ${cells}, which is no square`)
+  throw notOpenAi(file, `its image positions are ${cells}, which is not a square number`)
 }
 
 /** How many different numbers stand where the pattern's group does. */

@@ -13,7 +13,7 @@ export const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073] as const
 export const CLIP_STD = [0.26862954, 0.26130258, 0.27577711] as const
 
 /** What to do about a configuration that says what no CLIP, or none that is supported here, can be. */
-export const OTHER_MODEL = 'mend the file, or take another model'
+export const OTHER_MODEL = 'correct the file, or use another model'
 
 export const size = z.int().positive()
 /** Far above any CLIP; a damaged number must not become a list of billions of expected tensors. */
@@ -50,7 +50,7 @@ export function checked(file: string, config: ClipConfig): ClipConfig {
       throw new FileError(`${file}: a patch is larger than the image`, OTHER_MODEL)
   } else {
     divides(vision.width * 32, vision.heads, 'width of the attention pooling and its heads')
-    divides(vision.width, 2, 'width of the stem, half of which its first convolutions have')
+    divides(vision.width, 2, 'width of the stem and the half of it that its first convolutions have')
     divides(vision.imageSize, 32, 'image size and the strides of the image tower')
   }
   return config

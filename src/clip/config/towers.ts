@@ -4,7 +4,7 @@ import { FileError } from '../../base/errors.ts'
 // instead of a list of keys.
 
 const SUPPORTED =
-  "supported are CLIP's own towers: ViT or ModifiedResNet for images, the causal transformer for texts (OpenAI's models, and those of LAION and others trained like them)"
+  "only CLIP's own towers are supported: ViT or ModifiedResNet for images, the causal transformer for texts (OpenAI's models, and those of LAION and others trained like them)"
 
 /** Families of models of transformers, by `model_type`. */
 const FAMILIES: Readonly<Record<string, string>> = {
@@ -13,9 +13,9 @@ const FAMILIES: Readonly<Record<string, string>> = {
   blip: 'a BLIP model',
   'blip-2': 'a BLIP-2 model',
   chinese_clip: 'a Chinese CLIP, with a text tower of BERT',
-  clap: 'a CLAP model, of sounds',
-  clip_text_model: 'the text tower of a CLIP alone',
-  clip_vision_model: 'the image tower of a CLIP alone',
+  clap: 'a CLAP model, for sound',
+  clip_text_model: 'only the text tower of a CLIP',
+  clip_vision_model: 'only the image tower of a CLIP',
   clipseg: 'a CLIPSeg model',
   groupvit: 'a GroupViT model',
   metaclip_2: 'a MetaCLIP 2, with a multilingual text tower',
@@ -54,25 +54,25 @@ const given = (value: unknown) => value !== undefined && value !== null && value
 const when = (text: string) => (value: unknown) => (given(value) ? text : undefined)
 
 const TOWERS: readonly TowerRule[] = [
-  { key: 'multimodal_cfg', says: when('a decoder of captions (CoCa)') },
+  { key: 'multimodal_cfg', says: when('a caption decoder (CoCa)') },
   {
     part: 'vision_cfg',
     key: 'timm_model_name',
     says: (name) => {
       if (!given(name)) return undefined
       const family = TIMM.find(([pattern]) => pattern.test(String(name)))?.[1]
-      return `an image tower of timm (${JSON.stringify(name)}${family === undefined ? '' : `, ${family}`})`
+      return `a timm image tower (${JSON.stringify(name)}${family === undefined ? '' : `, ${family}`})`
     },
   },
   { part: 'vision_cfg', key: 'attentional_pool', says: when('an image tower that pools by attention') },
   {
     part: 'text_cfg',
     key: 'hf_model_name',
-    says: (name) => (given(name) ? `a text tower of Hugging Face (${JSON.stringify(name)})` : undefined),
+    says: (name) => (given(name) ? `a Hugging Face text tower (${JSON.stringify(name)})` : undefined),
   },
   { part: 'text_cfg', key: 'no_causal_mask', says: when('a text tower that is not causal') },
-  { key: 'init_logit_bias', says: when('a bias of the logits (SigLIP)') },
-  { key: 'custom_text', says: when('a text tower apart from the model (custom_text)') },
+  { key: 'init_logit_bias', says: when('a logit bias (SigLIP)') },
+  { key: 'custom_text', says: when('a separate text tower (custom_text)') },
 ]
 
 /** Throws FileError, naming them, when a configuration of OpenCLIP has towers that are not CLIP's own. */
@@ -86,7 +86,7 @@ export function checkTowers(file: string, config: unknown): void {
 }
 
 function notSupported(file: string, why: string): FileError {
-  return new FileError(`${file}: not supported: ${why}; ${SUPPORTED}`, 'take one of those: coop models lists some')
+  return new FileError(`${file}: not supported: ${why}; ${SUPPORTED}`, 'use a supported model: coop models lists some')
 }
 
 /** An own field of what may be an object. */

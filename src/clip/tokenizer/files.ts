@@ -34,7 +34,7 @@ export function parseMerges(text: string, name: string): Merge[] {
 function mergeOf(line: string, where: string): Merge {
   const [left, right, ...rest] = line.split(' ')
   if (!left || !right || rest.length > 0)
-    throw new FileError(`${where}: "${line}" is not two symbols and a space between`, 'fetch the file again')
+    throw new FileError(`${where}: "${line}" is not two symbols separated by a space`, 'download the file again')
   return [left, right]
 }
 
@@ -64,7 +64,7 @@ function checkedVocabulary(vocab: ReadonlyMap<string, number>, name: string): Re
   for (const [token, id] of vocab) {
     const other = tokens.get(id)
     if (other !== undefined)
-      throw new FileError(`${name}: "${other}" and "${token}" have the same id ${id}`, 'fetch the file again')
+      throw new FileError(`${name}: "${other}" and "${token}" have the same id ${id}`, 'download the file again')
     tokens.set(id, token)
   }
   return vocab

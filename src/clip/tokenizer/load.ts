@@ -76,8 +76,8 @@ async function ownTables(files: ModelFiles, vocabSize: number): Promise<NamedTab
   throw new FileError(
     `${files.name} has no tokenizer: looked for ${TOKENIZERS.map((layout) => layout.files.join(' with ')).join(', ')}`,
     vocabSize === CLIP_VOCAB_SIZE
-      ? "copy the model's tokenizer files beside its weights; OpenAI's and most OpenCLIP models use those of openai/clip-vit-base-patch32"
-      : `copy the model's tokenizer files beside its weights: with ${vocabSize} tokens they are not CLIP's own (${CLIP_VOCAB_SIZE})`,
+      ? "copy the model's tokenizer files into the folder of its weights; OpenAI's and most OpenCLIP models use those of openai/clip-vit-base-patch32"
+      : `copy the model's tokenizer files into the folder of its weights: with ${vocabSize} tokens they are not CLIP's own (${CLIP_VOCAB_SIZE})`,
   )
 }
 
@@ -103,7 +103,7 @@ async function unzipped(source: ByteSource): Promise<string> {
     }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new FileError(`${source.name} cannot be unpacked: ${why}`, 'fetch the file again', { cause })
+    throw new FileError(`${source.name} cannot be unpacked: ${why}`, 'download the file again', { cause })
   } finally {
     await reader.cancel().catch(() => undefined)
   }
@@ -113,8 +113,8 @@ function checkVocabulary(name: string, vocab: ReadonlyMap<string, number>, vocab
   for (const [token, id] of vocab) {
     if (id < vocabSize) continue
     throw new FileError(
-      `${name}: the token ${JSON.stringify(token)} has the id ${id}, the configuration states ${vocabSize} tokens`,
-      'take tokenizer and configuration from the same model',
+      `${name}: the token ${JSON.stringify(token)} has the id ${id}, but the configuration has ${vocabSize} tokens`,
+      'use the tokenizer and configuration of the same model',
     )
   }
 }

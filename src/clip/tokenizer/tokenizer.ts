@@ -166,7 +166,7 @@ function checkTables(vocab: ReadonlyMap<string, number>, merges: readonly Merge[
 
 function missingToken(token: string, name: string): never {
   throw new FileError(
-    `${name} has no token ${JSON.stringify(token)}, so it is not a CLIP vocabulary that fits its merges`,
-    'take vocab.json and merges.txt (or tokenizer.json) from the same model',
+    `${name} has no token ${JSON.stringify(token)}, so its vocabulary does not match its merges`,
+    'use vocab.json and merges.txt (or tokenizer.json) of the same model',
   )
 }

@@ -31,8 +31,8 @@ export function parseOpenAiMerges(text: string, name: string, vocabSize: number)
   const merges = parseMerges(lines.join('\n'), name)
   if (merges.length !== wanted) {
     throw new FileError(
-      `${name} has ${merges.length} merges, a vocabulary of ${vocabSize} tokens needs ${wanted}`,
-      'fetch the file again, or take the tokenizer of the model',
+      `${name} has ${merges.length} merges, but a vocabulary of ${vocabSize} tokens needs ${wanted}`,
+      "download the file again, or use the model's own tokenizer",
     )
   }
   return { vocab: vocabularyOf(merges), merges }

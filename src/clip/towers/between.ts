@@ -27,7 +27,7 @@ export function stepIn(between: Between, x: Value, place: Place, free?: number):
   const fits = y.shape.length === x.shape.length && y.shape.every((n, axis) => axis === free || n === x.shape[axis])
   if (fits) return y
   throw new ShapeError(
-    `block ${place.block} of the ${place.tower} tower takes (${x.shape.join(', ')}), and (${y.shape.join(', ')}) was put in its place`,
-    free === undefined ? 'give back the shape that came in' : `change no axis but ${free}`,
+    `block ${place.block} of the ${place.tower} tower takes (${x.shape.join(', ')}), but was given (${y.shape.join(', ')}) instead`,
+    free === undefined ? 'return the same shape as the input' : `change no axis but ${free}`,
   )
 }

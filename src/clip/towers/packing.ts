@@ -3,7 +3,7 @@ import { ShapeError } from '../../base/errors.ts'
 /**
  * Sequences of tokens laid out so that nothing is computed twice (the text tower is causal): what all of them begin
  * with is there once, the rest of each (its tail) stands with the tails of the same length. Several families of such
- * sequences may stand side by side, each with a beginning of its own; their sequences have the same lengths in the same
+ * sequences may be side by side, each with its own beginning; their sequences have the same lengths in the same
  * order.
  */
 export interface Packing {
@@ -23,7 +23,7 @@ export interface Packing {
 /**
  * @param sequences for each text its slots (token ids, or whatever numbers stand for equal embeddings), none empty
  * @param sharePrefix false: leave the beginning of each sequence in its tail
- * @param families the sequences are those of so many families, one family after the other
+ * @param families how many families the sequences form, one family after the other
  * @throws ShapeError when families have sequences of other lengths
  */
 export function pack(sequences: readonly (readonly number[])[], sharePrefix = true, families = 1): Packing {

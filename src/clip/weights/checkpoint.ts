@@ -21,7 +21,7 @@ export function checkpointOf(name: string, files: readonly TensorFile[]): Checkp
       if (other !== undefined)
         throw new FileError(
           `tensor "${tensor}" is in both ${other.name} and ${file.name}`,
-          'take the files of one model',
+          'use the files of one model',
         )
       tensors.set(tensor, file)
     }
@@ -71,8 +71,8 @@ export function checkTensors(checkpoint: Checkpoint, expected: Shapes, naming: N
   ]
   if (report.length === 0) return
   throw new FileError(
-    `${checkpoint.name} does not hold the tensors its configuration describes\n${report.join('\n')}`,
-    'take weights and configuration from the same model',
+    `${checkpoint.name} does not have the tensors that its configuration describes\n${report.join('\n')}`,
+    'use weights and configuration of the same model',
   )
 }
 
@@ -86,12 +86,12 @@ function listing(title: string, names: readonly string[]): string[] {
 
 async function readFinite(checkpoint: Checkpoint, name: string): Promise<FloatTensor> {
   const file = checkpoint.tensors.get(name)
-  if (file === undefined) throw new FileError(`${checkpoint.name}: there is no tensor "${name}"`)
+  if (file === undefined) throw new FileError(`${checkpoint.name} has no tensor "${name}"`)
   const tensor = await file.readFloat(name)
   if (!allFinite(tensor.data)) {
     throw new FileError(
-      `${file.name}: tensor "${name}" holds values that are not finite numbers`,
-      'fetch or write the file again',
+      `${file.name}: tensor "${name}" has values that are not finite numbers`,
+      'download or write the file again',
     )
   }
   return tensor

@@ -17,7 +17,9 @@ export function constantParameters(graph: Graph, weights: Weights): Parameters {
   return (name, shape) => {
     const tensor = weightOf(weights, name)
     if (tensor.shape.join() !== shape.join()) {
-      throw new ShapeError(`${name} is (${tensor.shape.join(', ')}) where the configuration says (${shape.join(', ')})`)
+      throw new ShapeError(
+        `${name} has shape (${tensor.shape.join(', ')}), but the configuration says (${shape.join(', ')})`,
+      )
     }
     return graph.weight(name, tensor)
   }

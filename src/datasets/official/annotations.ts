@@ -52,7 +52,7 @@ export const readScenes: RawReader = async ({ folder }, random) => {
   return { classNames, ...splitTrainval(join(folder, 'Training_01.txt'), trainval, random), test }
 }
 
-/** UCF101: `ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1`; the pictures lie in `Apply_Eye_Makeup`. */
+/** UCF101: `ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1`; the pictures are in `Apply_Eye_Makeup`. */
 export const readActions: RawReader = async ({ folder }, random) => {
   const lists = join(folder, 'ucfTrainTestlist')
   const classes = await readLines(join(lists, 'classInd.txt'), (line) => {
@@ -90,14 +90,14 @@ async function readLines<T>(file: string, parse: (line: string) => T): Promise<T
       return [parse(stripped)]
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
-      throw new FileError(`${file}:${i + 1}: ${why}`, 'fetch the annotation again', { cause })
+      throw new FileError(`${file}:${i + 1}: ${why}`, 'download the annotation again', { cause })
     }
   })
 }
 
 function wholeNumber(text = ''): number {
   if (/^[1-9]\d*$/.test(text)) return Number(text)
-  throw new Error(`a class is a whole number from 1 on, not ${JSON.stringify(text)}`)
+  throw new Error(`a class is a whole number from 1 up, not ${JSON.stringify(text)}`)
 }
 
 const indexOf = (names: readonly string[]): Map<string, number> => new Map(names.map((name, i) => [name, i]))
@@ -114,13 +114,16 @@ function namesByLabel(entries: readonly Omit<NamedEntry, 'name'>[], file: string
   for (const { label, className } of entries) {
     const known = names.get(label) ?? className
     if (known !== className) {
-      throw new FileError(`${file}: class ${label + 1} is "${known}" and "${className}"`, 'fetch the annotation again')
+      throw new FileError(
+        `${file}: class ${label + 1} is both "${known}" and "${className}"`,
+        'download the annotation again',
+      )
     }
     names.set(label, className)
   }
   return Array.from({ length: names.size }, (_, label) => {
     const name = names.get(label)
     if (name !== undefined) return name
-    throw new FileError(`${file}: no image is of class ${label + 1}`, 'fetch the annotation again')
+    throw new FileError(`${file}: class ${label + 1} has no image`, 'download the annotation again')
   })
 }

@@ -23,7 +23,7 @@ export function classFolders({ ignored = [], renames = {} }: ClassFolderRules = 
   return async ({ images }, random) => {
     const folders = (await folderNames(images)).filter((folder) => !ignored.includes(folder))
     if (folders.length === 0) {
-      throw new FileError(`${images} has no class folders`, 'see whether the data set was unpacked whole')
+      throw new FileError(`${images} has no class folders`, 'check that the whole data set was unpacked')
     }
     const classNames = folders.map((folder) => renames[folder] ?? folder)
     const lists = await listImages(images, folders)
@@ -37,7 +37,7 @@ export async function listImages(parent: string, folders: readonly string[], pre
   return mapLimited(folders, LISTINGS, async (folder) => {
     const files = await imageNames(join(parent, folder))
     if (files.length === 0) {
-      throw new FileError(`${join(parent, folder)} has no images`, 'see whether the data set was unpacked whole')
+      throw new FileError(`${join(parent, folder)} has no images`, 'check that the whole data set was unpacked')
     }
     return files.map((file) => `${prefix}${folder}/${file}`)
   })

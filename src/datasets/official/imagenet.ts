@@ -20,8 +20,8 @@ export const readImageNet: RawReader = async (place) => {
   const lacking = train.folders.find((folder) => !test.folders.includes(folder))
   if (strange !== undefined || lacking !== undefined) {
     throw new FileError(
-      `${place.images}: the class folder ${strange ?? lacking} is in ${strange ? 'val' : 'train'}/ only`,
-      'see whether both were unpacked whole; train/ and val/ have the same class folders',
+      `${place.images}: the class folder ${strange ?? lacking} is only in ${strange ? 'val' : 'train'}/`,
+      'check that both were unpacked completely; train/ and val/ must have the same class folders',
     )
   }
   return { classNames: train.classNames, train: train.entries, val: test.entries, test: test.entries }
@@ -42,7 +42,7 @@ export const readImageNetV2: RawReader = async (place) => {
     throw new FileError(
       `${place.images}: the class folders are 0, 1, 2 ... as many as ${CLASS_NAMES} has lines, ` +
         (folders.length === 0 ? 'and there are none' : `and instead of ${wrong} comes "${folders[wrong]}"`),
-      'see whether the data set was unpacked whole',
+      'check that the whole data set was unpacked',
     )
   }
   return testOnly(names.slice(0, folders.length), labelled(await listImages(place.images, folders)))
@@ -62,7 +62,7 @@ async function classesBelow({ images }: Place, names: ReadonlyMap<string, string
   if (folders.length === 0) {
     throw new FileError(
       `${parent} has no class folders`,
-      "the images lie in a folder for each class (n01440764 ...); ImageNet's validation images are sorted into them by valprep.sh",
+      "the images must be in a folder for each class (n01440764 ...); ImageNet's validation images are sorted into them by valprep.sh",
     )
   }
   const classNames = folders.map((folder) => {
@@ -70,7 +70,7 @@ async function classesBelow({ images }: Place, names: ReadonlyMap<string, string
     if (name !== undefined) return name
     throw new FileError(
       `${join(parent, folder)}: ${CLASS_NAMES} has no class ${folder}`,
-      'fetch it again, or take the folder away',
+      'download it again, or remove the folder',
     )
   })
   return { folders, classNames, entries: labelled(await listImages(parent, folders, prefix)) }
@@ -89,9 +89,9 @@ async function readClassNames({ root, folder }: Place): Promise<Map<string, stri
     if (line.trim() === '') continue
     const [id = '', ...words] = line.trim().split(' ')
     const fault =
-      words.length === 0 ? 'there is no class name after the id' : names.has(id) ? `${id} stands here twice` : ''
+      words.length === 0 ? 'the id is not followed by a class name' : names.has(id) ? `${id} appears here twice` : ''
     if (fault)
-      throw new FileError(`${file}:${i + 1}: ${fault}`, 'lines are like "n01440764 tench"; fetch the file again')
+      throw new FileError(`${file}:${i + 1}: ${fault}`, 'lines are like "n01440764 tench"; download the file again')
     names.set(id, words.join(' '))
   }
   return names

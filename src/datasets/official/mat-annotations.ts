@@ -18,7 +18,8 @@ export const readCars: RawReader = async ({ folder }, random) => {
     (await structs(file, 'annotations')).map((struct): Entry => {
       const label = numberOf(struct.get('class'), file) - 1
       const name = `${images}/${textOf(struct.get('fname'), file)}`
-      if (classNames[label] === undefined) throw damaged(file, `${name} is of class ${label + 1}, which ${meta} lacks`)
+      if (classNames[label] === undefined)
+        throw damaged(file, `${name} has class ${label + 1}, which is not in ${meta}`)
       const trouble = pathTrouble(name)
       if (trouble) throw damaged(file, `the path ${name} ${trouble}`)
       return { name, label }
@@ -41,7 +42,7 @@ export const readFlowers: RawReader = async (place, random) => {
   const entries = labels.map((label, i) => ({ label, name: `image_${String(i + 1).padStart(5, '0')}.jpg` }))
   const groups = groupByLabel(entries)
   const classNames = groups.map((_, label) => {
-    if (!labels.includes(label)) throw damaged(join(place.folder, LABELS), `no image is of class ${label + 1}`)
+    if (!labels.includes(label)) throw damaged(join(place.folder, LABELS), `class ${label + 1} has no image`)
     return names(label)
   })
   const classes = groups.map((group) => {
@@ -58,7 +59,7 @@ async function flowerLabels({ folder }: Place): Promise<number[]> {
   const labels = await variable(file, 'labels')
   if (labels.kind !== 'numbers') throw damaged(file, '"labels" should be numbers')
   return Array.from(labels.data, (label) => {
-    if (!Number.isInteger(label) || label < 1) throw damaged(file, `a label is a whole number from 1 on, not ${label}`)
+    if (!Number.isInteger(label) || label < 1) throw damaged(file, `a label is a whole number from 1 up, not ${label}`)
     return label - 1
   })
 }
@@ -68,7 +69,7 @@ async function flowerNames({ folder }: Place): Promise<(label: number) => string
   const names = readSchema(z.record(z.string(), z.string()), parseJson(await readText(file), file), file)
   return (label) => {
     const name = names[String(label + 1)]
-    if (name === undefined) throw new FileError(`${file}: class ${label + 1} has no name`, 'fetch the file again')
+    if (name === undefined) throw new FileError(`${file}: class ${label + 1} has no name`, 'download the file again')
     return name
   }
 }
@@ -93,7 +94,7 @@ async function structs(file: string, name: string): Promise<readonly ReadonlyMap
 
 function textOf(value: MatValue | undefined, file: string): string {
   if (value?.kind === 'text') return value.text
-  throw damaged(file, 'an entry should be a text')
+  throw damaged(file, 'an entry should be a string')
 }
 
 function numberOf(value: MatValue | undefined, file: string): number {
@@ -102,4 +103,4 @@ function numberOf(value: MatValue | undefined, file: string): number {
   throw damaged(file, 'an entry should be a whole number')
 }
 
-const damaged = (file: string, what: string): FileError => new FileError(`${file}: ${what}`, 'fetch the file again')
+const damaged = (file: string, what: string): FileError => new FileError(`${file}: ${what}`, 'download the file again')

@@ -63,10 +63,10 @@ describe('readMatFile', () => {
 
   it.each<[what: string, bytes: Uint8Array, message: RegExp]>([
     ['an empty file', new Uint8Array(), /too short/],
-    ['another file', new Uint8Array(1000).fill(65), /header does not say so/],
+    ['another file', new Uint8Array(1000).fill(65), /does not have a MATLAB header/],
     ['MATLAB 7.3', bytesOf(written.plain).fill(2, 125, 126), /another version \(7.3 files are HDF5\)/],
-    ['a length beyond the file', matFile([14, new Uint8Array(8)]).fill(9, 133, 134), /it is cut off/],
-    ['a broken stream', matFile([15, new Uint8Array(40).fill(7)]), /cannot be read as a MATLAB file of level 5/],
+    ['a length beyond the file', matFile([14, new Uint8Array(8)]).fill(9, 133, 134), /it is truncated/],
+    ['a broken stream', matFile([15, new Uint8Array(40).fill(7)]), /cannot be read as a MATLAB level 5 file/],
     ['a zip bomb', matFile([15, deflateSync(new Uint8Array(300 << 20))]), /larger than|maxOutputLength|buffer/i],
   ])('refuses %s', async (_, bytes, message) => {
     const error: unknown = await read(bytes).catch((thrown: unknown) => thrown)

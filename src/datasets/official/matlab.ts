@@ -52,7 +52,7 @@ export async function readMatFile(file: string): Promise<ReadonlyMap<string, Mat
   } catch (cause) {
     // whatever a reader throws on damaged bytes (RangeError, zlib errors)
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new FileError(`${file} cannot be read as a MATLAB file of level 5: ${why}`, 'fetch the file again', { cause })
+    throw new FileError(`${file} cannot be read as a MATLAB level 5 file: ${why}`, 'download the file again', { cause })
   }
 }
 
@@ -64,10 +64,10 @@ interface Element {
 function variablesOf(bytes: Uint8Array): Map<string, MatValue> {
   if (bytes.length < HEADER) throw new Error('it is too short')
   const mark = String.fromCharCode(...bytes.subarray(126, 128))
-  if (mark !== 'IM' && mark !== 'MI') throw new Error('its header does not say so')
+  if (mark !== 'IM' && mark !== 'MI') throw new Error('it does not have a MATLAB header')
   const little = mark === 'IM'
   const version = new DataView(bytes.buffer, bytes.byteOffset + 124, 2).getUint16(0, little)
-  if (version !== 0x100) throw new Error('it is of another version (7.3 files are HDF5)')
+  if (version !== 0x100) throw new Error('it has another version (7.3 files are HDF5)')
 
   const variables = new Map<string, MatValue>()
   for (const element of elementsOf(bytes.subarray(HEADER), little)) {
@@ -93,7 +93,7 @@ function* elementsOf(bytes: Uint8Array, little: boolean): Generator<Element, und
     const small = word >>> 16
     const [type, length, start] =
       small === 0 ? [word, view.getUint32(at + 4, little), at + 8] : [word & 0xffff, small, at + 4]
-    if (start + length > bytes.length) throw new Error('it is cut off')
+    if (start + length > bytes.length) throw new Error('it is truncated')
     yield { type, data: bytes.subarray(start, start + length) }
     const end = start + length
     at = small !== 0 ? at + 8 : type !== COMPRESSED ? Math.ceil(end / 8) * 8 : end
@@ -115,7 +115,7 @@ function matrixOf(data: Uint8Array, little: boolean, depth: number): { name: str
   const name = String.fromCharCode(...take().data)
   const matrix = (): MatValue => {
     const { value } = matrixOf(take().data, little, depth + 1)
-    if (!value) throw new Error('it holds an array of a class that is not read here')
+    if (!value) throw new Error('it has an array of an unsupported class')
     return value
   }
   const repeat = <T>(times: number, make: () => T): T[] => {
@@ -154,7 +154,7 @@ function textOf(element: Element, little: boolean): string {
 
 function numbersOf({ type, data }: Element, little: boolean): number[] {
   const format = NUMBERS[type]
-  if (!format) throw new Error(`an element of type ${type} holds no numbers`)
+  if (!format) throw new Error(`an element of type ${type} does not contain numbers`)
   const [bytes, read] = format
   const view = viewOf(data)
   return Array.from({ length: Math.floor(data.length / bytes) }, (_, i) => read(view, i * bytes, little))

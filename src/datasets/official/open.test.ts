@@ -90,7 +90,7 @@ describe.each(Object.entries(miniatures))('%s', (id, mini) => {
     const { listedIn, ...read } = await openOfficialDataset(id, root)
     expect(listedIn).toBe(file)
     expect(read).toEqual(made)
-    await expect(makeSplitFile(id, { root, seed: 1 })).rejects.toThrow(/is there already/)
+    await expect(makeSplitFile(id, { root, seed: 1 })).rejects.toThrow(/already exists/)
   })
 
   it.runIf(mini.saved)('has its subsets drawn with the split file alone, and a warning', async () => {
@@ -157,7 +157,7 @@ describe('openOfficialDataset', () => {
 
   it('says what is missing, of what, and where it should be', async () => {
     await expect(openOfficialDataset('cifar', root)).rejects.toThrow(/no data set "cifar"/)
-    await expect(openOfficialDataset('dtd', root)).rejects.toThrow(`there is no folder ${join(root, 'dtd')}`)
+    await expect(openOfficialDataset('dtd', root)).rejects.toThrow(`no folder ${join(root, 'dtd')}`)
     await mkdir(join(root, 'oxford_pets'))
     await expect(openOfficialDataset('pets', root)).rejects.toThrow(
       /OxfordPets has no .*split_zhou_OxfordPets.json, and it cannot be made: .*trainval.txt/,
@@ -166,7 +166,7 @@ describe('openOfficialDataset', () => {
 
   it.each<[id: string, file: string, text: string, message: RegExp]>([
     ['oxford_pets', 'annotations/test.txt', 'cat_1 1 1 1\ncat_2 one 1 1', /test.txt:2: a class is a whole number/],
-    ['oxford_pets', 'annotations/test.txt', 'dog_1 1 1 1', /class 1 is "abyssinian" and "dog"/],
+    ['oxford_pets', 'annotations/test.txt', 'dog_1 1 1 1', /class 1 is both "abyssinian" and "dog"/],
     ['oxford_pets', 'annotations/test.txt', '../x_1 1 1 1', /test.txt:1: the path leads out/],
     [
       'sun397',
@@ -177,9 +177,19 @@ describe('openOfficialDataset', () => {
     ['ucf101', 'ucfTrainTestlist/trainlist01.txt', 'Archery', /trainlist01.txt:1: a line is like/],
     ['ucf101', 'ucfTrainTestlist/testlist01.txt', 'Golf/v.avi', /testlist01.txt:1: classInd.txt has no class "Golf"/],
     ['fgvc_aircraft', 'images_variant_val.txt', '123 Spitfire', /val.txt:1: variants.txt has no class "Spitfire"/],
-    ['imagenet', 'classnames.txt', 'n01440764 tench\nn01443537', /classnames.txt:2: there is no class name/],
+    [
+      'imagenet',
+      'classnames.txt',
+      'n01440764 tench\nn01443537',
+      /classnames.txt:2: the id is not followed by a class name/,
+    ],
     ['imagenet_a', 'classnames.txt', 'n01440764 tench', /classnames.txt has no class n01443537/],
-    ['stanford_cars', 'devkit/cars_meta.mat', 'not a MATLAB file', /cars_meta.mat cannot be read as a MATLAB file/],
+    [
+      'stanford_cars',
+      'devkit/cars_meta.mat',
+      'not a MATLAB level 5 file',
+      /cars_meta.mat cannot be read as a MATLAB level 5 file/,
+    ],
     ['oxford_flowers', 'cat_to_name.json', '{"1": "rose"}', /cat_to_name.json: class 2 has no name/],
   ])('%s with a damaged %s: %s', async (id, file, text, message) => {
     await lay(mini(id))
@@ -201,7 +211,7 @@ describe('openOfficialDataset', () => {
     const error: unknown = await checkImages(dataset).catch((thrown: unknown) => thrown)
     const lines = (await readFile(file, 'utf8')).split('\n')
     const line = lines.findIndex((text) => text.includes(`"${gone[0]?.name}"`)) + 1
-    expect(String(error)).toContain(`EuroSAT: 7 of ${mini('eurosat').files.length} images are not there`)
+    expect(String(error)).toContain(`EuroSAT: 7 of ${mini('eurosat').files.length} images were not found`)
     expect(String(error)).toContain(`${file}:${line}: ${gone[0]?.path}`)
     expect(String(error)).toContain('and 2 more')
     await checkImages(dataset, dataset.train)

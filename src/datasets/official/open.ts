@@ -45,12 +45,12 @@ export async function makeSplitFile(
 ): Promise<string> {
   const row = officialDataset(name)
   if (row.splitFile === undefined) {
-    throw new UsageError(`${row.name} has no split file: it comes in its own parts`, 'use it as it is')
+    throw new UsageError(`${row.name} needs no split file: it comes with its own parts`, 'use it as it is')
   }
   const place = placeOf(row, root)
   const existing = await splitFileOf(row, place)
   if (existing !== undefined) {
-    throw new UsageError(`${existing} is there already`, 'use it, or move it away first')
+    throw new UsageError(`${existing} already exists`, 'use it, or move it elsewhere first')
   }
   const file = join(place.folder, row.splitFile)
   await writeSplitFile(file, await readRaw(row, place, seed))
@@ -84,8 +84,8 @@ export async function splitFileOf({ splitFile }: OfficialDataset, { folder }: Pl
 async function readRaw(row: OfficialDataset, place: Place, seed: number): Promise<Split> {
   if (!(await stat(place.folder).catch(() => undefined))) {
     throw new FileError(
-      `${row.name} is not in ${place.root}: there is no folder ${place.folder}`,
-      `name the folder above the data sets (--root DIR); "coop datasets --root ${place.root}" says what is there and where to get the rest`,
+      `${row.name} is not in ${place.root}: no folder ${place.folder}`,
+      `give the folder that contains the data sets (--root DIR); "coop datasets --root ${place.root}" shows which it found and where to get the rest`,
     )
   }
   try {
@@ -94,7 +94,7 @@ async function readRaw(row: OfficialDataset, place: Place, seed: number): Promis
     if (!(cause instanceof CoopError) || row.splitFile === undefined) throw cause
     throw new FileError(
       `${row.name} has no ${join(place.folder, row.splitFile)}, and it cannot be made: ${cause.message}`,
-      `fetch the split file ("coop datasets --root ${place.root}" says where), or mend the annotation: ${cause.remedy}`,
+      `download the split file ("coop datasets --root ${place.root}" says where), or fix the annotation: ${cause.remedy}`,
       { cause },
     )
   }

@@ -31,7 +31,7 @@ export function splitClasses(folder: string, classes: readonly ClassImages[], ra
     if (train < 1 || val < 1 || test < 1) {
       throw new FileError(
         `${folder}: the class "${className}" has ${names.length} images, too few for train, val and test`,
-        'see whether the data set was unpacked whole: a class needs at least 4 images',
+        'check that the whole data set was unpacked: a class needs at least 4 images',
       )
     }
     const entries = shuffled.map((name) => ({ name, label }))
@@ -62,7 +62,7 @@ export function splitTrainval(
     if (val < 1) {
       throw new FileError(
         `${file}: the class of ${entries[0]?.name} has ${entries.length} training images, too few for a validation part`,
-        'see whether the file is whole: a class needs at least 3 training images',
+        'check that the file is complete: a class needs at least 3 training images',
       )
     }
     const shuffled = [...entries]

@@ -14,7 +14,7 @@ class Fault extends Error {
   constructor(
     readonly path: JsonPath,
     message: string,
-    readonly remedy = 'fetch the split file again, or mend this line',
+    readonly remedy = 'download the split file again, or fix this line',
   ) {
     super(message)
   }
@@ -48,7 +48,7 @@ const asciiOnly = (json: string): string =>
 
 function checkSplit(value: unknown): Split {
   if (!isObject(value))
-    throw new Fault([], 'this is no split file: it should hold {"train": ..., "val": ..., "test": ...}')
+    throw new Fault([], 'this is not a split file: it should contain {"train": ..., "val": ..., "test": ...}')
   const names = new ClassNames()
   const [train, val, test] = [...PARTS].map((part) => entriesOf(value, part, names))
   return { classNames: names.all(), train: train ?? [], val: val ?? [], test: test ?? [] }
@@ -66,22 +66,22 @@ function entriesOf(split: Readonly<Record<string, unknown>>, part: Part, names: 
 
 function checkRow(row: unknown, path: JsonPath): Row {
   if (!Array.isArray(row) || row.length !== 3) {
-    throw new Fault(path, 'an image is a list of three: its path, its label, its class name')
+    throw new Fault(path, 'an image is a list of three items: its path, its label, its class name')
   }
   const [name, label, className]: unknown[] = row
-  if (typeof name !== 'string' || name === '') throw new Fault([...path, 0], 'the path of an image is a text')
+  if (typeof name !== 'string' || name === '') throw new Fault([...path, 0], 'the path of an image must be a string')
   const trouble = pathTrouble(name)
   if (trouble)
     throw new Fault(
       [...path, 0],
       `the path ${JSON.stringify(name)} ${trouble}`,
-      'paths are relative to the image folder and stay in it',
+      'paths are relative to the image folder and must stay inside it',
     )
   if (typeof label !== 'number' || !Number.isInteger(label) || label < 0) {
-    throw new Fault([...path, 1], `a label is a whole number from 0 on, not ${JSON.stringify(label)}`)
+    throw new Fault([...path, 1], `a label is a whole number from 0 up, not ${JSON.stringify(label)}`)
   }
   if (typeof className !== 'string' || className.trim() === '') {
-    throw new Fault([...path, 2], `a class name is a text, not ${JSON.stringify(className)}`)
+    throw new Fault([...path, 2], `a class name is a string, not ${JSON.stringify(className)}`)
   }
   return [name, label, className]
 }
@@ -90,7 +90,7 @@ function checkRow(row: unknown, path: JsonPath): Row {
 export function pathTrouble(name: string): string | undefined {
   if (name.includes('\0')) return 'has a zero byte in it'
   if (/^([/\\]|[a-zA-Z]:[/\\])/.test(name)) return 'is absolute'
-  if (name.split(/[/\\]/).includes('..')) return 'leads out of the image folder'
+  if (name.split(/[/\\]/).includes('..')) return 'leads outside the image folder'
   return undefined
 }
 
@@ -126,7 +126,7 @@ class ClassNames {
 
   /** All names, by label. */
   all(): string[] {
-    if (this.byLabel.size === 0) throw new Fault([], 'this split file names no image')
+    if (this.byLabel.size === 0) throw new Fault([], 'this split file lists no images')
     const labels = [...this.byLabel.keys()].sort((a, b) => a - b)
     const gap = labels.findIndex((label, i) => label !== i)
     if (gap !== -1) {
@@ -135,7 +135,7 @@ class ClassNames {
       throw new Fault(
         [part, i, 1],
         `label ${label} is out of range: there are ${labels.length} classes, and no image has label ${gap}`,
-        'labels count the classes from 0 without a gap',
+        'labels number the classes from 0 without gaps',
       )
     }
     return labels.map((label) => this.byLabel.get(label) ?? '')

@@ -29,7 +29,7 @@ export type ListedDataset = Omit<OfficialDataset, 'read'> & { readonly status?: 
 /** All data sets; with a root also what is there of each. */
 export async function listDatasets(root = process.env.COOP_DATA): Promise<ListedDataset[]> {
   if (root !== undefined && !(await exists(root))) {
-    throw new FileError(`${root}: no such folder`, 'name the folder above the data sets (--root DIR)')
+    throw new FileError(`${root}: no such folder`, 'give the folder that contains the data sets (--root DIR)')
   }
   const listed: ListedDataset[] = []
   for (const row of OFFICIAL_DATASETS) {
@@ -82,7 +82,7 @@ async function whatIsMissing(
   return { split: 'made', missing: [...images, ...file, ...(await absent(row.annotation))] }
 }
 
-/** The names of ImageNet's classes may lie in its own folder. */
+/** The names of ImageNet's classes may be in its own folder. */
 async function isThere({ root, folder }: Place, path: string): Promise<boolean> {
   const isNames = path === CLASS_NAMES
   return (await exists(join(folder, path))) || (isNames && (await exists(join(root, 'imagenet', path))))

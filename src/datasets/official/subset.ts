@@ -23,7 +23,7 @@ export async function officialSubset(
 ): Promise<Subset> {
   const row = officialDataset(name)
   if (row.testOnly) {
-    throw new UsageError(`${row.name} is only tested on: nothing is drawn of it`, 'draw from imagenet')
+    throw new UsageError(`${row.name} is for testing only: it has no few-shot subsets`, 'use imagenet instead')
   }
   const dataset = await openOfficialDataset(name, root, hooks)
   const { train, val } = drawSubset(dataset, shots, seed)

@@ -15,7 +15,7 @@ export interface Download {
   readonly url: string
 }
 
-/** Where a data set lies on this machine. */
+/** Where a data set is on this machine. */
 export interface Place {
   /** The folder above all data sets. */
   readonly root: string
@@ -54,7 +54,7 @@ export interface OfficialDataset {
   readonly splitFile?: string
   /** Folders below `folder` that hold the images. */
   readonly imageFolders: readonly string[]
-  /** Files below `folder` that `read` needs besides. */
+  /** Files below `folder` that `read` also needs. */
   readonly annotation: readonly string[]
   /** The official way without a split file. */
   readonly read: RawReader

@@ -40,7 +40,7 @@ function featuresOf({ notes }: ParquetFile): Features {
   return note.success ? note.data.info.features : {}
 }
 
-/** What a text says as JSON; undefined where it is none. */
+/** The value of a JSON text; undefined if it is not JSON. */
 export function jsonOrNothing(text: string | undefined): unknown {
   try {
     return text === undefined ? undefined : JSON.parse(text)
@@ -67,7 +67,7 @@ function choose(
   const there = columns.map(({ name, kind }) => `"${name}" (${kind})`).join(', ')
   const wanted = asked === undefined ? `column for the ${what}` : `column "${asked}" of ${kinds.join(' or ')}`
   throw new FileError(
-    `${path}: no ${wanted}: there are ${there}`,
-    `say which it is (--${what === 'images' ? 'image' : 'label'}-column NAME)`,
+    `${path}: no ${wanted}; the columns are ${there}`,
+    `name it (--${what === 'images' ? 'image' : 'label'}-column NAME)`,
   )
 }

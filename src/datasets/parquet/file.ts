@@ -87,7 +87,7 @@ export async function* rowGroups(file: ParquetFile, columns: readonly string[]):
       codec,
       (input: Uint8Array, length: number) => {
         left -= length
-        if (left < 0 || length < 0) throw new Error('it unpacks to more than it says')
+        if (left < 0 || length < 0) throw new Error('it unpacks to more than it states')
         return decompress(input, length)
       },
     ])
@@ -101,7 +101,7 @@ export async function* rowGroups(file: ParquetFile, columns: readonly string[]):
         compressors: Object.fromEntries(bounded),
         utf8: false, // else bytes that are no text are taken for it
       })
-      if (rows.length !== rowEnd - start) throw new Error(`${rows.length} rows where it says ${rowEnd - start}`)
+      if (rows.length !== rowEnd - start) throw new Error(`${rows.length} rows where it states ${rowEnd - start}`)
       return rows
     })
     start = rowEnd
@@ -112,12 +112,12 @@ function checkSizes(file: ParquetFile, columns: readonly string[]): void {
   const refuse = (why: string) => {
     throw new FileError(
       `${file.path} is refused: ${why}`,
-      'write it again with smaller row groups, or check its source',
+      'write it again with smaller row groups, or check where it came from',
     )
   }
   for (const group of file.metadata.row_groups) {
     const bytes = groupSize(group, columns)
-    if (!(bytes >= 0 && bytes <= MAX_GROUP_BYTES)) refuse(`a row group unpacks to ${bytes} bytes, and 2 GB is the most`)
+    if (!(bytes >= 0 && bytes <= MAX_GROUP_BYTES)) refuse(`a row group unpacks to ${bytes} bytes; the limit is 2 GB`)
     if (!(group.num_rows >= 0 && group.num_rows <= MAX_GROUP_ROWS)) refuse(`a row group has ${group.num_rows} rows`)
   }
   const bytes = unpackedSize(file, columns)
@@ -132,6 +132,6 @@ async function orFileError<T>(path: string, work: () => Promise<T>): Promise<T> 
   } catch (cause) {
     if (cause instanceof FileError) throw cause
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new FileError(`${path} cannot be read as parquet: ${why}`, 'fetch or write the file again', { cause })
+    throw new FileError(`${path} cannot be read as parquet: ${why}`, 'download or write the file again', { cause })
   }
 }

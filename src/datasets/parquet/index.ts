@@ -63,12 +63,11 @@ export async function readParquet(
     const unpacked = await unpackImages(opened.file, opened.columns, options.cache, onRows)
     rows.push(...labelledRows(opened, unpacked, hooks))
   }
-  if (rows.length === 0)
-    throw new FileError(`${about.source} has no image with a label`, 'give a data set that has some')
+  if (rows.length === 0) throw new FileError(`${about.source} has no labelled images`, 'give a data set that has some')
   if (labels.names === undefined && rows.every(({ label }) => typeof label === 'number')) {
     hooks.onWarning?.(
-      `${about.source}: the labels are numbers without names and stand as they are in the prompts; ` +
-        'names belong into the file itself, or into the README.md beside it (dataset_info)',
+      `${about.source}: the labels are numbers without names and are used as they are in the prompts; ` +
+        'to give names, put them into the file itself or into the README.md next to it (dataset_info)',
     )
   }
   const { name, root, source } = about
@@ -99,7 +98,7 @@ function labelNames(
   const at = names.findIndex((name, i) => name !== other.columns.names?.[i])
   throw new FileError(
     `${first.file.path} and ${other.file.path} name the labels differently: ` +
-      `label ${Math.max(at, 0)} is "${names[at] ?? ''}" there and "${other.columns.names?.[at] ?? ''}" here`,
+      `label ${Math.max(at, 0)} is "${names[at] ?? ''}" in the first and "${other.columns.names?.[at] ?? ''}" in the second`,
     'write the files again with the same names',
   )
 }

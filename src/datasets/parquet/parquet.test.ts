@@ -130,7 +130,7 @@ describe('readParquet', () => {
     const bytes = await readFile(fixture(TEST))
     await writeFile(other, Buffer.from(bytes.toString('latin1').replaceAll('"cat"', '"dog"'), 'latin1'))
     const error = await errorOf(read([all[0], { file: other, split: 'test' }]))
-    expect(error.message).toMatch(/name the labels differently: label 1 is "cat" there and "dog" here/)
+    expect(error.message).toMatch(/name the labels differently: label 1 is "cat" in the first and "dog" in the second/)
   })
 })
 
@@ -138,7 +138,7 @@ describe('columns', () => {
   it('are those asked for, or said with their kinds', async () => {
     const source = [{ file: fixture('none.parquet'), split: undefined }]
     expect((await errorOf(read(source, { labelColumn: 'kind' }))).message).toMatch(
-      /none\.parquet: no column "kind" of number or text: there are "extra" \(other\), "img" \(bytes\), "class" \(text\)/,
+      /none\.parquet: no column "kind" of number or text; the columns are "extra" \(other\), "img" \(bytes\), "class" \(text\)/,
     )
     expect((await errorOf(read(source, { imageColumn: 'class' }))).remedy).toMatch(/--image-column/)
     await expect(read(source, { imageColumn: 'img', labelColumn: 'class' })).resolves.toBeTruthy()
@@ -158,7 +158,9 @@ describe('columns', () => {
       { name: 'id', kind: 'number' },
       { name: 'kind', kind: 'number' },
     ] as const
-    expect(() => imageColumnsOf(file(columns))).toThrow(/no column for the labels: there are "photo" \(image\), "id"/)
+    expect(() => imageColumnsOf(file(columns))).toThrow(
+      /no column for the labels; the columns are "photo" \(image\), "id"/,
+    )
     const features = { kind: { names: ['a', 'b'], _type: 'ClassLabel' }, photo: { _type: 'Image' } }
     expect(imageColumnsOf(file(columns, features))).toEqual({ image: 'photo', label: 'kind', names: ['a', 'b'] })
     expect(imageColumnsOf(file(columns.slice(0, 2)))).toMatchObject({ image: 'photo', label: 'id' })
@@ -221,7 +223,7 @@ describe('a file that is not what it says', () => {
     const reading = async () => {
       for await (const _ of rowGroups(lying, ['img', 'class'])) expect.fail('it was read')
     }
-    await expect(reading()).rejects.toThrow(/it unpacks to more than it says/)
+    await expect(reading()).rejects.toThrow(/it unpacks to more than it states/)
   })
 
   it('has row groups that no memory holds', async () => {

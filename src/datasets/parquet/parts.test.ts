@@ -52,7 +52,7 @@ describe('chooseParts without card', () => {
       chosen: 'small',
       parts: ['test: small/test/0.parquet', 'train: small/train/0.parquet'],
     })
-    expect(refusal(paths)).toMatch(/SET has several configurations: big, small \| say which/)
+    expect(refusal(paths)).toMatch(/SET has several configurations: big, small \| choose one/)
     expect(refusal(paths, 'tiny')).toMatch(/no configuration "tiny" \| its configurations are big, small/)
     expect(choose([...paths, 'default/train/0.parquet']).chosen).toBe('default')
   })
@@ -60,7 +60,7 @@ describe('chooseParts without card', () => {
   it('refuses what is not there', () => {
     expect(refusal(['train.csv'])).toMatch(/SET has no parquet files/)
     expect(refusal(['train-00000-of-00003.parquet', 'train-00002-of-00003.parquet'])).toMatch(
-      /of train-\*-of-00003\.parquet only 2 of 3 files are there/,
+      /only 2 of the 3 files of train-\*-of-00003\.parquet were found/,
     )
   })
 })

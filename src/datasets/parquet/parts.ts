@@ -112,7 +112,7 @@ function chooseConfig(where: string, configs: readonly NamedParts[], asked: stri
   if (only) return only
   throw new UsageError(
     `${where} has several configurations: ${names}`,
-    'say which: hf:owner/name:CONFIG, or the folder of one of them',
+    'choose one: hf:owner/name:CONFIG, or the folder of one of them',
   )
 }
 
@@ -129,8 +129,8 @@ function checkComplete(where: string, files: readonly string[]): void {
     const total = Number(name.slice(name.lastIndexOf('-') + 1))
     if (numbers.size >= total) continue
     throw new FileError(
-      `${where}: of ${name}.parquet only ${numbers.size} of ${total} files are there`,
-      'fetch the others',
+      `${where}: only ${numbers.size} of the ${total} files of ${name}.parquet were found`,
+      'download the others',
     )
   }
 }

@@ -8,7 +8,7 @@ import { readText, removeLeftovers, writeFileAtomic } from '../../node/files.ts'
 import { type ImageColumns, jsonOrNothing } from './columns.ts'
 import { type ParquetFile, type ParquetRow, rowGroups, unpackedSize } from './file.ts'
 
-/** A row whose image now is a file of its own. */
+/** A row whose image is now a separate file. */
 export interface UnpackedRow {
   /** Counted from 1. */
   readonly row: number
@@ -38,7 +38,7 @@ type Index = z.output<typeof indexSchema>
  * the row gives them, and the list of rows is written last. Equal images are written once. Killed on the way, it begins
  * again and keeps what is there.
  *
- * @param onRows told how many rows more are unpacked, or were before
+ * @param onRows called with how many more rows are unpacked, or already were
  * @throws FileError for a damaged file, a row without image, and where the disk has too little room
  */
 export async function unpackImages(
@@ -100,13 +100,13 @@ async function unpackAll(file: ParquetFile, columns: ImageColumns, folder: strin
 function pictureOf(row: ParquetRow, { image, label }: ImageColumns, where: string) {
   const bytes = bytesOf(row[image])
   if (bytes === undefined || bytes.length === 0) {
-    throw new FileError(`${where}: there is no image in the column "${image}"`, 'write the images into the file itself')
+    throw new FileError(`${where}: the column "${image}" contains no image`, 'store the images in the file itself')
   }
   if (bytes.length > MAX_IMAGE_BYTES) throw new FileError(`${where}: the image has ${bytes.length} bytes`, 'remove it')
   return { bytes, label: labelOf(row[label], where) }
 }
 
-/** Bytes as they are, or in Hugging Face's `{ bytes, path }`; the path is of no account. */
+/** Bytes as they are, or in Hugging Face's `{ bytes, path }`; the path is ignored. */
 function bytesOf(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value
   return typeof value === 'object' && value !== null && 'bytes' in value ? bytesOf(value.bytes) : undefined
@@ -117,7 +117,7 @@ function labelOf(value: unknown, where: string): string | number | null {
   if (typeof value === 'string') return value.trim()
   if (typeof value === 'boolean' || typeof value === 'bigint') return Number(value)
   if (typeof value === 'number') return value
-  throw new FileError(`${where}: the label is neither number nor text`, 'give another column (--label-column NAME)')
+  throw new FileError(`${where}: the label is neither a number nor text`, 'give another column (--label-column NAME)')
 }
 
 /** First bytes of image files. The name's ending is for people only. */
@@ -140,8 +140,8 @@ async function checkRoom(folder: string, bytes: number): Promise<void> {
   const room = await freeBytes(folder)
   if (room === undefined || room > bytes) return
   throw new FileError(
-    `${folder}: the images take ${gigabytes(bytes)} and the disk has ${gigabytes(room)} left`,
-    'make room, or give a folder on another disk (--cache DIR)',
+    `${folder}: the images take ${gigabytes(bytes)} but the disk has only ${gigabytes(room)} left`,
+    'free some space, or give a folder on another disk (--cache DIR)',
   )
 }
 

@@ -4,7 +4,7 @@ import { FileError } from '../../base/errors.ts'
 export function broken(
   file: string,
   what: string,
-  remedy = 'fetch or write the file again',
+  remedy = 'download or write the file again',
   cause?: unknown,
 ): FileError {
   return new FileError(`${file} is not a valid torch file: ${what}`, remedy, { cause })

@@ -2,7 +2,7 @@ import { FileError } from '../../base/errors.ts'
 import type { ByteSource } from '../safetensors.ts'
 
 const SAVE_AGAIN =
-  'in Python, where the file can be trusted: torch.save(torch.load(FILE, map_location="cpu"), NEW) with torch 1.6 or newer'
+  'in Python, if you trust the file: torch.save(torch.load(FILE, map_location="cpu"), NEW) with torch 1.6 or newer'
 
 interface Kind {
   readonly what: string
@@ -10,12 +10,12 @@ interface Kind {
   is(head: Uint8Array): boolean
 }
 
-const FETCH = 'fetch the file again, from where models are'
+const FETCH = "download the file again from the model's source"
 
 /** What people take for a torch file, by its first bytes. */
 const OTHER_KINDS: readonly Kind[] = [
   {
-    what: 'a torch file of the old format, without zip (torch before 1.6)',
+    what: 'a torch file in the old format without zip (torch before 1.6)',
     remedy: SAVE_AGAIN,
     // PROTO 2, then the number 0x1950a86a20f9469cfc6c
     is: startsWith([0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]),
@@ -25,16 +25,20 @@ const OTHER_KINDS: readonly Kind[] = [
     remedy: `save its tensors with torch.save; ${SAVE_AGAIN}`,
     is: (head) => head[0] === 0x80 && (head[1] ?? 0) >= 1 && (head[1] ?? 0) <= 5,
   },
-  { what: 'a tar archive (torch before 0.4 wrote such)', remedy: SAVE_AGAIN, is: (head) => ascii(head, 257, 'ustar') },
+  {
+    what: 'a tar archive (as written by torch before 0.4)',
+    remedy: SAVE_AGAIN,
+    is: (head) => ascii(head, 257, 'ustar'),
+  },
   { what: 'compressed with gzip', remedy: 'unpack it (gunzip)', is: startsWith([0x1f, 0x8b]) },
   {
     what: 'a safetensors file',
-    remedy: 'give the folder it lies in, with its configuration',
+    remedy: 'give the folder that contains it and its configuration',
     is: (head) => head[8] === 0x7b && head[5] === 0 && head[6] === 0 && head[7] === 0,
   },
   {
-    what: 'a pointer of Git LFS, not the file itself',
-    remedy: 'fetch the file (git lfs pull)',
+    what: 'a Git LFS pointer, not the file itself',
+    remedy: 'download the file (git lfs pull)',
     is: (head) => ascii(head, 0, 'version https://git-lfs'),
   },
   { what: 'a web page, not a model', remedy: FETCH, is: (head) => /^\s*<(!doctype|html|\?xml)/i.test(latin(head)) },
@@ -48,8 +52,8 @@ export async function checkTorchFile(source: ByteSource): Promise<void> {
   const kind = OTHER_KINDS.find(({ is }) => is(head))
   if (kind) throw new FileError(`${source.name} is ${kind.what}`, kind.remedy)
   throw new FileError(
-    `${source.name} is not a torch file: it is no zip archive`,
-    `a model is a folder, an id of the hub, or one of OpenAI's files such as RN50.pt: if this is one, ${FETCH}`,
+    `${source.name} is not a torch file: it is not a zip archive`,
+    `a model is a folder, a hub id, or one of OpenAI's files such as RN50.pt: if this is one, ${FETCH}`,
   )
 }
 

@@ -41,14 +41,14 @@ export async function openTorchFile(source: ByteSource): Promise<TorchFile> {
   return { name: source.name, root, readFloat: (tensor, name) => readFloat(source.name, zip, folder, tensor, name) }
 }
 
-/** The one folder that all of an archive's entries lie in. */
+/** The one folder that contains all entries of an archive. */
 function folderOf(file: string, zip: ZipArchive): string {
   const folders = [...zip.sizes.keys()].flatMap((name) => /^([^/]+)\/data\.pkl$/.exec(name)?.[1] ?? [])
   const [folder] = folders
   if (folder !== undefined && folders.length === 1) return folder
   throw new FileError(
-    `${file} is a zip archive, but not one of torch: it has ${folders.length === 0 ? 'no' : 'more than one'} data.pkl`,
-    'give a file that torch.save or torch.jit.save wrote',
+    `${file} is a zip archive, but not a torch one: it has ${folders.length === 0 ? 'no' : 'more than one'} data.pkl`,
+    'give a file written by torch.save or torch.jit.save',
   )
 }
 
@@ -80,7 +80,7 @@ async function readFloat(
   const decode = dtype && FLOAT_DECODERS[dtype]
   if (dtype === undefined || decode === undefined) {
     throw fail(
-      `it holds ${storage.type}; floating-point numbers of 16, 32 or 64 bits are supported`,
+      `it contains ${storage.type}; floating-point numbers of 16, 32 or 64 bits are supported`,
       'save it again as float32 (tensor.float())',
     )
   }
@@ -89,7 +89,9 @@ async function readFloat(
   const stored = zip.sizes.get(entry)
   if (stored === undefined) throw fail(`its values are missing (${entry})`)
   if (stored !== storage.count * bytes) {
-    throw fail(`${storage.count} values of ${storage.type} take ${storage.count * bytes} bytes, ${entry} has ${stored}`)
+    throw fail(
+      `${storage.count} values of ${storage.type} take ${storage.count * bytes} bytes, but ${entry} has ${stored}`,
+    )
   }
   const size = sizeOf(shape)
   if (size > Math.max(storage.count, MAX_REPEATED)) {
@@ -98,13 +100,13 @@ async function readFloat(
   if (size === 0) return floatTensor(shape)
   const span = 1 + shape.reduce((sum, n, axis) => sum + (n - 1) * (strides[axis] ?? 0), 0)
   if (offset + span > storage.count) {
-    throw fail(`it reaches to value ${offset + span} of a memory that holds ${storage.count}`)
+    throw fail(`it reaches value ${offset + span} of a memory of ${storage.count} values`)
   }
   const values = decode(await zip.read(entry, offset * bytes, span * bytes))
   return floatTensor(shape, isContiguous(tensor) ? values : gathered(tensor, values))
 }
 
-/** Whether the values lie one after another in the order of the shape. */
+/** Whether the values are stored one after another in the order of the shape. */
 function isContiguous({ shape, strides }: TensorRef): boolean {
   let step = 1
   for (let axis = shape.length - 1; axis >= 0; axis--) {

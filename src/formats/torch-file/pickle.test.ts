@@ -67,19 +67,19 @@ describe('what would be executed', () => {
 describe('damaged pickles', () => {
   it.each([
     ['no end', 'N', /ends within/],
-    ['nothing', '.', /nothing to take/],
-    ['no mark', 't.', /there is no mark/],
-    ['a text past the end', 'X\xff\xff\xff\x7f.', /ends within 2147483647 bytes/],
+    ['nothing', '.', /the stack is empty/],
+    ['no mark', 't.', /the mark is missing/],
+    ['a text past the end', 'X\xff\xff\xff\x7f.', /ends within a value of 2147483647 bytes/],
     ['a text of 2^60 bytes', '\x8d\x00\x00\x00\x00\x00\x00\x00\x10.', /states a length of/],
     ['a number of a million digits', '\x8b\x00\x00\x0f\x00.', /a number has 983040 bytes/],
     ['text that is not UTF-8', 'X\x01\x00\x00\x00\xff.', /not UTF-8/],
     ['a key without a value', '}(K\x01u.', /a key has no value/],
-    ['something appended to a number', 'K\x01K\x02a.', /no list/],
-    ['a key in a list', ']K\x01K\x02s.', /no dictionary/],
-    ['an unknown value', 'h\x05.', /no value 5/],
+    ['something appended to a number', 'K\x01K\x02a.', /not a list/],
+    ['a key in a list', ']K\x01K\x02s.', /not a dictionary/],
+    ['an unknown value', 'h\x05.', /no stored value 5/],
     ['a name without an end', 'cposix', /no end/],
     ['a class without a name', 'NN\x93.', /no name/],
-    ['a foreign reference', 'NQ.', /no storage of a tensor/],
+    ['a foreign reference', 'NQ.', /not the storage of a tensor/],
   ])('%s', (_, text, message) => {
     expect(() => read(text)).toThrow(FileError)
     expect(() => read(text)).toThrow(message)

@@ -48,7 +48,7 @@ class Machine {
   }
 
   fail(what: string): never {
-    throw broken(this.file, `its pickle is damaged or foreign: ${what} (byte ${this.#at})`)
+    throw broken(this.file, `its pickle is damaged or not written by torch: ${what} (byte ${this.#at})`)
   }
 
   push(value: PyValue): void {
@@ -57,13 +57,13 @@ class Machine {
 
   pop(): PyValue {
     const value = this.#stack.pop()
-    if (value === undefined) this.fail('there is nothing to take')
+    if (value === undefined) this.fail('the stack is empty')
     return value
   }
 
   top(): PyValue {
     const value = this.#stack.at(-1)
-    if (value === undefined) this.fail('there is nothing to take')
+    if (value === undefined) this.fail('the stack is empty')
     return value
   }
 
@@ -75,13 +75,13 @@ class Machine {
   /** All since the last mark. */
   popToMark(): PyValue[] {
     const values = this.#stack
-    this.#stack = this.#below.pop() ?? this.fail('there is no mark')
+    this.#stack = this.#below.pop() ?? this.fail('the mark is missing')
     return values
   }
 
   /** The next `length` bytes. */
   take(length: number): Uint8Array {
-    if (length > this.#bytes.length - this.#at) this.fail(`it ends within ${length} bytes of a value`)
+    if (length > this.#bytes.length - this.#at) this.fail(`it ends within a value of ${length} bytes`)
     this.#at += length
     return this.#bytes.subarray(this.#at - length, this.#at)
   }
@@ -107,7 +107,7 @@ class Machine {
     try {
       return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
     } catch {
-      return this.fail('a text is not UTF-8')
+      return this.fail('a string is not UTF-8')
     }
   }
 
@@ -205,7 +205,7 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
 
 function remembered(m: Machine, key: number): PyValue {
   const value = m.memo.get(key)
-  return value === undefined ? m.fail(`there is no value ${key} to take up again`) : value
+  return value === undefined ? m.fail(`there is no stored value ${key}`) : value
 }
 
 /** An operation on the value below its operands, which stays. */
@@ -220,13 +220,14 @@ function inPlace(
 }
 
 function append(m: Machine, list: PyValue, values: readonly PyValue[]): PyValue {
-  if (!(list instanceof PyList || list instanceof PyObject)) m.fail('something is appended to what is no list')
+  if (!(list instanceof PyList || list instanceof PyObject))
+    m.fail('something is appended to a value that is not a list')
   for (const value of values) list.items.push(value)
   return list
 }
 
 function setItems(m: Machine, dict: PyValue, pairs: readonly PyValue[]): PyValue {
-  if (!(dict instanceof PyDict || dict instanceof PyObject)) m.fail('a key is set in what is no dictionary')
+  if (!(dict instanceof PyDict || dict instanceof PyObject)) m.fail('a key is set in a value that is not a dictionary')
   if (pairs.length % 2 !== 0) m.fail('a key has no value')
   for (let i = 0; i < pairs.length; i += 2) dict.entries.set(pairs[i] ?? null, pairs[i + 1] ?? null)
   return dict
@@ -265,7 +266,7 @@ function build(m: Machine): void {
 }
 
 function persistent(m: Machine): PyValue {
-  return m.meanings.persistent(m.pop()) ?? m.fail('it refers to something outside that is no storage of a tensor')
+  return m.meanings.persistent(m.pop()) ?? m.fail('it refers to something that is not the storage of a tensor')
 }
 
 function hex(code: number): string {

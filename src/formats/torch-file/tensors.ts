@@ -20,9 +20,9 @@ export function namedTensors(file: TorchFile, value: PyValue = file.root): Map<s
   const tensors = new Map<string, TensorRef>()
   let visited = 0
   const visit = (at: PyValue, name: string, depth: number): void => {
-    if (depth > MAX_DEPTH) throw broken(file.name, 'its contents are nested without end')
-    if (++visited > MAX_VALUES) throw broken(file.name, 'its contents have no end')
-    if (name.length > MAX_NAME) throw broken(file.name, `a tensor has a name of ${name.length} letters`)
+    if (depth > MAX_DEPTH) throw broken(file.name, 'its contents are nested too deeply')
+    if (++visited > MAX_VALUES) throw broken(file.name, 'it contains too many values')
+    if (name.length > MAX_NAME) throw broken(file.name, `a tensor has a name of ${name.length} characters`)
     if (at instanceof TensorRef) tensors.set(name, at)
     else checkUnderstood(file.name, name, at)
     for (const [key, inner] of partsOf(at)) visit(inner, key === '' ? name : join(name, key), depth + 1)
@@ -37,7 +37,7 @@ function checkUnderstood(file: string, name: string, value: PyValue): void {
   if (!/^torch\._(utils|tensor)\._rebuild/.test(value.callee.name)) return
   throw broken(
     file,
-    `tensor ${JSON.stringify(name)} is one that ${value.callee.name} would make, which is not supported`,
+    `tensor ${JSON.stringify(name)} is made by ${value.callee.name}, which is not supported`,
     'save it again as an ordinary tensor (tensor.float().contiguous())',
   )
 }

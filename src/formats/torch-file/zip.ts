@@ -57,15 +57,15 @@ export async function openZip(source: ByteSource): Promise<ZipArchive> {
       checkReadable(source.name, entry)
       const wanted = length ?? entry.size - offset
       if (offset < 0 || wanted < 0 || offset + wanted > entry.size) {
-        throw broken(source.name, `${show(name)} has ${entry.size} bytes, ${offset + wanted} are needed`)
+        throw broken(source.name, `${show(name)} has ${entry.size} bytes, but ${offset + wanted} are needed`)
       }
       const start = await dataOffset(source, entry)
       if (start + entry.size > (ends.get(entry) ?? 0))
         throw broken(source.name, `${show(name)} overlaps what follows it`)
       const bytes = await exactly(source, start + offset, wanted)
-      // torch can be told to leave checksums out; it writes 0 then
+      // torch can be set to leave checksums out; it writes 0 then
       if (wanted === entry.size && entry.crc !== 0 && crc32(bytes) !== entry.crc) {
-        throw broken(source.name, `the checksum of ${show(name)} does not fit its bytes (damaged?)`)
+        throw broken(source.name, `the checksum of ${show(name)} does not match its bytes (damaged?)`)
       }
       return bytes
     },
@@ -77,12 +77,12 @@ function checkReadable(file: string, { name, size, storedSize, method, encrypted
   if (method !== 0) {
     throw broken(
       file,
-      `${show(name)} is compressed, torch stores what it is read from as it is`,
-      'write the file with torch.save, not with a zip program',
+      `${show(name)} is compressed, but torch stores tensors uncompressed`,
+      'write the file with torch.save, not with a zip tool',
     )
   }
   if (storedSize !== size) {
-    throw broken(file, `${show(name)} is stored in ${storedSize} bytes and states a size of ${size}`)
+    throw broken(file, `${show(name)} is stored in ${storedSize} bytes but states a size of ${size}`)
   }
 }
 
@@ -96,7 +96,7 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
   const tailStart = Math.max(0, source.size - END_BYTES - MAX_COMMENT)
   const tail = view(await exactly(source, tailStart, source.size - tailStart))
   const end = findEnd(tail)
-  if (end === undefined) throw broken(source.name, 'it has no zip directory at its end (cut short?)')
+  if (end === undefined) throw broken(source.name, 'it has no zip directory at its end (truncated?)')
   const endOffset = tailStart + end
   const directory = (await findEnd64(source, endOffset)) ?? {
     count: tail.getUint16(end + 10, true),
@@ -104,7 +104,7 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
     offset: tail.getUint32(end + 16, true),
   }
   const { offset, size, count } = directory
-  if (offset + size > endOffset) throw broken(source.name, 'its zip directory lies outside of the file (cut short?)')
+  if (offset + size > endOffset) throw broken(source.name, 'its zip directory is outside the file (truncated?)')
   if (size > MAX_DIRECTORY_BYTES || count > MAX_ENTRIES || count * CENTRAL_BYTES > size) {
     throw broken(source.name, `its zip directory states ${count} entries in ${size} bytes`)
   }
@@ -126,7 +126,7 @@ async function findEnd64(source: ByteSource, endOffset: number): Promise<Directo
   const locator = view(await exactly(source, locatorOffset, LOCATOR_64_BYTES))
   if (locator.getUint32(0, true) !== LOCATOR_64) return undefined
   const offset = large(source.name, locator, 8)
-  if (offset + END_64_BYTES > locatorOffset) throw broken(source.name, 'its zip64 record lies outside of the file')
+  if (offset + END_64_BYTES > locatorOffset) throw broken(source.name, 'its zip64 record is outside the file')
   const record = view(await exactly(source, offset, END_64_BYTES))
   if (record.getUint32(0, true) !== END_64) throw broken(source.name, 'its zip64 record is damaged')
   return {
@@ -194,7 +194,7 @@ function zip64Field(extra: DataView): DataView | undefined {
   return undefined
 }
 
-/** Names lead nowhere here, but one that would lead out of a folder is no name that torch writes. */
+/** Names lead nowhere here, but one that would be written outside its folder is no name that torch writes. */
 function nameOf(file: string, bytes: Uint8Array): string {
   let name: string
   try {
@@ -205,8 +205,8 @@ function nameOf(file: string, bytes: Uint8Array): string {
   if (/^[/\\]|\\|\0|(^|\/)\.\.(\/|$)|^[a-z]:/i.test(name)) {
     throw broken(
       file,
-      `the entry ${show(name)} would lead out of a folder`,
-      'do not trust this file: fetch it from where it comes from',
+      `the entry ${show(name)} would be written outside its folder`,
+      'do not trust this file: download it from its original source',
     )
   }
   return name
@@ -219,7 +219,7 @@ function checkOverlap(file: string, entries: readonly Entry[], directoryOffset: 
   for (const [i, entry] of inOrder.entries()) {
     const end = inOrder[i + 1]?.headerOffset ?? directoryOffset
     if (entry.headerOffset + LOCAL_BYTES + entry.storedSize > end) {
-      throw broken(file, `the entry ${show(entry.name)} overlaps what follows it, or lies outside of the file`)
+      throw broken(file, `the entry ${show(entry.name)} overlaps what follows it, or is outside the file`)
     }
     ends.set(entry, end)
   }
@@ -245,10 +245,10 @@ function large(file: string, data: DataView, at: number): number {
 }
 
 async function exactly(source: ByteSource, offset: number, length: number): Promise<Uint8Array> {
-  if (offset + length > source.size) throw broken(source.name, `it ends before byte ${offset + length} (cut short?)`)
+  if (offset + length > source.size) throw broken(source.name, `it ends before byte ${offset + length} (truncated?)`)
   const bytes = await source.read(offset, length)
   if (bytes.byteLength !== length) {
-    throw broken(source.name, `${length} bytes at ${offset} were asked for, ${bytes.byteLength} came (cut short?)`)
+    throw broken(source.name, `read ${bytes.byteLength} bytes at ${offset} instead of ${length} (truncated?)`)
   }
   return bytes
 }

@@ -7,7 +7,7 @@ import { took } from '../../report/text.ts'
 
 export const demo = defineCommand({
   name: 'demo',
-  summary: 'learned against hand-written prompts on drawings that CLIP never saw',
+  summary: 'compare learned and hand-written prompts on drawings that CLIP never saw',
   operands: [],
   examples: [
     'npm run demo -- --quick',
@@ -36,12 +36,12 @@ export const demo = defineCommand({
     out: text('a file').default('coop-demo.html').register(flags, {
       flag: '--out',
       argument: 'FILE.html',
-      help: 'page that the table and figures are written to',
+      help: 'page to write the table and figures to',
     }),
     figure: text('a file').optional().register(flags, {
       flag: '--figure',
       argument: 'FILE.svg',
-      help: 'write the few-shot figure by itself as well',
+      help: 'also write the few-shot figure as a separate file',
       otherwise: 'not written',
     }),
     model,

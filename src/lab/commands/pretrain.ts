@@ -17,7 +17,7 @@ export const pretrain = defineCommand({
     hours: positive().optional().register(flags, {
       flag: '--hours',
       argument: 'H',
-      help: 'stop after this time; --resume goes on',
+      help: 'stop after this time; continue with --resume',
       otherwise: 'no limit',
     }),
     steps: whole(1).optional().register(flags, {
@@ -41,7 +41,7 @@ export const pretrain = defineCommand({
       `top-1 ${percent(top1)}`,
       `top-5 ${percent(top5)}`,
     ])
-    const summary = `${steps} steps, loss ${loss.toFixed(3)}, ${took(seconds)}, kept in ${run}; the model is in ${run}/model`
+    const summary = `${steps} steps, loss ${loss.toFixed(3)}, ${took(seconds)}, saved in ${run}; the model is in ${run}/model`
     return { json: result, text: `${summary}\nzero-shot on styles kept out of training:\n${columns(rows)}` }
   },
 })

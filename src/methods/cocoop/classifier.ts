@@ -9,7 +9,7 @@ import { imageConditionalLogits } from './program.ts'
 const MAX_ROWS = 4096
 
 /**
- * Every image has prompts of its own, so the cost is images x classes prompts: so many images run at a time as make a
+ * Every image has its own prompts, so the cost is images x classes prompts: as many images run at a time as make a
  * batch of some thousand tokens.
  *
  * @param tensors those of cocoopShapes

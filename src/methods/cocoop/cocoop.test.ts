@@ -184,7 +184,7 @@ describe('the method', () => {
     await expect(cocoop.classifier(task(), settings, { ...learned, tensors })).rejects.toThrow(/meta_net.linear2.bias/)
     const other = await figuresClip('tiny')
     await expect(cocoop.classifier({ ...task(), clip: other }, settings, learned)).rejects.toThrow(
-      /meta_net.linear1.weight that was learned is \(1, 10\).*this model take \(2, 40\)/,
+      /the learned meta_net.linear1.weight has shape \(1, 10\).*this model need \(2, 40\)/,
     )
   })
 })

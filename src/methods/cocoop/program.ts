@@ -39,7 +39,7 @@ export function cocoopStep(clip: Clip, layout: PromptLayout, batch: number): Pro
 }
 
 /**
- * Logits `(images, classes)` for `features` `(images, embed)` of any length. Each image asks with prompts of its own,
+ * Logits `(images, classes)` for `features` `(images, embed)` of any length. Each image has its own prompts,
  * whose context vectors are all shifted by what the meta-net says of it:
  *
  *     x = image / |image|,   shift = W2 relu(W1 x + b1) + b2,   context_m = ctx_m + shift

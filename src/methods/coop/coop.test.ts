@@ -205,7 +205,7 @@ describe('trainPrompt', () => {
     await expect(with_({ set: { features: floatTensor([3, 1, 7]), labels: [0, 1, 2] } })).rejects.toThrow(ShapeError)
     await expect(with_({ set: { features: floatTensor([0, 1, 10]), labels: [] } })).rejects.toThrow(CoopError)
     const start = startOf(task({ M: 2 }))
-    await expect(trainPrompt(task(), { start })).rejects.toThrow(/context vectors to start from are \(2, 12\)/)
+    await expect(trainPrompt(task(), { start })).rejects.toThrow(/initial context vectors have shape \(2, 12\)/)
   })
 })
 

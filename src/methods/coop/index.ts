@@ -14,7 +14,7 @@ const settings = z
     /** Context vectors; with `init` as many as it has tokens. */
     M: z.int().min(1).default(PAPER_M),
     position: z.enum(POSITIONS).default('end'),
-    /** A context of its own for each class, instead of one for all. */
+    /** A separate context for each class, instead of one for all. */
     classSpecific: z.boolean().default(false),
     /** Words to start from; null: random vectors. */
     init: z.string().min(1).nullable().default(null),

@@ -40,7 +40,7 @@ export async function learnContext(
   const { order = settings.batchSize === null ? inOrder : shuffled(seed), start = ctx } = options
   if (start.shape.join() !== ctx.shape.join()) {
     const [is, wanted] = [start.shape.join(', '), ctx.shape.join(', ')]
-    throw new ShapeError(`the context vectors to start from are (${is}), this model and prompt take (${wanted})`)
+    throw new ShapeError(`the initial context vectors have shape (${is}), but this model and prompt need (${wanted})`)
   }
   return learnByGradients(
     {

@@ -10,7 +10,7 @@ import { readSettings } from '../settings.ts'
 import { coop } from './index.ts'
 import { type ContextOptions, learnContext } from './learn.ts'
 
-/** All that decides what CoOp learns by the paper's recipe, besides model, classes and images. */
+/** Everything that decides what CoOp learns with the paper's recipe, apart from model, classes and images. */
 export interface LearningSettings extends ContextSettings, Schedule {
   readonly batchSize: number
   readonly seed: number
@@ -32,7 +32,7 @@ export interface TrainingTask {
   readonly runtime: Runtime
   readonly classNames: readonly string[]
   readonly set: TrainingSet
-  /** Views drawn anew for each epoch, of the set's images: these are then learned from, not the set's own. */
+  /** New views of the set's images for each epoch, to learn from instead of the set's own. */
   readonly online?: OnlineViews
   readonly settings: LearningSettings
 }

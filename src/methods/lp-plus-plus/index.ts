@@ -20,7 +20,7 @@ const settings = z.strictObject({
 /** A linear probe that blends image and text features, class by class; its step sizes follow from the features. */
 export const lpPlusPlus = defineMethod({
   name: 'lp++',
-  summary: 'linear probe on image features plus hand-written prompts, weighted class by class',
+  summary: 'linear probe on image features plus hand-written prompts, weighted for each class',
   source:
     'Huang et al., "LP++: A Surprisingly Strong Linear Probe for Few-Shot CLIP", CVPR 2024 (github.com/FereshteShakeri/FewShot-CLIP-Strong-Baseline)',
   pictures: 'views',

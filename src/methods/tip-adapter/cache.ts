@@ -116,7 +116,7 @@ export interface Chooser {
 /**
  * The weighting with the most images right, the first of several; both 0, CLIP alone, where no weighting has any right.
  *
- * @param onTried told how many of how many values of beta have been tried
+ * @param onTried called with how many values of beta, of how many, have been tried
  */
 export async function searchWeighting(
   runtime: Runtime,

@@ -57,7 +57,7 @@ export const tipAdapter = defineMethod({
 /** Tip-Adapter with the keys of the cache fine-tuned. */
 export const tipAdapterF = defineMethod({
   name: 'tip-adapter-f',
-  summary: 'Tip-Adapter with the keys of its cache fine-tuned',
+  summary: 'Tip-Adapter with fine-tuned cache keys',
   source: SOURCE,
   pictures: 'views',
   settings: fineTuning,

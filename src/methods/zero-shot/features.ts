@@ -28,7 +28,7 @@ export function fillTemplate(template: string, className: string): string {
  * that are the same or have no words, and for a prompt longer than the model takes.
  */
 export async function zeroShotFeatures({ clip, runtime, classNames, templates }: Classes): Promise<FloatTensor> {
-  if (templates.length === 0) throw new UsageError('there is no prompt', 'give at least one like "a photo of a {}."')
+  if (templates.length === 0) throw new UsageError('no prompt given', 'give at least one like "a photo of a {}."')
   checkClassNames(clip.tokenizer, classNames)
   const prompts = expandTemplates(templates)
   const texts = classNames.flatMap((name) => prompts.map((template) => fillTemplate(template, name)))
@@ -47,7 +47,7 @@ function checkLength({ encode, contextLength }: Tokenizer, text: string): void {
   const length = encode(text).length + 2 // start and end token
   if (length <= contextLength) return
   throw new CoopError(
-    `the prompt ${JSON.stringify(text)} is too long: ${length} tokens with start and end, and the text tower takes ${contextLength}`,
+    `the prompt ${JSON.stringify(text)} is too long: ${length} tokens with start and end, but the text tower takes ${contextLength}`,
     'shorten the class name or the prompt',
   )
 }

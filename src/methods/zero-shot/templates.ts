@@ -13,7 +13,7 @@ export const PAPER_TEMPLATES = {
   UCF101: 'a photo of a person doing {}.',
 } as const
 
-/** CLIP's prompt for any object, where a data set has none of its own. */
+/** CLIP's prompt for any object, for data sets without their own prompt. */
 export const DEFAULT_TEMPLATES: readonly string[] = ['a photo of a {}.']
 
 /** CLIP's seven templates for ImageNet, used as an ensemble. */
@@ -122,7 +122,7 @@ export function isTemplate(text: string): boolean {
   return text.includes('{}') || Object.hasOwn(ENSEMBLES, text)
 }
 
-/** What a text that is no template is told. */
+/** The message for a text that is not a template. */
 export const TEMPLATE_EXPECTED = `a prompt with {} where the class name goes, or ${Object.keys(ENSEMBLES).join(' or ')}`
 
 /** Templates with the names of ensembles replaced by what they stand for. */

@@ -31,8 +31,8 @@ export function snapshotPath(hub: HubSettings, repo: HubRepo, commit: string, fi
 export function checkPath(repo: HubRepo, file: string): void {
   if (isSafePath(file)) return
   throw new FileError(
-    `${JSON.stringify(file)} of ${repo.id} on the hub is no name that is safe to write`,
-    'take another repository, and tell the hub about this one',
+    `${JSON.stringify(file)} of ${repo.id} on the hub is not a safe file name`,
+    'use another repository, and report this one to the hub',
   )
 }
 
@@ -108,7 +108,7 @@ export async function prepareCache(hub: HubSettings, blob: string): Promise<void
 export function cacheError(path: string, cause: unknown): FileError {
   if (cause instanceof FileError) return cause
   const { message } = fileError('write', path, cause)
-  return new FileError(message, 'make room, or name another folder for the cache of the hub (HF_HUB_CACHE)', { cause })
+  return new FileError(message, 'free some space, or choose another folder for the hub cache (HF_HUB_CACHE)', { cause })
 }
 
 /** Puts a blob under a file's name: a relative link as Python makes it, or a copy where there are no links. */

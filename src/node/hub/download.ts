@@ -54,7 +54,7 @@ export async function download(
       if (fault === undefined) break
       await rm(partial, { force: true })
       if (attempt === MAX_WRONG) throw damaged(source, fault)
-      hooks.onWarning?.(`${source.file} of ${repoName(source.repo)} came ${fault}; fetching it again`)
+      hooks.onWarning?.(`${source.file} of ${repoName(source.repo)} arrived ${fault}; downloading it again`)
     }
     await rename(partial, blob)
   } catch (error) {
@@ -67,8 +67,8 @@ export async function download(
 const damaged = ({ repo, file }: RemoteFile, fault: string): HubError =>
   new HubError(
     'damaged',
-    `${file} of ${repoName(repo)} came ${fault}, twice`,
-    'a proxy or mirror on the way may be at fault: try another network, or another HF_ENDPOINT',
+    `${file} of ${repoName(repo)} arrived ${fault}, twice`,
+    'a proxy or mirror may be the cause: try another network, or another HF_ENDPOINT',
   )
 
 /** Writes to `path` what is missing there. */
@@ -98,7 +98,7 @@ async function fetchInto(
       if (end === 'done') break
       cuts = offset > before ? 1 : cuts + 1
       if (cuts > MAX_CUTS) throw end
-      hooks.onWarning?.(`${end.message}; going on with ${source.file}`)
+      hooks.onWarning?.(`${end.message}; resuming ${source.file}`)
       await sleep(hub.retryDelay * Math.min(cuts, 5))
     }
     await file.truncate(offset)
@@ -129,7 +129,7 @@ async function receive(
   const start = startOf(answer.response, offset)
   if (start === undefined) {
     await answer.response.body?.cancel()
-    if (offset === 0) throw damaged(source, 'in a part that was not asked for')
+    if (offset === 0) throw damaged(source, 'with a range that was not requested')
     return receive(hub, source, file, 0, hooks, moved)
   }
   checkKind(answer.response, source)
@@ -176,8 +176,8 @@ function checkKind({ headers, url }: Response, { repo, file }: RemoteFile): void
   if (!/^text\/html\b/.test(headers.get('content-type') ?? '') || /\.html?$/.test(file)) return
   throw new HubError(
     'not-a-hub',
-    `${new URL(url).host} sent a web page in place of ${file} of ${repoName(repo)}`,
-    'check whether the network asks for a login, and HF_ENDPOINT',
+    `${new URL(url).host} sent a web page instead of ${file} of ${repoName(repo)}`,
+    'check HF_ENDPOINT, and whether the network requires a login',
   )
 }
 
@@ -186,7 +186,7 @@ async function checkRoom(path: string, needed: number): Promise<void> {
   if (disk === undefined || disk.bavail * disk.bsize >= needed) return
   throw new FileError(
     `the disk of ${dirname(path)} is full: ${byteText(needed)} are needed, ${byteText(disk.bavail * disk.bsize)} are free`,
-    'make room, or name another folder for the cache of the hub (HF_HUB_CACHE)',
+    'free some space, or choose another folder for the hub cache (HF_HUB_CACHE)',
   )
 }
 

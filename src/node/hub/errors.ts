@@ -51,7 +51,7 @@ export function answerError(response: Response, subject: Subject, hub: HubSettin
         : 'check that HF_TOKEN is a token of that account and may read it'
     return new HubError(
       'refused',
-      `${host} does not let you have ${what}${words}`,
+      `${host} does not give you access to ${what}${words}`,
       `accept its conditions on ${page}, then ${login}`,
     )
   }
@@ -65,13 +65,13 @@ export function answerError(response: Response, subject: Subject, hub: HubSettin
     return new HubError(
       'no-file',
       `${repoName(repo)} on ${host} has no file ${file ?? ''}`,
-      `see ${page}/tree/${repo.revision} for what it has`,
+      `see ${page}/tree/${repo.revision} for its files`,
     )
   if (status === 401 && hub.token !== undefined && code !== 'RepoNotFound')
     return new HubError(
       'refused',
-      `${host} refuses the token for ${what}${words}`,
-      'set HF_TOKEN to a valid token, or take it away',
+      `${host} rejects the token for ${what}${words}`,
+      'set HF_TOKEN to a valid token, or unset it',
     )
   if (status === 401 || status === 404)
     return new HubError(
@@ -84,48 +84,48 @@ export function answerError(response: Response, subject: Subject, hub: HubSettin
   if (status === 403)
     return new HubError(
       'refused',
-      `${host} does not let you have ${what}${words}`,
+      `${host} does not give you access to ${what}${words}`,
       'check what the token in HF_TOKEN may read',
     )
   if (status === 429)
     return new HubError(
       'unreachable',
-      `${host} gets too many requests from here (429) and did not give ${what}`,
-      'wait a few minutes; with a token in HF_TOKEN more are allowed',
+      `${host} received too many requests from here (429) and did not send ${what}`,
+      'wait a few minutes; with a token in HF_TOKEN more requests are allowed',
     )
   if (status >= 500 || status === 408)
     return new HubError(
       'unreachable',
-      `${host} has a failure of its own (${status}) and did not give ${what}${words}`,
+      `${host} has a server error (${status}) and did not send ${what}${words}`,
       'try again later, or set HF_ENDPOINT to a mirror',
     )
   return new HubError(
     'not-a-hub',
-    `${host} answered ${status} to the question for ${what}${words}`,
-    'check HF_ENDPOINT, and proxies on the way',
+    `${host} answered ${status} to the request for ${what}${words}`,
+    'check HF_ENDPOINT, and any proxies',
   )
 }
 
 /** Why a request got no answer: the innermost cause that says so, by its code. */
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection is refused',
-  ECONNRESET: 'the connection was cut',
-  UND_ERR_SOCKET: 'the connection was cut',
+  ECONNRESET: 'the connection was closed',
+  UND_ERR_SOCKET: 'the connection was closed',
   ENOTFOUND: 'there is no such host, or no network',
   EAI_AGAIN: 'its name cannot be looked up: no network?',
   ENETUNREACH: 'there is no network',
-  EHOSTUNREACH: 'there is no way to that host',
-  ETIMEDOUT: 'it does not answer in time',
-  UND_ERR_CONNECT_TIMEOUT: 'it does not answer in time',
-  UND_ERR_HEADERS_TIMEOUT: 'it does not answer in time',
-  UND_ERR_BODY_TIMEOUT: 'it stopped sending',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ETIMEDOUT: 'it did not answer in time',
+  UND_ERR_CONNECT_TIMEOUT: 'it did not answer in time',
+  UND_ERR_HEADERS_TIMEOUT: 'it did not answer in time',
+  UND_ERR_BODY_TIMEOUT: 'it stopped sending data',
 }
 
 function reasonOf(cause: unknown): string {
   for (let error = cause; error instanceof Error; error = error.cause) {
     const reason = 'code' in error ? REASONS[String(error.code)] : undefined
     if (reason !== undefined) return reason
-    if (error.name === 'TimeoutError') return 'it does not answer in time'
+    if (error.name === 'TimeoutError') return 'it did not answer in time'
     if (error.cause === undefined) return error.message
   }
   return String(cause)
@@ -138,14 +138,14 @@ export function networkError(url: URL, cause: unknown): HubError {
   const proxy = PROXIES.find((name) => process.env[name])
   const proxies =
     proxy !== undefined && !process.env.NODE_USE_ENV_PROXY
-      ? `${proxy} is set, but Node takes it only with NODE_USE_ENV_PROXY=1 (Node 22.21, 24 or newer); `
+      ? `${proxy} is set, but Node uses it only with NODE_USE_ENV_PROXY=1 (Node 22.21, 24 or newer); `
       : ''
   const reason = reasonOf(cause)
-  const certificates = /certificate/i.test(reason) ? 'NODE_EXTRA_CA_CERTS names a file of further certificates; ' : ''
+  const certificates = /certificate/i.test(reason) ? 'NODE_EXTRA_CA_CERTS can name a file of extra certificates; ' : ''
   return new HubError(
     'unreachable',
     `cannot reach ${url.host}: ${reason}`,
-    `${certificates}${proxies}check the network, set HF_ENDPOINT to a mirror, or take a folder on this machine`,
+    `${certificates}${proxies}check the network, set HF_ENDPOINT to a mirror, or use a folder on this machine`,
     { cause },
   )
 }

@@ -164,7 +164,7 @@ describe('a file of the hub', () => {
   })
 
   it('with a name that leads out of the cache is refused', async () => {
-    await expect(get('../../../evil')).rejects.toThrow(/safe to write/)
+    await expect(get('../../../evil')).rejects.toThrow(/not a safe file name/)
     expect(server.seen).toEqual([])
   })
 
@@ -192,7 +192,7 @@ describe('a download', () => {
         .slice(1)
         .every((range) => /^bytes=[1-9]\d*-$/.test(range ?? '')),
     ).toBe(true)
-    expect(warnings[0]).toMatch(/going on with large.bin/)
+    expect(warnings[0]).toMatch(/resuming large.bin/)
   })
 
   it('goes on with what an earlier one left', async () => {
@@ -239,7 +239,9 @@ describe('a download', () => {
     await vi.waitUntil(() => blobGets().length > 0, { timeout: 30_000, interval: 5 })
     await Promise.all([first, get('large.bin')])
     expect(blobGets().length).toBe(1)
-    expect(warnings).toEqual([expect.stringMatching(/another process downloads large.bin of owner\/tiny: waiting/)])
+    expect(warnings).toEqual([
+      expect.stringMatching(/another process is downloading large.bin of owner\/tiny: waiting/),
+    ])
   })
 
   it('starts anew where the server cannot go on', async () => {
@@ -275,7 +277,7 @@ describe('a download', () => {
     answers(sends(content))
     await get('large.bin')
     await expectLarge(blob())
-    expect(warnings[0]).toMatch(/fetching it again/)
+    expect(warnings[0]).toMatch(/downloading it again/)
 
     await rm(repoFolder(), { recursive: true })
     answers(sends(content), sends(content))
@@ -311,13 +313,13 @@ describe('a download', () => {
     })
     const error = await failure(get('large.bin'))
     expect(error).toMatchObject({ fault: 'not-a-hub' })
-    expect(error.message).toMatch(/sent a web page in place of large.bin/)
+    expect(error.message).toMatch(/sent a web page instead of large.bin/)
   })
 
   it('into a folder that cannot be written is refused by name', async () => {
     await writeFile(join(cacheDir, '..', 'file'), '')
     hub = { ...hub, cacheDir: join(cacheDir, '..', 'file', 'hub') }
-    await expect(get('small.json')).rejects.toThrow(/cannot write .*a part of its path is not a folder/)
+    await expect(get('small.json')).rejects.toThrow(/cannot write .*part of its path is not a folder/)
     if (process.platform === 'linux') {
       hub = { ...hub, cacheDir: '/proc/hub' } // recursive mkdir of Node never ends there
       await expect(get('small.json')).rejects.toThrow(/cannot write .*\/proc\/hub/)
@@ -339,8 +341,15 @@ describe('a hub that does not give it', () => {
   }
 
   it.each<[string, number, string | undefined, string, RegExp, RegExp]>([
-    ['gated', 403, 'GatedRepo', 'refused', /does not let you have/, /accept its conditions on .*owner\/tiny.*HF_TOKEN/],
-    ['gated, without a login', 401, 'GatedRepo', 'refused', /does not let you have/, /accept its conditions/],
+    [
+      'gated',
+      403,
+      'GatedRepo',
+      'refused',
+      /does not give you access to/,
+      /accept its conditions on .*owner\/tiny.*HF_TOKEN/,
+    ],
+    ['gated, without a login', 401, 'GatedRepo', 'refused', /does not give you access to/, /accept its conditions/],
     [
       'private or missing',
       401,
@@ -349,7 +358,7 @@ describe('a hub that does not give it', () => {
       /has no model owner\/tiny, or it is private/,
       /HF_TOKEN/,
     ],
-    ['a bad token', 401, undefined, 'refused', /refuses the token/, /valid token/],
+    ['a bad token', 401, undefined, 'refused', /rejects the token/, /valid token/],
     ['no such revision', 404, 'RevisionNotFound', 'no-revision', /no revision "main"/, /branches/],
     ['no such file', 404, 'EntryNotFound', 'no-file', /has no file large.bin/, /tree\/main/],
     ['another answer', 418, undefined, 'not-a-hub', /answered 418/, /HF_ENDPOINT/],
@@ -422,7 +431,7 @@ describe('a hub that does not give it', () => {
     const path = await get('large.bin')
     await server.close()
     expect(await get('large.bin')).toBe(path)
-    expect(warnings.at(-1)).toMatch(/cannot reach 127.0.0.1:\d+: the connection is refused; taking large.bin/)
+    expect(warnings.at(-1)).toMatch(/cannot reach 127.0.0.1:\d+: the connection is refused; using the cached large.bin/)
     const error = await failure(get('small.json'))
     expect(error.message).toMatch(/the connection is refused/)
     expect(error.remedy).toMatch(/HF_ENDPOINT/)
@@ -460,7 +469,7 @@ describe('the files of a repository', () => {
       files: [{ path: 'large.bin' }],
       complete: false,
     })
-    expect(warnings.at(-1)).toMatch(/going on with what the cache holds/)
+    expect(warnings.at(-1)).toMatch(/using the cached files of/)
   })
 
   it('are those of a data set as well', async () => {

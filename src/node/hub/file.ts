@@ -54,7 +54,7 @@ async function lookUp(hub: HubSettings, repo: HubRepo, file: string, hooks: Hook
     return (await cachedFile(hub, repo, metadata.commit, file)) ?? metadata
   }
   if (cached === undefined || metadata.fault === 'no-file' || metadata.fault === 'no-revision') throw metadata
-  hooks.onWarning?.(`${metadata.message}; taking ${file} of ${repoName(repo)} as the cache has it`)
+  hooks.onWarning?.(`${metadata.message}; using the cached ${file} of ${repoName(repo)}`)
   return cached
 }
 

@@ -49,7 +49,7 @@ export async function hubFiles(repo: HubRepo, hooks: Hooks = {}, hub?: HubSettin
     return await remoteListing(settings, repo, hooks, { once: cached !== undefined })
   } catch (error) {
     if (cached === undefined || !(error instanceof HubError) || error.fault === 'no-revision') throw error
-    hooks.onWarning?.(`${error.message}; going on with what the cache holds of ${repoName(repo)}`)
+    hooks.onWarning?.(`${error.message}; using the cached files of ${repoName(repo)}`)
     return cached
   }
 }
@@ -103,13 +103,13 @@ async function askJson<Schema extends z.ZodType>(
   const [, next] = /<([^>]+)>\s*;\s*rel="next"/.exec(answer.response.headers.get('link') ?? '') ?? []
   const { host } = new URL(hub.endpoint)
   try {
-    const what = `the answer of ${host}`
+    const what = `the answer from ${host}`
     return { value: readSchema(schema, parseJson(text, what), what), next: next && new URL(next, url).href }
   } catch (cause) {
     throw new HubError(
       'not-a-hub',
-      `${host} does not answer the question for ${repoName(repo)} as a hub does`,
-      'check whether the network asks for a login, and HF_ENDPOINT',
+      `${host} does not answer the request for ${repoName(repo)} as a hub would`,
+      'check HF_ENDPOINT, and whether the network requires a login',
       { cause },
     )
   }
@@ -138,6 +138,6 @@ export function notCached(hub: HubSettings, repo: HubRepo, missing: readonly str
   return new HubError(
     'unreachable',
     `HF_HUB_OFFLINE is set, and ${what} is not in the cache ${hub.cacheDir}`,
-    'take HF_HUB_OFFLINE away to download it, or set HF_HUB_CACHE to the folder that has it',
+    'unset HF_HUB_OFFLINE to download it, or set HF_HUB_CACHE to the folder that contains it',
   )
 }

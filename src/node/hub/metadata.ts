@@ -36,8 +36,8 @@ export async function fileMetadata(
   if (etag === undefined || commit === undefined || !isName(etag) || !isCommit(commit)) {
     throw new HubError(
       'not-a-hub',
-      `${new URL(hub.endpoint).host} answers without commit and hash of ${file} of ${repoName(repo)}`,
-      'check that HF_ENDPOINT is a hub, and whether a proxy is on the way',
+      `${new URL(hub.endpoint).host} gives no commit and hash for ${file} of ${repoName(repo)}`,
+      'check that HF_ENDPOINT is a hub, and check any proxies',
     )
   }
   const size = headers.get('x-linked-size') ?? (status < 300 ? headers.get('content-length') : null)

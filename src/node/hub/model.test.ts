@@ -154,7 +154,7 @@ describe('of a repository', () => {
 
   it('without a model it is said what was looked for', async () => {
     await serve(['README.md'])
-    await expect(get()).rejects.toThrow(/holds no CLIP model: looked for open_clip_config.json with/)
+    await expect(get()).rejects.toThrow(/contains no CLIP model: looked for open_clip_config.json with/)
   })
 
   it('on a mirror without an API the files are tried by name', async () => {
@@ -200,9 +200,7 @@ describe('that Python has fetched', () => {
 
   it('is taken with a warning where the hub cannot be reached, or is out of order', async () => {
     expect((await get()).folder).toBe(model())
-    expect(warnings).toEqual([
-      expect.stringMatching(/cannot reach 127.0.0.1:9: .*; taking owner\/tiny as the cache has it/),
-    ])
+    expect(warnings).toEqual([expect.stringMatching(/cannot reach 127.0.0.1:9: .*; using the cached owner\/tiny/)])
     const from = await serve([])
     from.intercept = (_, response) => {
       refuse(response, 503)

@@ -41,7 +41,7 @@ export async function hubModel(repo: HubRepo, hooks: Hooks = {}, hub?: HubSettin
     return await fetchModel(settings, repo, listing, hooks)
   } catch (error) {
     if (!cached?.isWhole || !(error instanceof HubError) || error.fault === 'no-revision') throw error
-    hooks.onWarning?.(`${error.message}; taking ${repoName(repo)} as the cache has it`)
+    hooks.onWarning?.(`${error.message}; using the cached ${repoName(repo)}`)
     return cached
   }
 }
@@ -149,13 +149,13 @@ function noModel(repo: HubRepo, names: ReadonlySet<string>): FileError {
   const hasConfig = FORMAT_FILES.some(({ config }) => names.has(config))
   if (hasConfig && others.length > 0) {
     return new FileError(
-      `${repoName(repo)} on the hub has its weights only as ${others.slice(0, 4).join(', ')}, which coop does not read`,
-      `see whether a proposed change has safetensors (--model ${repo.id}@refs/pr/N), or write them with Python: CLIPModel.from_pretrained(${JSON.stringify(repo.id)}).save_pretrained(FOLDER), with its tokenizer beside`,
+      `${repoName(repo)} on the hub has its weights only as ${others.slice(0, 4).join(', ')}, which coop cannot read`,
+      `see whether a pull request on the hub adds safetensors (--model ${repo.id}@refs/pr/N), or convert them with Python: CLIPModel.from_pretrained(${JSON.stringify(repo.id)}).save_pretrained(FOLDER), with its tokenizer in the same folder`,
     )
   }
   const wanted = FORMAT_FILES.map(({ config, weights }) => `${config} with ${weights.join(' or ')}`).join(', or ')
   return new FileError(
-    `${repoName(repo)} on the hub holds no CLIP model: looked for ${wanted}`,
-    'take a CLIP in the Hugging Face or OpenCLIP format, such as openai/clip-vit-base-patch32',
+    `${repoName(repo)} on the hub contains no CLIP model: looked for ${wanted}`,
+    'use a CLIP in the Hugging Face or OpenCLIP format, such as openai/clip-vit-base-patch32',
   )
 }

@@ -8,7 +8,7 @@ import { sleep } from './request.ts'
 
 // A download grows in a file that one process alone writes: BLOB.HOST-PID-NUMBER.incomplete. What a process leaves that
 // fails is called BLOB.incomplete, as Python's huggingface_hub called it; what a killed one leaves keeps its name. Who
-// comes next renames either to a name of its own, which succeeds for one process only, and goes on with it.
+// comes next renames either to its own name, which succeeds for one process only, and continues with it.
 
 const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
 /** After this time without a byte, what a process on another machine downloads counts as left. */
@@ -21,13 +21,13 @@ const POLL_MS = 250
  */
 export async function claimPartial(blob: string, title: string, hooks: Hooks): Promise<string | undefined> {
   const own = join(dirname(blob), `${basename(blob)}.${HOST}-${process.pid}-${randomUUID().slice(0, 8)}.incomplete`)
-  let told = false
+  let warned = false
   for (;;) {
     if (await stat(blob).catch(() => undefined)) return undefined
     const partials = await partialsOf(blob)
     if (partials.some(({ isBusy }) => isBusy)) {
-      if (!told) hooks.onWarning?.(`another process downloads ${title}: waiting for it`)
-      told = true
+      if (!warned) hooks.onWarning?.(`another process is downloading ${title}: waiting for it`)
+      warned = true
       await sleep(POLL_MS)
       continue
     }

@@ -5,12 +5,12 @@ import type { HubSettings } from './settings.ts'
 export interface HubRequest {
   readonly method: 'GET' | 'HEAD'
   readonly url: string
-  /** What messages call that which is asked for. */
+  /** What messages call the thing requested. */
   readonly subject: Subject
   readonly headers?: Readonly<Record<string, string>>
   /** Milliseconds until the headers of the answer must be there. */
   readonly timeout: number
-  /** Answers besides 2xx that the caller wants to see. */
+  /** Answers other than 2xx that the caller wants to see. */
   readonly accept?: readonly number[]
   /** Of a file's answer on the way to another host, which has the hub's own words about the file: do not go there. */
   readonly stopAtFile?: boolean
@@ -24,7 +24,7 @@ export interface HubAnswer {
   readonly abort: (reason: Error) => void
 }
 
-/** A hub that answers is asked more often than one that cannot be reached. */
+/** A hub that answers gets more retries than one that cannot be reached. */
 const MAX_ATTEMPTS = { answered: 5, silent: 3 }
 const MAX_REDIRECTS = 10
 /** What a hub may ask to wait before it is given up. */
@@ -57,7 +57,7 @@ export async function hubRequest(hub: HubSettings, request: HubRequest, hooks: H
 /** The body of an answer, piece by piece. Throws when it stands still for `timeout` milliseconds. */
 export async function* bodyOf({ response, abort }: HubAnswer, timeout: number): AsyncGenerator<Uint8Array, void> {
   if (response.body === null) return
-  const stop = () => abort(new DOMException('it stopped sending', 'TimeoutError'))
+  const stop = () => abort(new DOMException('it stopped sending data', 'TimeoutError'))
   let timer = setTimeout(stop, timeout)
   try {
     for await (const piece of response.body) {
@@ -89,7 +89,7 @@ async function follow(hub: HubSettings, request: HubRequest): Promise<HubAnswer>
     const { status, headers, body } = answer.response
     const location = status >= 300 && status < 400 ? headers.get('location') : null
     if (location === null) {
-      if (status >= 300 && status < 400) throw strange(request, `answered ${status} without a place to go to`, url)
+      if (status >= 300 && status < 400) throw strange(request, `answered ${status} without a location`, url)
       return answer
     }
     const next = urlOf(location, url)
@@ -141,7 +141,7 @@ async function ask(hub: HubSettings, { method, headers, timeout }: HubRequest, u
 function strange({ subject }: HubRequest, what: string, { host }: URL): HubError {
   return new HubError(
     'not-a-hub',
-    `${host} ${what}, asked for ${subject.file ?? subject.repo.id}`,
-    'check HF_ENDPOINT, and proxies on the way',
+    `${host} ${what} when asked for ${subject.file ?? subject.repo.id}`,
+    'check HF_ENDPOINT, and any proxies',
   )
 }

@@ -24,8 +24,8 @@ describe('the settings in the environment', () => {
   })
 
   it('are refused where the endpoint is no address, or the token no token', async () => {
-    await expect(hubSettings({ HF_ENDPOINT: 'huggingface.co' })).rejects.toThrow(/HF_ENDPOINT is no address/)
-    await expect(hubSettings({ HF_TOKEN: 'hf_\u00e4' })).rejects.toThrow(/no token has/)
+    await expect(hubSettings({ HF_ENDPOINT: 'huggingface.co' })).rejects.toThrow(/HF_ENDPOINT is not a URL/)
+    await expect(hubSettings({ HF_TOKEN: 'hf_\u00e4' })).rejects.toThrow(/not allowed in a token/)
   })
 
   it.each([

@@ -48,7 +48,7 @@ function endpointOf(env: Env): string {
   const endpoint = (env.HF_ENDPOINT || DEFAULT_ENDPOINT).trim().replace(/\/+$/, '')
   if (/^https?:\/\/[^\s/?#]+[^\s?#]*$/.test(endpoint) && URL.canParse(endpoint)) return endpoint
   throw new UsageError(
-    `HF_ENDPOINT is no address: ${JSON.stringify(env.HF_ENDPOINT)}`,
+    `HF_ENDPOINT is not a URL: ${JSON.stringify(env.HF_ENDPOINT)}`,
     `give one such as ${DEFAULT_ENDPOINT}, or unset it`,
   )
 }
@@ -56,7 +56,10 @@ function endpointOf(env: Env): string {
 async function tokenOf(env: Env, home: string): Promise<string | undefined> {
   const token = await findToken(env, home)
   if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return token
-  throw new UsageError('the token of the hub has characters that no token has', 'set HF_TOKEN to a token, or unset it')
+  throw new UsageError(
+    'the hub token contains characters that are not allowed in a token',
+    'set HF_TOKEN to a token, or unset it',
+  )
 }
 
 async function findToken(env: Env, home: string): Promise<string | undefined> {

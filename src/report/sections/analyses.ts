@@ -146,7 +146,7 @@ export function backboneSection(groups: readonly Group[]): Block[] {
     return [
       heading(2, 'Backbones'),
       text(
-        `Accuracy in % at ${shotsText(shots)}, or without learning; pictures as of ${transforms}; data sets that all models have.`,
+        `Accuracy in % at ${shotsText(shots)}, or without learning; pictures as of ${transforms}; only data sets that all models have.`,
       ),
       groupedTable(['data set', 'method', ...models.map((group) => columnOf(group, alike))], 2, lines),
     ]

@@ -36,7 +36,7 @@ export function settingsTable({ rows }: Group): Block[] {
 }
 
 const viewsText = (views: MeasuredRecord['views']): string =>
-  views === 'online' ? 'a new view each epoch' : views === 0 ? 'as they are' : `${views} views each`
+  views === 'online' ? 'a new view each epoch' : views === 0 ? 'unchanged' : `${views} views each`
 
 /** Every mean with its interval. */
 export function meansTable(group: Group): Block[] {
@@ -56,7 +56,7 @@ export function meansTable(group: Group): Block[] {
   return [
     heading(3, 'All means'),
     text(
-      'Accuracy in %; sd is the sample standard deviation over seeds, the interval that of the mean by Student’s t.',
+      'Accuracy in %; sd is the sample standard deviation over seeds, the interval is that of the mean by Student’s t.',
     ),
     groupedTable(head, 2, lines),
   ]
@@ -91,7 +91,7 @@ export function collapsedBlocks(records: readonly MeasuredRecord[]): Block[] {
   return [
     heading(2, 'Runs that collapsed'),
     text(
-      `${collapsed.length} of ${records.length} runs ended at chance. They are part of the means above, where a † marks them.`,
+      `${collapsed.length} of ${records.length} runs ended at chance. They are part of the means above, marked with †.`,
     ),
     plainTable(['run', 'data set', 'method', 'shots', 'seed', 'accuracy in %', 'loss, first to last'], 3, lines),
   ]

@@ -56,7 +56,7 @@ export function baseToNewSection(group: Group): Block[] {
   return [
     heading(3, 'Base to new classes'),
     text(
-      'Learned from the first half of the classes (base), measured on these and on the other half (new), in %. H is the harmonic mean of the two means; an average has the harmonic mean of its own means.',
+      'Learned from the first half of the classes (base), measured on that half and on the other half (new), in %. H is the harmonic mean of the two means; for an average, of its own two means.',
     ),
     baseToNewTable(group),
   ]
@@ -73,13 +73,13 @@ export function elsewhereSections(group: Group): Block[] {
     ...transferSection(
       group,
       'Domain shift',
-      'Learned on the source, measured on pictures of another kind; accuracy in %.',
+      'Learned from the source, measured on another kind of pictures; accuracy in %.',
       isShift,
     ),
     ...transferSection(
       group,
       'Other data sets',
-      'Learned on the source, measured on other data sets with their own class names; accuracy in %.',
+      'Learned from the source, measured on other data sets with their own class names; accuracy in %.',
       (source, target) => !isShift(source, target),
     ),
   ]
@@ -122,6 +122,6 @@ function transferSection(
 function missingNote(lines: readonly (readonly string[])[]): Block[] {
   const gaps = lines.some((line) => line.slice(0, -1).includes(''))
   return gaps
-    ? [list(['An empty cell: not all runs were measured there, or what was learned is bound to its classes.'])]
+    ? [list(['An empty cell: not all runs were measured there, or the method works only for the classes it learned.'])]
     : []
 }

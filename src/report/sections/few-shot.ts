@@ -35,8 +35,8 @@ function captionOf(group: Group): string {
   const spread =
     usual === undefined || usual === 1
       ? 'one run each'
-      : `mean ± sample standard deviation over ${usual} seeds where not said otherwise`
-  return `Accuracy on the test images in %, by training images of each class (0: nothing is learned from images); ${spread}.`
+      : `mean ± sample standard deviation over ${usual} seeds unless stated otherwise`
+  return `Accuracy on the test images in %, by number of training images per class (0: nothing is learned from images); ${spread}.`
 }
 
 /** What a reader must know about single cells. */
@@ -44,14 +44,14 @@ function notesOf(group: Group): Block[] {
   const collapsed = group.rows.flatMap(({ runs }) => runs.filter((run) => run.collapsed))
   const notes = [...missingAverages(group)]
   if (collapsed.length > 0)
-    notes.push(`${COLLAPSED}, and a ring in the figures: with runs that ended at chance, which are part of the mean.`)
+    notes.push(`${COLLAPSED}, and a ring in the figures: some runs ended at chance; they are part of the mean.`)
   return notes.length === 0 ? [] : [list(notes)]
 }
 
 /** Where there is no average, and for want of which data sets. */
 function missingAverages({ datasets, averaged, rows, shots }: Group): string[] {
   if (datasets.length < 2) return []
-  if (!averaged) return ['No average: data sets of one name differ in their classes.']
+  if (!averaged) return ['No average: data sets with the same name differ in their classes.']
   return rows.flatMap((row) => {
     const gaps = shots.flatMap((count) => {
       const missing = datasets.filter((dataset) => row.cell(dataset, count) === undefined)
@@ -59,7 +59,7 @@ function missingAverages({ datasets, averaged, rows, shots }: Group): string[] {
     })
     return [...groupBy(gaps, ({ missing }) => missing)].map(
       ([missing, at]) =>
-        `${row.label}: no average at ${at.map(({ count }) => count).join(', ')} shots, without runs on ${missing}.`,
+        `${row.label}: no average at ${at.map(({ count }) => count).join(', ')} shots: no runs on ${missing}.`,
     )
   })
 }
@@ -115,12 +115,12 @@ function fewShotFigure(group: Group, rows: readonly Row[], name: string, referen
     }
   })
   const svg = lineChart({
-    title: 'Accuracy over training images of each class',
-    note: 'accuracy in % over images of each class',
+    title: 'Accuracy by training images per class',
+    note: 'accuracy in % by images per class',
     stops: zeroShot ? [0, ...learns] : learns,
     panels: panels.filter(({ series }) => series.length > 0),
   })
-  return { kind: 'figure', name: `${name}few-shot`, title: 'Accuracy over training images of each class', svg }
+  return { kind: 'figure', name: `${name}few-shot`, title: 'Accuracy by training images per class', svg }
 }
 
 const publishedLevel = (mean: number | undefined): Series => ({

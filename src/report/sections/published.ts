@@ -30,7 +30,7 @@ export function publishedSection(group: Group, reference: Reference): Block[] {
   if (lines.length === 0) return []
   const head = ['data set', 'method', 'shots', 'ours', 'published', 'difference']
   return [
-    heading(3, 'Beside the published figures'),
+    heading(3, 'Comparison with the published figures'),
     text(`${PUBLISHED_SOURCE} ${PUBLISHED_PICTURES}`),
     ...notes(group, reference),
     groupedTable(head, 2, lines),
@@ -38,7 +38,7 @@ export function publishedSection(group: Group, reference: Reference): Block[] {
 }
 
 function notes({ model }: Group, reference: Reference): Block[] {
-  const weights = `That ${model.name} (fingerprint ${model.fingerprint}) has OpenAI's weights is taken from its name.`
+  const weights = `That ${model.name} (fingerprint ${model.fingerprint}) has OpenAI's weights is judged by its name.`
   return [list([weights, ...reference.notes.map((note) => `Ours: ${note}.`)])]
 }
 
@@ -50,7 +50,7 @@ export function orientationSection(groups: readonly Group[]): Block[] {
   if (other.length === 0) {
     return known.length > 0
       ? []
-      : [heading(2, 'Published figures'), text('There are no published figures of these data sets and methods.')]
+      : [heading(2, 'Published figures'), text('There are no published figures for these data sets and methods.')]
   }
   const shots = unique(other.map((run) => run.shots)).sort((a, b) => a - b)
   const shown = groupBy(other, (run) => `${run.dataset}\n${paperVariant(run)}`)
@@ -65,7 +65,7 @@ export function orientationSection(groups: readonly Group[]): Block[] {
   return [
     heading(2, 'Published with RN50, for orientation'),
     text(
-      `These are not figures of the same setting and cannot be compared with those above, other than in shape. ${PUBLISHED_SOURCE} ${PUBLISHED_PICTURES}`,
+      `These figures come from other settings; compared with those above, only the shape of the curves means anything. ${PUBLISHED_SOURCE} ${PUBLISHED_PICTURES}`,
     ),
     groupedTable(['data set', 'method', ...shots.map(String)], 2, lines),
     text('How the runs of this report differ from the published ones:'),

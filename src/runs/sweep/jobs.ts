@@ -7,7 +7,7 @@ import { type Job, jobId } from '../job.ts'
 import { takesViews } from '../train.ts'
 import type { Plan } from './plan.ts'
 
-/** The runs of a plan, neighbours sharing model, data set and images. A run that stands twice is one. */
+/** The runs of a plan, neighbours sharing model, data set and images. Duplicate runs count once. */
 export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
   const { transforms, split, elsewhere, root } = plan
   const paths = pathsOf(plan)
@@ -50,7 +50,7 @@ export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
   return [...new Map(named.map((job) => [job.id, job])).values()]
 }
 
-/** Where the words of a plan lie that are paths beside it. */
+/** The data sets and models of a plan that are paths, resolved from the plan's folder. */
 function pathsOf(plan: Plan): Job['paths'] {
   const words = [...plan.datasets, ...plan.elsewhere, ...plan.models]
   const places = words.map((word) => [word, resolve(dirname(plan.file), word)] as const)

@@ -53,13 +53,17 @@ describe('a plan', () => {
     [
       'an unknown key',
       PLAN.replace('shots: [1, 16]', 'shot: [1, 16]'),
-      /p.yaml:10: unknown key "shot"; "shots" may be/,
+      /p.yaml:10: unknown key "shot" \(did you mean "shots"/,
     ],
-    ['an unknown setting', PLAN.replace('position', 'postion'), /p.yaml:7: unknown key "postion"; "position" may/],
+    [
+      'an unknown setting',
+      PLAN.replace('position', 'postion'),
+      /p.yaml:7: unknown key "postion" \(did you mean "position"/,
+    ],
     [
       'an unknown method',
       PLAN.replace('- zero-shot', '- zeroshot'),
-      /p.yaml:5: .*no method "zeroshot"; "zero-shot" may/,
+      /p.yaml:5: .*no method "zeroshot" \(did you mean "zero-shot"/,
     ],
     ['a wrong value of a setting', PLAN.replace('M: 4', 'M: four'), /p.yaml:9: .*M: /],
     ['a wrong value in a list', PLAN.replace('[end, middle]', '[end, centre]'), /p.yaml:7: .*position: /],

@@ -10,7 +10,7 @@ import { BUNDLED } from '../../node/package.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../../pictures/transforms.ts'
 import { type Views, viewsSchema } from '../../pictures/views.ts'
 
-/** `x` stands for `[x]`. */
+/** `x` is short for `[x]`. */
 const oneOrMore = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(item).min(1))
 
@@ -23,7 +23,7 @@ const seeds = oneOrMore(
     .max(2 ** 32 - 1),
 )
 
-/** A method and its settings; a list of values stands for each of them in turn. */
+/** A method and its settings; a list of values stands for one method with each value. */
 const method = z.preprocess(
   (value) => (typeof value === 'string' ? { method: value } : value),
   z.looseObject(
@@ -40,7 +40,7 @@ const method = z.preprocess(
 const planSchema = z.strictObject({
   /** What `coop train` takes: official data sets, folders, lists, parquet files. */
   datasets: oneOrMore(word),
-  /** Folder that the official data sets lie in; relative to the plan. */
+  /** Folder that contains the official data sets; relative to the plan. */
   root: word.optional(),
   /** Folders (relative to the plan), files or hub ids; `bundled` is the small CLIP that comes along. */
   models: oneOrMore(word).prefault([BUNDLED]),
@@ -74,7 +74,7 @@ export interface Plan extends Omit<z.output<typeof planSchema>, 'methods'> {
 /** Keys of a method's entry that are not settings of the method. */
 const RESERVED = ['method', 'shots', 'seeds', 'views']
 
-/** Reads a plan; `methods` are known besides METHODS. Throws UsageError with the line of each key that is unknown or wrong. */
+/** Reads a plan; `methods` are known in addition to METHODS. Throws UsageError with the line of each key that is unknown or wrong. */
 export async function readPlan(file: string, methods?: readonly AnyMethod[]): Promise<Plan> {
   return parsePlan(await readText(file), file, methods)
 }
@@ -136,7 +136,7 @@ function product(choices: readonly { key: string; values: readonly unknown[] }[]
 
 const meant = (word: string, known: readonly string[]): string => {
   const near = nearestWord(word, known)
-  return near === undefined ? `; there are ${known.join(', ')}` : `; "${near}" may be meant`
+  return near === undefined ? `; known are ${known.join(', ')}` : ` (did you mean "${near}"?)`
 }
 
 type Issue = Pick<z.core.$ZodIssue, 'path' | 'message'> & { readonly code?: string; readonly keys?: readonly string[] }
@@ -168,7 +168,7 @@ class Faults {
 
   throwAny(): void {
     if (this.#found.size === 0) return
-    throw new UsageError([...this.#found].join('\n'), `mend ${basename(this.#file)}; coop sweep --help shows a plan`)
+    throw new UsageError([...this.#found].join('\n'), `correct ${basename(this.#file)}; coop sweep --help shows a plan`)
   }
 
   /** Where the deepest part of a path that is there begins; a key's own place rather than its value's. */

@@ -23,7 +23,7 @@ import { jobsOf, timeLeft } from './jobs.ts'
 import { readPlan } from './plan.ts'
 
 export interface SweepOptions extends RuntimeOptions, Partial<InputOptions> {
-  /** Folder that the official data sets lie in; default: what the plan says. */
+  /** Folder that contains the official data sets; default: what the plan says. */
   readonly root?: string
   /** Folder of the sweep; default: runs/ and the plan's name. */
   readonly out?: string
@@ -31,7 +31,7 @@ export interface SweepOptions extends RuntimeOptions, Partial<InputOptions> {
   readonly parallel?: number
   /** Only check the plan: models, data sets, settings. */
   readonly dryRun?: boolean
-  /** Methods besides METHODS. */
+  /** Methods in addition to METHODS. */
   readonly methods?: readonly AnyMethod[]
   /** Seconds between checkpoints of a run (default 10). */
   readonly checkpointSeconds?: number
@@ -116,7 +116,7 @@ async function checkDatasets(jobs: readonly Job[], inputs: Inputs, options: Swee
     const own = jobs.filter((job) => job.dataset === word)
     // the official code takes what there is of a class with too few images; so do sweeps, but they say so
     const lack = lackOfImages(dataset, Math.max(0, ...own.map(({ shots }) => shots)))
-    if (lack) hooks.onWarning?.(`${lack.message}; such classes give all they have, as in the official code`)
+    if (lack) hooks.onWarning?.(`${lack.message}; such classes use all the images they have, as in the official code`)
     // the pictures of a data set that is only measured on are its test images
     const { train, val, test } = dataset
     await checkThere(dataset, own.length > 0 ? [...train, ...val, ...test] : test, options)
@@ -151,14 +151,14 @@ async function finishedRuns(out: string, jobs: readonly Job[], hooks: Hooks): Pr
       const record = await readRecord(folder)
       if (record) records.set(id, record)
     } catch (error) {
-      hooks.onWarning?.(`${error instanceof Error ? error.message : error}: the run is done again`)
+      hooks.onWarning?.(`${error instanceof Error ? error.message : error}: the run is repeated`)
       await rm(runFile(folder, 'results'))
     }
   }
   return records
 }
 
-/** Weights below which every thread gets a model and runs of its own: small programs gain little from a second thread. */
+/** Size of weights below which every thread gets its own model and runs: small programs gain little from a second thread. */
 const SMALL_MODEL_BYTES = 256e6
 
 function workersFor(clip: Clip, { parallel, threads = availableParallelism() }: SweepOptions) {
@@ -174,7 +174,7 @@ async function runModel(model: string, state: State, options: SweepOptions, hook
   const { clip } = await inputs.model(first, hooks)
   for (const [id, record] of records) {
     if (record.model.name !== model || record.model.fingerprint === clip.fingerprint) continue
-    hooks.onWarning?.(`${id} was run on another model of the name ${model}: it is done again`)
+    hooks.onWarning?.(`${id} was run with another model named ${model}: it is repeated`)
     await rm(runFile(join(runsFolder(out), id), 'results'))
     records.delete(id)
   }

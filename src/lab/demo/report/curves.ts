@@ -9,8 +9,8 @@ export function fewShotFigure(result: DemoResult): string {
   const plain = result.tasks.filter((task) => !task.shift).length
   const tasks = result.tasks.map((task) => panelOf(task.shift ? `${task.title} (shift of style)` : task.title, task))
   return lineChart({
-    title: 'Accuracy over training images of each class',
-    note: 'accuracy in % over images of each class',
+    title: 'Accuracy by training images per class',
+    note: 'accuracy in % by images per class',
     stops: [0, ...result.settings.shots],
     panels: [{ ...panelOf(`Average over ${plain} tasks`, result), strong: true }, ...tasks],
   })

@@ -12,7 +12,7 @@ export function renderReport(result: DemoResult): string {
   return htmlPage('CoOp: learned against hand-written prompts', [
     '<h1>Learned against hand-written prompts</h1>',
     element('p', {}, escapeMarkup(summary(result))),
-    '<h2>Accuracy over training images</h2>',
+    '<h2>Accuracy by number of training images</h2>',
     element(
       'p',
       {},
@@ -26,7 +26,7 @@ export function renderReport(result: DemoResult): string {
     htmlTable(demoTable(result)),
     '<h2>What was learned</h2>',
     learnedWords(result),
-    '<h2>How to make it again</h2>',
+    '<h2>How to reproduce it</h2>',
     reproduction(result),
   ])
 }
@@ -67,9 +67,9 @@ function learnedWords(result: DemoResult): string {
       element('dd', {}, `${learned}<br>hand-written: ${element('code', {}, escapeMarkup(prompt))}`),
     ]
   })
-  if (entries.length === 0) return element('p', {}, 'No nearest words were asked for in this run.')
+  if (entries.length === 0) return element('p', {}, 'Nearest words were not computed in this run.')
   const caution =
-    'The word of the vocabulary nearest to each learned vector, in the order of the vectors. Near is seldom close: the vectors are not words.'
+    'The word of the vocabulary nearest to each learned vector, in the order of the vectors. Nearest is rarely near: the vectors are not words.'
   return element('p', {}, caution) + element('dl', {}, ...entries)
 }
 

@@ -65,7 +65,7 @@ describe('the page', () => {
     const { words: _, ...task } = first
     const few = exampleResult({ tasks: [task], settings: { ...result.settings, shots: [16], seeds: [1] } })
     const figures = renderReport(few)
-    expect(figures).toContain('No nearest words')
+    expect(figures).toContain('Nearest words were not computed')
     expect(figures).not.toMatch(/NaN|undefined|Infinity/)
   })
 })

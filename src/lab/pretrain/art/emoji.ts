@@ -29,7 +29,7 @@ export async function readPackageJson<T>(path: string, shape: z.ZodType<T>): Pro
   const file = resolvePackageFile(path)
   const parsed = shape.safeParse(JSON.parse(await readFile(file, 'utf8')))
   if (parsed.success) return parsed.data
-  throw new FileError(`${file} has not the expected shape: ${parsed.error.issues[0]?.message ?? 'unknown'}`)
+  throw new FileError(`${file} does not have the expected structure: ${parsed.error.issues[0]?.message ?? 'unknown'}`)
 }
 
 /** The file's path on disk. Throws a FileError when the package is missing. */
