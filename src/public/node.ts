@@ -18,6 +18,7 @@ export {
 export { decodeImage, encodePng } from '../node/image.ts'
 export { bundledModel } from '../node/package.ts'
 export { nodeRuntime } from '../node/runtime.ts'
+export type { Picture } from '../pictures/picture.ts'
 export type { MeasuredRecord, RunRecord } from '../report/record.ts'
 export {
   type Evaluated,
@@ -27,7 +28,7 @@ export {
   type ZeroShotOptions,
 } from '../runs/evaluate.ts'
 export type { Job } from '../runs/job.ts'
-export { type Label, type OpenRun, type OpenRunOptions, openRun, type Picture } from '../runs/open-run.ts'
+export { type Label, type OpenRun, type OpenRunOptions, openRun } from '../runs/open-run.ts'
 export { type EncodedItems, encodeSets, imageRows, type PictureOptions, type PictureSet } from '../runs/pictures.ts'
 export { type ReportChoice, type ReportResult, reportSweeps } from '../runs/report.ts'
 export { type RunOneOptions, runOne } from '../runs/run-one.ts'

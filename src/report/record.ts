@@ -38,8 +38,8 @@ export const recordSchema = z.object({
   elsewhere: z.record(z.string(), z.number().min(0).max(1)),
   /** What the method found on the way. */
   facts: z.record(z.string(), z.unknown()),
-  /** Mean of the first tenth of the steps and of the last; undefined where no gradients are used. */
-  loss: z.object({ first: z.number(), last: z.number() }).optional(),
+  /** Mean of the first tenth of the steps and of the last; null where no gradients are used. */
+  loss: z.object({ first: z.number(), last: z.number() }).nullable(),
   /** The answers on the test images are right no more often than chance makes them. */
   collapsed: z.boolean(),
   steps: z.int(),

@@ -20,7 +20,7 @@ import { took } from './text.ts'
 
 export interface ReportOptions {
   /** Also show the published figures where the setting is not the paper's. */
-  readonly published: boolean
+  readonly published?: boolean
 }
 
 /** Everything that sweeps left, as one document. The same runs give the same document. */

@@ -8,6 +8,7 @@ import type { ImageClassifier } from '../learning/classifier.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { BUNDLED } from '../node/package.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { checkThere, type DataOptions, openForTesting, some } from './dataset.ts'
@@ -35,19 +36,23 @@ export interface EvaluateOptions extends AskOptions {
 }
 
 export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOptions {
-  /** A word for the CLIP, as --model takes it. */
-  readonly model: string
+  /** A word for the CLIP, as --model takes it; default: the bundled one. */
+  readonly model?: string
   /** Default: the data set's own. */
   readonly templates?: readonly string[]
 }
 
 /** Accuracy of hand-written prompts on a data set's test images. */
-export async function evaluateZeroShot(data: string, options: ZeroShotOptions, hooks: Hooks): Promise<Evaluated> {
+export async function evaluateZeroShot(
+  data: string,
+  options: ZeroShotOptions = {},
+  hooks: Hooks = {},
+): Promise<Evaluated> {
   const dataset = await openForTesting(data, options, hooks)
   const { classNames, test } = dataset
   await checkThere(dataset, test, options)
   const { templates = dataset.templates ?? DEFAULT_TEMPLATES, transforms = DEFAULT_TRANSFORMS } = options
-  return withModel(options.model, options, hooks, async (clip, runtime) => {
+  return withModel(options.model ?? BUNDLED, options, hooks, async (clip, runtime) => {
     const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })
     const [images] = await encodeSets(clip, runtime, [{ items: test }], options, hooks)
     const answers = await answersOf(classifier, clip, images, options).finally(() => classifier.dispose())
@@ -65,8 +70,8 @@ export async function evaluateZeroShot(data: string, options: ZeroShotOptions, h
 export async function evaluateRun(
   run: string,
   data: string,
-  options: EvaluateOptions,
-  hooks: Hooks,
+  options: EvaluateOptions = {},
+  hooks: Hooks = {},
 ): Promise<Evaluated> {
   const { transfer = false } = options
   const saved = await readSavedRun(run, options.methods)

@@ -109,6 +109,7 @@ export async function importCheckpoint(file: string, options: ImportOptions, hoo
     zeroShot: null,
     elsewhere: {},
     facts,
+    loss: null,
     collapsed: false,
     steps: 0,
     seconds: 0,

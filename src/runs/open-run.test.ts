@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { FileError } from '../base/errors.ts'
+import { FileError, UsageError } from '../base/errors.ts'
 import { bytesSource } from '../formats/safetensors.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import { softmaxRows } from '../learning/vectors.ts'
@@ -90,6 +90,29 @@ it('a picture that cannot be read is an error, and the run goes on', async () =>
   await expect(run.classify([at('no.png')])).rejects.toThrow(FileError)
   await expect(run.classify([new Uint8Array([1, 2, 3])])).rejects.toThrow(/picture 1 cannot be read/)
   expect(await run.classify([picture('green/1')])).toHaveLength(1)
+  await run.dispose()
+})
+
+it('many pictures get the answers that each gets by itself, and are counted through', async () => {
+  const run = await openRun(at('coop'), { runtime })
+  const many = Array.from({ length: 40 }, (_, i) => picture(`${['blue', 'green', 'red'][i % 3]}/${1 + (i % 4)}`))
+  const together = await run.classify(many)
+  for (const i of [0, 7, 31, 32, 39]) {
+    const [alone] = await run.classify(many.slice(i, i + 1))
+    expect(together[i]?.map(({ label }) => label)).toEqual(alone?.map(({ label }) => label))
+  }
+  await expect(run.classify([...many, new Uint8Array([1])])).rejects.toThrow(/picture 41 cannot be read/)
+  await run.dispose()
+})
+
+it('what is not a list of pictures is refused in words', async () => {
+  const run = await openRun(at('coop'), { runtime })
+  const untyped = (pictures: unknown) => Reflect.apply(run.classify, run, [pictures])
+  await expect(untyped('x.jpg')).rejects.toThrow(/takes a list/)
+  for (const wrong of [42, {}, null, { width: 0, height: 0, data: new Uint8Array() }]) {
+    await expect(untyped([picture('green/1'), wrong])).rejects.toThrow(/picture 2 is neither/)
+  }
+  await expect(untyped([{ width: 2, height: 2, data: new Uint8Array(16) }])).rejects.toThrow(UsageError)
   await run.dispose()
 })
 

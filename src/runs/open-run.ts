@@ -1,21 +1,20 @@
+import { z } from 'zod'
 import { CoopError, FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { imageEncoder } from '../clip/encode.ts'
-import type { Clip, RgbImage } from '../clip/types.ts'
+import type { Clip } from '../clip/types.ts'
 import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
 import { softmaxRows } from '../learning/vectors.ts'
 import type { AnyMethod } from '../methods/index.ts'
 import { decodeImage } from '../node/image.ts'
 import { nodeRuntime } from '../node/runtime.ts'
+import { type Picture, pictureName } from '../pictures/picture.ts'
 import { preprocess } from '../pictures/preprocess.ts'
 import { TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { openModel } from './model.ts'
 import { LEARN_AGAIN, modelOf, readSavedRun, type SavedRun } from './saved-run.ts'
-
-/** A picture: the path of its file, its bytes (PNG, JPEG ...), or decoded. */
-export type Picture = string | Uint8Array | RgbImage
 
 /** A class and how probable it is. */
 export interface Label {
@@ -48,7 +47,8 @@ export interface OpenRunOptions extends RuntimeOptions, Hooks {
   readonly transforms?: Transforms
 }
 
-const BATCH = 32
+/** Pictures that are encoded at a time; fewer than some are encoded one by one, as a batch costs what it holds at most. */
+const [BATCH, FEW] = [32, 8]
 
 /**
  * Opens a run of `coop train`, `coop import`, or a sweep (`OUT/runs/ID`).
@@ -63,14 +63,13 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
     throw cause
   })
   const { transforms = saved.transforms } = options
-  const encoder = imageEncoder(clip, runtime, BATCH)
+  const [encoder, single] = [imageEncoder(clip, runtime, BATCH), imageEncoder(clip, runtime, 1)]
 
-  async function seen(pictures: readonly Picture[]): Promise<FloatTensor> {
+  async function seen(pictures: readonly Picture[], first: number): Promise<FloatTensor> {
     const { preprocess: config, embedDim } = clip.config
     const pixels = await Promise.all(
       pictures.map(async (picture, i) => {
-        const isDecoded = typeof picture === 'object' && 'width' in picture
-        const image = isDecoded ? picture : await decodeImage(picture, `picture ${i + 1}`)
+        const image = await decodeImage(picture, pictureName(picture, first + i))
         return preprocess(image, config, TRANSFORMS[transforms].test)
       }),
     )
@@ -79,15 +78,18 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
       for (const [i, one] of pixels.entries()) all.data.set(one, i * one.length)
       return all
     }
-    return floatTensor([pixels.length, embedDim], await encoder.encode(pixels))
+    return floatTensor([pixels.length, embedDim], await (pixels.length < FEW ? single : encoder).encode(pixels))
   }
 
   return {
     classNames: classifier.classNames,
     async classify(pictures) {
+      checkPictures(pictures)
       const labels: Label[][] = []
       for (let start = 0; start < pictures.length; start += BATCH) {
-        labels.push(...labelsOf(classifier, await classifier.logits(await seen(pictures.slice(start, start + BATCH)))))
+        labels.push(
+          ...labelsOf(classifier, await classifier.logits(await seen(pictures.slice(start, start + BATCH), start))),
+        )
       }
       return labels
     },
@@ -98,9 +100,28 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
     async dispose() {
       await classifier.dispose()
       await encoder.dispose()
+      await single.dispose()
       if (options.runtime === undefined) await runtime.close()
     },
   }
+}
+
+/** Callers without types give a single picture, pixels with alpha, a Blob. */
+function checkPictures(pictures: unknown): asserts pictures is readonly Picture[] {
+  const remedy =
+    'give a list of paths, of bytes of files, or of { width, height, data } with data of RGB, 3 bytes a pixel'
+  if (!Array.isArray(pictures)) throw new UsageError('classify takes a list of pictures', remedy)
+  for (const [i, picture] of pictures.entries()) {
+    if (typeof picture === 'string' || picture instanceof Uint8Array || isRgb(picture)) continue
+    throw new UsageError(`picture ${i + 1} is neither a path nor bytes nor RGB pixels of its size`, remedy)
+  }
+}
+
+const rgb = z.object({ width: z.int().min(1), height: z.int().min(1), data: z.instanceof(Uint8Array) })
+
+function isRgb(picture: unknown): boolean {
+  const { data: image } = rgb.safeParse(picture)
+  return image !== undefined && image.data.length === 3 * image.width * image.height
 }
 
 /** The classes of each row of logits, most probable first. */

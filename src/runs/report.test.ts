@@ -22,7 +22,7 @@ const putRecord = (sweep: string, changes: Partial<MeasuredRecord> & { readonly 
 /** Three seeds and one method without learning. */
 const putSweep = async (sweep: string) => {
   for (const seed of [1, 2, 3]) await putRecord(sweep, { id: `coop-${seed}`, seed, accuracy: 0.9 + seed / 100 })
-  const zeroShot = { method: 'zero-shot', title: 'zero-shot', settings: {}, shots: 0, steps: 0, loss: undefined }
+  const zeroShot = { method: 'zero-shot', title: 'zero-shot', settings: {}, shots: 0, steps: 0, loss: null }
   await putRecord(sweep, { id: 'zero', ...zeroShot })
 }
 

@@ -18,11 +18,11 @@ export interface ReportChoice {
   /** Folder of the report; default: the sweep's, where there is one only. */
   readonly out?: string
   /** Write each figure as a file too. */
-  readonly figures: boolean
+  readonly figures?: boolean
   /** Show the published figures where the setting is not the paper's. */
-  readonly published: boolean
+  readonly published?: boolean
   /** Leave out damaged results. */
-  readonly skip: boolean
+  readonly skip?: boolean
   /** Folder for TensorBoard's event files. */
   readonly tensorboard?: string
 }
@@ -47,12 +47,12 @@ export interface ReportResult {
  */
 export async function reportSweeps(
   folders: readonly string[],
-  choice: ReportChoice,
-  hooks: Hooks,
+  choice: ReportChoice = {},
+  hooks: Hooks = {},
 ): Promise<ReportResult> {
   const out = choice.out ?? (folders.length === 1 ? (folders[0] ?? '.') : DEFAULT_OUT)
   const read: SweepFolder[] = []
-  for (const folder of [...new Set(folders)]) read.push(await readSweepFolder(folder, choice.skip, hooks))
+  for (const folder of [...new Set(folders)]) read.push(await readSweepFolder(folder, choice.skip ?? false, hooks))
   const records = mergeRecords(read.flatMap(({ found }) => found))
   checkAny(folders, records.length, read)
   await checkWritableFolder(out)

@@ -94,7 +94,7 @@ export async function runJob(
     zeroShot: inputs.zeroShot,
     elsewhere,
     facts: learned.facts,
-    loss: lossOf(learned.steps),
+    loss: lossOf(learned.steps) ?? null,
     collapsed: atChance(answers, test.images.labels),
     steps: learned.steps.length,
     seconds: checkpoint.spent(),

@@ -118,7 +118,7 @@ export function exampleRecords({
             elsewhere: Object.fromEntries(there),
             steps: learns ? 50 * k : 0,
             seconds: learns ? 1.5 * k : 0.3,
-            ...(learns && method === 'coop' ? {} : { loss: undefined }),
+            ...(learns && method === 'coop' ? {} : { loss: null }),
             ...changes,
           })
         }),
