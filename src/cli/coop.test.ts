@@ -17,7 +17,7 @@ describe('coop', () => {
     const { status, stdout } = await coop('train', '--help')
     expect(status).toBe(0)
     expect(stdout).toMatch(/--shots <K> .*\(default: 16\)/)
-    expect(stdout).toContain('$ coop train photos --shots 16')
+    expect(stdout).toContain('$ coop-ts train photos --shots 16')
   })
 
   it('says which images are counted', async () => {
@@ -33,7 +33,7 @@ describe('coop', () => {
   it('without a command shows its help and ends with status 2', async () => {
     const { status, stdout, stderr } = await coop()
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
-    expect(stderr).toContain('Usage: coop COMMAND')
+    expect(stderr).toContain('Usage: coop-ts COMMAND')
   })
 
   it.each([

@@ -25,7 +25,7 @@ async function put(path: string, text = ''): Promise<void> {
   await writeFile(join(root, path), text)
 }
 
-describe('coop datasets', () => {
+describe('coop-ts datasets', () => {
   it('lists all with counts, folder and prompt', async () => {
     const { stdout, status } = await coop('datasets')
     expect(status).toBe(0)

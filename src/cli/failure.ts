@@ -8,7 +8,7 @@ export class Interrupted extends CoopError {
   constructor() {
     super(
       'interrupted',
-      'no file is left half-written; continue coop train with --resume; a sweep or a download continues when you start it again',
+      'no file is left half-written; continue coop-ts train with --resume; a sweep or a download continues when you start it again',
     )
   }
 }
@@ -23,7 +23,11 @@ export interface Failure {
 export function describeFailure(error: unknown): Failure {
   if (error instanceof CommanderError) {
     const message = error.message.replace(/^error: /, '').replace(/\s*\(Did you mean (.*)\?\)/s, ' (did you mean $1?)')
-    return { message, remedy: 'coop --help lists the commands, coop COMMAND --help its flags', exitCode: EXIT.usage }
+    return {
+      message,
+      remedy: 'coop-ts --help lists the commands, coop-ts COMMAND --help its flags',
+      exitCode: EXIT.usage,
+    }
   }
   if (error instanceof CoopError) {
     return { message: error.message, remedy: error.remedy, exitCode: exitCodeOf(error) }
@@ -33,7 +37,7 @@ export function describeFailure(error: unknown): Failure {
     return { message, remedy: 'check the path, its permissions and the free space', exitCode: EXIT.failure }
   return {
     message,
-    remedy: 'this is a bug in coop: run it again with --verbose and report what it prints',
+    remedy: 'this is a bug in coop-ts: run it again with --verbose and report what it prints',
     exitCode: EXIT.failure,
   }
 }
@@ -50,8 +54,8 @@ function isSystemError(error: unknown): boolean {
 
 export function failureText(error: unknown, verbose: boolean): string {
   const { message, remedy } = describeFailure(error)
-  const lines = [`coop: ${message.split('\n').join('\n      ')}`]
-  if (remedy) lines.push(`      ${remedy}`)
+  const lines = [`coop-ts: ${message.split('\n').join('\n         ')}`]
+  if (remedy) lines.push(`         ${remedy}`)
   if (verbose && error instanceof Error) lines.push('', stackWithCauses(error))
   return lines.join('\n')
 }

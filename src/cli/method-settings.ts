@@ -25,7 +25,7 @@ export function methodSettings(
   given: ReadonlyMap<string, string>,
 ): Readonly<Record<string, unknown>> {
   const known = settingNames(method)
-  const remedy = `the settings of ${method.name}: ${known.join(', ') || 'none'}; coop methods shows their defaults`
+  const remedy = `the settings of ${method.name}: ${known.join(', ') || 'none'}; coop-ts methods shows their defaults`
   const names = new Set(METHODS.flatMap(settingNames))
   const typed = [...given].filter(([key]) => names.has(key)).map(([key, from]) => ({ key, value: flags[key], from }))
   const strange = typed.filter(({ key }) => !known.includes(key) && key !== FITS_ALL)

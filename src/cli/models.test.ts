@@ -35,7 +35,7 @@ afterAll(() => world.remove())
 const importing = (file: string, out: string, ...more: readonly string[]) =>
   coop('import', at(file), '--model', at('openai/ViT-tiny.pt'), '--out', at(out), '--json', ...more)
 
-describe('coop models', () => {
+describe('coop-ts models', () => {
   it('lists what is known', async () => {
     const { stdout, status } = await coop('models')
     expect(status).toBe(0)
@@ -74,7 +74,7 @@ describe('coop models', () => {
   })
 })
 
-describe('coop import', () => {
+describe('coop-ts import', () => {
   it('makes a run that evaluates and classifies', async () => {
     const imported = await importing('unified.pth.tar', 'run', '--position', 'end', '--classes', at('names.txt'))
     expect(onlyJson(imported)).toMatchObject({

@@ -36,7 +36,7 @@ describe.each(ALL)('coop $name', ({ name, options }) => {
   })
 })
 
-describe('coop train', () => {
+describe('coop-ts train', () => {
   it("shows the paper's defaults", () => {
     const shown = Object.fromEntries(train.options.map(({ flag, defaultText }) => [flag, defaultText]))
     expect(shown).toMatchObject({

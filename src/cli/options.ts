@@ -97,5 +97,5 @@ export function readSettings<Options extends z.ZodRawShape>(
     const received = Array.isArray(value) && typeof place === 'number' ? value[place] : value
     return `${flag} expects ${message}, received ${JSON.stringify(received)}`
   })
-  throw new UsageError([...new Set(lines)].join('\n'), `coop ${command} --help lists the flags`)
+  throw new UsageError([...new Set(lines)].join('\n'), `coop-ts ${command} --help lists the flags`)
 }

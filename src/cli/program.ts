@@ -8,11 +8,11 @@ export type Run = (command: Command, typed: Typed, operands: readonly string[]) 
 
 /** The parser of the command line; it throws CommanderError and prints nothing but help and version. */
 export function createProgram(commands: readonly Command[], version: string, output: Output, run: Run): Commander {
-  const program = new Commander('coop')
+  const program = new Commander('coop-ts')
     .description('Few-shot image classification with learned CLIP prompts (CoOp).')
     .version(version, '-V, --version', 'print the version')
     .helpCommand(false)
-    .helpOption('-h, --help', 'show this help; coop COMMAND --help shows the flags of a command')
+    .helpOption('-h, --help', 'show this help; coop-ts COMMAND --help shows the flags of a command')
     .usage('COMMAND ...')
     .configureOutput({
       writeOut: (text) => output.stdout.write(text),
@@ -22,7 +22,7 @@ export function createProgram(commands: readonly Command[], version: string, out
     .exitOverride()
   program.addHelpText(
     'after',
-    `\nExit status: 0 on success, 1 on failure, 2 when arguments or settings are wrong, 130 after Ctrl-C.\n${examplesText(['coop train photos --out runs/photos', 'coop classify runs/photos image.jpg'])}`,
+    `\nExit status: 0 on success, 1 on failure, 2 when arguments or settings are wrong, 130 after Ctrl-C.\n${examplesText(['coop-ts train photos --out runs/photos', 'coop-ts classify runs/photos image.jpg'])}`,
   )
   for (const command of commands) {
     // copies the settings above, which must stand before it

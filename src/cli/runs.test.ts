@@ -33,7 +33,7 @@ const json = async (...path: readonly string[]): Promise<Record<string, unknown>
 const FOUR = ['blue', 'green', 'red', 'yellow']
 const share = expect.toSatisfy((x) => typeof x === 'number' && x >= 0 && x <= 1)
 
-describe('coop train --method', () => {
+describe('coop-ts train --method', () => {
   it.each([
     ['linear-probe', ['--set', 'rounds=2'], { steps: 0, facts: { C: expect.any(Number) } }],
     [
@@ -71,7 +71,7 @@ describe('coop train --method', () => {
     expect(await learned('set')).toEqual(await learned('flags'))
   })
 
-  it('coop --recipe fast: a hundred steps over all images', async () => {
+  it('coop-ts --recipe fast: a hundred steps over all images', async () => {
     const result = onlyJson(await train('coop', 'fast', '--recipe', 'fast', '--context-length', '2'))
     const settings = { recipe: 'fast', epochs: 100, batchSize: null, learningRate: 0.01, warmup: 'linear' }
     expect(result).toMatchObject({ steps: 100, title: 'CoOp, end, M=2, fast recipe', settings })
@@ -207,7 +207,7 @@ describe('a run of a sweep', () => {
     expectFailure(await words(folder), 2, /\(Tip-Adapter\) learned no context vectors/)
   })
 
-  it('learns what coop train learns', async () => {
+  it('learns what coop-ts train learns', async () => {
     const settings = ['M=3', 'init=null', 'epochs=3'].flatMap((text) => ['--set', text])
     await train('kgcoop', 'same', '--views', '2', ...settings)
     const learned = (folder: string) => readFile(join(folder, 'learned.safetensors'))

@@ -123,5 +123,5 @@ export const dataOperand: Operand = {
 
 export const runOperand: Operand = {
   name: 'run',
-  help: 'run folder: from coop train, from coop import, or one of a sweep (OUT/runs/ID)',
+  help: 'run folder: from coop-ts train, from coop-ts import, or one of a sweep (OUT/runs/ID)',
 }

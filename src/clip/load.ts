@@ -137,7 +137,7 @@ function wrongCheckpoint(name: string, { entries }: PyDict): FileError {
   if (entries.has('ctx')) {
     return new FileError(
       `${name} is a learned prompt of the official CoOp code, not a CLIP`,
-      `make a run from it: coop import ${name}`,
+      `make a run from it: coop-ts import ${name}`,
     )
   }
   return new FileError(

@@ -60,7 +60,7 @@ export function lackOfImages(
   if (dataset.train.length === 0) {
     throw new UsageError(
       `${dataset.root} has no training images`,
-      'it is for testing only: learn from another data set, then run coop evaluate',
+      'it is for testing only: learn from another data set, then run coop-ts evaluate',
     )
   }
   const counts = dataset.classNames.map(() => 0)

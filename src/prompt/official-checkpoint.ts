@@ -49,7 +49,7 @@ function checkKind(file: string, tensors: ReadonlyMap<string, TensorRef>): void 
   if (names.some((name) => name.startsWith('meta_net.'))) {
     throw new FileError(
       `${file} is a CoCoOp prompt: its meta-net makes a different context for each image, which a CoOp run cannot store`,
-      'import a prompt trained by CoOp, or learn one here with the method cocoop (coop sweep)',
+      'import a prompt trained by CoOp, or learn one here with the method cocoop (coop-ts sweep)',
     )
   }
   if (tensors.has('ctx')) return

@@ -51,4 +51,4 @@ function checkSame(found: readonly FoundRecord[], what: (record: MeasuredRecord)
 }
 
 const described = ({ id, accuracy, dataset, title, shots, seed, environment }: MeasuredRecord): string =>
-  `${id}, accuracy ${accuracy} (${dataset}, ${title}, ${shots} shots, seed ${seed}, coop ${environment.coop})`
+  `${id}, accuracy ${accuracy} (${dataset}, ${title}, ${shots} shots, seed ${seed}, coop-ts ${environment.coop})`

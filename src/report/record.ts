@@ -30,7 +30,7 @@ export const recordSchema = z.object({
   transforms: z.enum(TRANSFORMS_NAMES),
   /** Augmented views of each training image; 0: none. */
   views: viewsSchema,
-  /** Fraction of 1 on the test images of the classes learned from; null where nothing was measured, as by coop import. */
+  /** Fraction of 1 on the test images of the classes learned from; null where nothing was measured, as by coop-ts import. */
   accuracy: z.number().min(0).max(1).nullable(),
   /** The same of hand-written prompts. */
   zeroShot: z.number().min(0).max(1).nullable(),

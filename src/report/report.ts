@@ -107,7 +107,7 @@ function groupBlocks(group: Group, groups: readonly Group[]): Block[] {
 function reproduction(sweeps: readonly SweepRuns[]): Block[] {
   const blocks = sweeps.flatMap(({ name, plan }): Block[] => {
     if (plan === undefined) return []
-    return [text(`${name}, by this plan:`), code('coop sweep plan.yaml --out OUT'), code(plan)]
+    return [text(`${name}, by this plan:`), code('coop-ts sweep plan.yaml --out OUT'), code(plan)]
   })
   return blocks.length === 0 ? [] : [heading(2, 'How to reproduce it'), ...blocks]
 }

@@ -52,7 +52,7 @@ export interface ImportResult {
 }
 
 /**
- * Makes a run of a checkpoint of the official CoOp code, for coop evaluate and coop classify. Nothing in it is executed.
+ * Makes a run of a checkpoint of the official CoOp code, for coop-ts evaluate and coop-ts classify. Nothing in it is executed.
  * Throws FileError when it is something else, CoopError when it was learned on another model or on other classes.
  */
 export async function importCheckpoint(file: string, options: ImportOptions, hooks: Hooks): Promise<ImportResult> {
@@ -91,7 +91,7 @@ export async function importCheckpoint(file: string, options: ImportOptions, hoo
     tensors: new Map([['ctx', prompt.ctx]]),
   }
   await writeFileAtomic(runFile(out, 'learned'), writeLearned(saved))
-  // nothing has been measured: coop evaluate does
+  // nothing has been measured: coop-ts evaluate does
   await finishRun(out, {
     id: basename(resolve(out)),
     dataset: options.data ?? basename(file),

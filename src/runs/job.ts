@@ -11,7 +11,7 @@ import { canonicalJson } from '../report/canonical.ts'
 export interface Job {
   /** Name of its folder: readable, and different for different jobs. */
   readonly id: string
-  /** What `coop train` takes, and what tables call the data set. */
+  /** What `coop-ts train` takes, and what tables call the data set. */
   readonly dataset: string
   /** What `--model` takes. */
   readonly model: string

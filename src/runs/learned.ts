@@ -61,7 +61,7 @@ export async function readLearned(source: ByteSource, methods: readonly AnyMetho
   const method = known.find((method) => method.name === name)
   if (method === undefined) {
     throw new FileError(
-      `${file.name} was learned by the method "${name}", which this version of coop does not have`,
+      `${file.name} was learned by the method "${name}", which this version of coop-ts does not have`,
       `it has ${known.map(({ name }) => name).join(', ')}; openRun accepts more (its option methods)`,
     )
   }

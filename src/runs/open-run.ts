@@ -51,7 +51,7 @@ export interface OpenRunOptions extends RuntimeOptions, Hooks {
 const [BATCH, FEW] = [32, 8]
 
 /**
- * Opens a run of `coop train`, `coop import`, or a sweep (`OUT/runs/ID`).
+ * Opens a run of `coop-ts train`, `coop-ts import`, or a sweep (`OUT/runs/ID`).
  * @throws FileError if it is not a run folder or damaged; CoopError for a model other than the one it learned with
  */
 export async function openRun(folder: string, options: OpenRunOptions = {}): Promise<OpenRun> {

@@ -26,7 +26,7 @@ const putSweep = async (sweep: string) => {
   await putRecord(sweep, { id: 'zero', ...zeroShot })
 }
 
-describe('coop report', () => {
+describe('coop-ts report', () => {
   it('writes the report into the sweep and prints the main table', async () => {
     await putSweep('plain')
     await writeFile(at('plain', 'plan.yaml'), 'datasets: [caltech101]\nmethods: [zero-shot]\nmodels: [bundled]\n')

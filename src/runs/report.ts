@@ -91,13 +91,13 @@ const DEFAULT_OUT = 'report'
 const figurePath = (name: string): string => `figures/${name}.svg`
 
 function checkAny(folders: readonly string[], records: number, read: readonly SweepFolder[]): void {
-  if (folders.length === 0) throw new UsageError('no sweep folder given', 'coop report OUT')
+  if (folders.length === 0) throw new UsageError('no sweep folder given', 'coop-ts report OUT')
   if (records > 0) return
   const failed = read.flatMap((sweep) => sweep.failed)
   const [first] = failed
   const counts = `${failed.length} failed, ${read.flatMap(({ unfinished }) => unfinished).length} not finished`
   throw new FileError(
     `no run in ${folders.join(', ')} has finished: ${counts}${first ? `; the first failure, ${first.id}: ${first.message}` : ''}`,
-    first?.remedy ?? 'finish the sweep: coop sweep PLAN --out OUT continues where it stopped',
+    first?.remedy ?? 'finish the sweep: coop-ts sweep PLAN --out OUT continues where it stopped',
   )
 }

@@ -18,10 +18,10 @@ export interface SavedRun extends SavedLearned {
 
 /** What can be done about a run that is damaged. */
 export const LEARN_AGAIN =
-  'learn it again: coop train with --force, or for a run of a sweep, remove its folder and start coop sweep again'
+  'learn it again: coop-ts train with --force, or for a run of a sweep, remove its folder and start coop-ts sweep again'
 
 /**
- * What a run learned: of `coop train`, of `coop import`, or one of a sweep's (`OUT/runs/ID`).
+ * What a run learned: of `coop-ts train`, of `coop-ts import`, or one of a sweep's (`OUT/runs/ID`).
  * Throws FileError where there is none, or a file of it is damaged.
  */
 export async function readSavedRun(run: string, methods?: readonly AnyMethod[]): Promise<SavedRun> {
@@ -54,21 +54,21 @@ async function noRun(run: string): Promise<FileError> {
   }
   if (await has('error')) {
     const why = `the run in ${run} failed: its ${RUN_FILES.error} says why`
-    return new FileError(why, 'coop sweep tries failed runs again')
+    return new FileError(why, 'coop-ts sweep tries failed runs again')
   }
   if (await exists(join(run, 'prompt.safetensors'))) {
     return new FileError(
-      `the run in ${run} is from an earlier version of coop and cannot be read by this one`,
+      `the run in ${run} is from an earlier version of coop-ts and cannot be read by this one`,
       LEARN_AGAIN,
     )
   }
   if (await has('settings')) {
-    const remedy = 'finish it: coop train DATA --out RUN --resume, or coop sweep if it belongs to a sweep'
+    const remedy = 'finish it: coop-ts train DATA --out RUN --resume, or coop-ts sweep if it belongs to a sweep'
     return new FileError(`the run in ${run} is not finished`, remedy)
   }
   return new FileError(
     `${run} is not a run folder: it has no ${RUN_FILES.learned}`,
-    'give a folder that coop train wrote, or the folder of a run in a sweep',
+    'give a folder that coop-ts train wrote, or the folder of a run in a sweep',
   )
 }
 

@@ -58,7 +58,7 @@ export async function readSweepFolder(folder: string, skip: boolean, hooks: Hook
 
 /** Throws FileError that says what the folder is instead, as far as it can be seen. */
 async function checkIsSweep(folder: string): Promise<void> {
-  const remedy = 'give the folder that coop sweep wrote (its --out)'
+  const remedy = 'give the folder that coop-ts sweep wrote (its --out)'
   const about = await stat(folder).catch(() => undefined)
   if (!about) throw new FileError(`${folder}: no such folder`, remedy)
   if (!about.isDirectory()) throw new FileError(`${folder} is a file, not a sweep folder`, remedy)

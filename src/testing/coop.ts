@@ -37,7 +37,7 @@ export function expectFailure(ended: Ended, status: number, message: RegExp): vo
   expect(error).toMatch(message)
   expect(remedy).toMatch(/\w/)
   expect(remedy).not.toMatch(/mistake in coop/)
-  expect(stderr).toContain('coop: ')
+  expect(stderr).toContain('coop-ts: ')
   expect(stderr).not.toMatch(/^\s+at /m)
   expect(ended.status).toBe(status)
 }

@@ -7,7 +7,7 @@ export const classify = defineCommand({
   name: 'classify',
   summary: 'classify pictures with a trained run',
   operands: [runOperand, { name: 'image', help: 'picture files', variadic: true }],
-  examples: ['coop classify runs/photos holiday.jpg', 'coop classify runs/photos inbox/*.png --top 1 --json'],
+  examples: ['coop-ts classify runs/photos holiday.jpg', 'coop-ts classify runs/photos inbox/*.png --top 1 --json'],
   options: {
     top: whole(1).default(5).register(flags, { flag: '--top', argument: 'N', help: 'labels shown for each picture' }),
     model: modelOfRun,

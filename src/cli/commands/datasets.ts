@@ -24,26 +24,26 @@ const split: Work = async (name, settings) => {
   return { json: { file }, text: `wrote ${file}` }
 }
 
-/** What stands after `coop datasets`. */
+/** What stands after `coop-ts datasets`. */
 const WORKS = new Map(Object.entries({ subset, split }))
 
 export const datasets = defineCommand({
   name: 'datasets',
   summary: "the paper's data sets: which you have, what is missing, which images a subset contains",
   details: [
-    'coop datasets lists them; with --root (or COOP_DATA) it also shows which it found, what is missing and where to get it, ' +
+    'coop-ts datasets lists them; with --root (or COOP_DATA) it also shows which it found, what is missing and where to get it, ' +
       'and compares the counts with the published ones.',
-    'coop datasets subset NAME prints the few-shot images that the official code draws with --shots and --seed, in the same order.',
-    "coop datasets split NAME writes a missing split file, made from the data set's annotation with --seed.",
+    'coop-ts datasets subset NAME prints the few-shot images that the official code draws with --shots and --seed, in the same order.',
+    "coop-ts datasets split NAME writes a missing split file, made from the data set's annotation with --seed.",
   ].join('\n\n'),
   operands: [
     { name: 'subset|split', help: 'what to do; if left out, list the data sets', optional: true },
     { name: 'name', help: 'a data set, such as caltech101', optional: true },
   ],
   examples: [
-    'coop datasets --root ~/data',
-    'coop datasets subset oxford_pets --root ~/data --shots 16 --seed 1 --json',
-    'coop datasets split food101 --root ~/data',
+    'coop-ts datasets --root ~/data',
+    'coop-ts datasets subset oxford_pets --root ~/data --shots 16 --seed 1 --json',
+    'coop-ts datasets split food101 --root ~/data',
   ],
   options,
   async run(settings, [word, name], hooks) {
@@ -54,12 +54,12 @@ export const datasets = defineCommand({
     const work = WORKS.get(word)
     if (!work) {
       throw new UsageError(
-        `coop datasets has no subcommand "${word}"`,
-        'use coop datasets; coop datasets subset NAME; coop datasets split NAME',
+        `coop-ts datasets has no subcommand "${word}"`,
+        'use coop-ts datasets; coop-ts datasets subset NAME; coop-ts datasets split NAME',
       )
     }
     if (name === undefined)
-      throw new UsageError(`coop datasets ${word}: no data set given`, 'name one; coop datasets lists them')
+      throw new UsageError(`coop-ts datasets ${word}: no data set given`, 'name one; coop-ts datasets lists them')
     return work(name, settings, hooks)
   },
 })

@@ -7,14 +7,14 @@ export const evaluate = defineCommand({
   name: 'evaluate',
   summary: 'accuracy of a trained run on a data set',
   details:
-    'Uses test images only: those that the data set marks as test, or if it marks none, those that coop train holds out ' +
+    'Uses test images only: those that the data set marks as test, or if it marks none, those that coop-ts train holds out ' +
     '(three in ten, always the same).',
   operands: [runOperand, dataOperand],
   examples: [
-    'coop evaluate runs/photos photos',
-    'coop evaluate runs/photos other-photos.csv --json',
-    'coop evaluate runs/plan/runs/photos-tip-adapter-4-shot-seed-1-0123456789 photos',
-    'coop evaluate runs/caltech101-16-1 food101 --root data --transfer',
+    'coop-ts evaluate runs/photos photos',
+    'coop-ts evaluate runs/photos other-photos.csv --json',
+    'coop-ts evaluate runs/plan/runs/photos-tip-adapter-4-shot-seed-1-0123456789 photos',
+    'coop-ts evaluate runs/caltech101-16-1 food101 --root data --transfer',
   ],
   options: {
     transfer: toggle().register(flags, {

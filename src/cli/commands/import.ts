@@ -10,13 +10,13 @@ export const importPrompt = defineCommand({
   summary: 'make a run from a prompt that the official CoOp code learned',
   details:
     'Reads the context vectors of prompt_learner/model.pth.tar-N without executing anything in it, checks them against ' +
-    'the model, and writes a run for coop evaluate, coop classify and coop words. Class names are read from the file, or ' +
+    'the model, and writes a run for coop-ts evaluate, coop-ts classify and coop-ts words. Class names are read from the file, or ' +
     'given by you and checked against it. The class position is not in the file: it is taken from the folder name that the ' +
     'official scripts use (nctx16_cscFalse_ctpend), or from --position.',
   operands: [{ name: 'file', help: 'checkpoint of the official code, such as model.pth.tar-50' }],
   examples: [
-    'coop import prompt_learner/model.pth.tar-50 --model RN50.pt --position end --out runs/imagenet',
-    'coop import model.pth.tar-200 --model RN50.pt --position middle --data caltech101 --root ~/data --out runs/caltech',
+    'coop-ts import prompt_learner/model.pth.tar-50 --model RN50.pt --position end --out runs/imagenet',
+    'coop-ts import model.pth.tar-200 --model RN50.pt --position middle --data caltech101 --root ~/data --out runs/caltech',
   ],
   options: {
     model: text('a folder, an OpenAI file, or a model on the hub').register(flags, {
@@ -80,6 +80,6 @@ function textOf({ run, M, position, classSpecific, classNames, names, epoch }: I
     `${M} context vectors ${context}, class name ${PLACES[position]}${trained}`,
     `${classNames.length} classes (${NAMES[names]}): ${classNames.slice(0, 6).join(', ')}${classNames.length > 6 ? ' ...' : ''}`,
     `saved in ${run}`,
-    `Try it: coop evaluate ${run} DATA`,
+    `Try it: coop-ts evaluate ${run} DATA`,
   ].join('\n')
 }

@@ -9,16 +9,20 @@ interface ListedMethod {
   readonly source: string
   /** Without a default: decided by the number of shots, or by the data set. */
   readonly settings: readonly { readonly name: string; readonly default?: unknown }[]
-  /** Whether a run with these settings can be used with other class names (coop evaluate --transfer). */
+  /** Whether a run with these settings can be used with other class names (coop-ts evaluate --transfer). */
   readonly transfers: boolean
 }
 
 export const methods = defineCommand({
   name: 'methods',
-  summary: 'the learning methods that coop train --method and the plans of coop sweep accept',
-  details: 'Lists each method with its settings (coop train --set KEY=VALUE), their defaults, and its source.',
+  summary: 'the learning methods that coop-ts train --method and the plans of coop-ts sweep accept',
+  details: 'Lists each method with its settings (coop-ts train --set KEY=VALUE), their defaults, and its source.',
   operands: [],
-  examples: ['coop methods', 'coop methods --json', 'coop train photos --method tip-adapter-f --set epochs=50'],
+  examples: [
+    'coop-ts methods',
+    'coop-ts methods --json',
+    'coop-ts train photos --method tip-adapter-f --set epochs=50',
+  ],
   options: EVERY,
   async run() {
     const listed = METHODS.map(({ name, summary, source, settings, transfers }): ListedMethod => {

@@ -10,7 +10,7 @@ export const models = defineCommand({
     'Without MODEL, lists what --model takes, architecture, parameters in millions, size in memory, image size. With MODEL, ' +
     'checks its configuration, the names and shapes of its tensors, and its tokenizer.',
   operands: [{ name: 'model', help: 'a folder, an OpenAI file (RN50.pt), or a model on the hub', optional: true }],
-  examples: ['coop models', 'coop models RN50.pt', 'coop models openai/clip-vit-base-patch16 --json'],
+  examples: ['coop-ts models', 'coop-ts models RN50.pt', 'coop-ts models openai/clip-vit-base-patch16 --json'],
   options: EVERY,
   async run(_settings, [model], hooks) {
     const { checkModel, listModels } = await import('../../runs/models.ts')

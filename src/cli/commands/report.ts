@@ -9,12 +9,12 @@ export const report = defineCommand({
     'Writes report.md, report.html (one file, no script), report.csv (one line per run) and summary.csv (one line per mean, with ' +
     'deviation, 95 % interval and number of seeds). Runs of different models, pictures or settings never share a mean. ' +
     'A sweep that is still running can be reported too: its finished runs are used.',
-  operands: [{ name: 'out', help: 'folder that coop sweep wrote', variadic: true }],
+  operands: [{ name: 'out', help: 'folder that coop-ts sweep wrote', variadic: true }],
   examples: [
-    'coop report runs/plan',
-    'coop report runs/plan --figures --published',
-    'coop report runs/rn50 runs/vit-b16 --out reports/backbones',
-    'coop report runs/plan --tensorboard runs/plan/events',
+    'coop-ts report runs/plan',
+    'coop-ts report runs/plan --figures --published',
+    'coop-ts report runs/rn50 runs/vit-b16 --out reports/backbones',
+    'coop-ts report runs/plan --tensorboard runs/plan/events',
   ],
   options: {
     out: text('a folder').optional().register(flags, {

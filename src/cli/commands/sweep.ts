@@ -5,7 +5,7 @@ import { COMPUTING, PICTURES, root } from '../shared-options.ts'
 
 const PLAN = `A plan is a YAML file. A key that is left out has the value shown here; a list of values means one run for each:
 
-  datasets: [caltech101, photos]   # what coop train takes; required
+  datasets: [caltech101, photos]   # what coop-ts train takes; required
   root: data                       # folder that contains the official data sets
   models: [bundled]                # folders, files, hub ids
   methods:                         # required: a name, or a name with settings
@@ -28,7 +28,11 @@ export const sweep = defineCommand({
   summary: 'run a whole plan: data sets, models, methods, shots, seeds',
   details: `A sweep can be stopped at any time; started again, it continues where it stopped. Finished runs are not repeated, failed ones are tried again.\n\n${PLAN}`,
   operands: [{ name: 'plan', help: 'YAML file' }],
-  examples: ['coop sweep plan.yaml --out runs/plan', 'coop sweep plan.yaml --dry-run', 'coop report runs/plan'],
+  examples: [
+    'coop-ts sweep plan.yaml --out runs/plan',
+    'coop-ts sweep plan.yaml --dry-run',
+    'coop-ts report runs/plan',
+  ],
   options: {
     out: text('a folder').optional().register(flags, {
       flag: '--out',
@@ -65,7 +69,7 @@ export const sweep = defineCommand({
       ['ended at chance', String(collapsed.length)],
     ])
     const failures = failed.map(({ id, error }) => `failed: ${id}: ${error}`)
-    const text = [`${lines}\n`, ...failures, `${took(seconds)}, saved in ${out}`, `See it: coop report ${out}`].join(
+    const text = [`${lines}\n`, ...failures, `${took(seconds)}, saved in ${out}`, `See it: coop-ts report ${out}`].join(
       '\n',
     )
     return { json: result, text, failed: failed.length > 0 }

@@ -40,19 +40,19 @@ export const train = defineCommand({
     methodsText,
   operands: [dataOperand],
   examples: [
-    'coop train photos --shots 16 --out runs/photos',
-    'coop train photos --class-specific --seed 2 --out runs/photos-2',
-    'coop train photos --init "a photo of a" --template "a photo of a {}." --out runs/photos-3',
-    'coop train photos --out runs/photos --resume',
-    'coop train caltech101 --root data --shots 1',
-    'coop train hf:owner/name --shots 4',
-    'coop train photos --method linear-probe',
-    'coop train photos --method tip-adapter-f --shots 4 --set epochs=50 --set alpha=2',
+    'coop-ts train photos --shots 16 --out runs/photos',
+    'coop-ts train photos --class-specific --seed 2 --out runs/photos-2',
+    'coop-ts train photos --init "a photo of a" --template "a photo of a {}." --out runs/photos-3',
+    'coop-ts train photos --out runs/photos --resume',
+    'coop-ts train caltech101 --root data --shots 1',
+    'coop-ts train hf:owner/name --shots 4',
+    'coop-ts train photos --method linear-probe',
+    'coop-ts train photos --method tip-adapter-f --shots 4 --set epochs=50 --set alpha=2',
   ],
   options: {
     method: text('the name of a method')
       .default('coop')
-      .register(flags, { flag: '--method', argument: 'NAME', help: 'learning method; coop methods lists them' }),
+      .register(flags, { flag: '--method', argument: 'NAME', help: 'learning method; coop-ts methods lists them' }),
     set: z
       .array(text('KEY=VALUE').regex(/^[^=\s]+=.*\S/s, { error: 'KEY=VALUE' }))
       .optional()
@@ -61,7 +61,7 @@ export const train = defineCommand({
         argument: 'KEY=VALUE',
         repeat: true,
         help: 'a setting of the method: a number, a word, true, false, null or a list, as in YAML; can be repeated',
-        otherwise: "the method's own; see coop methods",
+        otherwise: "the method's own; see coop-ts methods",
       }),
     shots,
     seed,
@@ -158,7 +158,7 @@ export const train = defineCommand({
       [`${what}${shots}`, percent(result.accuracy ?? Number.NaN)],
     ])
     const steps = result.steps > 0 ? `${result.steps} steps in ` : ''
-    const next = `Try it: coop classify ${result.run} IMAGE...`
+    const next = `Try it: coop-ts classify ${result.run} IMAGE...`
     return { json: result, text: `${table}\n\n${steps}${took(result.seconds)}, saved in ${result.run}\n${next}` }
   },
 })

@@ -14,7 +14,7 @@ export const nearestWords = defineCommand({
     'For each learned context vector, lists the words with the nearest embeddings and their Euclidean distances (Table 4 of the ' +
     'paper). The nearest word can still be far away, and need not be what the vector means.',
   operands: [runOperand],
-  examples: ['coop words runs/photos', 'coop words runs/photos --top 3 --json'],
+  examples: ['coop-ts words runs/photos', 'coop-ts words runs/photos --top 3 --json'],
   options: {
     count: whole(1).default(1).register(flags, { flag: '--top', argument: 'N', help: 'words shown for each vector' }),
     allTokens: toggle().register(flags, {

@@ -5,13 +5,13 @@ import { COMPUTING, DATA, dataOperand, model, PICTURES, templates, transforms } 
 export const zeroShot = defineCommand({
   name: 'zero-shot',
   summary: 'accuracy of hand-written prompts on a data set',
-  details: 'Uses the same test images as coop evaluate.',
+  details: 'Uses the same test images as coop-ts evaluate.',
   operands: [dataOperand],
   examples: [
-    'coop zero-shot photos',
-    'coop zero-shot oxford_pets --root data',
-    'coop zero-shot photos --template "a photo of a {}." --template "a drawing of a {}."',
-    'coop zero-shot photos --template imagenet80',
+    'coop-ts zero-shot photos',
+    'coop-ts zero-shot oxford_pets --root data',
+    'coop-ts zero-shot photos --template "a photo of a {}." --template "a drawing of a {}."',
+    'coop-ts zero-shot photos --template imagenet80',
   ],
   options: { templates, model, transforms, ...DATA, ...PICTURES, ...COMPUTING },
   async run(settings, [data = ''], hooks) {

@@ -86,7 +86,10 @@ export function checkTowers(file: string, config: unknown): void {
 }
 
 function notSupported(file: string, why: string): FileError {
-  return new FileError(`${file}: not supported: ${why}; ${SUPPORTED}`, 'use a supported model: coop models lists some')
+  return new FileError(
+    `${file}: not supported: ${why}; ${SUPPORTED}`,
+    'use a supported model: coop-ts models lists some',
+  )
 }
 
 /** An own field of what may be an object. */

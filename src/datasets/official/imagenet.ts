@@ -81,7 +81,7 @@ async function readClassNames({ root, folder }: Place): Promise<Map<string, stri
   const own = join(folder, CLASS_NAMES)
   const file = (await exists(own)) ? own : join(root, 'imagenet', CLASS_NAMES)
   if (!(await exists(file))) {
-    throw new FileError(`${own} is missing`, 'put classnames.txt there; coop datasets says where to get it')
+    throw new FileError(`${own} is missing`, 'put classnames.txt there; coop-ts datasets says where to get it')
   }
   const lines = (await readText(file)).split(/\r?\n/)
   const names = new Map<string, string>()

@@ -85,7 +85,7 @@ async function readRaw(row: OfficialDataset, place: Place, seed: number): Promis
   if (!(await stat(place.folder).catch(() => undefined))) {
     throw new FileError(
       `${row.name} is not in ${place.root}: no folder ${place.folder}`,
-      `give the folder that contains the data sets (--root DIR); "coop datasets --root ${place.root}" shows which it found and where to get the rest`,
+      `give the folder that contains the data sets (--root DIR); "coop-ts datasets --root ${place.root}" shows which it found and where to get the rest`,
     )
   }
   try {
@@ -94,7 +94,7 @@ async function readRaw(row: OfficialDataset, place: Place, seed: number): Promis
     if (!(cause instanceof CoopError) || row.splitFile === undefined) throw cause
     throw new FileError(
       `${row.name} has no ${join(place.folder, row.splitFile)}, and it cannot be made: ${cause.message}`,
-      `download the split file ("coop datasets --root ${place.root}" says where), or fix the annotation: ${cause.remedy}`,
+      `download the split file ("coop-ts datasets --root ${place.root}" says where), or fix the annotation: ${cause.remedy}`,
       { cause },
     )
   }

@@ -38,7 +38,7 @@ const method = z.preprocess(
 )
 
 const planSchema = z.strictObject({
-  /** What `coop train` takes: official data sets, folders, lists, parquet files. */
+  /** What `coop-ts train` takes: official data sets, folders, lists, parquet files. */
   datasets: oneOrMore(word),
   /** Folder that contains the official data sets; relative to the plan. */
   root: word.optional(),
@@ -168,7 +168,10 @@ class Faults {
 
   throwAny(): void {
     if (this.#found.size === 0) return
-    throw new UsageError([...this.#found].join('\n'), `correct ${basename(this.#file)}; coop sweep --help shows a plan`)
+    throw new UsageError(
+      [...this.#found].join('\n'),
+      `correct ${basename(this.#file)}; coop-ts sweep --help shows a plan`,
+    )
   }
 
   /** Where the deepest part of a path that is there begins; a key's own place rather than its value's. */
