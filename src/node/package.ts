@@ -10,10 +10,16 @@ function packageFolder(): string {
   return folder
 }
 
-export function packageVersion(): string {
-  const text = readFileSync(join(packageFolder(), 'package.json'), 'utf8')
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version
-}
+const packageJson = z.object({
+  version: z.string(),
+  optionalDependencies: z.object({ 'onnxruntime-node': z.string() }),
+})
+const readPackage = () => packageJson.parse(JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')))
+
+export const packageVersion = (): string => readPackage().version
+
+/** The version of onnxruntime-node that this package is made for. */
+export const wantedOnnxRuntime = (): string => readPackage().optionalDependencies['onnxruntime-node']
 
 /** The word for the CLIP that comes with the package. */
 export const BUNDLED = 'bundled'
