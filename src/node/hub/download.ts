@@ -7,7 +7,7 @@ import type { Hooks } from '../../base/progress.ts'
 import { byteText } from '../byte-text.ts'
 import { cacheError, prepareCache } from './cache.ts'
 import { HubError, networkError } from './errors.ts'
-import { claimPartial, releasePartial, removePartials } from './partial.ts'
+import { claimPartial, releasePartial } from './partial.ts'
 import { type HubRepo, repoName } from './repo.ts'
 import { bodyOf, hubRequest, sleep } from './request.ts'
 import type { HubSettings } from './settings.ts'
@@ -58,10 +58,10 @@ export async function download(
     }
     await rename(partial, blob)
   } catch (error) {
-    await releasePartial(blob, partial)
     throw error instanceof Error && 'syscall' in error ? cacheError(blob, error) : error
+  } finally {
+    await releasePartial(blob, partial)
   }
-  await removePartials(blob)
 }
 
 const damaged = ({ repo, file }: RemoteFile, fault: string): HubError =>

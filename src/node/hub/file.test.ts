@@ -1,6 +1,20 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { access, chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { utimesSync } from 'node:fs'
+import {
+  access,
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -219,14 +233,48 @@ describe('a download', () => {
     await expectLarge(blob())
   })
 
-  it('goes on with what a killed process left', async () => {
-    const child = spawnSync(process.execPath, ['-e', 'console.log(process.pid)'], { encoding: 'utf8' })
+  const left = async (pid: number, bytes: number) => {
     await mkdir(join(repoFolder(), 'blobs'), { recursive: true })
     const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
-    await writeFile(`${blob()}.${host}-${Number(child.stdout)}-0123abcd.incomplete`, LARGE.subarray(0, 1000))
+    const path = `${blob()}.${host}-${pid}-0123abcd.incomplete`
+    await writeFile(path, LARGE.subarray(0, bytes))
+    const aMinuteAgo = new Date(Date.now() - 60_000)
+    await utimes(path, aMinuteAgo, aMinuteAgo)
+    return path
+  }
+
+  it('goes on with what a killed process left', async () => {
+    const child = spawnSync(process.execPath, ['-e', 'console.log(process.pid)'], { encoding: 'utf8' })
+    await left(Number(child.stdout), 1000)
     await get('large.bin')
     expect(ranges()).toEqual(['bytes=1000-'])
     expect(await readdir(join(repoFolder(), 'blobs'))).toEqual([etagOf(LARGE_FILE)])
+  })
+
+  it.each([
+    ['of the same id as this one, as in a container', () => process.pid],
+    ['whose id belongs to another one by now', () => process.ppid],
+  ])('goes on with what a killed process left %s', async (_, pid) => {
+    await left(pid(), 1000)
+    await get('large.bin')
+    expect(ranges()).toEqual(['bytes=1000-'])
+    expect(warnings).toEqual([])
+    expect(await readdir(join(repoFolder(), 'blobs'))).toEqual([etagOf(LARGE_FILE)])
+  })
+
+  it('waits as long as the owner of a part shows that it is at work', async () => {
+    const path = await left(process.ppid, 1000)
+    const beats = setInterval(() => utimesSync(path, new Date(), new Date()), 100)
+    await vi.waitUntil(async () => (await stat(path)).mtimeMs > Date.now() - 1000)
+    const getting = get('large.bin')
+    await vi.waitUntil(() => warnings.length > 0, { timeout: 30_000, interval: 5 })
+    expect(warnings[0]).toMatch(/another process is downloading large.bin/)
+    expect(blobGets()).toEqual([])
+    clearInterval(beats)
+    await writeFile(blob(), LARGE)
+    await rm(path)
+    await getting
+    expect(blobGets()).toEqual([])
   })
 
   it('waits while another one fetches the same, and takes what it has fetched', async () => {

@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { Hooks } from '../../base/progress.ts'
+import { heartbeat, isAtWork, type Owner } from '../owner.ts'
 import { cacheError } from './cache.ts'
 import { sleep } from './request.ts'
 
@@ -11,84 +12,92 @@ import { sleep } from './request.ts'
 // comes next renames either to its own name, which succeeds for one process only, and continues with it.
 
 const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
-/** After this time without a byte, what a process on another machine downloads counts as left. */
-const STALE_MS = 300_000
 const POLL_MS = 250
 
+/** What this process is downloading, with what stops its heartbeat. */
+const own = new Map<string, () => void>()
+
 /**
- * What there is of a blob so far, under a name that is this caller's alone; an empty claim where there is nothing.
+ * What there is of a blob so far, under a name that is this caller's alone; an empty file where there is nothing.
  * Waits while another process downloads the same, and says so with its `title`. Undefined: the blob is there.
  */
 export async function claimPartial(blob: string, title: string, hooks: Hooks): Promise<string | undefined> {
-  const own = join(dirname(blob), `${basename(blob)}.${HOST}-${process.pid}-${randomUUID().slice(0, 8)}.incomplete`)
+  const path = join(dirname(blob), `${basename(blob)}.${HOST}-${process.pid}-${randomUUID().slice(0, 8)}.incomplete`)
+  const left = new Set<string>()
+  const others = async () => (await partialsOf(blob)).filter((partial) => partial.path !== path)
+  const owned = ({ path, owner }: Partial) => owner.pid !== 0 && !left.has(path)
   let warned = false
   for (;;) {
     if (await stat(blob).catch(() => undefined)) return undefined
-    const partials = await partialsOf(blob)
-    if (partials.some(({ isBusy }) => isBusy)) {
-      if (!warned) hooks.onWarning?.(`another process is downloading ${title}: waiting for it`)
-      warned = true
-      await sleep(POLL_MS)
+    const partials = await others()
+    const busy = partials.find(owned)
+    if (busy) {
+      if (own.has(busy.path)) await sleep(POLL_MS)
+      else if (!(await isAtWork(busy.path, busy.owner, HOST))) left.add(busy.path)
+      if (!warned && !left.has(busy.path)) {
+        warned = true
+        hooks.onWarning?.(`another process is downloading ${title}: waiting for it`)
+      }
       continue
     }
-    const [largest] = partials.sort((a, b) => b.size - a.size)
-    if (largest === undefined) return own
-    const claimed = await rename(largest.path, own).then(
-      () => true,
-      (cause: unknown) => {
-        if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return false
-        throw cacheError(largest.path, cause)
-      },
-    )
-    if (claimed) return own
+    const [largest, ...rest] = partials.sort((a, b) => b.size - a.size)
+    if (!(await obtain(path, largest?.path))) continue
+    if ((await others()).some(owned)) {
+      // began at the same moment
+      await releasePartial(blob, path)
+      await sleep(POLL_MS * Math.random())
+      continue
+    }
+    await Promise.all(rest.map(({ path }) => rm(path, { force: true }).catch(() => undefined)))
+    own.set(path, heartbeat(path))
+    return path
   }
 }
 
-/** Leaves an own partial file to whoever comes next. */
-export async function releasePartial(blob: string, own: string): Promise<void> {
-  await rename(own, `${blob}.incomplete`).catch(() => undefined)
+/** Puts an own file into the place of one that was left, or an empty one. False where another process was faster. */
+async function obtain(path: string, left: string | undefined): Promise<boolean> {
+  try {
+    if (left === undefined) await writeFile(path, '')
+    else await rename(left, path)
+    return true
+  } catch (cause) {
+    if (left !== undefined && cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return false
+    throw cacheError(left ?? path, cause)
+  }
 }
 
-/** Removes what others have left of a blob that is whole now. */
-export async function removePartials(blob: string): Promise<void> {
-  const left = (await partialsOf(blob)).filter(({ isBusy }) => !isBusy)
-  await Promise.all(left.map(({ path }) => rm(path, { force: true }).catch(() => undefined)))
+/** Ends work on an own partial file; what is in it is left to whoever comes next. */
+export async function releasePartial(blob: string, path: string): Promise<void> {
+  own.get(path)?.()
+  own.delete(path)
+  const file = await stat(path).catch(() => undefined)
+  if (file === undefined) return
+  await (file.size > 0 ? rename(path, `${blob}.incomplete`) : rm(path, { force: true })).catch(() => undefined)
 }
 
-async function partialsOf(blob: string): Promise<{ path: string; size: number; isBusy: boolean }[]> {
+interface Partial {
+  readonly path: string
+  readonly size: number
+  readonly owner: Owner
+}
+
+async function partialsOf(blob: string): Promise<Partial[]> {
   const names = await readdir(dirname(blob)).catch(() => [])
   const found = await Promise.all(
     names.map(async (name) => {
       const owner = ownerOf(basename(blob), name)
       const path = join(dirname(blob), name)
       const file = owner && (await stat(path).catch(() => undefined))
-      return owner && file ? [{ path, size: file.size, isBusy: isBusy(owner, file.mtimeMs) }] : []
+      return owner && file ? [{ path, size: file.size, owner }] : []
     }),
   )
   return found.flat()
 }
 
-interface Owner {
-  readonly host: string
-  /** 0: nobody. */
-  readonly pid: number
-}
-
-/** Whose partial file this is; undefined for other files, Python's present downloads among them. */
+/** Whose partial file this is (0: nobody's); undefined for other files, Python's present downloads among them. */
 function ownerOf(blob: string, name: string): Owner | undefined {
   if (name === `${blob}.incomplete`) return { host: HOST, pid: 0 }
   if (!name.startsWith(`${blob}.`)) return undefined
   const [, host, pid] = /^([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.incomplete$/.exec(name.slice(blob.length + 1)) ?? []
   return host !== undefined && pid !== undefined ? { host, pid: Number(pid) } : undefined
-}
-
-function isBusy({ host, pid }: Owner, changedAt: number): boolean {
-  if (pid === 0) return false
-  if (host !== HOST) return Date.now() - changedAt < STALE_MS
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (cause) {
-    return cause instanceof Error && 'code' in cause && cause.code === 'EPERM'
-  }
 }

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync, rmSync } from 'node:fs'
+import { link, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname, join } from 'node:path'
+import { z } from 'zod'
+import { CoopError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
+import { fileError, makeFolder } from './files.ts'
+import { heartbeat, isAtWork } from './owner.ts'
+
+/** In a folder that a process writes a run into, as long as it does. */
+export const CLAIM = 'claim.json'
+
+/** A folder that another process is working in. */
+export class ClaimedError extends CoopError {}
+
+const claimSchema = z.object({
+  host: z.string(),
+  pid: z.int(),
+  /** Of this claim alone: process ids return. */
+  token: z.string(),
+  since: z.string(),
+})
+type Claim = z.output<typeof claimSchema>
+
+/** Claims that this process holds, by their file. */
+const held = new Map<string, string>()
+
+// what Ctrl-C and other sudden ends leave to do
+process.on('exit', () => {
+  for (const [path, token] of held) {
+    try {
+      if (parseClaim(readFileSync(path, 'utf8'))?.token === token) rmSync(path)
+    } catch {
+      // the next one sees that its owner is gone
+    }
+  }
+})
+
+/**
+ * Works in a folder, which is made where it is missing, as the only process that does: on this machine or on another that
+ * shares it. A claim whose owner is gone is taken over.
+ *
+ * @param work gets a signal for the moment when the claim is lost, as after a long sleep of the machine
+ * @throws ClaimedError where another process works in it
+ */
+export async function withClaim<T>(folder: string, hooks: Hooks, work: (lost: AbortSignal) => Promise<T>): Promise<T> {
+  const isNew = (await stat(folder).catch(() => undefined)) === undefined
+  const path = join(folder, CLAIM)
+  const token = randomUUID()
+  await take(path, token, hooks)
+  const lost = new AbortController()
+  held.set(path, token)
+  const stop = heartbeat(path, async () => {
+    // twice: a claim that is looked at may be away for a moment
+    if ((await tokenAt(path)) === token || (await tokenAt(path)) === token) return
+    lost.abort(new ClaimedError(`another process has taken over ${folder}`, 'look whether it is at work there'))
+  })
+  try {
+    return await work(lost.signal)
+  } finally {
+    stop()
+    held.delete(path)
+    if ((await tokenAt(path)) === token) await rm(path, { force: true })
+    if (isNew) await rmdir(folder).catch(() => undefined) // not empty unless the work was refused
+  }
+}
+
+async function take(path: string, token: string, hooks: Hooks): Promise<void> {
+  const own: Claim = { host: hostname(), pid: process.pid, token, since: new Date().toISOString() }
+  for (;;) {
+    if (await create(path, own)) return
+    const text = await readFile(path, 'utf8').catch(() => undefined)
+    if (text === undefined) continue // released meanwhile
+    const other = parseClaim(text)
+    if (other?.host !== own.host) {
+      hooks.onWarning?.(`${path}: looking whether the process on ${other?.host ?? 'another machine'} is still at work`)
+    }
+    if (held.get(path) === other?.token || (await isAtWork(path, other))) throw claimedBy(dirname(path), other)
+    await removeClaim(path, text, token)
+  }
+}
+
+/** False where there is a claim already. */
+async function create(path: string, claim: Claim): Promise<boolean> {
+  try {
+    await makeFolder(dirname(path))
+    await writeFile(path, `${JSON.stringify(claim)}\n`, { flag: 'wx' })
+    return true
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return false
+    throw fileError('write', path, cause)
+  }
+}
+
+/** Removes a claim unless it has become another's meanwhile: of several that try, one moves it away. */
+async function removeClaim(path: string, text: string, token: string): Promise<void> {
+  const away = join(dirname(path), `.${CLAIM}.${token}.tmp`)
+  if ((await readFile(path, 'utf8').catch(() => undefined)) !== text) return
+  await rename(path, away).catch(() => undefined)
+  if ((await readFile(away, 'utf8').catch(() => text)) !== text) await link(away, path).catch(() => undefined)
+  await rm(away, { force: true })
+}
+
+const tokenAt = (path: string) =>
+  readFile(path, 'utf8').then(
+    (text) => parseClaim(text)?.token,
+    () => undefined,
+  )
+
+/** Undefined for what is not a claim, such as one whose owner was killed when it wrote it. */
+function parseClaim(text: string): Claim | undefined {
+  try {
+    return claimSchema.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}
+
+function claimedBy(folder: string, owner: Claim | undefined): ClaimedError {
+  const who = owner ? ` (process ${owner.pid} on ${owner.host}, since ${owner.since})` : ''
+  return new ClaimedError(
+    `another process is working in ${folder}${who}`,
+    'wait until it has finished, end it, or choose another folder (--out)',
+  )
+}
