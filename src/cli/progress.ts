@@ -1,3 +1,4 @@
+import stringWidth from 'string-width'
 import type { Progress, ProgressKind } from '../base/progress.ts'
 import { byteText } from '../node/byte-text.ts'
 import { duration } from '../report/text.ts'
@@ -20,6 +21,7 @@ const LINE_EVERY_MS = 10_000
 /** Taken where a terminal does not tell its width, or tells 0. */
 const DEFAULT_COLUMNS = 80
 const BAR_WIDTH = 24
+const SHORT_BAR = 8
 const CLEAR_LINE = '\r\u001b[K'
 
 /** Where progress goes: standard error, or a stand-in in tests. */
@@ -35,13 +37,27 @@ export interface Output {
   readonly stderr: Terminal
 }
 
+/** How far a phase was at a time in milliseconds. */
+interface Mark {
+  readonly at: number
+  readonly done: number
+}
+
 interface Phase {
   readonly kind: ProgressKind
   readonly total: number
-  readonly startedAt: number
-  /** `done` of the first event: a resumed run starts above zero and must not look fast for it. */
-  readonly startedFrom: number
   readonly done: number
+  /** The first event (a resumed run starts above zero and must not look fast for it), and later ones from half the time since. */
+  readonly start: Mark
+  readonly marks: Mark[]
+}
+
+/** What a line tells the speed from, milliseconds. */
+export interface Pace {
+  /** Since the phase began. */
+  readonly elapsed: number
+  /** How much was done in the later part of it, and how long that part is. */
+  readonly recent: { readonly ms: number; readonly done: number }
 }
 
 export interface ProgressPrinter {
@@ -68,18 +84,17 @@ export function createProgressPrinter(terminal: Terminal, now: () => number = Da
     show(event) {
       const time = now()
       const isNew = !phase || phase.kind !== event.kind || phase.total !== event.total || event.done < phase.done
-      phase =
-        isNew || !phase
-          ? { kind: event.kind, total: event.total, startedAt: time, startedFrom: event.done, done: event.done }
-          : { ...phase, done: event.done }
+      phase = isNew || !phase ? newPhase(event, { at: time, done: event.done }) : { ...phase, done: event.done }
       if (isNew) shownAt = isTTY ? Number.NEGATIVE_INFINITY : time
       const isLast = event.done >= event.total
       if (!isLast && time - shownAt < (isTTY ? REDRAW_MS : LINE_EVERY_MS)) return
       shownAt = time
-      const line = progressLine(event, time - phase.startedAt, event.done - phase.startedFrom)
-      if (!isTTY) terminal.write(`${line}\n`)
-      else
-        terminal.write(`${CLEAR_LINE}${line.slice(0, (terminal.columns || DEFAULT_COLUMNS) - 1)}${isLast ? '\n' : ''}`)
+      const pace = paceOf(phase, time)
+      if (!isTTY) terminal.write(`${progressLine(event, pace)}\n`)
+      else {
+        const line = progressLine(event, pace, (terminal.columns || DEFAULT_COLUMNS) - 1)
+        terminal.write(`${CLEAR_LINE}${line}${isLast ? '\n' : ''}`)
+      }
     },
     say(text) {
       clear()
@@ -90,24 +105,72 @@ export function createProgressPrinter(terminal: Terminal, now: () => number = Da
   }
 }
 
+const newPhase = ({ kind, total, done }: Progress, start: Mark): Phase => ({ kind, total, done, start, marks: [start] })
+
 /**
- * `training    [=====>      ] 120/400, loss 1.234, 0:42 left`
- * @param elapsed milliseconds since the phase began
- * @param advanced how much of `done` was done in that time
+ * The later half of a phase tells its speed: the first pictures may have come from the cache, and the first step waits
+ * for a program to be loaded.
  */
-export function progressLine(event: Progress, elapsed: number, advanced: number): string {
+function paceOf({ start, marks, done }: Phase, time: number): Pace {
+  const elapsed = time - start.at
+  while (marks[1] !== undefined && time - marks[1].at >= elapsed / 2) marks.shift()
+  marks.push({ at: time, done })
+  const from = marks[0] ?? start
+  return { elapsed, recent: { ms: time - from.at, done: done - from.done } }
+}
+
+/** Before this much time nothing is said of the time left: what it would be told from is mostly the start. */
+const KNOWN_MS = 3000
+
+/**
+ * `training [=====>      ] 120/400, loss 1.234, 0:42 left`, of at most `width` columns: where these are too few, first
+ * the detail at its end is cut, then the bar, the label and the other figures go; count and time left stay.
+ */
+export function progressLine(event: Progress, pace: Pace, width = Number.POSITIVE_INFINITY): string {
+  const { elapsed, recent } = pace
   const share = event.total > 0 ? Math.min(1, event.done / event.total) : 1
-  const filled = Math.round(share * BAR_WIDTH)
-  const parts = [`[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}] ${amount(event)}`]
-  if (event.kind === 'download' && elapsed > 0 && advanced > 0) parts.push(`${byteText((1000 * advanced) / elapsed)}/s`)
-  if ('loss' in event && event.loss !== undefined) parts.push(`loss ${event.loss.toFixed(3)}`)
-  if (share === 1) parts.push(`${duration(elapsed)} in all`)
-  else if (event.kind === 'sweep') {
-    if (event.secondsLeft !== undefined) parts.push(`${duration(1000 * event.secondsLeft)} left`)
-  } else if (advanced > 0) parts.push(`${duration((elapsed / advanced) * (event.total - event.done))} left`)
-  // last, because a narrow terminal cuts the end off
-  if ('detail' in event && event.detail !== undefined) parts.push(event.detail)
-  return `${LABELS[event.kind]} ${parts.join(', ')}`
+  const bar = (columns: number) => {
+    const filled = Math.round(share * columns)
+    return `[${'='.repeat(filled)}${' '.repeat(columns - filled)}] `
+  }
+  const figures: string[] = []
+  if (event.kind === 'download' && recent.ms > 0 && recent.done > 0)
+    figures.push(`${byteText((1000 * recent.done) / recent.ms)}/s`)
+  if ('loss' in event && event.loss !== undefined) figures.push(`loss ${event.loss.toFixed(3)}`)
+  const left = share === 1 ? [`${duration(elapsed)} in all`] : timeLeft(event, pace)
+  const label = `${LABELS[event.kind]} `
+  const detail = 'detail' in event && event.detail !== undefined ? `, ${event.detail}` : ''
+  const line = (head: string, more: readonly string[]) => `${head}${[amount(event), ...more, ...left].join(', ')}`
+  const whole = line(label + bar(BAR_WIDTH), figures)
+  if (stringWidth(whole) <= width) return whole + cut(detail, width - stringWidth(whole))
+  const shorter = [
+    line(label + bar(SHORT_BAR), figures),
+    line(label, figures),
+    line('', figures),
+    line('', []),
+    left.join(),
+  ]
+  return shorter.find((text) => stringWidth(text) <= width) ?? cut(line('', []), width)
+}
+
+function timeLeft(event: Progress, { elapsed, recent }: Pace): string[] {
+  if (event.kind === 'sweep')
+    return event.secondsLeft === undefined ? [] : [`about ${duration(1000 * event.secondsLeft)} left`]
+  if (elapsed < KNOWN_MS || recent.done <= 0) return []
+  return [`${duration((recent.ms / recent.done) * (event.total - event.done))} left`]
+}
+
+const ELLIPSIS = '...'
+
+/** The start of a text, no wider than `width` columns; an ellipsis says that something is missing. */
+function cut(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text
+  let short = ''
+  for (const letter of text) {
+    if (stringWidth(short + letter) > width - ELLIPSIS.length) break
+    short += letter
+  }
+  return short.length > 2 ? short + ELLIPSIS : ''
 }
 
 const amount = ({ kind, done, total }: Progress): string =>

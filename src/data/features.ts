@@ -1,3 +1,4 @@
+import { countOf } from '../base/count.ts'
 import { CoopError, FileError } from '../base/errors.ts'
 import { sha256 } from '../base/sha256.ts'
 import type { RgbImage } from '../clip/types.ts'
@@ -133,7 +134,7 @@ export async function featuresOf(pictures: readonly Picture[], options: FeatureO
   const kept = [...pictures.keys()].filter((i) => !reasons.has(i))
   if (kept.length === 0 && bad.length > 0) {
     throw new FileError(
-      `none of the ${bad.length} pictures can be read; the first: ${bad[0]?.reason}`,
+      `none of the ${countOf(bad.length, 'picture')} can be read; the first: ${bad[0]?.reason}`,
       'check the files',
     )
   }

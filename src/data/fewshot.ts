@@ -1,3 +1,4 @@
+import { countOf } from '../base/count.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Dataset, Item } from './items.ts'
 import { PythonRandom } from './python-random.ts'
@@ -49,7 +50,10 @@ export function drawSubset(
 export function checkShots(dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>, shots: number): void {
   const lack = lackOfImages(dataset, shots)
   if (lack === undefined) return
-  throw new UsageError(lack.message, `use at most ${lack.least} shots (--shots), or add images to these classes`)
+  throw new UsageError(
+    lack.message,
+    `use at most ${countOf(lack.least, 'shot')} (--shots), or add images to these classes`,
+  )
 }
 
 /** Which classes have fewer than `shots` training images, in words, and the fewest of all; undefined where none has. */
@@ -72,7 +76,7 @@ export function lackOfImages(
   const named = short.slice(0, 5).map(({ name, count }) => `"${name}" has ${count}`)
   const more = short.length > 5 ? `, and ${short.length - 5} more` : ''
   const message =
-    `${dataset.root}: fewer training images than ${shots} shots in ${short.length} of ${counts.length} classes: ` +
+    `${dataset.root}: fewer training images than ${countOf(shots, 'shot')} in ${short.length} of ${countOf(counts.length, 'class', 'classes')}: ` +
     `${named.join(', ')}${more}`
   return { message, least: Math.min(...counts) }
 }

@@ -1,5 +1,6 @@
 import { access, readdir, readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Dataset, Item } from '../data/items.ts'
 import { mapLimited } from '../data/overlap.ts'
@@ -28,7 +29,7 @@ export async function checkImages(
   if (missing.length > NAMED) lines.push(`  ... and ${missing.length - NAMED} more`)
   const total = new Set(items.map(({ path }) => path)).size
   throw new FileError(
-    `${name}: ${missing.length} of ${total} images were not found:\n${lines.join('\n')}`,
+    `${name}: ${missing.length} of ${countOf(total, 'image')} ${missing.length === 1 ? 'was' : 'were'} not found:\n${lines.join('\n')}`,
     `check that all images were unpacked into ${root}`,
   )
 }

@@ -1,4 +1,5 @@
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path'
+import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Dataset } from '../data/items.ts'
@@ -140,7 +141,7 @@ async function onlyPresent(rows: readonly LabelledRow[], skip: boolean, { onWarn
     for (const { where, path } of missing) onWarning?.(`left out: ${where}: image file not found: ${path}`)
     return rows.filter(({ path }) => !gone.has(path))
   }
-  const more = missing.length > 1 ? ` (and those of ${missing.length - 1} more rows)` : ''
+  const more = missing.length > 1 ? ` (and those of ${countOf(missing.length - 1, 'more row')})` : ''
   throw new FileError(
     `${first.where}: image file not found: ${first.path}${more}`,
     'correct the path, which is relative to the folder of the list; --skip-bad-images leaves such rows out',

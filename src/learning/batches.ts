@@ -1,3 +1,4 @@
+import { countOf } from '../base/count.ts'
 import { CoopError, ShapeError } from '../base/errors.ts'
 import { randomFor } from '../base/random.ts'
 import { dims, type FloatTensor, floatTensor, type IntTensor, intTensor, type Tensor } from '../graph/tensor.ts'
@@ -19,7 +20,8 @@ export function checkTrainingSet({ features, labels }: TrainingSet, classes: num
   }
   if (labels.length === 0) throw new CoopError('there are no images to learn from')
   const strange = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= classes)
-  if (strange !== undefined) throw new ShapeError(`the label ${strange} is outside the ${classes} classes`)
+  if (strange !== undefined)
+    throw new ShapeError(`the label ${strange} is outside the ${countOf(classes, 'class', 'classes')}`)
 }
 
 /** New views of all training images for each epoch; where a run has them, they replace those of its set. */
@@ -68,7 +70,7 @@ export function featureFeeds(set: TrainingSet, online?: OnlineViews, epochs = Nu
 /** `pixels` `(batch, 3, size, size)` and `labels` `(batch)`. Throws ShapeError where there is not a label an image. */
 export function pixelFeeds(source: PixelSource, labels: readonly number[]): Feeds {
   if (source.images !== labels.length) {
-    throw new ShapeError(`there are pixels for ${source.images} images, but labels for ${labels.length}`)
+    throw new ShapeError(`there are pixels of ${countOf(source.images, 'image')}, but labels of ${labels.length}`)
   }
   return {
     images: source.images,

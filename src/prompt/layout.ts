@@ -1,3 +1,4 @@
+import { countOf } from '../base/count.ts'
 import { CoopError, UsageError } from '../base/errors.ts'
 import type { Tokenizer } from '../clip/tokenizer/tokenizer.ts'
 import { type Packing, pack } from '../clip/towers/packing.ts'
@@ -133,8 +134,8 @@ function tokensOf(tokenizer: Tokenizer, className: string, M: number): { name: n
     const most = contextLength - ENDS - tokens.length
     throw new CoopError(
       `the class name ${JSON.stringify(className)} is too long: its ${tokens.length} tokens (with the full stop), ` +
-        `${M} context vectors, start and end make ${length}, but the text tower takes ${contextLength}`,
-      most > 0 ? `shorten the name, or use at most ${most} context vectors` : 'shorten the name',
+        `${countOf(M, 'context vector')}, start and end make ${length}, but the text tower takes ${contextLength}`,
+      most > 0 ? `shorten the name, or use at most ${countOf(most, 'context vector')}` : 'shorten the name',
     )
   }
   return { name: tokens.slice(0, nameLength), stop: tokens.slice(nameLength) }

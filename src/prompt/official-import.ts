@@ -1,3 +1,4 @@
+import { countOf } from '../base/count.ts'
 import { CoopError, UsageError } from '../base/errors.ts'
 import type { Clip } from '../clip/types.ts'
 import type { Position } from './layout.ts'
@@ -159,7 +160,7 @@ function keyOf({ tokenizer }: Clip, name: string): string {
 
 function wrongCount(contexts: number, names: number): CoopError {
   return new CoopError(
-    `the checkpoint has contexts for ${contexts} classes, but ${names} class names were given`,
+    `the checkpoint has contexts for ${countOf(contexts, 'class', 'classes')}, but ${countOf(names, 'class name')} ${names === 1 ? 'was' : 'were'} given`,
     'give the names of all classes that it was learned with, in the order of their labels',
   )
 }

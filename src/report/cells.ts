@@ -1,3 +1,4 @@
+import { countOf } from '../base/count.ts'
 import { average, type Cell, type Group, type Row } from './groups.ts'
 
 /** What one table line or panel is about: a data set, or the average over all of a group. */
@@ -14,7 +15,7 @@ export function subjectsOf(group: Pick<Group, 'datasets' | 'averaged'>): Subject
     return { title, isAverage: false, cell: (row, shots) => row.cell(title, shots) }
   })
   if (datasets.length < 2 || !group.averaged) return each
-  const title = `Average over ${datasets.length} data sets`
+  const title = `Average over ${countOf(datasets.length, 'data set')}`
   return [...each, { title, isAverage: true, cell: (row, shots) => average(row, group, shots) }]
 }
 
@@ -46,7 +47,7 @@ export function usualSeeds(group: Group): number | undefined {
   return [...counts].sort(([a, x], [b, y]) => y - x || b - a)[0]?.[0]
 }
 
-export const shotsText = (shots: number): string => (shots === 1 ? '1 shot' : `${shots} shots`)
+export const shotsText = (shots: number): string => countOf(shots, 'shot')
 
 /** Learning rows that have runs with this many shots on some data set. */
 export const rowsAt = ({ rows }: Group, shots: number): Row[] =>

@@ -1,3 +1,4 @@
+import { countOf } from '../base/count.ts'
 import { METHODS } from '../methods/index.ts'
 import { canonicalJson, compareText, groupBy, unique } from './canonical.ts'
 import type { MeasuredRecord } from './record.ts'
@@ -80,7 +81,7 @@ function datasetLabels(runs: readonly MeasuredRecord[]): (run: MeasuredRecord) =
   const counts = groupBy(runs, ({ dataset }) => dataset)
   return ({ dataset, classes }) => {
     const several = new Set(counts.get(dataset)?.map((run) => run.classes)).size > 1
-    return several ? `${dataset} (${classes} classes)` : dataset
+    return several ? `${dataset} (${countOf(classes, 'class', 'classes')})` : dataset
   }
 }
 

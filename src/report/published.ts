@@ -1,3 +1,4 @@
+import { countOf } from '../base/count.ts'
 import { defaultEpochs, PAPER_WARMUP } from '../learning/schedule.ts'
 import { PAPER_SETTINGS } from '../methods/coop/train-prompt.ts'
 import { METHODS } from '../methods/index.ts'
@@ -68,7 +69,7 @@ export function differencesFromPaper(run: MeasuredRecord): string[] {
     [!isRn50 || isOpenAi(name), `it is not known whether the weights of ${name} are OpenAI's`],
     [run.transforms === '2021-10', `pictures as of ${run.transforms}`],
     [run.split === 'all', 'half of the classes'],
-    [run.classes === expected, `${run.classes} classes, not ${expected}`],
+    [run.classes === expected, `${countOf(run.classes, 'class', 'classes')}, not ${expected}`],
   ]
   return [...rules.flatMap(([same, words]) => (same ? [] : [words])), ...methodDifferences(run)]
 }
@@ -84,7 +85,7 @@ function methodDifferences(run: MeasuredRecord): string[] {
   const published = paperDataset(run.dataset) === 'ImageNet' ? 50 : defaultEpochs(run.shots)
   return [
     ...settings,
-    ...(epochs === published ? [] : [`${epochs} epochs, not ${published}`]),
+    ...(epochs === published ? [] : [`${countOf(Number(epochs), 'epoch')}, not ${published}`]),
     ...(run.views === 0 ? ['training pictures without augmentation'] : []),
   ]
 }
@@ -107,5 +108,7 @@ export function approximations({ method, views }: MeasuredRecord): string[] {
   if (method === 'linear-probe')
     return ['the linear probe learns from the same images as CoOp; the published one drew its own']
   if (method !== 'coop' || typeof views !== 'number' || views === 0) return []
-  return [`${views} views of each training image, drawn once; the published runs drew a new one in each epoch`]
+  return [
+    `${countOf(views, 'view')} of each training image, drawn once; the published runs drew a new one in each epoch`,
+  ]
 }

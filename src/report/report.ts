@@ -1,3 +1,4 @@
+import { countOf } from '../base/count.ts'
 import { compareText, groupBy } from './canonical.ts'
 import { type Block, code, type Document, heading, list, type Table, text } from './document.ts'
 import { type Group, groupsOf } from './groups.ts'
@@ -52,11 +53,9 @@ export function countsText(records: readonly MeasuredRecord[], sweeps: readonly 
   const failed = sweeps.flatMap((sweep) => sweep.failed).length
   const unfinished = sweeps.flatMap((sweep) => sweep.unfinished).length
   const seconds = records.reduce((sum, run) => sum + run.seconds, 0)
-  const parts = [`${plural(records.length, 'run')} finished`, `${failed} failed`, `${unfinished} not finished`]
+  const parts = [`${countOf(records.length, 'run')} finished`, `${failed} failed`, `${unfinished} not finished`]
   return `${parts.join(', ')}. The finished ones took ${took(seconds)} in all (sum over runs).`
 }
-
-const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 function failureBlocks(sweeps: readonly SweepRuns[]): Block[] {
   const failed = sweeps.flatMap((sweep) => sweep.failed)

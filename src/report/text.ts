@@ -1,3 +1,4 @@
+import stringWidth from 'string-width'
 import type { Table } from './document.ts'
 
 /** `0.7346` -> `73.5 %` */
@@ -13,11 +14,19 @@ export function duration(ms: number): string {
 
 export const took = (seconds: number): string => duration(1000 * seconds)
 
-/** Lines of columns, the first flush left, the others flush right. */
-export function columns(rows: readonly (readonly string[])[]): string {
-  const widthOf = (i: number) => Math.max(...rows.map((row) => row[i]?.length ?? 0))
-  const widths = Array.from({ length: Math.max(...rows.map((row) => row.length)) }, (_, i) => widthOf(i))
-  const pad = (cell: string, i: number) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))
+/**
+ * Lines of columns, those of words flush left, the others flush right. A cell is as wide as a terminal shows it: Chinese
+ * characters and emoji take two columns, combining marks none.
+ */
+export function columns(rows: readonly (readonly string[])[], words = 1): string {
+  const count = rows.reduce((most, { length }) => Math.max(most, length), 0)
+  const widths = Array.from({ length: count }, (_, i) =>
+    rows.reduce((most, row) => Math.max(most, stringWidth(row[i] ?? '')), 0),
+  )
+  const pad = (cell: string, i: number) => {
+    const space = ' '.repeat((widths[i] ?? 0) - stringWidth(cell))
+    return i < words ? cell + space : space + cell
+  }
   return rows.map((row) => row.map(pad).join('  ').trimEnd()).join('\n')
 }
 
@@ -28,10 +37,6 @@ export function accuracyTable(result: { accuracy: number; perClass: Readonly<Rec
   return columns(lines.map(([label, accuracy]) => [label, percent(accuracy)]))
 }
 
-/** A table for a terminal: columns of words flush left, of numbers flush right. */
-export function tableText({ head, rows, words }: Pick<Table, 'head' | 'rows' | 'words'>): string {
-  const lines = [head, ...rows.map(({ cells }) => cells)]
-  const widths = head.map((_, i) => Math.max(...lines.map((cells) => cells[i]?.length ?? 0)))
-  const pad = (cell: string, i: number) => (i < words ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))
-  return lines.map((cells) => cells.map(pad).join('  ').trimEnd()).join('\n')
-}
+/** A table for a terminal. */
+export const tableText = ({ head, rows, words }: Pick<Table, 'head' | 'rows' | 'words'>): string =>
+  columns([head, ...rows.map(({ cells }) => cells)], words)

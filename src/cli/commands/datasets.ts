@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { UsageError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
 import type { DatasetStatus, ListedDataset } from '../../datasets/official/status.ts'
@@ -72,11 +73,15 @@ function listing(sets: readonly ListedDataset[]): Outcome {
 function tableText(sets: readonly ListedDataset[]): string {
   const numbers = ({ counts: { classes, train, val, test } }: ListedDataset) =>
     [classes, train, val, test].map((count) => (count === undefined ? '-' : String(count)))
-  const rows = sets.map((set) => [set.id, ...numbers(set)])
-  const lines = columns([['data set', 'classes', 'train', 'val', 'test'], ...rows]).split('\n')
-  const width = Math.max(...sets.map(({ folder }) => folder.length))
+  const counts = columns([
+    ['data set', 'classes', 'train', 'val', 'test'],
+    ...sets.map((set) => [set.id, ...numbers(set)]),
+  ])
   const ends = [['folder', 'prompt'], ...sets.map(({ folder, template }) => [folder, template])]
-  return lines.map((line, i) => `${line}  ${(ends[i]?.[0] ?? '').padEnd(width)}  ${ends[i]?.[1] ?? ''}`).join('\n')
+  return columns(
+    counts.split('\n').map((line, i) => [line, ...(ends[i] ?? [])]),
+    3,
+  )
 }
 
 /** How each state is shown. */
@@ -101,5 +106,5 @@ function statusText({ id, status }: ListedDataset): string {
 
 function countsText({ classes, train, val, test }: Counts): string {
   const parts = [train, val, test].filter((count) => count !== undefined)
-  return `${classes} classes, ${parts.join('/')} images`
+  return `${countOf(classes, 'class', 'classes')}, ${parts.join('/')} images`
 }

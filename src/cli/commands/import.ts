@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
 import type { NamesFrom } from '../../prompt/official-import.ts'
 import type { ImportResult } from '../../runs/import.ts'
@@ -77,8 +78,8 @@ function textOf({ run, M, position, classSpecific, classNames, names, epoch }: I
   const context = classSpecific ? 'for each class' : 'for all classes'
   const trained = epoch === undefined ? '' : `, of epoch ${epoch}`
   return [
-    `${M} context vectors ${context}, class name ${PLACES[position]}${trained}`,
-    `${classNames.length} classes (${NAMES[names]}): ${classNames.slice(0, 6).join(', ')}${classNames.length > 6 ? ' ...' : ''}`,
+    `${countOf(M, 'context vector')} ${context}, class name ${PLACES[position]}${trained}`,
+    `${countOf(classNames.length, 'class', 'classes')} (${NAMES[names]}): ${classNames.slice(0, 6).join(', ')}${classNames.length > 6 ? ' ...' : ''}`,
     `saved in ${run}`,
     `Try it: coop-ts evaluate ${run} DATA`,
   ].join('\n')

@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { defineCommand } from '../command.ts'
 import { flags, text, toggle } from '../options.ts'
 import { EVERY } from '../shared-options.ts'
@@ -43,14 +44,14 @@ export const report = defineCommand({
     const warnings = [
       ...(result.failed.length > 0 ? [`failed: ${result.failed.map(({ id }) => id).join(', ')}`] : []),
       ...(result.damaged.length > 0 ? [`left out as damaged: ${result.damaged.join(', ')}`] : []),
-      ...(result.collapsed.length > 0 ? [`ended at chance: ${result.collapsed.join(', ')}`] : []),
+      ...(result.collapsed.length > 0 ? [`no better than guessing: ${result.collapsed.join(', ')}`] : []),
     ]
     const written = result.files.filter((file) => !file.includes('tfevents')).map((file) => `  ${file}`)
     const events = result.files.length - written.length
     const files = [
       'written:',
       ...written,
-      ...(events > 0 ? [`  ${events} event files in ${settings.tensorboard}`] : []),
+      ...(events > 0 ? [`  ${countOf(events, 'event file')} in ${settings.tensorboard}`] : []),
     ]
     return { json: result, text: [tables, ...warnings, files.join('\n')].join('\n\n') }
   },

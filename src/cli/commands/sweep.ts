@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { columns, took } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
 import { flags, text, toggle, whole } from '../options.ts'
@@ -59,19 +60,23 @@ export const sweep = defineCommand({
     const result = await sweep(plan, settings, hooks)
     const { out, runs, before, finished, failed, collapsed, seconds } = result
     if (settings.dryRun) {
-      return { json: result, text: `${plan} is valid: ${runs} runs, ${before} of them finished in ${out}` }
+      return { json: result, text: `${plan} is valid: ${countOf(runs, 'run')}, ${before} of them finished in ${out}` }
     }
     const lines = columns([
       ['runs of the plan', String(runs)],
       ['finished before', String(before)],
       ['finished now', String(finished)],
-      ['failed', String(failed.length)],
-      ['ended at chance', String(collapsed.length)],
+      ...(failed.length > 0 ? [['failed', String(failed.length)]] : []),
     ])
     const failures = failed.map(({ id, error }) => `failed: ${id}: ${error}`)
-    const text = [`${lines}\n`, ...failures, `${took(seconds)}, saved in ${out}`, `See it: coop-ts report ${out}`].join(
-      '\n',
-    )
+    const guesses = collapsed.map((id) => `no better than guessing: ${id}`)
+    const text = [
+      `${lines}\n`,
+      ...failures,
+      ...guesses,
+      `${took(seconds)}, saved in ${out}`,
+      `See it: coop-ts report ${out}`,
+    ].join('\n')
     return { json: result, text, failed: failed.length > 0 }
   },
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { countOf } from '../../base/count.ts'
 import { WARMUPS } from '../../learning/schedule.ts'
 import { RECIPE_NAMES, RECIPES } from '../../methods/coop/recipes.ts'
 import { PAPER_SETTINGS } from '../../methods/coop/train-prompt.ts'
@@ -152,12 +153,12 @@ export const train = defineCommand({
     const { train } = await import('../../runs/train.ts')
     const result = await train(data, { ...settings, settings: learning }, hooks)
     const what = method.name === 'coop' ? 'learned prompt' : result.title
-    const shots = method.pictures === 'none' ? '' : `, ${settings.shots} ${settings.shots === 1 ? 'shot' : 'shots'}`
+    const shots = method.pictures === 'none' ? '' : `, ${countOf(settings.shots, 'shot')}`
     const table = columns([
       ['hand-written prompt', percent(result.zeroShot ?? Number.NaN)],
       [`${what}${shots}`, percent(result.accuracy ?? Number.NaN)],
     ])
-    const steps = result.steps > 0 ? `${result.steps} steps in ` : ''
+    const steps = result.steps > 0 ? `${countOf(result.steps, 'step')} in ` : ''
     const next = `Try it: coop-ts classify ${result.run} IMAGE...`
     return { json: result, text: `${table}\n\n${steps}${took(result.seconds)}, saved in ${result.run}\n${next}` }
   },

@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { columns } from '../../report/text.ts'
 import type { RunWords, VectorWords } from '../../runs/words.ts'
 import { defineCommand } from '../command.ts'
@@ -36,7 +37,10 @@ function textOf({ contexts }: RunWords): string {
     .slice(0, SHOWN_CLASSES)
     .map(({ className, vectors }) => (className === undefined ? tableOf(vectors) : `${className}\n${tableOf(vectors)}`))
   const more = contexts.length - blocks.length
-  return [...blocks, ...(more > 0 ? [`... and ${more} more classes: --json shows all`] : [])].join('\n\n')
+  return [
+    ...blocks,
+    ...(more > 0 ? [`... and ${countOf(more, 'more class', 'more classes')}: --json shows all`] : []),
+  ].join('\n\n')
 }
 
 /** A line a vector. */

@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { FileError } from '../../base/errors.ts'
 import { roundHalfEven } from '../../base/round.ts'
 import { groupByLabel } from '../../data/fewshot.ts'
@@ -30,7 +31,7 @@ export function splitClasses(folder: string, classes: readonly ClassImages[], ra
     const test = names.length - train - val
     if (train < 1 || val < 1 || test < 1) {
       throw new FileError(
-        `${folder}: the class "${className}" has ${names.length} images, too few for train, val and test`,
+        `${folder}: the class "${className}" has ${countOf(names.length, 'image')}, too few for train, val and test`,
         'check that the whole data set was unpacked: a class needs at least 4 images',
       )
     }

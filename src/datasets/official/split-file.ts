@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { FileError } from '../../base/errors.ts'
 import { PARTS } from '../../data/split.ts'
 import { type JsonPath, parseJson, placeInJson } from '../../formats/json.ts'
@@ -134,7 +135,7 @@ class ClassNames {
       const [part, i] = this.first.get(label) ?? ['train', 0]
       throw new Fault(
         [part, i, 1],
-        `label ${label} is out of range: there are ${labels.length} classes, and no image has label ${gap}`,
+        `label ${label} is out of range: there ${labels.length === 1 ? 'is' : 'are'} ${countOf(labels.length, 'class', 'classes')}, and no image has label ${gap}`,
         'labels number the classes from 0 without gaps',
       )
     }

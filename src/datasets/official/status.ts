@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { countOf } from '../../base/count.ts'
 import { CoopError, FileError } from '../../base/errors.ts'
 import type { Dataset } from '../../data/items.ts'
 import { exists } from '../../node/run-folder.ts'
@@ -57,7 +58,10 @@ async function statusOf(row: OfficialDataset, root: string): Promise<DatasetStat
     const dataset = await openOfficialDataset(row.id, root)
     const counts = countsOf(dataset)
     const lacking = await missingImages([...dataset.train, ...dataset.val, ...dataset.test])
-    const gone = lacking.length > 0 ? [`${lacking.length} images are missing, ${lacking[0]?.path} the first`] : []
+    const gone =
+      lacking.length > 0
+        ? [`${countOf(lacking.length, 'image is', 'images are')} missing, ${lacking[0]?.path} the first`]
+        : []
     const problems = [...differences(counts, row.counts), ...gone]
     const lost = missing.some((path) => row.imageFolders.includes(path)) || lacking.length > 0
     return { ...found, counts, problems, state: lost ? 'incomplete' : problems.length > 0 ? 'differs' : 'ready' }

@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { UsageError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
 import { drawSubset } from '../../data/fewshot.ts'
@@ -31,7 +32,9 @@ export async function officialSubset(
   const missing = await missingImages([...drawn.train, ...drawn.val])
   if (missing.length > 0) {
     const total = drawn.train.length + drawn.val.length
-    hooks.onWarning?.(`${missing.length} of the ${total} images drawn are not on disk, ${missing[0]?.path} the first`)
+    hooks.onWarning?.(
+      `${missing.length} of the ${countOf(total, 'image')} drawn ${missing.length === 1 ? 'is' : 'are'} not on disk, ${missing[0]?.path} the first`,
+    )
   }
   const names = (items: readonly Item[]) => items.map(({ name = '' }) => name)
   return { train: names(drawn.train), val: names(drawn.val) }

@@ -1,5 +1,6 @@
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
+import { countOf } from '../../base/count.ts'
 import { FileError } from '../../base/errors.ts'
 import { fileSource } from '../../node/files.ts'
 
@@ -101,7 +102,8 @@ export async function* rowGroups(file: ParquetFile, columns: readonly string[]):
         compressors: Object.fromEntries(bounded),
         utf8: false, // else bytes that are no text are taken for it
       })
-      if (rows.length !== rowEnd - start) throw new Error(`${rows.length} rows where it states ${rowEnd - start}`)
+      if (rows.length !== rowEnd - start)
+        throw new Error(`${countOf(rows.length, 'row')} where it states ${rowEnd - start}`)
       return rows
     })
     start = rowEnd
@@ -118,7 +120,8 @@ function checkSizes(file: ParquetFile, columns: readonly string[]): void {
   for (const group of file.metadata.row_groups) {
     const bytes = groupSize(group, columns)
     if (!(bytes >= 0 && bytes <= MAX_GROUP_BYTES)) refuse(`a row group unpacks to ${bytes} bytes; the limit is 2 GB`)
-    if (!(group.num_rows >= 0 && group.num_rows <= MAX_GROUP_ROWS)) refuse(`a row group has ${group.num_rows} rows`)
+    if (!(group.num_rows >= 0 && group.num_rows <= MAX_GROUP_ROWS))
+      refuse(`a row group has ${countOf(Number(group.num_rows), 'row')}`)
   }
   const bytes = unpackedSize(file, columns)
   if (bytes > MAX_UNQUESTIONED_BYTES && bytes > MAX_RATIO * file.size) {

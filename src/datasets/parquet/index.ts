@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { countOf } from '../../base/count.ts'
 import { FileError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
 import type { Dataset } from '../../data/items.ts'
@@ -114,6 +115,9 @@ function labelledRows(
     return [{ path: image, identity: hash, key: hash, label, where, split }]
   })
   const without = rows.length - labelled.length
-  if (without > 0) onWarning?.(`${basename(path)}: ${without} of ${rows.length} images have no label and are left out`)
+  if (without > 0)
+    onWarning?.(
+      `${basename(path)}: ${without} of ${countOf(rows.length, 'image')} ${without === 1 ? 'has no label and is' : 'have no label and are'} left out`,
+    )
   return labelled
 }

@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { defineCommand } from '../../cli/command.ts'
 import { flags, positive, text, whole } from '../../cli/options.ts'
 import { COMPUTING, cache, force, resume, seed } from '../../cli/shared-options.ts'
@@ -37,11 +38,11 @@ export const pretrain = defineCommand({
     const result = await pretrainSmallClip(settings, hooks)
     const { steps, loss, seconds, run, heldOut } = result
     const rows = Object.entries(heldOut).map(([style, { labels, top1, top5 }]) => [
-      `${style}, ${labels} labels`,
+      `${style}, ${countOf(labels, 'label')}`,
       `top-1 ${percent(top1)}`,
       `top-5 ${percent(top5)}`,
     ])
-    const summary = `${steps} steps, loss ${loss.toFixed(3)}, ${took(seconds)}, saved in ${run}; the model is in ${run}/model`
+    const summary = `${countOf(steps, 'step')}, loss ${loss.toFixed(3)}, ${took(seconds)}, saved in ${run}; the model is in ${run}/model`
     return { json: result, text: `${summary}\nzero-shot on styles kept out of training:\n${columns(rows)}` }
   },
 })

@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import type { Hooks } from '../../base/progress.ts'
 import type { Clip } from '../../clip/types.ts'
 import { drawFewShot } from '../../data/fewshot.ts'
@@ -70,7 +71,7 @@ async function runTask(
         const result = await learnFewShot(learning, { signal })
         found.push(await accuracyWith(result.classifier))
         if (!classSpecific) learned = result.learned.tensors.get('ctx')
-        tick(`${name}, ${shots} ${shots === 1 ? 'shot' : 'shots'}, seed ${seed}`)
+        tick(`${name}, ${countOf(shots, 'shot')}, seed ${seed}`)
       }
       curve[shots] = spread(found)
     }

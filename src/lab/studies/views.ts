@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { countOf } from '../../base/count.ts'
 import { UsageError } from '../../base/errors.ts'
 import { drawFewShot } from '../../data/fewshot.ts'
 import type { Item } from '../../data/items.ts'
@@ -75,7 +76,7 @@ export const views: Study = {
         // time = opening + view x number of views, from the two that were measured
         const perView = (all.seconds - plain.seconds) / (count - 1)
         const opening = Math.max(0, plain.seconds - perView)
-        say(`${shots} shots, seed ${seed}: ${((1e3 * perView) / train.length).toFixed(2)} ms a view`)
+        say(`${countOf(shots, 'shot')}, seed ${seed}: ${((1e3 * perView) / train.length).toFixed(2)} ms a view`)
         const { classNames } = data
         const prompt = { ...PAPER_SETTINGS, classSpecific }
         const { ctx, layout } = contextOf({ clip, classNames, seed }, prompt)
@@ -133,7 +134,7 @@ function table(rows: readonly Row[]): string {
     })
     const head = ['views', 'accuracy', 'sd', 'loss', 'features s', 'training s', 'together s', 'seeds']
     const form = classSpecific ? 'a context for each class' : 'one context'
-    return [`${form}, ${shots} ${shots === 1 ? 'shot' : 'shots'}, ${steps} steps`, '', markdown(head, lines), '']
+    return [`${form}, ${countOf(shots, 'shot')}, ${countOf(steps, 'step')}`, '', markdown(head, lines), '']
   }).join('\n')
 }
 

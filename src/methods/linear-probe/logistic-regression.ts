@@ -1,4 +1,5 @@
 import { breathe, breathing } from '../../base/breathe.ts'
+import { countOf } from '../../base/count.ts'
 import { CoopError } from '../../base/errors.ts'
 import { minimise, norm, type Point } from './lbfgs.ts'
 import type { LinearModel } from './linear-model.ts'
@@ -205,11 +206,11 @@ function entropyOf(z: Float64Array, intercepts: Float64Array, label: number, n: 
 function checkLabels(labels: readonly number[], n: number, classes: number): void {
   const seen = new Set(labels)
   if (labels.length !== n || labels.some((y) => !Number.isInteger(y) || y < 0 || y >= classes)) {
-    throw new CoopError(`${n} rows take ${n} labels from 0 to ${classes - 1}`)
+    throw new CoopError(`${countOf(n, 'row')} take ${countOf(n, 'label')} from 0 to ${classes - 1}`)
   }
   if (classes < 2 || seen.size < classes) {
     throw new CoopError(
-      `${seen.size} of ${classes} classes have images to learn from`,
+      `${seen.size} of ${countOf(classes, 'class', 'classes')} have images to learn from`,
       'logistic regression needs two classes or more, and an image of each',
     )
   }

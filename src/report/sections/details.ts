@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { canonicalJson, compareText, groupBy, unique } from '../canonical.ts'
 import { percentText } from '../cells.ts'
 import { type Block, groupedTable, heading, list, plainTable, text } from '../document.ts'
@@ -36,7 +37,7 @@ export function settingsTable({ rows }: Group): Block[] {
 }
 
 const viewsText = (views: MeasuredRecord['views']): string =>
-  views === 'online' ? 'a new view each epoch' : views === 0 ? 'unchanged' : `${views} views each`
+  views === 'online' ? 'a new view each epoch' : views === 0 ? 'unchanged' : `${countOf(views, 'view')} each`
 
 /** Every mean with its interval. */
 export function meansTable(group: Group): Block[] {
@@ -91,7 +92,7 @@ export function collapsedBlocks(records: readonly MeasuredRecord[]): Block[] {
   return [
     heading(2, 'Runs that collapsed'),
     text(
-      `${collapsed.length} of ${records.length} runs ended at chance. They are part of the means above, marked with †.`,
+      `${collapsed.length} of ${countOf(records.length, 'run')} ended at chance: no better than guessing. They are part of the means above, marked with †.`,
     ),
     plainTable(['run', 'data set', 'method', 'shots', 'seed', 'accuracy in %', 'loss, first to last'], 3, lines),
   ]
@@ -122,7 +123,7 @@ function versionNotes(groups: readonly Group[]): Block[] {
           const cell = row.cell(dataset, shots)
           const versions = unique(cell?.runs.map(({ environment }) => environment.coop) ?? []).sort(compareText)
           return versions.length > 1
-            ? [`${dataset}, ${row.label}, ${shots} shots: versions ${versions.join(', ')}`]
+            ? [`${dataset}, ${row.label}, ${countOf(shots, 'shot')}: versions ${versions.join(', ')}`]
             : []
         }),
       ),

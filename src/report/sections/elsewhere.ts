@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { compareText, unique } from '../canonical.ts'
 import { cellText, percentText, usualSeeds } from '../cells.ts'
 import { type Block, groupedTable, heading, list, text } from '../document.ts'
@@ -46,7 +47,7 @@ export function baseToNewTable(group: Group): ReturnType<typeof groupedTable> {
       if (!group.averaged || of.length < group.datasets.length || fresh.length < of.length || of.length < 2) return []
       const means = [meanOf(of.map(({ cell }) => cell.mean)), meanOf(fresh)] as const
       const figures = [...means, harmonicMean(...means)].map(percentText)
-      return [[`Average over ${of.length} data sets`, row.label, learnsText(shots), ...figures]]
+      return [[`Average over ${countOf(of.length, 'data set')}`, row.label, learnsText(shots), ...figures]]
     }),
   )
   return groupedTable(['data set', 'method', 'shots', 'base', 'new', 'H'], 2, [...lines, ...averages])

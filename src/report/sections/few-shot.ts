@@ -1,3 +1,4 @@
+import { countOf } from '../../base/count.ts'
 import { type Bar, barChart } from '../bar-chart.ts'
 import { canonicalJson, groupBy } from '../canonical.ts'
 import { COLLAPSED, cellText, mostShots, type Subject, subjectsOf, usualSeeds } from '../cells.ts'
@@ -35,7 +36,7 @@ function captionOf(group: Group): string {
   const spread =
     usual === undefined || usual === 1
       ? 'one run each'
-      : `mean ± sample standard deviation over ${usual} seeds unless stated otherwise`
+      : `mean ± sample standard deviation over ${countOf(usual, 'seed')} unless stated otherwise`
   return `Accuracy on the test images in %, by number of training images per class (0: nothing is learned from images); ${spread}.`
 }
 
@@ -150,7 +151,7 @@ function gainFigures(group: Group, rows: readonly Row[], name: string): Figure[]
     return learned && start ? [{ label: subject.title, value: learned.mean - start.mean }] : []
   }
   const subjects = subjectsOf(group).filter(({ isAverage }) => !isAverage)
-  const over = `over ${zeroShot.label} at ${shots} ${shots === 1 ? 'shot' : 'shots'}`
+  const over = `over ${zeroShot.label} at ${countOf(shots, 'shot')}`
   const [only] = subjects
   if (subjects.length === 1 && only) {
     const bars = rows.flatMap((row) => gain(row, only).map(({ value }) => ({ label: row.label, value })))

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
+import { countOf } from '../../base/count.ts'
 import { CoopError } from '../../base/errors.ts'
 import type { Hooks, Progress } from '../../base/progress.ts'
 import type { Clip } from '../../clip/types.ts'
@@ -221,7 +222,7 @@ function progressOf({ jobs, records, failed }: State, workers: number, { onProgr
   let { left, seconds } = survey()
   return (job: Job, event?: Progress) => {
     if (event === undefined) ({ left, seconds } = survey())
-    const where = `${job.dataset}, ${job.title}${job.shots > 0 ? `, ${job.shots} shots, seed ${job.seed}` : ''}`
+    const where = `${job.dataset}, ${job.title}${job.shots > 0 ? `, ${countOf(job.shots, 'shot')}, seed ${job.seed}` : ''}`
     const doing = event === undefined ? '' : ` (${event.kind} ${event.done}/${event.total})`
     onProgress?.({
       kind: 'sweep',

@@ -1,3 +1,4 @@
+import { countOf } from '../../../base/count.ts'
 import { barChart } from '../../../report/bar-chart.ts'
 import type { DemoResult } from './types.ts'
 
@@ -14,5 +15,5 @@ export function gainFigure(result: DemoResult): string {
     const label = shift ? `${title} (shift of style)` : title
     return learned ? [{ label, value: 100 * (learned.mean - zeroShot) }] : []
   })
-  return barChart(`Points gained over the hand-written prompt at ${shots} shots (one context)`, bars)
+  return barChart(`Points gained over the hand-written prompt at ${countOf(shots, 'shot')} (one context)`, bars)
 }

@@ -1,3 +1,4 @@
+import { countOf } from '../../../base/count.ts'
 import type { Table } from '../../../report/document.ts'
 import { htmlPage, htmlTable } from '../../../report/html.ts'
 import { element, escapeMarkup } from '../../../report/svg.ts'
@@ -42,7 +43,9 @@ function summary(result: DemoResult): string {
     return accuracy ? [`${percent(accuracy.mean)} with ${what}`] : []
   })
   const start = `Mean over ${tasks} tasks: ${percent(result.zeroShot)} with hand-written prompts (chance ${percent(result.chance)})`
-  return learned.length === 0 ? `${start}.` : `${start}, ${learned.join(', ')}, from ${shots} images of each class.`
+  return learned.length === 0
+    ? `${start}.`
+    : `${start}, ${learned.join(', ')}, from ${countOf(shots, 'image')} of each class.`
 }
 
 function demoTable(result: DemoResult): Table {
