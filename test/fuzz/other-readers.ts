@@ -1,0 +1,184 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { openFeatureCache } from '../../src/node/feature-cache.ts'
+import { cachedCommit, cachedFiles } from '../../src/node/hub/cache.ts'
+import { remoteListing } from '../../src/node/hub/listing.ts'
+import { fileMetadata } from '../../src/node/hub/metadata.ts'
+import type { HubRepo } from '../../src/node/hub/repo.ts'
+import { parseHubId } from '../../src/node/hub/repo.ts'
+import type { HubSettings } from '../../src/node/hub/settings.ts'
+import { decodeImage } from '../../src/node/image.ts'
+import { pattern } from '../../src/testing/pattern.ts'
+import { encode, type Reader, textReader } from './reader.ts'
+
+const PICTURES: { readonly rows: readonly { readonly name: string; readonly file: string }[] } = JSON.parse(
+  readFileSync(new URL('../../src/node/fixtures/pictures.json', import.meta.url), 'utf8'),
+)
+
+/** Pictures of a format: those of the decoder's fixtures, and one that sharp writes. */
+function pictures(format: 'png' | 'jpeg' | 'webp' | 'gif' | 'tiff' | 'avif'): Reader {
+  return {
+    name: `${format.toUpperCase()} picture`,
+    async prepare() {
+      const { width, height, data } = pattern(16, 12)
+      const written = await sharp(data, { raw: { width, height, channels: 3 } })
+        .toFormat(format)
+        .toBuffer()
+      const kept = PICTURES.rows.filter(({ name }) => name.toLowerCase().includes(format))
+      return {
+        seeds: [new Uint8Array(written), ...kept.map(({ file }) => new Uint8Array(Buffer.from(file, 'base64')))],
+        read: (input) => decodeImage(input),
+      }
+    },
+  }
+}
+
+const COMMIT = '918e1cd22b53993bc56d2150a3fc3de92302113a'
+const REPO: HubRepo = { type: 'model', id: 'owner/tiny', revision: 'main' }
+const INFO = JSON.stringify({
+  sha: COMMIT,
+  siblings: [{ rfilename: 'config.json', size: 12 }, { rfilename: 'in/folder.txt' }, { rfilename: 'x', size: null }],
+})
+const TREE = JSON.stringify([{ type: 'file', path: 'a', size: 3 }])
+
+const answer = (status: string, headers: Readonly<Record<string, string | number>>, body = ''): Uint8Array => {
+  const lines = Object.entries({ ...headers, connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`)
+  return encode(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`)
+}
+const jsonAnswer = (body: string, headers: Readonly<Record<string, string>> = {}) =>
+  answer('200 OK', { 'content-type': 'application/json', 'content-length': body.length, ...headers }, body)
+
+/** A hub that answers each request with the input and hangs up; the first perhaps as it should. */
+function hub(
+  name: string,
+  seeds: readonly Uint8Array[],
+  ask: (hub: HubSettings) => Promise<unknown>,
+  first?: Uint8Array,
+): Reader {
+  return {
+    name,
+    text: true,
+    words: [
+      'transfer-encoding: chunked\r\n',
+      'content-encoding: gzip\r\n',
+      'location: /x\r\n',
+      'link: <x>; rel="next"\r\n',
+      '100 Continue',
+      '301',
+      '404',
+      '503',
+      'retry-after: 1e99\r\n',
+    ],
+    async prepare(scratch) {
+      let answers: Uint8Array[] = []
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined)
+        socket.once('data', () => socket.end((answers.length > 1 ? answers.shift() : answers[0]) ?? ''))
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const address = server.address()
+      if (address === null || typeof address === 'string') throw new Error('the server has no port')
+      const endpoint = `http://127.0.0.1:${address.port}`
+      return {
+        seeds,
+        read(bytes) {
+          answers = first ? [first, bytes] : [bytes]
+          const timeouts = { etagTimeout: 1000, downloadTimeout: 1000, retryDelay: 1 }
+          return ask({
+            endpoint,
+            cacheDir: join(scratch, 'hub'),
+            token: undefined,
+            offline: false,
+            symlinks: true,
+            ...timeouts,
+          })
+        },
+        close: () => void server.close(),
+      }
+    },
+  }
+}
+
+export const otherReaders: readonly Reader[] = [
+  pictures('png'),
+  pictures('jpeg'),
+  pictures('webp'),
+  pictures('gif'),
+  pictures('tiff'),
+  pictures('avif'),
+  hub(
+    'list of files on the hub',
+    [jsonAnswer(INFO), answer('404 Not Found', { 'x-error-code': 'RepoNotFound' })],
+    (settings) => remoteListing(settings, REPO, {}, { once: true }),
+  ),
+  hub(
+    'pages of files on the hub',
+    [jsonAnswer(TREE), jsonAnswer('[]')],
+    (settings) => remoteListing(settings, REPO, {}, { once: true }),
+    jsonAnswer(`{"sha": "${COMMIT}"}`),
+  ),
+  hub(
+    'file on the hub',
+    [
+      answer('200 OK', { etag: '"0967ef"', 'x-repo-commit': COMMIT, 'content-length': 3 }),
+      answer('302 Found', {
+        location: '/cdn/x',
+        'x-linked-etag': '"9a12"',
+        'x-linked-size': 300_000,
+        'x-repo-commit': COMMIT,
+      }),
+    ],
+    (settings) => fileMetadata(settings, REPO, 'x.bin', {}, { once: true }),
+  ),
+  textReader('hub id', ['hf-hub:owner/name@main', 'https://huggingface.co/owner/name'], (text) => [
+    parseHubId(text),
+    parseHubId(text, 'dataset'),
+  ]),
+  {
+    name: 'commit in the hub cache',
+    text: true,
+    prepare(scratch) {
+      const folder = join(scratch, 'models--owner--tiny')
+      for (const each of ['refs', `snapshots/${COMMIT}`]) mkdirSync(join(folder, each), { recursive: true })
+      writeFileSync(join(folder, 'snapshots', COMMIT, 'config.json'), '{}')
+      const settings = {
+        cacheDir: scratch,
+        endpoint: '',
+        token: undefined,
+        offline: true,
+        etagTimeout: 1,
+        downloadTimeout: 1,
+        retryDelay: 1,
+        symlinks: true,
+      }
+      return {
+        seeds: [encode(COMMIT), encode(`${COMMIT}\n`)],
+        async read(input) {
+          writeFileSync(join(folder, 'refs', 'main'), input)
+          const commit = await cachedCommit(settings, REPO)
+          return commit === undefined ? [] : cachedFiles(settings, REPO, commit)
+        },
+      }
+    },
+  },
+  {
+    name: 'stored features',
+    async prepare(scratch) {
+      const ids = ['ab', 'cd'].map((byte) => byte.repeat(32))
+      const cache = openFeatureCache(scratch, 'encoder', 3)
+      await cache.append(new Map(ids.map((id, i) => [id, Float32Array.of(i, 1, 2)])))
+      const [folder = ''] = readdirSync(join(scratch, 'features'))
+      const [file = ''] = readdirSync(join(scratch, 'features', folder))
+      const path = join(scratch, 'features', folder, file)
+      return {
+        seeds: [new Uint8Array(readFileSync(path))],
+        read(input) {
+          writeFileSync(path, input)
+          return cache.read(new Set(ids))
+        },
+      }
+    },
+  },
+]
