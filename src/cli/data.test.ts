@@ -70,7 +70,11 @@ describe('a data set', () => {
     await mkdir(at('data2'))
     await cp(at('data/dtd'), at('data2/dtd'), { recursive: true })
     await writeFile(at('data2/dtd/split_zhou_DescribableTextures.json'), JSON.stringify(split))
-    expectFailure(await coop(...train('dtd', 'x', '--root', at('data2'))), 1, /images (was|were) not found:\n.*blue.77\.png/)
+    expectFailure(
+      await coop(...train('dtd', 'x', '--root', at('data2'))),
+      1,
+      /images (was|were) not found:\n.*blue.77\.png/,
+    )
   })
 
   it('that is none is refused with all that can be given', async () => {
