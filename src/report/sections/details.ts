@@ -15,7 +15,7 @@ export function settingBlock({ model, transforms, split, rows }: Group): Block {
   const runs = rows.flatMap((row) => row.runs)
   const names = unique(runs.map((run) => run.model.name)).sort(compareText)
   const architecture = model.architecture ? `, ${model.architecture}` : ''
-  const seeds = unique(runs.filter(({ shots }) => shots > 0).map(({ seed }) => seed)).sort((a, b) => a - b)
+  const seeds = unique(runs.filter(({ shots }) => shots !== 0).map(({ seed }) => seed)).sort((a, b) => a - b)
   return list([
     `Model: ${names.join(', ')}${architecture}, fingerprint ${model.fingerprint}.`,
     `Pictures: ${transforms}, ${PICTURES[transforms]}.`,
