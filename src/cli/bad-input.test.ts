@@ -84,13 +84,12 @@ describe('a folder of images', () => {
 
   it.each<[string, number, (folder: string) => Promise<unknown>, RegExp]>([
     ['an empty class folder', 1, (dir) => mkdir(join(dir, 'yellow')), /the class folder .*yellow has no images/],
-    ['fewer images than shots', 2, (dir) => keepOne(red(dir)), /fewer training images than 2 shots.*"red" has 1/],
     ['two names for one class', 1, (dir) => twice(dir, 'a_b', 'a b'), /duplicate class names: "a b" and "a_b"/],
     ['two spellings of one class', 1, (dir) => twice(dir, 'r&d', 'r&amp;d'), /duplicate class names/],
     ['a class name too long', 1, (dir) => rename(red(dir), join(dir, 'dog '.repeat(30))), /is too long: its 31 tokens/],
     ['a class name without words', 1, (dir) => rename(red(dir), join(dir, '___')), /"___" has no words/],
     ['all images of a class damaged', 1, (dir) => damageAll(red(dir)), /red.* cannot be read as a picture/],
-    ['a train folder alone', 1, (dir) => onlyTrain(dir), /has train\/ but no test\//],
+    ['a train folder beside others', 1, (dir) => trainBeside(dir), /has train\/ but no test\/, and 1 other folder/],
   ])('with %s', async (title, status, change, message) => {
     const dir = await copyOfPhotos(title, change)
     expectFailure(await coop(...trainWords(dir, `run ${title}`)), status, message)
@@ -131,12 +130,14 @@ describe('a folder of images', () => {
     expect(skipped.status).toBe(0)
   })
 
-  it('without test images is refused before anything is learned', async () => {
+  it('without test images is refused where it is to be measured', async () => {
     const dir = await copyOfPhotos('one image each', async (folder) => {
       for (const name of ['blue', 'green', 'red']) await keepOne(join(folder, name))
     })
-    expectFailure(await coop(...trainWords(dir, 'x', '--shots', '1')), 1, /one image each has no test images/)
-    expect(await filesOf('x').catch(() => [])).toEqual([])
+    const ended = await coop('zero-shot', dir, '--model', world.model, ...common())
+    expectFailure(ended, 1, /one image each has no test images/)
+    expect(ended.stderr).toMatch(/--test-share 0.3, or 1 for all pictures/)
+    expect((await coop('zero-shot', dir, '--test-share', '1', '--model', world.model, ...common())).status).toBe(0)
   })
 
   it('of which no training image of a class can be read is refused even so', async () => {
@@ -239,7 +240,7 @@ async function damageAll(folder: string): Promise<void> {
   for (const name of await readdir(folder)) await writeFile(join(folder, name), `not a picture, ${name}`)
 }
 
-async function onlyTrain(dir: string): Promise<void> {
+async function trainBeside(dir: string): Promise<void> {
   await mkdir(join(dir, 'train'))
-  for (const name of ['blue', 'green', 'red']) await rename(join(dir, name), join(dir, 'train', name))
+  for (const name of ['blue', 'green']) await rename(join(dir, name), join(dir, 'train', name))
 }

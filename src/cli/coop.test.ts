@@ -16,8 +16,8 @@ describe('coop', () => {
   it('shows flags, defaults and examples of a command', async () => {
     const { status, stdout } = await coop('train', '--help')
     expect(status).toBe(0)
-    expect(stdout).toMatch(/--shots <K> .*\(default: 16\)/)
-    expect(stdout).toContain('$ coop-ts train photos --shots 16')
+    expect(stdout).toMatch(/--shots <N> [\s\S]*\(default: all; 16 for[\s\S]*\)/)
+    expect(stdout).toContain('$ coop-ts train photos --out runs/photos')
   })
 
   it('says which images are counted', async () => {
@@ -42,10 +42,12 @@ describe('coop', () => {
     ['train', /missing required argument 'data'/],
     ['train photos more', /too many arguments/],
     ['classify run', /missing required argument 'image'/],
-    ['train photos --shots', /'--shots <K>' argument missing/],
-    ['train photos --shots many', /--shots expects a whole number of at least 1, received "many"/],
-    ['train photos --shots 0', /--shots expects a whole number of at least 1, received "0"/],
+    ['train photos --shots', /'--shots <N>' argument missing/],
+    ['train photos --shots many', /--shots expects a whole number of at least 1, or all, received "many"/],
+    ['train photos --shots 0', /--shots expects a whole number of at least 1, or all, received "0"/],
     ['train photos --shots 1.5 --lr abc', /--shots .* received "1.5"\n--lr expects a number above 0, received "abc"/],
+    ['train photos --test-share 1', /--test-share expects a number from 0 to below 1, received "1"/],
+    ['zero-shot photos --test-share 1.1', /--test-share expects a number from 0 to 1, received "1.1"/],
     ['train photos --lr 1e400', /--lr expects/],
     ['train photos --seed -1', /--seed expects a whole number from 0 to 4294967295/],
     ['train photos --device gpu', /--device expects one of cpu, webgpu, cuda, auto, received "gpu"/],

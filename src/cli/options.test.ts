@@ -7,8 +7,8 @@ import { METHODS, settingNames } from '../methods/index.ts'
 import { ended } from '../testing/coop.ts'
 import { train } from './commands/train.ts'
 import { COMMANDS } from './coop.ts'
-import { flags, list, positive, readSettings, whole } from './options.ts'
-import { seed, shots, templates } from './shared-options.ts'
+import { flags, list, positive, readSettings, whole, wholeOr } from './options.ts'
+import { seed, templates } from './shared-options.ts'
 
 const ALL = [...COMMANDS, demo, pretrain]
 
@@ -40,7 +40,7 @@ describe('coop-ts train', () => {
   it("shows the paper's defaults", () => {
     const shown = Object.fromEntries(train.options.map(({ flag, defaultText }) => [flag, defaultText]))
     expect(shown).toMatchObject({
-      '--shots': '16',
+      '--shots': "all; 16 for the paper's data sets",
       '--context-length': '16',
       '--position': 'end',
       '--class-specific': undefined,
@@ -63,7 +63,7 @@ describe('coop-ts train', () => {
 
 describe('readSettings', () => {
   const options = {
-    shots,
+    shots: wholeOr('all', 1).default(16).register(flags, { flag: '--shots', argument: 'N', help: 'how many' }),
     rate: positive().default(1).register(flags, { flag: '--lr', argument: 'RATE', help: 'how fast' }),
     seeds: list(whole(0, 9), 'digits').optional().register(flags, { flag: '--seeds', argument: 'LIST', help: 'some' }),
     templates,
@@ -86,7 +86,7 @@ describe('readSettings', () => {
   it('names every wrong value with flag, expected and received', () => {
     expect(refusal(() => read({ shots: 'abc', rate: '-1', seeds: '1,,2', templates: ['a {}', 'b'] }))).toBe(
       [
-        '--shots expects a whole number of at least 1, received "abc"',
+        '--shots expects a whole number of at least 1, or all, received "abc"',
         '--lr expects a number above 0, received "-1"',
         '--seeds expects a whole number from 0 to 9, received "1,,2"',
         '--template expects a prompt with {} where the class name goes, or imagenet7 or imagenet80, received "b"',
@@ -99,7 +99,7 @@ describe('readSettings', () => {
       fc.property(fc.oneof(fc.integer(), fc.double(), fc.string()), (value) => {
         const text = String(value)
         const number = Number(text)
-        const fits = text.trim() !== '' && Number.isSafeInteger(number) && number >= 1
+        const fits = text !== 'all' && text.trim() !== '' && Number.isSafeInteger(number) && number >= 1
         if (fits) expect(read({ shots: text }).shots).toBe(number)
         else expect(refusal(() => read({ shots: text }))).toContain('--shots expects')
       }),

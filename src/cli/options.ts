@@ -26,14 +26,20 @@ function number(error: string, fits: (value: number) => boolean) {
 
 export const positive = () => number('a number above 0', (value) => value > 0)
 
+/** A number from 0 to 1; `below1`: less than 1. */
+export function share({ below1 = false }: { readonly below1?: boolean } = {}) {
+  const error = below1 ? 'a number from 0 to below 1' : 'a number from 0 to 1'
+  return number(error, (value) => value >= 0 && (below1 ? value < 1 : value <= 1))
+}
+
 export function whole(min: number, max = Number.MAX_SAFE_INTEGER) {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
   return number(`a whole number ${range}`, (value) => Number.isInteger(value) && value >= min && value <= max)
 }
 
-/** A whole number of at least 0, or this word. */
-export function wholeOr<const Word extends string>(word: Word) {
-  return z.union([z.literal(word), whole(0)], { error: `a whole number of at least 0, or ${word}` })
+/** A whole number of at least `min`, or this word. */
+export function wholeOr<const Word extends string>(word: Word, min = 0) {
+  return z.union([z.literal(word), whole(min)], { error: `a whole number of at least ${min}, or ${word}` })
 }
 
 /** Any text but that of a flag: in `--out --resume` the folder was forgotten. */

@@ -5,7 +5,7 @@ import { BUNDLED } from '../node/package.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../pictures/transforms.ts'
 import { DEVICES } from '../runtime/types.ts'
 import type { Operand } from './command.ts'
-import { flags, oneOf, text, toggle, whole } from './options.ts'
+import { flags, oneOf, share, text, toggle, whole } from './options.ts'
 
 // Options and operands shared by several commands; those of a single command are in its own file.
 
@@ -100,9 +100,13 @@ export const DATA = {
   }),
 }
 
-export const shots = whole(1)
-  .default(16)
-  .register(flags, { flag: '--shots', argument: 'K', help: 'training images of each class' })
+/** Of commands that measure: which pictures are held out for it. */
+export const testShareOfRun = share().optional().register(flags, {
+  flag: '--test-share',
+  argument: 'F',
+  help: 'share of each class to test on, if DATA does not mark test images; 1: all pictures',
+  otherwise: 'that of the run, or 0.3',
+})
 
 export const seed = whole(0, 2 ** 32 - 1)
   .default(1)

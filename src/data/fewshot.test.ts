@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../base/errors.ts'
-import { checkShots, drawFewShot } from './fewshot.ts'
+import { checkLearnable, drawFewShot, lackOfImages } from './fewshot.ts'
 
 /** What Dassl picks: indices into the label lists. */
 interface Recorded {
@@ -52,25 +52,36 @@ describe('drawFewShot', () => {
   })
 })
 
-describe('checkShots', () => {
+describe('all shots', () => {
+  it('give every image of both parts, class by class in order of first appearance', () => {
+    const items = [2, 0, 2, 1].map((label, id) => ({ label, id }))
+    const drawn = drawFewShot(items, items.slice(1), 'all', 5)
+    expect(drawn.train.map(({ id }) => id)).toEqual([0, 2, 1, 3])
+    expect(drawn.val.map(({ id }) => id)).toEqual([1, 2, 3])
+  })
+})
+
+describe('what can be learned from', () => {
   const dataset = {
     root: 'pictures',
     classNames: ['cat', 'dog', 'owl'],
     train: [0, 0, 0, 1].map((label) => ({ path: '', label })),
   }
 
-  it('names the classes that have fewer images, with their counts', () => {
-    expect(() => checkShots(dataset, 2)).toThrow(/fewer training images than 2 shots.*"dog" has 1, "owl" has 0/)
-    expect(() => checkShots({ ...dataset, classNames: ['cat', 'dog'] }, 1)).not.toThrow()
+  it('is a data set with an image of each class', () => {
+    expect(() => checkLearnable({ ...dataset, classNames: ['cat', 'dog'] })).not.toThrow()
+    expect(() => checkLearnable(dataset)).toThrow(/pictures has no training images of "owl"$/)
+    expect(() => checkLearnable({ ...dataset, train: [] })).toThrow(/has no training images$/)
   })
 
-  it('says so where nothing is to be learned from', () => {
-    expect(() => checkShots({ ...dataset, train: [] }, 1)).toThrow(/has no training images/)
-  })
-
-  it('names five at most', () => {
+  it('is said of classes with fewer images than shots, of five at most', () => {
+    expect(lackOfImages(dataset, 2)).toBe(
+      'pictures: 2 of 3 classes have fewer training images than 2 shots and use all they have: "dog" has 1, "owl" has 0',
+    )
+    expect(lackOfImages({ ...dataset, classNames: ['cat', 'dog'] }, 1)).toBeUndefined()
+    expect(lackOfImages(dataset, 'all')).toBeUndefined()
     const classNames = Array.from({ length: 9 }, (_, i) => `class ${i}`)
-    expect(() => checkShots({ root: '.', classNames, train: [{ path: '', label: 8 }] }, 1)).toThrow(
+    expect(lackOfImages({ root: '.', classNames, train: [{ path: '', label: 8 }] }, 1)).toMatch(
       /"class 4" has 0, and 3 more/,
     )
   })

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { countOf } from '../base/count.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Dataset, Item } from './items.ts'
@@ -7,20 +8,32 @@ interface Labelled {
   readonly label: number
 }
 
+/** Training images of each class: up to so many, a class with fewer gives what it has; or all there are. */
+export const shotsSchema = z.union([z.int().min(1), z.literal('all')])
+export type Shots = z.output<typeof shotsSchema>
+
+/** Of a run; 0 where nothing is learned from images. */
+export type RunShots = Shots | 0
+
+/** By which shots are sorted: `all` comes after every number. */
+export const shotsRank = (shots: RunShots): number => (shots === 'all' ? Number.MAX_SAFE_INTEGER : shots)
+
 /** Images a class that are drawn for validation at most (the paper's number). */
 const MAX_VAL_SHOTS = 4
 
 /**
  * The few-shot subset of the published experiments (Dassl's `generate_fewshot_dataset`): Python's `random.seed(seed)`,
  * then class by class in order of first appearance `random.sample(items, shots)`, first of `train`, then of `val` with
- * min(shots, 4). A class with fewer items gives all it has; `checkShots` refuses that beforehand.
+ * min(shots, 4). A class with fewer items gives all it has, as there (without `repeat`); `all` draws nothing: each class
+ * gives all of both.
  */
 export function drawFewShot<T extends Labelled>(
   train: readonly T[],
   val: readonly T[],
-  shots: number,
+  shots: Shots,
   seed: number | bigint,
 ): { train: T[]; val: T[] } {
+  if (shots === 'all') return { train: groupByLabel(train).flat(), val: groupByLabel(val).flat() }
   if (!Number.isInteger(shots) || shots < 1) {
     throw new UsageError(`the number of shots must be a whole number from 1 up, not ${shots}`)
   }
@@ -38,7 +51,7 @@ export function drawFewShot<T extends Labelled>(
  */
 export function drawSubset(
   dataset: Pick<Dataset, 'train' | 'val' | 'valIsTest'>,
-  shots: number,
+  shots: Shots,
   seed: number | bigint,
 ): { train: readonly Item[]; val: readonly Item[] } {
   const { train, val, valIsTest } = dataset
@@ -46,40 +59,53 @@ export function drawSubset(
   return { train: drawFewShot(train, [], shots, seed).train, val }
 }
 
-/** Throws UsageError, naming classes and counts, when some class has fewer than `shots` training images. */
-export function checkShots(dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>, shots: number): void {
-  const lack = lackOfImages(dataset, shots)
-  if (lack === undefined) return
-  throw new UsageError(
-    lack.message,
-    `use at most ${countOf(lack.least, 'shot')} (--shots), or add images to these classes`,
-  )
-}
-
-/** Which classes have fewer than `shots` training images, in words, and the fewest of all; undefined where none has. */
-export function lackOfImages(
-  dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>,
-  shots: number,
-): { readonly message: string; readonly least: number } | undefined {
+/** Throws UsageError where a data set has no training images, or none of a class, which is named. */
+export function checkLearnable(dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>): void {
   if (dataset.train.length === 0) {
     throw new UsageError(
       `${dataset.root} has no training images`,
       'it is for testing only: learn from another data set, then run coop-ts evaluate',
     )
   }
-  const counts = dataset.classNames.map(() => 0)
-  for (const { label } of dataset.train) counts[label]! += 1
-  const short = dataset.classNames
-    .map((name, label) => ({ name, count: counts[label]! }))
-    .filter(({ count }) => count < shots)
-  if (short.length === 0) return undefined
-  const named = short.slice(0, 5).map(({ name, count }) => `"${name}" has ${count}`)
-  const more = short.length > 5 ? `, and ${short.length - 5} more` : ''
-  const message =
-    `${dataset.root}: fewer training images than ${countOf(shots, 'shot')} in ${short.length} of ${countOf(counts.length, 'class', 'classes')}: ` +
-    `${named.join(', ')}${more}`
-  return { message, least: Math.min(...counts) }
+  const counts = countsOf(dataset)
+  const without = dataset.classNames.filter((_, label) => counts[label] === 0)
+  if (without.length === 0) return
+  throw new UsageError(
+    `${dataset.root} has no training images of ${firstOf(without.map((name) => `"${name}"`))}`,
+    'add an image of each, or leave these classes out',
+  )
 }
+
+/** Which classes have fewer training images than are drawn of each, in words; undefined where none has. */
+export function lackOfImages(
+  dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>,
+  shots: RunShots,
+): string | undefined {
+  if (shots === 'all') return undefined
+  const counts = countsOf(dataset)
+  const short = dataset.classNames.flatMap((name, label) => {
+    const count = counts[label] ?? 0
+    return count < shots ? [`"${name}" has ${count}`] : []
+  })
+  if (short.length === 0) return undefined
+  return (
+    `${dataset.root}: ${short.length} of ${countOf(counts.length, 'class', 'classes')} have fewer training images than ${countOf(shots, 'shot')} and ` +
+    `use all they have: ${firstOf(short)}`
+  )
+}
+
+/** As tables and progress lines say it. */
+export const shotsText = (shots: RunShots): string => (shots === 'all' ? 'all images' : countOf(shots, 'shot'))
+
+/** Training images of each class. */
+function countsOf({ classNames, train }: Pick<Dataset, 'classNames' | 'train'>): number[] {
+  const counts = classNames.map(() => 0)
+  for (const { label } of train) counts[label]! += 1
+  return counts
+}
+
+const firstOf = (words: readonly string[]): string =>
+  words.slice(0, 5).join(', ') + (words.length > 5 ? `, and ${words.length - 5} more` : '')
 
 /** Items of each label, labels in order of first appearance. */
 export function groupByLabel<T extends Labelled>(items: readonly T[]): T[][] {

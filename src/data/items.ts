@@ -16,6 +16,8 @@ export interface Dataset {
   readonly test: readonly Item[]
   /** `val` holds the test images themselves (ImageNet): it is taken whole, no few are drawn of it. */
   readonly valIsTest?: boolean
+  /** Share of each class that a seed held out for testing; undefined where the data set marks its parts itself. */
+  readonly testShare?: number
   /** Epochs that the paper learns for on it, whatever the shots, where these do not follow from the shots. */
   readonly epochs?: number
   /** The data set's hand-written prompts, `{}` for the class name. */

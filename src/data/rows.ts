@@ -26,6 +26,8 @@ export interface RowsAbout {
   readonly namesFrom?: string
   /** Of the split, where the rows do not say which part they belong to (default 1). */
   readonly seed?: number
+  /** The same; default TEST_SHARE. */
+  readonly testShare?: number
 }
 
 /**
@@ -46,12 +48,12 @@ export function datasetOfRows(rows: readonly LabelledRow[], about: RowsAbout, ho
 }
 
 type Placed = LabelledRow & { readonly index: number }
-type Parts = Readonly<Record<Part, readonly Item[]>>
+type Parts = Pick<Dataset, Part | 'testShare'>
 
 function partsOf(
   rows: readonly Placed[],
   classNames: readonly string[],
-  { source, seed = 1 }: RowsAbout,
+  { source, seed = 1, testShare }: RowsAbout,
 ): { parts: Parts; note?: string } {
   const named = rows.filter(({ split }) => split !== undefined)
   const lost = rows.find(({ split }) => split === undefined)
@@ -67,7 +69,7 @@ function partsOf(
   }
   const classes = classNames.map((name, label) => ({ name, images: rows.filter(({ index }) => index === label) }))
   const allTrain = 'all images are for training: a seed decides which are held out for testing'
-  return { parts: splitBySeed(classes, seed), note: named.length > 0 ? allTrain : undefined }
+  return { parts: splitBySeed(classes, seed, testShare), note: named.length > 0 ? allTrain : undefined }
 }
 
 function warnOfRepeats(rows: readonly Placed[], parts: Parts, source: string, { onWarning }: Hooks): void {

@@ -1,4 +1,6 @@
+import { UsageError } from '../base/errors.ts'
 import { randomFor } from '../base/random.ts'
+import { groupByLabel } from './fewshot.ts'
 import type { Dataset, Item } from './items.ts'
 
 /** The parts of a data set. */
@@ -31,28 +33,57 @@ export interface ClassImages {
   readonly images: readonly { readonly path: string; readonly key: string }[]
 }
 
-/** Shares of a class's images, as in the official code: half for training, a fifth for validation. */
-const TRAIN_SHARE = 0.5
-const VAL_SHARE = 0.2
+/** Share of a class's images that is held out for testing, as in the official code. */
+export const TEST_SHARE = 0.3
 
 /**
- * Half of each class to train, a fifth to val, the rest to test (the official code's shares); a class of two images or
- * more has at least one in train and one in test, a single image goes to train. Which image goes where depends on the
- * seed, its class and its own key alone: adding pictures or classes hardly moves the others.
+ * A part of each class to test, the rest to train; none to val (`holdOutVal` takes that from train). A class of n images
+ * gives round(share n) to test, but at least one and at most n - 1; a single image goes to train. A share of 0 trains on
+ * everything, a share of 1 tests on everything. Which image goes where depends on the seed, its class and its own key
+ * alone: adding pictures or classes hardly moves the others.
+ *
+ * @throws UsageError for a share below 0 or above 1
  */
-export function splitBySeed(classes: readonly ClassImages[], seed: number): Pick<Dataset, Part> {
+export function splitBySeed(
+  classes: readonly ClassImages[],
+  seed: number,
+  share: number = TEST_SHARE,
+): Pick<Dataset, Part | 'testShare'> {
+  if (!(share >= 0 && share <= 1)) throw new UsageError(`the share of test images must be from 0 to 1, not ${share}`)
   const parts = classes.map(({ name, images }, label) => {
     const rank = (key: string) => randomFor('split', seed, name, key).next()
     const shuffled = images.map(({ path, key }) => ({ path, rank: rank(key) })).sort((a, b) => a.rank - b.rank)
-    const trainEnd = Math.round(images.length * TRAIN_SHARE)
-    const valEnd = trainEnd + Math.min(Math.round(images.length * VAL_SHARE), Math.max(0, images.length - trainEnd - 1))
-    const part = (start: number, end?: number): Item[] =>
-      shuffled.slice(start, end).map(({ path }) => ({ path, label }))
-    return { train: part(0, trainEnd), val: part(trainEnd, valEnd), test: part(valEnd) }
+    const items = shuffled.map(({ path }): Item => ({ path, label }))
+    const trained = items.length - testedOf(items.length, share)
+    return { train: items.slice(0, trained), test: items.slice(trained) }
   })
   return {
     train: parts.flatMap(({ train }) => train),
-    val: parts.flatMap(({ val }) => val),
+    val: [],
     test: parts.flatMap(({ test }) => test),
+    testShare: share,
+  }
+}
+
+function testedOf(n: number, share: number): number {
+  if (share === 0 || share === 1) return n * share
+  return Math.max(0, Math.min(n - 1, Math.max(1, Math.round(share * n))))
+}
+
+/**
+ * Validation images for a method that chooses by them, of a data set whose split was made by a seed: the last two in
+ * seven training images of each class, so that train, val and test are the official code's 5 : 2 : 3. Test images stay
+ * what they are, and a class of fewer than four training images gives none. Other data sets have the val that they mark.
+ */
+export function holdOutVal<D extends Pick<Dataset, 'train' | 'val' | 'testShare'>>(dataset: D): D {
+  if (dataset.testShare === undefined) return dataset
+  const classes = groupByLabel(dataset.train).map((items) => {
+    const trained = items.length - Math.floor((2 * items.length) / 7)
+    return { train: items.slice(0, trained), val: items.slice(trained) }
+  })
+  return {
+    ...dataset,
+    train: classes.flatMap(({ train }) => train),
+    val: classes.flatMap(({ val }) => val),
   }
 }

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CoopError, FileError } from '../base/errors.ts'
 import type { Item } from '../data/items.ts'
+import { holdOutVal } from '../data/split.ts'
 import { readImageFolder } from './folder.ts'
 
 let root = ''
@@ -51,10 +52,25 @@ describe('readImageFolder with train/, val/, test/', () => {
   })
 
   it('says what is missing or too much', async () => {
-    await put('train/a/1.jpg', 'train/b/1.jpg')
-    expect((await errorOf()).message).toMatch(/train\/ but no test\//)
+    await put('train/a/1.jpg', 'train/b/1.jpg', 'bus/1.jpg')
+    expect((await errorOf()).message).toMatch(/train\/ but no test\/, and 1 other folder beside it/)
     await put('test/a/1.jpg', 'test/zebra/1.jpg')
     expect((await errorOf()).message).toMatch(/"zebra".*not in train/)
+  })
+
+  it('learns from train/ alone whole, unless a share is asked for', async () => {
+    await put(...images('train/a', 4), ...images('train/b', 4))
+    const { train, val, test, testShare } = await readImageFolder(root)
+    expect([train.length, val.length, test.length, testShare]).toEqual([8, 0, 0, 0])
+    expect((await readImageFolder(root, { testShare: 0.5 })).test).toHaveLength(4)
+  })
+
+  it('tests on val/ where there is no test/, and says so', async () => {
+    await put('train/a/1.jpg', 'train/b/1.jpg', 'val/a/2.jpg')
+    const warnings: string[] = []
+    const { val, test, testShare } = await readImageFolder(root, {}, { onWarning: (text) => warnings.push(text) })
+    expect([val.length, names(test), testShare]).toEqual([0, ['0 val/a/2.jpg'], undefined])
+    expect(warnings).toEqual([expect.stringMatching(/no test\/: the validation images are used/)])
   })
 
   it('wants class folders in train/', async () => {
@@ -69,27 +85,42 @@ describe('readImageFolder with train/, val/, test/', () => {
 })
 
 describe('readImageFolder with plain class folders', () => {
-  it('splits every class: half, a fifth, the rest; nothing lost, nothing twice', async () => {
+  it('splits every class by the share; nothing lost, nothing twice; val comes out of train alone', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 2, maxLength: 5 }),
         fc.integer({ min: 0, max: 1000 }),
-        async (counts, seed) => {
+        fc.constantFrom(undefined, 0, 0.05, 0.3, 0.5, 0.95),
+        async (counts, seed, testShare) => {
           await rm(root, { recursive: true })
           await put(...counts.flatMap((n, i) => images(`class ${i}`, n)))
-          const { train, val, test } = await readImageFolder(root, { seed })
+          const dataset = await readImageFolder(root, { seed, testShare })
+          const held = holdOutVal(dataset)
+          expect([dataset.val, held.test]).toEqual([[], dataset.test])
           counts.forEach((n, i) => {
             const of = (items: readonly Item[]) => items.filter(({ label }) => label === i)
-            const all = [...of(train), ...of(val), ...of(test)].map(({ path }) => path)
-            expect(all.sort()).toEqual(images(join(root, `class ${i}`), n).sort())
-            expect(of(train).length).toBe(Math.round(n / 2))
-            if (n > 1) expect(of(test).length).toBeGreaterThan(0)
-            expect(Math.abs(of(val).length - n / 5)).toBeLessThanOrEqual(1)
+            const paths = (...parts: readonly Item[][]) => parts.flatMap((part) => part.map(({ path }) => path)).sort()
+            const all = images(join(root, `class ${i}`), n).sort()
+            expect(paths(of(dataset.train), of(dataset.test))).toEqual(all)
+            expect(paths(of(held.train), of(held.val), of(held.test))).toEqual(all)
+            const share = testShare ?? 0.3
+            const tested = share === 0 ? 0 : Math.min(n - 1, Math.max(1, Math.round(share * n)))
+            expect(of(dataset.test).length).toBe(tested)
+            expect(of(held.val).length).toBe(Math.floor((2 * (n - tested)) / 7))
           })
         },
       ),
       { numRuns: 15 },
     )
+  })
+
+  it('tests on everything by a share of 1, and refuses what is no share', async () => {
+    await put(...images('a', 3), ...images('b', 1))
+    const { train, test } = await readImageFolder(root, { testShare: 1 })
+    expect([train.length, test.length]).toEqual([0, 4])
+    for (const testShare of [-0.1, 1.1, Number.NaN]) {
+      await expect(readImageFolder(root, { testShare })).rejects.toThrow(/must be from 0 to 1/)
+    }
   })
 
   it('repeats by seed, and leaves other classes alone when one is added', async () => {

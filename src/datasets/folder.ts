@@ -1,5 +1,6 @@
 import { basename, extname, join, resolve } from 'node:path'
 import { FileError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
 import { checkDistinctClasses } from '../data/class-names.ts'
 import type { Dataset, Item } from '../data/items.ts'
 import { type Part, splitBySeed } from '../data/split.ts'
@@ -8,6 +9,8 @@ import { listFolder } from '../node/list-folder.ts'
 export interface FolderOptions {
   /** Decides the split of a plain folder (default 1); ignored if `train/` and `test/` exist. */
   readonly seed?: number
+  /** Share of each class that the split holds out for testing; default TEST_SHARE, and 0 where there is `train/` alone. */
+  readonly testShare?: number
 }
 
 const IMAGE_EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff', '.avif'])
@@ -29,28 +32,37 @@ interface ClassFolder {
 
 /**
  * Reads a folder of images per class. Either `train/`, `test/` and perhaps `val/` hold the class folders, or they are
- * directly in `folder` and every class is split by seed. Class names are the folders' names in byte order. Hidden
+ * directly in `folder` and every class is split by seed. `train/` alone is learned from whole unless a share is asked for;
+ * where there is a `val/` and no `test/`, that is tested on. Class names are the folders' names in byte order. Hidden
  * files, symbolic links and files that are not images are passed over; images are known by their extension.
  *
  * Throws FileError for a missing or unreadable folder, a layout without class folders, an empty class folder, a single
  * class, class names that differ only in case or `_`, and classes in `val/` or `test/` that `train/` lacks.
  */
-export async function readImageFolder(folder: string, options: FolderOptions = {}): Promise<Dataset> {
+export async function readImageFolder(
+  folder: string,
+  options: FolderOptions = {},
+  hooks: Hooks = {},
+): Promise<Dataset> {
+  const { seed = 1, testShare } = options
   const parts = await readSplitFolders(folder)
   const classes = parts?.train ?? (await readClassFolders(folder))
   const names = classes.map(({ name }) => name)
   checkDistinctClasses(folder, names, 'rename one of the folders or merge them')
   const about = { name: basename(resolve(folder)), root: folder, classNames: names }
-  if (!parts) {
+  if (!parts || parts.test.length + parts.val.length === 0) {
     const keyed = classes.map(({ name, images }) => ({
       name,
       images: images.map((path) => ({ path, key: basename(path) })),
     }))
-    return { ...about, ...splitBySeed(keyed, options.seed ?? 1) }
+    return { ...about, ...splitBySeed(keyed, seed, testShare ?? (parts ? 0 : undefined)) }
   }
 
   const labels = new Map(classes.map(({ name }, label) => [name, label]))
-  const { train, val, test } = parts
+  const { train } = parts
+  const onlyVal = parts.test.length === 0
+  if (onlyVal) hooks.onWarning?.(`${folder} has no test/: the validation images are used for testing`)
+  const [val, test] = onlyVal ? [[], parts.val] : [parts.val, parts.test]
   return { ...about, train: itemsOf(train, labels), val: itemsOf(val, labels), test: itemsOf(test, labels) }
 }
 
@@ -66,17 +78,18 @@ async function readSplitFolders(folder: string): Promise<Record<Part, ClassFolde
   const inTrain = await listFolder(join(folder, 'train'))
   // A train/ without folders is itself a class (a railway train), unless it only has other splits next to it.
   if (inTrain.folders.length === 0 && !folders.every((name) => PART_FOLDERS.has(name))) return undefined
-  if (!folders.includes('test')) {
+  const others = folders.filter((name) => !PART_FOLDERS.has(name) && !NOT_CLASSES.has(name))
+  if (!folders.includes('test') && others.length > 0) {
     throw new FileError(
-      `${folder} has train/ but no test/`,
-      'add test/ with a folder for each class, or put the class folders directly into the folder to have them split for you',
+      `${folder} has train/ but no test/, and ${count(others, 'other folder')} beside it`,
+      'add test/ with a folder for each class, or put all class folders directly into the folder to have them split for you',
     )
   }
   const valName = VAL_NAMES.find((name) => folders.includes(name))
   return {
     train: await readClassFolders(join(folder, 'train')),
     val: valName === undefined ? [] : await readClassFolders(join(folder, valName)),
-    test: await readClassFolders(join(folder, 'test')),
+    test: folders.includes('test') ? await readClassFolders(join(folder, 'test')) : [],
   }
 }
 

@@ -13,6 +13,8 @@ import { type List, type ListRow, readList } from './list-file.ts'
 export interface ListOptions {
   /** Decides the split where the list has no column for it (default 1). */
   readonly seed?: number
+  /** Share of each class that such a split holds out for testing (default TEST_SHARE). */
+  readonly testShare?: number
   /** Leave out images that are not there, with a warning, instead of throwing. */
   readonly skipBadImages?: boolean
   /** Names of the columns, where they are not among the usual ones. */
@@ -51,7 +53,8 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
         `to give names, add a column label_name or put them line by line into ${join(folder, NAMES_FILES[0] ?? '')}`,
     )
   }
-  const about = { name: basename(file, extname(file)), root: folder, source: file, seed: options.seed }
+  const { seed, testShare } = options
+  const about = { name: basename(file, extname(file)), root: folder, source: file, seed, testShare }
   const there = await onlyPresent(rows, options.skipBadImages ?? false, hooks)
   return datasetOfRows(there, { ...about, ...names }, hooks)
 }

@@ -89,7 +89,7 @@ async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promi
 
 async function openFolder(folder: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
   const files = await parquetIn(folder)
-  if (files.length === 0) return readImageFolder(folder)
+  if (files.length === 0) return readImageFolder(folder, options, hooks)
   const card = await cardIn(folder)
   const chosen = chooseParts(folder, files, card, undefined)
   warnOfLeftOut(folder, chosen.leftOut, hooks)

@@ -38,6 +38,13 @@ export function checkEachClass(set: TrainingSet, classNames: readonly string[], 
   )
 }
 
+/** Images of the class that has most; 0 where there are none. */
+export function largestClass(labels: readonly number[]): number {
+  const counts = new Map<number, number>()
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1)
+  return [...counts.values()].reduce((a, b) => Math.max(a, b), 0)
+}
+
 /** Throws CoopError where there is nothing to tell apart. */
 export function checkClassCount(classNames: readonly string[]): void {
   if (classNames.length < 2) throw new CoopError('there is one class only', 'a classifier needs two or more classes')

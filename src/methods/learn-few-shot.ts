@@ -1,6 +1,7 @@
 import { floatTensor } from '../graph/tensor.ts'
 import type { TrainingSet } from '../learning/batches.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
+import { largestClass } from '../learning/labelled-rows.ts'
 import type { LearnOptions } from '../learning/types.ts'
 import type { AnyMethod, Learned, Task } from './method.ts'
 import { readSettings } from './settings.ts'
@@ -46,10 +47,4 @@ export async function learnFewShot(task: FewShotTask, options: LearnOptions = {}
   method.check?.(whole, settings)
   const learned = await method.learn(whole, settings, options)
   return { method, settings, learned, classifier: await method.classifier(whole, settings, learned) }
-}
-
-function largestClass(labels: readonly number[]): number {
-  const counts = new Map<number, number>()
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1)
-  return [...counts.values()].reduce((a, b) => Math.max(a, b), 0)
 }

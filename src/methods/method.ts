@@ -22,7 +22,7 @@ export interface Task extends Classes {
   readonly pixels?: PixelSource
   /** Images to choose settings by, one view each; there may be none. */
   readonly val: TrainingSet
-  /** Training images of each class. */
+  /** Training images of each class at most; where all are taken, those of the class that has most. */
   readonly shots: number
   /** Epochs that the paper learns for on this data set, where they do not follow from the shots. */
   readonly epochs?: number
@@ -59,6 +59,11 @@ export interface Method<S = unknown> {
   title(settings: S): string
   /** Whether what was learned gives a classifier for class names that were not among those learned from. */
   transfers(settings: S): boolean
+  /**
+   * Whether it chooses by validation images (`val`), if there are any; left out: it does not. Where a data set marks none,
+   * such a method gives up a share of the training images for them.
+   */
+  validates?(settings: S): boolean
   /** Throws, before anything is computed, where settings, class names and model do not fit. */
   check?(task: Omit<Task, 'train' | 'val' | 'online' | 'pixels' | 'runtime'>, settings: S): void
   /** @throws DivergedError when the loss is no number any more */
@@ -74,6 +79,7 @@ export function defineMethod<S>(method: Method<S>): AnyMethod {
     ...method,
     title: (settings) => method.title(read(settings)),
     transfers: (settings) => method.transfers(read(settings)),
+    validates: (settings) => method.validates?.(read(settings)) ?? false,
     check: (task, settings) => method.check?.(task, read(settings)),
     learn: (task, settings, options) => method.learn(task, read(settings), options),
     classifier: (classes, settings, learned) => method.classifier(classes, read(settings), learned),

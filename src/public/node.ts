@@ -1,7 +1,8 @@
 // coop-ts/node: files, pictures, data sets, runs and sweeps on disk, and ONNX Runtime in a worker thread.
 
-export { checkShots, drawFewShot } from '../data/fewshot.ts'
+export { checkLearnable, drawFewShot, type Shots } from '../data/fewshot.ts'
 export type { Dataset, Item } from '../data/items.ts'
+export { holdOutVal } from '../data/split.ts'
 export { type FolderOptions, readImageFolder } from '../datasets/folder.ts'
 export { type OpenOptions, openDataset } from '../datasets/open.ts'
 export { fileSource, folderModelFiles, writeFileAtomic } from '../node/files.ts'

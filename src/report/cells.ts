@@ -1,10 +1,11 @@
 import { countOf } from '../base/count.ts'
+import type { RunShots } from '../data/fewshot.ts'
 import { average, type Cell, type Group, type Row } from './groups.ts'
 
 /** What one table line or panel is about: a data set, or the average over all of a group. */
 export interface Subject {
   readonly title: string
-  readonly cell: (row: Row, shots: number) => Cell | undefined
+  readonly cell: (row: Row, shots: RunShots) => Cell | undefined
   readonly isAverage: boolean
 }
 
@@ -26,7 +27,7 @@ export function cellText(cell: Cell | undefined, usual?: number): string {
   if (cell === undefined) return ''
   const { mean, sd, n, collapsed, runs } = cell
   const spread = sd === undefined ? '' : ` ± ${percentText(sd)}`
-  const few = usual !== undefined && n !== usual && runs.some(({ shots }) => shots > 0) ? ` (n=${n})` : ''
+  const few = usual !== undefined && n !== usual && runs.some(({ shots }) => shots !== 0) ? ` (n=${n})` : ''
   return `${percentText(mean)}${spread}${few}${collapsed > 0 ? ` ${COLLAPSED}` : ''}`
 }
 
@@ -39,7 +40,7 @@ export function usualSeeds(group: Group): number | undefined {
   for (const row of group.rows) {
     for (const dataset of group.datasets) {
       for (const shots of group.shots) {
-        const cell = shots > 0 ? row.cell(dataset, shots) : undefined
+        const cell = shots !== 0 ? row.cell(dataset, shots) : undefined
         if (cell) counts.set(cell.n, (counts.get(cell.n) ?? 0) + 1)
       }
     }
@@ -47,11 +48,9 @@ export function usualSeeds(group: Group): number | undefined {
   return [...counts].sort(([a, x], [b, y]) => y - x || b - a)[0]?.[0]
 }
 
-export const shotsText = (shots: number): string => countOf(shots, 'shot')
-
 /** Learning rows that have runs with this many shots on some data set. */
-export const rowsAt = ({ rows }: Group, shots: number): Row[] =>
+export const rowsAt = ({ rows }: Group, shots: RunShots): Row[] =>
   rows.filter((row) => row.runs.some((run) => run.shots === shots))
 
 /** Most shots of a group; 0 where nothing was learned from images. */
-export const mostShots = ({ shots }: Group): number => Math.max(...shots)
+export const mostShots = ({ shots }: Group): RunShots => shots.at(-1) ?? 0

@@ -1,4 +1,5 @@
 import { countOf } from '../base/count.ts'
+import { type RunShots, shotsRank } from '../data/fewshot.ts'
 import { METHODS } from '../methods/index.ts'
 import { canonicalJson, compareText, groupBy, unique } from './canonical.ts'
 import type { MeasuredRecord } from './record.ts'
@@ -16,7 +17,7 @@ export interface Group {
   /** False where data sets of one name differ in their classes: a mean over them would mean nothing. */
   readonly averaged: boolean
   /** 0 first, where there is a method that learns from no images. */
-  readonly shots: readonly number[]
+  readonly shots: readonly RunShots[]
 }
 
 /** One method with one choice of settings and views; its runs differ in data set, shots and seed. */
@@ -28,7 +29,7 @@ export interface Row {
   readonly views: MeasuredRecord['views']
   readonly runs: readonly MeasuredRecord[]
   /** Of one data set and number of shots; undefined where there is no run. */
-  cell(dataset: string, shots: number): Cell | undefined
+  cell(dataset: string, shots: RunShots): Cell | undefined
 }
 
 /** Runs that differ in their seed alone. Figures are in %. */
@@ -57,12 +58,12 @@ function groupOf({ model, transforms, split }: MeasuredRecord, runs: readonly Me
     const { method, settings, views } = first
     const keys = groupBy(of, (run) => `${run.shots} ${name(run)}`)
     const cells = new Map([...keys].map(([key, runs]) => [key, cellOf(runs)]))
-    const cell = (dataset: string, shots: number) => cells.get(`${shots} ${dataset}`)
+    const cell = (dataset: string, shots: RunShots) => cells.get(`${shots} ${dataset}`)
     return [{ label: labelOf(first, firsts), method, settings, views, runs: of, cell }]
   })
   rows.sort((a, b) => rankOf(a.method) - rankOf(b.method) || specific(a) - specific(b) || compareText(a.label, b.label))
   const datasets = unique(runs.map(name)).sort(compareText)
-  const shots = unique(runs.map((run) => run.shots)).sort((a, b) => a - b)
+  const shots = unique(runs.map((run) => run.shots)).sort((a, b) => shotsRank(a) - shotsRank(b))
   const averaged = datasets.length === new Set(runs.map(({ dataset }) => dataset)).size
   return { model, transforms, split, rows, datasets, averaged, shots }
 }
@@ -112,7 +113,7 @@ function cellOf(runs: readonly MeasuredRecord[]): Cell {
  * The mean over all data sets of a group; undefined unless each has runs. Its deviation is that of the averages of each
  * seed, where all data sets have the same seeds; else it has none.
  */
-export function average(row: Row, { datasets }: Pick<Group, 'datasets'>, shots: number): Cell | undefined {
+export function average(row: Row, { datasets }: Pick<Group, 'datasets'>, shots: RunShots): Cell | undefined {
   const cells = datasets.map((dataset) => row.cell(dataset, shots)).filter((cell) => cell !== undefined)
   if (cells.length < datasets.length || cells.length === 0) return undefined
   const runs = cells.flatMap((cell) => cell.runs)

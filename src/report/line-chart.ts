@@ -10,9 +10,12 @@ export interface Series {
   readonly points: readonly Point[]
 }
 
+/** A number, or a word such as `all`. */
+type Stop = number | string
+
 export interface Point {
   /** One of the chart's stops. */
-  readonly x: number
+  readonly x: Stop
   readonly mean: number
   readonly sd?: number
   /** A ring around the marker. */
@@ -39,7 +42,7 @@ export interface LineChart {
   /** Stands after the legend: what the axes are. */
   readonly note: string
   /** Values of x; they stand evenly, so that in 1, 2, 4, 8, 16 a step to the right doubles. */
-  readonly stops: readonly number[]
+  readonly stops: readonly Stop[]
   readonly panels: readonly Panel[]
 }
 
@@ -77,14 +80,14 @@ export function lineChart({ title, note, stops, panels }: LineChart): string {
   return drawing(width, height, title, legend.markup, ...drawn)
 }
 
-function drawPanel({ title, strong, levels, series }: Panel, stops: readonly number[], frame: Frame): string {
+function drawPanel({ title, strong, levels, series }: Panel, stops: readonly Stop[], frame: Frame): string {
   const ends = series.flatMap(({ points }) => points.flatMap(({ mean, sd = 0 }) => [mean - sd, mean + sd]))
   const shown = [...levels.map(({ value }) => value), ...ends].map((value) => Math.max(0, Math.min(100, value)))
   const ticks = niceTicks(Math.min(...shown), Math.max(...shown), frame.height > SIZE.height ? 6 : 4)
   const y = linearScale([ticks[0] ?? 0, ticks.at(-1) ?? 100], [frame.height - frame.bottom, frame.top])
   const right = frame.width - frame.right
   const place = linearScale([0, stops.length - 1], [frame.left + 10, right - 6])
-  const x: Scale = (stop) => place(stops.indexOf(stop))
+  const x = (stop: Stop) => place(stops.indexOf(stop))
 
   const grid = ticks.map((tick) => {
     const at = y(tick)
@@ -116,7 +119,7 @@ function drawPanel({ title, strong, levels, series }: Panel, stops: readonly num
 }
 
 /** A line through the means, with a whisker of one deviation each way. */
-function drawSeries({ points, colour, marker, dash }: Series, x: Scale, y: Scale): string {
+function drawSeries({ points, colour, marker, dash }: Series, x: (stop: Stop) => number, y: Scale): string {
   const placed = points.map((point) => ({ ...point, at: x(point.x) })).sort((a, b) => a.at - b.at)
   const whiskers = placed.flatMap(({ at, mean, sd }) => {
     if (sd === undefined) return []

@@ -1,5 +1,5 @@
-import { countOf } from '../base/count.ts'
 import { UsageError } from '../base/errors.ts'
+import { shotsText } from '../data/fewshot.ts'
 import { canonicalJson, compareText, groupBy } from './canonical.ts'
 import type { MeasuredRecord } from './record.ts'
 
@@ -52,4 +52,4 @@ function checkSame(found: readonly FoundRecord[], what: (record: MeasuredRecord)
 }
 
 const described = ({ id, accuracy, dataset, title, shots, seed, environment }: MeasuredRecord): string =>
-  `${id}, accuracy ${accuracy} (${dataset}, ${title}, ${countOf(shots, 'shot')}, seed ${seed}, coop-ts ${environment.coop})`
+  `${id}, accuracy ${accuracy} (${dataset}, ${title}, ${shotsText(shots)}, seed ${seed}, coop-ts ${environment.coop})`

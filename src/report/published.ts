@@ -1,4 +1,5 @@
 import { countOf } from '../base/count.ts'
+import { shotsRank } from '../data/fewshot.ts'
 import { defaultEpochs, PAPER_WARMUP } from '../learning/schedule.ts'
 import { PAPER_SETTINGS } from '../methods/coop/train-prompt.ts'
 import { METHODS } from '../methods/index.ts'
@@ -55,7 +56,7 @@ export function publishedAccuracy(
 ): number | undefined {
   const dataset = paperDataset(run.dataset)
   const variant = paperVariant(run)
-  if (dataset === undefined || variant === undefined) return undefined
+  if (dataset === undefined || variant === undefined || run.shots === 'all') return undefined
   return FIGURE_3[variant]?.[run.shots]?.[FIGURE_3_DATASETS.indexOf(dataset)]
 }
 
@@ -68,6 +69,7 @@ export function differencesFromPaper(run: MeasuredRecord): string[] {
     [isRn50, `the model is ${architecture ? `${name} (${architecture})` : name}, not RN50`],
     [!isRn50 || isOpenAi(name), `it is not known whether the weights of ${name} are OpenAI's`],
     [run.transforms === '2021-10', `pictures as of ${run.transforms}`],
+    [run.shots !== 'all', 'all training images'],
     [run.split === 'all', 'half of the classes'],
     [run.classes === expected, `${countOf(run.classes, 'class', 'classes')}, not ${expected}`],
   ]
@@ -81,8 +83,9 @@ function methodDifferences(run: MeasuredRecord): string[] {
   if (run.method === 'zero-shot') return run.settings.templates === undefined ? [] : ['other hand-written prompts']
   const settings = settingDifferences(run)
   if (run.method !== 'coop') return [...settings, ...(run.views === 0 ? [] : ['augmented training pictures'])]
-  const epochs = run.facts.epochs ?? run.settings.epochs ?? defaultEpochs(run.shots)
-  const published = paperDataset(run.dataset) === 'ImageNet' ? 50 : defaultEpochs(run.shots)
+  const usual = defaultEpochs(shotsRank(run.shots))
+  const epochs = run.facts.epochs ?? run.settings.epochs ?? usual
+  const published = paperDataset(run.dataset) === 'ImageNet' ? 50 : usual
   return [
     ...settings,
     ...(epochs === published ? [] : [`${countOf(Number(epochs), 'epoch')}, not ${published}`]),

@@ -1,3 +1,4 @@
+import type { RunShots } from '../data/fewshot.ts'
 import { canonicalJson, compareText, unique } from './canonical.ts'
 import { subjectsOf } from './cells.ts'
 import { type CsvCell, csv } from './csv.ts'
@@ -106,7 +107,7 @@ function summaryLine(
   { method, label, settings, views }: Row,
   dataset: string,
   target: string,
-  shots: number,
+  shots: RunShots,
   { n, mean, sd, interval, collapsed }: Cell,
   published: number | undefined,
 ): CsvCell[] {

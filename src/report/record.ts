@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { shotsSchema } from '../data/fewshot.ts'
 import { CLASS_SPLITS } from '../data/halves.ts'
 import { TRANSFORMS_NAMES } from '../pictures/transforms.ts'
 import { viewsSchema } from '../pictures/views.ts'
@@ -16,8 +17,8 @@ export const recordSchema = z.object({
   title: z.string(),
   /** Complete settings of the method. */
   settings: z.record(z.string(), z.unknown()),
-  /** 0 for a method that learns from no images. */
-  shots: z.int().min(0),
+  /** Of each class at most, or `all`; 0 for a method that learns from no images. */
+  shots: z.union([z.literal(0), shotsSchema]),
   seed: z.int(),
   model: z.object({
     /** As the plan names it. */
@@ -32,7 +33,14 @@ export const recordSchema = z.object({
   views: viewsSchema,
   /** Fraction of 1 on the test images of the classes learned from; null where nothing was measured, as by coop-ts import. */
   accuracy: z.number().min(0).max(1).nullable(),
-  /** The same of hand-written prompts. */
+  /** Images learned from, and images tested on. Records of earlier versions lack these four. */
+  trained: z.int().optional(),
+  tested: z.int().optional(),
+  /** Accuracy of always giving the class that most test images have; null where nothing was measured. */
+  chance: z.number().nullable().optional(),
+  /** Wilson's 95 % interval of the accuracy, for other test images of the same kind; null likewise. */
+  interval: z.tuple([z.number(), z.number()]).nullable().optional(),
+  /** Accuracy of hand-written prompts. */
   zeroShot: z.number().min(0).max(1).nullable(),
   /** Accuracy elsewhere: `new` (the other half of the classes), or the name of a data set (domain shift, transfer). */
   elsewhere: z.record(z.string(), z.number().min(0).max(1)),

@@ -1,3 +1,4 @@
+import type { RunShots } from '../data/fewshot.ts'
 import { unique } from './canonical.ts'
 import type { Subject } from './cells.ts'
 import type { Cell, Group, Row } from './groups.ts'
@@ -7,7 +8,7 @@ import { meanOf } from './statistics.ts'
 /** The published figures shown next to a group's own. */
 export interface Reference {
   /** Published accuracy in %; undefined where there is none, or the runs' setting is not the paper's. */
-  of(subject: Subject, row: Row, shots: number): number | undefined
+  of(subject: Subject, row: Row, shots: RunShots): number | undefined
   /** What makes the comparison not quite exact, in words. */
   readonly notes: readonly string[]
 }
@@ -15,7 +16,7 @@ export interface Reference {
 /** Published figures where every run of a cell has the paper's setting. An average needs those of all its data sets. */
 export function referenceOf(group: Group): Reference {
   const comparable = (cell: Cell) => cell.runs.every((run) => differencesFromPaper(run).length === 0)
-  const ofDataset = (row: Row, dataset: string, shots: number) => {
+  const ofDataset = (row: Row, dataset: string, shots: RunShots) => {
     const cell = row.cell(dataset, shots)
     const [run] = cell?.runs ?? []
     return cell && run && comparable(cell) ? publishedAccuracy(run) : undefined

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { harmonicMean, studentQuantile, summarise } from './statistics.ts'
+import { harmonicMean, studentQuantile, summarise, wilsonInterval } from './statistics.ts'
 
 describe('the quantile of Student t', () => {
   // scipy.stats.t.ppf
@@ -45,4 +45,23 @@ it('the harmonic mean of two accuracies', () => {
   // Zhou et al., CVPR 2022: base 80.47, new 71.69
   expect(harmonicMean(80.47, 71.69)).toBeCloseTo(75.83, 2)
   expect(harmonicMean(0, 0)).toBe(0)
+})
+
+describe('wilsonInterval', () => {
+  // Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998), table I
+  it.each([
+    [81, 263, 0.2553, 0.3662],
+    [15, 148, 0.0624, 0.1605],
+    [0, 20, 0, 0.1611],
+    [1, 29, 0.0061, 0.1718],
+  ])('of %i in %i', (right, n, low, high) => {
+    const [a, b] = wilsonInterval(right, n)
+    expect(a).toBeCloseTo(low, 4)
+    expect(b).toBeCloseTo(high, 4)
+    const mirrored = wilsonInterval(n - right, n)
+    expect(mirrored[0]).toBeCloseTo(1 - b, 12)
+    expect(mirrored[1]).toBeCloseTo(1 - a, 12)
+  })
+
+  it('has no interval of nothing', () => expect(() => wilsonInterval(0, 0)).toThrow(RangeError))
 })

@@ -30,11 +30,27 @@ export function columns(rows: readonly (readonly string[])[], words = 1): string
   return rows.map((row) => row.map(pad).join('  ').trimEnd()).join('\n')
 }
 
-/** A line a class, the worst first, and the whole at the end. */
-export function accuracyTable(result: { accuracy: number; perClass: Readonly<Record<string, number>> }): string {
+/** An accuracy and what it rests on; fractions of 1. */
+interface Worth {
+  readonly tested: number
+  readonly chance: number
+  readonly interval: readonly [number, number]
+}
+
+/** How far an accuracy can be trusted, in a line. */
+export function worthText({ tested, chance, interval: [low, high] }: Worth): string {
+  const pictures = tested === 1 ? '1 picture' : `${tested} pictures`
+  const range = `${(100 * low).toFixed(1)} to ${percent(high)}`
+  return `tested on ${pictures}: 95 % interval ${range}, chance ${percent(chance)} (the most frequent class every time)`
+}
+
+/** A line a class, the worst first, the whole at the end, and what that is worth. */
+export function accuracyTable(
+  result: Worth & { readonly accuracy: number; readonly perClass: Readonly<Record<string, number>> },
+): string {
   const classes = Object.entries(result.perClass).sort(([, a], [, b]) => a - b)
   const lines = [...classes, ['all test images', result.accuracy] as const]
-  return columns(lines.map(([label, accuracy]) => [label, percent(accuracy)]))
+  return `${columns(lines.map(([label, accuracy]) => [label, percent(accuracy)]))}\n\n${worthText(result)}`
 }
 
 /** A table for a terminal. */

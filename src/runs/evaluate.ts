@@ -11,7 +11,7 @@ import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { BUNDLED } from '../node/package.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
-import { checkThere, type DataOptions, openForTesting, some } from './dataset.ts'
+import { checkThere, type DataOptions, openForTesting, type ShareOptions, some, warnOfPhotographs } from './dataset.ts'
 import { answersOf, logitsOf, type Shares, sharesOf } from './measure.ts'
 import { withModel, withRuntime } from './model.ts'
 import { classifierOf, clipOf, type Label, labelsOf } from './open-run.ts'
@@ -30,12 +30,12 @@ export interface AskOptions extends RuntimeOptions, PictureOptions, DataOptions 
   readonly methods?: readonly AnyMethod[]
 }
 
-export interface EvaluateOptions extends AskOptions {
+export interface EvaluateOptions extends AskOptions, ShareOptions {
   /** Use what was learned with the data set's class names, whatever the run's own. */
   readonly transfer?: boolean
 }
 
-export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOptions {
+export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions {
   /** A word for the CLIP, as --model takes it; default: the bundled one. */
   readonly model?: string
   /** Default: the data set's own. */
@@ -51,6 +51,7 @@ export async function evaluateZeroShot(
   const dataset = await openForTesting(data, options, hooks)
   const { classNames, test } = dataset
   await checkThere(dataset, test, options)
+  warnOfPhotographs(options.model ?? BUNDLED, test, hooks)
   const { templates = dataset.templates ?? DEFAULT_TEMPLATES, transforms = DEFAULT_TRANSFORMS } = options
   return withModel(options.model ?? BUNDLED, options, hooks, async (clip, runtime) => {
     const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })
@@ -61,7 +62,8 @@ export async function evaluateZeroShot(
 }
 
 /**
- * Accuracy of a finished run on a data set's test images: of the data set it learned from, those that training left out.
+ * Accuracy of a finished run on a data set's test images: of the data set it learned from, those that training left out,
+ * by the run's own share of test images.
  * Its classes must be among the run's; with `transfer` they take the place of the run's (the paper's cross-data-set
  * transfer), for methods whose learning says something of other classes.
  *
@@ -77,7 +79,8 @@ export async function evaluateRun(
   const saved = await readSavedRun(run, options.methods)
   const canTransfer = saved.method.transfers(saved.settings)
   if (transfer && !canTransfer) throw boundToItsClasses(saved)
-  const whole = await openForTesting(data, options, hooks)
+  const whole = await openForTesting(data, options, hooks, saved.testShare)
+  warnOfOtherShare(saved, options, hooks)
   const dataset = transfer ? whole : learnedPart(saved, whole, hooks)
   const { classNames, templates = DEFAULT_TEMPLATES, test } = dataset
   await checkThere(dataset, test, options)
@@ -99,6 +102,14 @@ function boundToItsClasses({ run, method, settings, tensors }: SavedRun): UsageE
   return new UsageError(
     `the run ${run} (${method.title(settings)}) learned ${what}, which does not apply to other classes`,
     `transfer (--transfer) needs a run of ${others.join(', ')}, with one context for all classes`,
+  )
+}
+
+function warnOfOtherShare({ run, testShare: own }: SavedRun, { testShare }: ShareOptions, { onWarning }: Hooks): void {
+  if (own === undefined || testShare === undefined || testShare === own) return
+  onWarning?.(
+    `${run} was trained with a test share of ${own}, not ${testShare}: of the data set it learned from, some of the ` +
+      'pictures tested now may be among those it learned',
   )
 }
 

@@ -4,6 +4,7 @@ import type { Clip } from '../clip/types.ts'
 import { drawSubset } from '../data/fewshot.ts'
 import { type Half, halfOf } from '../data/halves.ts'
 import type { Dataset, Item } from '../data/items.ts'
+import { holdOutVal } from '../data/split.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
 import { openDataset } from '../datasets/open.ts'
 import type { OnlineViews, PixelSource } from '../learning/batches.ts'
@@ -21,7 +22,7 @@ import { pixelSource } from './pixels.ts'
 /** Test images of some classes, encoded. */
 export interface TestSet {
   readonly name: string
-  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs'>
+  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs' | 'testShare'>
   readonly images: EncodedItems
 }
 
@@ -37,8 +38,8 @@ export interface JobInputs {
   readonly val: EncodedItems
   readonly test: TestSet
   readonly elsewhere: readonly TestSet[]
-  /** Accuracy of hand-written prompts on the test images. */
-  readonly zeroShot: number
+  /** Accuracy of hand-written prompts on the test images; null where there are none. */
+  readonly zeroShot: number | null
   /** Frees what they hold. */
   dispose(): Promise<void>
 }
@@ -60,18 +61,21 @@ export function openInputs(options: InputOptions): Inputs {
   const models = memory<Awaited<ReturnType<typeof openModel>>>(1)
   const datasets = memory<Dataset>(Number.POSITIVE_INFINITY)
   const encoded = memory<EncodedItems>(8)
-  const zeroShots = memory<number>(Number.POSITIVE_INFINITY)
+  const zeroShots = memory<number | null>(Number.POSITIVE_INFINITY)
   const placeOf = ({ paths }: Job, word: string) => paths[word] ?? word
   // a folder of runs may be called like a data set of the paper
   const dataPlace = (job: Job, word: string) => (findOfficialDataset(word) ? word : placeOf(job, word))
   /** Jobs may mean different data sets by the same word. */
-  const dataKey = (job: Job, word: string) => `${dataPlace(job, word)}\n${job.root ?? ''}`
+  const dataKey = (job: Job, word: string) => [dataPlace(job, word), job.root ?? '', job.testShare ?? ''].join('\n')
 
   const inputs: Inputs = {
     model: (job, hooks) => models(placeOf(job, job.model), () => openModel(placeOf(job, job.model), hooks)),
 
     dataset: (job, word, hooks) =>
-      datasets(dataKey(job, word), () => openDataset(dataPlace(job, word), { ...options, root: job.root }, hooks)),
+      datasets(dataKey(job, word), () => {
+        const { root, testShare } = job
+        return openDataset(dataPlace(job, word), { ...options, root, testShare }, hooks)
+      }),
 
     async prepare(job, runtime, hooks, templates) {
       const { clip, name: modelName } = await inputs.model(job, hooks)
@@ -89,9 +93,9 @@ export function openInputs(options: InputOptions): Inputs {
       }
       const own = subsetOf(job, dataset)
       const data = dataKey(job, job.dataset)
-      const subset = `${data}, ${job.split}, ${job.shots} shots of seed ${job.seed}`
+      const subset = `${data}, ${job.split}, ${job.shots} shots of seed ${job.seed}${job.validates ? ', val held out' : ''}`
       const train = await encode(`${subset}, train`, own.train, job.views)
-      if (job.shots > 0) checkEveryClass(own.classNames, train)
+      if (job.shots !== 0) checkEveryClass(own.classNames, train)
       const val = await encode(`${subset}, val`, own.val)
       const test = await testSet(job.dataset, job.dataset, job.split)
       const elsewhere: TestSet[] = []
@@ -101,6 +105,7 @@ export function openInputs(options: InputOptions): Inputs {
       const { classNames } = own
       const prompts = templates ?? own.templates ?? DEFAULT_TEMPLATES
       const zeroShot = await zeroShots(`${about} ${data} ${job.split} ${JSON.stringify(prompts)}`, async () => {
+        if (test.images.labels.length === 0) return null
         const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates: prompts })
         const answers = await answersOf(classifier, clip, test.images, pictures).finally(() => classifier.dispose())
         return sharesOf(classNames, answers, test.images.labels).accuracy
@@ -124,9 +129,13 @@ export function openInputs(options: InputOptions): Inputs {
   return inputs
 }
 
+/** What a job may draw from: with validation images, where its method chooses by them. */
+export const partsOf = ({ validates }: Job, dataset: Dataset): Dataset => (validates ? holdOutVal(dataset) : dataset)
+
 /** What a job learns from: drawn from all classes, as in the official code, and then halved. */
-export function subsetOf({ shots, seed, split }: Job, dataset: Dataset): Dataset {
-  const drawn = shots === 0 ? { train: [], val: [] } : drawSubset(dataset, shots, seed)
+export function subsetOf(job: Job, dataset: Dataset): Dataset {
+  const { shots, seed, split } = job
+  const drawn = shots === 0 ? { train: [], val: [] } : drawSubset(partsOf(job, dataset), shots, seed)
   return halfOf({ ...dataset, ...drawn }, split)
 }
 

@@ -1,4 +1,6 @@
+import type { RunShots } from '../data/fewshot.ts'
 import type { Half } from '../data/halves.ts'
+import { largestClass } from '../learning/labelled-rows.ts'
 import { hashOf } from '../node/content-hash.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
@@ -20,8 +22,12 @@ export interface Job {
   readonly title: string
   /** Complete. */
   readonly settings: Readonly<Record<string, unknown>>
-  /** 0 where nothing is learned from images. */
-  readonly shots: number
+  /** Of each class at most, or `all`; 0 where nothing is learned from images. */
+  readonly shots: RunShots
+  /** Whether its method chooses by validation images, which are then held out where the data set marks none. */
+  readonly validates?: boolean
+  /** Share of each class to test on, where the data set marks no test images; default: 0.3, and 0 for `train/` alone. */
+  readonly testShare?: number
   readonly seed: number
   readonly views: Views
   readonly transforms: Transforms
@@ -35,8 +41,12 @@ export interface Job {
   readonly root?: string
 }
 
-/** What decides a job's numbers: not where its files are, nor its name in tables. */
-type Decides = Omit<Job, 'id' | 'title' | 'paths' | 'root'>
+/** Training images of each class as a method counts them: for `all`, those of the class that has most. */
+export const countedShots = ({ shots }: Pick<Job, 'shots'>, labels: readonly number[]): number =>
+  shots === 'all' ? largestClass(labels) : shots
+
+/** What decides a job's numbers: not what follows from method and settings, not where its files are, nor its name in tables. */
+type Decides = Omit<Job, 'id' | 'title' | 'paths' | 'root' | 'validates'>
 
 /** A name for a job's folder. */
 export function jobId(job: Omit<Job, 'id'>): string {
@@ -45,7 +55,8 @@ export function jobId(job: Omit<Job, 'id'>): string {
     .join('-')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
-  const { dataset, model, method, settings, shots, seed, views, transforms, split, elsewhere } = job
-  const decides: Decides = { dataset, model, method, settings, shots, seed, views, transforms, split, elsewhere }
+  const { dataset, model, method, settings, shots, testShare, seed, views, transforms, split, elsewhere } = job
+  const what = { dataset, model, method, settings, shots, testShare }
+  const decides: Decides = { ...what, seed, views, transforms, split, elsewhere }
   return `${readable.replace(/^-/, '')}-${hashOf(canonicalJson(decides)).slice(0, 10)}`
 }

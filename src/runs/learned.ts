@@ -23,6 +23,8 @@ export interface SavedLearned {
   readonly transforms: Transforms
   /** `base`: the classes are the first half of the data set's. */
   readonly split: ClassSplit
+  /** Share of each class that was held out for testing, where the data set marks no test images. */
+  readonly testShare?: number
   readonly tensors: Tensors
 }
 
@@ -37,12 +39,14 @@ const aboutSchema = z.strictObject({
   model: z.strictObject({ name: z.string().min(1), fingerprint: z.string().regex(/^[0-9a-f]+$/) }),
   transforms: z.enum(TRANSFORMS_NAMES),
   split: z.enum(CLASS_SPLITS),
+  testShare: z.number().min(0).max(1).optional(),
 })
 
 /** The bytes of a safetensors file: the tensors in float32; all else as JSON in its metadata entry `learned`. */
 export function writeLearned(saved: SavedLearned): Uint8Array<ArrayBuffer> {
-  const { method, settings, classNames, templates, model, transforms, split, tensors } = saved
-  const about = { format: FORMAT, method: method.name, settings, classNames, templates, model, transforms, split }
+  const { method, settings, classNames, templates, model, transforms, split, testShare, tensors } = saved
+  const names = { format: FORMAT, method: method.name, settings, classNames, templates }
+  const about = { ...names, model, transforms, split, testShare }
   return writeSafetensors(tensors, { learned: JSON.stringify(about) })
 }
 

@@ -3,6 +3,8 @@ import type { Clip } from '../clip/types.ts'
 import { distinctNames } from '../data/class-places.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'
+import { largestClass } from '../learning/labelled-rows.ts'
+import { wilsonInterval } from '../report/statistics.ts'
 import { type EncodedItems, imageRows, type PictureOptions } from './pictures.ts'
 import { pixelSource } from './pixels.ts'
 
@@ -60,16 +62,26 @@ async function* shown(
   }
 }
 
-/** Share of right answers, fractions of 1. */
+/** Share of right answers and what it is worth, fractions of 1. */
 export interface Shares {
+  /** Pictures that were tested. */
+  readonly tested: number
+  /** Accuracy of always giving the class that most of them have: 1 / classes where all have as many. */
+  readonly chance: number
+  /** Wilson's 95 % interval of the accuracy, for other pictures of the same kind. */
+  readonly interval: [number, number]
   /** Of all pictures. */
   readonly accuracy: number
   /** Of each class that has pictures, by its name. */
   readonly perClass: Readonly<Record<string, number>>
 }
 
+/** Throws RangeError where there are no pictures. */
 export function sharesOf(classNames: readonly string[], answers: readonly number[], labels: readonly number[]): Shares {
   const { accuracy, perClass } = accuracyOf(classNames, answers, labels)
   const named = distinctNames(classNames).map((name, c) => [name, perClass[c] ?? Number.NaN] as const)
-  return { accuracy, perClass: Object.fromEntries(named.filter(([, share]) => !Number.isNaN(share))) }
+  const tested = labels.length
+  const right = labels.filter((label, i) => answers[i] === label).length
+  const worth = { tested, chance: largestClass(labels) / tested, interval: wilsonInterval(right, tested) }
+  return { accuracy, ...worth, perClass: Object.fromEntries(named.filter(([, share]) => !Number.isNaN(share))) }
 }

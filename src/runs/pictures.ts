@@ -66,7 +66,7 @@ export async function encodeSets(
   try {
     for (const set of sets) {
       const onProgress = ({ done }: { done: number }) =>
-        hooks.onProgress?.({ kind: 'features', done: before + done, total })
+        total > 0 && hooks.onProgress?.({ kind: 'features', done: before + done, total })
       encoded.push(await encodeSet(clip, encoder, set, options, { ...hooks, onProgress }))
       before += set.items.length
     }

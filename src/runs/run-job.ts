@@ -12,9 +12,9 @@ import type { RunRecord } from '../report/record.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { environmentOf } from './environment.ts'
 import type { JobInputs, TestSet } from './inputs.ts'
-import type { Job } from './job.ts'
+import { countedShots, type Job } from './job.ts'
 import { writeLearned } from './learned.ts'
-import { answersOf, logitsOf } from './measure.ts'
+import { answersOf, logitsOf, sharesOf } from './measure.ts'
 import type { PictureOptions } from './pictures.ts'
 import { beginRun, type Decisive, finishRun, metricsWriter, runCheckpoint, runFile } from './run-folder.ts'
 
@@ -46,25 +46,30 @@ export async function runJob(
   const { runtime, pictures } = context
   const { clip, test, train, online, pixels, val, modelName } = inputs
   const method = methodNamed(job.method, context.methods)
-  const { classNames, epochs } = test.dataset
+  const { classNames, epochs, testShare } = test.dataset
   const classes = { clip, runtime, classNames, templates: test.dataset.templates ?? DEFAULT_TEMPLATES }
   const settings = whatDecides(job, inputs)
   await beginRun(folder, settings)
 
   const checkpoint = runCheckpoint(folder, settings, context.checkpointSeconds)
   const metrics = metricsWriter(folder)
-  const task = { ...classes, train, online, pixels, val, shots: job.shots, seed: job.seed, epochs }
+  const shots = countedShots(job, train.labels)
+  const task = { ...classes, train, online, pixels, val, shots, seed: job.seed, epochs }
   const { signal } = context
   const learned = await method.learn(task, job.settings, { ...hooks, checkpoint, onSteps: metrics.onSteps, signal })
   await metrics.end(learned.steps)
   const model = { name: modelName, fingerprint: clip.fingerprint }
-  await writeFileAtomic(runFile(folder, 'learned'), writeLearned({ ...job, ...classes, method, model, ...learned }))
+  await writeFileAtomic(
+    runFile(folder, 'learned'),
+    writeLearned({ ...job, ...classes, testShare, method, model, ...learned }),
+  )
 
   const classifier = await method.classifier(classes, job.settings, learned)
-  let answers: number[]
+  const measured = test.images.labels.length > 0
+  let answers: number[] = []
   const elsewhere: Record<string, number> = {}
   try {
-    answers = await answersOf(classifier, clip, test.images, pictures, hooks)
+    if (measured) answers = await answersOf(classifier, clip, test.images, pictures, hooks)
     for (const other of inputs.elsewhere) {
       const found = await accuracyElsewhere(method, classifier, classes, other, job, learned, pictures, hooks)
       if (found !== undefined) elsewhere[other.name] = found
@@ -76,7 +81,8 @@ export async function runJob(
   } finally {
     await classifier.dispose()
   }
-  const { id, dataset, split, title, shots, seed, transforms, views } = job
+  const { id, dataset, split, title, seed, transforms, views } = job
+  const shares = measured ? sharesOf(classNames, answers, test.images.labels) : undefined
   const record: RunRecord = {
     id,
     dataset,
@@ -85,17 +91,21 @@ export async function runJob(
     method: job.method,
     title,
     settings: job.settings,
-    shots,
+    shots: job.shots,
     seed,
     model: { name: job.model, fingerprint: clip.fingerprint, architecture: architectureOf(clip.config) },
     transforms,
     views,
-    accuracy: accuracyOf(classNames, answers, test.images.labels).accuracy,
+    trained: train.labels.length,
+    tested: test.images.labels.length,
+    accuracy: shares?.accuracy ?? null,
+    chance: shares?.chance ?? null,
+    interval: shares?.interval ?? null,
     zeroShot: inputs.zeroShot,
     elsewhere,
     facts: learned.facts,
     loss: lossOf(learned.steps) ?? null,
-    collapsed: atChance(answers, test.images.labels),
+    collapsed: measured && atChance(answers, test.images.labels),
     steps: learned.steps.length,
     seconds: checkpoint.spent(),
     environment: environmentOf(runtime, context),
@@ -118,10 +128,11 @@ export function whatDecides(job: Job, inputs: Pick<JobInputs, 'clip' | 'test' | 
 export function decidesBefore(
   job: Job,
   fingerprint: string,
-  { classNames, templates = DEFAULT_TEMPLATES }: TestSet['dataset'],
+  { classNames, templates = DEFAULT_TEMPLATES, testShare }: TestSet['dataset'],
 ): Decisive {
   const { method, settings, shots, seed, views, transforms, split } = job
-  return { method, settings, shots, seed, views, transforms, split, model: fingerprint, classNames, templates }
+  const drawn = { shots, seed, views, transforms, split, testShare }
+  return { method, settings, ...drawn, model: fingerprint, classNames, templates }
 }
 
 function warnOfPoorLearning({ title, loss, collapsed }: RunRecord, { steps }: Learned, { onWarning }: Hooks): void {

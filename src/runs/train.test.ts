@@ -88,7 +88,7 @@ describe('a run', () => {
     const first = await train(world.photos, options('twice'))
     await expect(train(world.photos, options('twice'))).rejects.toThrow(/there is already a run in/)
     const { mtimeMs } = await stat(at('twice', 'learned.safetensors'))
-    expect(await train(world.photos, options('twice', { resume: true }))).toEqual(first)
+    expect(await train(world.photos, options('twice', { resume: true }))).toEqual({ ...first, before: true })
     expect((await stat(at('twice', 'learned.safetensors'))).mtimeMs).toBe(mtimeMs)
     const again = await train(world.photos, options('twice', { force: true, seed: 2 }))
     expect(again.seed).toBe(2)

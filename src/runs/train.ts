@@ -1,6 +1,8 @@
 import { basename, resolve } from 'node:path'
 import type { Hooks } from '../base/progress.ts'
-import { checkShots } from '../data/fewshot.ts'
+import { checkLearnable, lackOfImages, type RunShots, type Shots } from '../data/fewshot.ts'
+import type { Dataset, Item } from '../data/items.ts'
+import { findOfficialDataset } from '../datasets/official/table.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { templatesSetting } from '../methods/templates-setting.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
@@ -12,21 +14,29 @@ import type { Views } from '../pictures/views.ts'
 import { DEFAULT_VIEWS } from '../pictures/views.ts'
 import type { RunRecord } from '../report/record.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
-import { checkTestable, checkThere, type DataOptions, shortName } from './dataset.ts'
-import { openInputs, subsetOf } from './inputs.ts'
-import type { Job } from './job.ts'
+import {
+  checkShareUsed,
+  checkThere,
+  type DataOptions,
+  type ShareOptions,
+  shortName,
+  some,
+  warnOfPhotographs,
+} from './dataset.ts'
+import { openInputs, partsOf, subsetOf } from './inputs.ts'
+import { countedShots, type Job } from './job.ts'
 import { withRuntime } from './model.ts'
 import type { PictureOptions } from './pictures.ts'
 import { checkRunFolder, clearRun, readRecord } from './run-folder.ts'
 import { decidesBefore, runJob, whatDecides } from './run-job.ts'
 
-export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOptions, Rerun {
+export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions, Rerun {
   /** A row of METHODS by its name, or a method of one's own; default: coop. */
   readonly method?: string | AnyMethod
   /** Of the method; what is left out has its default. */
   readonly settings?: object
-  /** Training images of each class; default 16. */
-  readonly shots?: number
+  /** Training images of each class at most, or `all`; default: all, and 16 of the paper's data sets. */
+  readonly shots?: Shots
   /** Default: 1. */
   readonly seed?: number
   /** Augmented views of each training image; default 4. */
@@ -46,11 +56,13 @@ export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOption
 /** A finished run: its results.json and its folder. */
 export interface TrainResult extends RunRecord {
   readonly run: string
+  /** True where it had finished before this call, with the same settings: nothing was done. */
+  readonly before?: boolean
 }
 
 /**
- * Learns by any method from a few images of a data set (as `openDataset` takes it), measures on its test images, and
- * keeps all of it in a folder, which `openRun` opens. All that can be refused is refused before the first picture is
+ * Learns by any method from images of a data set (as `openDataset` takes it), measures on its test images if there are
+ * any, and keeps all of it in a folder, which `openRun` opens. All that can be refused is refused before the first picture is
  * read; with `resume` a stopped run continues from its checkpoint, and a finished one is read.
  *
  * @throws UsageError when the folder has a run and neither `resume` nor `force` is set, or on resume another method or
@@ -69,7 +81,7 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
   const method = typeof options.method === 'object' ? options.method : methodNamed(options.method ?? 'coop')
   const settings = readSettings(method, options.settings ?? {})
   const learns = method.pictures !== 'none'
-  const shots = learns ? (options.shots ?? 16) : 0
+  const shots = learns ? (options.shots ?? (findOfficialDataset(data) ? 16 : 'all')) : 0
   const words = [shortName(data), ...(method.name === 'coop' ? [] : [method.name]), ...(learns ? [shots, seed] : [])]
   const run = options.out ?? `runs/${words.join('-')}`
   const job: Job = {
@@ -80,6 +92,8 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
     title: method.title(settings),
     settings,
     shots,
+    validates: method.validates?.(settings),
+    testShare: options.testShare,
     seed,
     views: takesViews(method) ? (options.views ?? DEFAULT_VIEWS) : 0,
     transforms,
@@ -91,15 +105,17 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
   await checkRunFolder(run, rerun)
   const inputs = openInputs({ ...options, cache })
   const dataset = await inputs.dataset(job, data, hooks)
-  checkTestable(dataset, data)
-  if (learns) checkShots(dataset, shots)
+  checkShareUsed(dataset, data, options)
+  if (learns) sayWhatIsLearned(partsOf(job, dataset), shots, hooks)
   const subset = subsetOf(job, dataset)
   await checkThere(dataset, [...subset.train, ...subset.val, ...dataset.test], options)
 
   const { clip } = await inputs.model(job, hooks)
   await checkRunFolder(run, rerun, decidesBefore(job, clip.fingerprint, dataset))
   const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
-  method.check?.({ clip, classNames, templates, shots, seed, epochs }, settings)
+  const counted = countedShots(job, labelsOf(subset.train))
+  method.check?.({ clip, classNames, templates, shots: counted, seed, epochs }, settings)
+  warnOfPhotographs(model, [...subset.train, ...dataset.test], hooks)
   // a method of one's own may call something else so
   const prompts = options.templates ?? templatesSetting.safeParse(settings.templates).data
 
@@ -108,7 +124,7 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
     try {
       await checkRunFolder(run, rerun, whatDecides(job, prepared))
       const finished = resume ? await readRecord(run) : undefined
-      if (finished) return { ...finished, run }
+      if (finished) return { ...finished, run, before: true }
       if (!resume) await clearRun(run)
       const context = { ...options, runtime, pictures: { ...options, transforms }, methods: [method] }
       return { ...(await runJob(run, job, prepared, context, hooks)), run }
@@ -117,6 +133,18 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
     }
   })
 }
+
+/** Refuses what nothing can be learned from, and says which classes have few images, or none to test on. */
+function sayWhatIsLearned(dataset: Dataset, shots: RunShots, { onWarning }: Hooks): void {
+  checkLearnable(dataset)
+  const lack = lackOfImages(dataset, shots)
+  if (lack !== undefined) onWarning?.(lack)
+  const tested = new Set(labelsOf(dataset.test))
+  const without = dataset.classNames.filter((_, label) => !tested.has(label))
+  if (tested.size > 0 && without.length > 0) onWarning?.(`${dataset.root}: no test images of ${some(without)}`)
+}
+
+const labelsOf = (items: readonly Item[]): number[] => items.map(({ label }) => label)
 
 /** Whether a method learns from augmented views. */
 export const takesViews = ({ pictures }: AnyMethod): boolean => pictures === 'views' || pictures === 'pixels'

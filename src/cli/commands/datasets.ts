@@ -5,8 +5,12 @@ import type { DatasetStatus, ListedDataset } from '../../datasets/official/statu
 import type { Counts } from '../../datasets/official/types.ts'
 import { columns } from '../../report/text.ts'
 import { defineCommand, type Outcome } from '../command.ts'
-import type { Settings } from '../options.ts'
-import { COMPUTING, root, seed, shots } from '../shared-options.ts'
+import { flags, type Settings, whole } from '../options.ts'
+import { COMPUTING, root, seed } from '../shared-options.ts'
+
+const shots = whole(1)
+  .default(16)
+  .register(flags, { flag: '--shots', argument: 'K', help: 'training images of each class' })
 
 const options = { root, shots, seed, ...COMPUTING }
 

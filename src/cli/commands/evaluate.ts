@@ -1,18 +1,27 @@
 import { accuracyTable } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
 import { flags, toggle } from '../options.ts'
-import { COMPUTING, DATA, dataOperand, modelOfRun, PICTURES, runOperand, transformsOfRun } from '../shared-options.ts'
+import {
+  COMPUTING,
+  DATA,
+  dataOperand,
+  modelOfRun,
+  PICTURES,
+  runOperand,
+  testShareOfRun,
+  transformsOfRun,
+} from '../shared-options.ts'
 
 export const evaluate = defineCommand({
   name: 'evaluate',
   summary: 'accuracy of a trained run on a data set',
   details:
-    'Uses test images only: those that the data set marks as test, or if it marks none, those that coop-ts train holds out ' +
-    '(three in ten, always the same).',
+    'Uses test images only: those that the data set marks as test, or if it marks none, those that coop-ts train held out ' +
+    'for this run (--test-share; three in ten by default). Other pictures can be tested whole: --test-share 1.',
   operands: [runOperand, dataOperand],
   examples: [
     'coop-ts evaluate runs/photos photos',
-    'coop-ts evaluate runs/photos other-photos.csv --json',
+    'coop-ts evaluate runs/photos other-photos.csv --test-share 1 --json',
     'coop-ts evaluate runs/plan/runs/photos-tip-adapter-4-shot-seed-1-0123456789 photos',
     'coop-ts evaluate runs/caltech101-16-1 food101 --root data --transfer',
   ],
@@ -21,6 +30,7 @@ export const evaluate = defineCommand({
       flag: '--transfer',
       help: 'use the learned context with the class names of the data set, not those of the run',
     }),
+    testShare: testShareOfRun,
     model: modelOfRun,
     transforms: transformsOfRun,
     ...DATA,

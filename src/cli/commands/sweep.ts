@@ -15,7 +15,7 @@ const PLAN = `A plan is a YAML file. A key that is left out has the value shown 
     - method: coop
       position: [end, middle]
       classSpecific: [false, true]
-  shots: [1, 2, 4, 8, 16]
+  shots: [1, 2, 4, 8, 16]          # or all
   seeds: [1, 2, 3]
   views: 4                         # or online
   transforms: 2021-10              # or 2021-09

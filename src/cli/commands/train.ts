@@ -1,15 +1,17 @@
 import { z } from 'zod'
 import { countOf } from '../../base/count.ts'
+import { shotsText } from '../../data/fewshot.ts'
 import { WARMUPS } from '../../learning/schedule.ts'
 import { RECIPE_NAMES, RECIPES } from '../../methods/coop/recipes.ts'
 import { PAPER_SETTINGS } from '../../methods/coop/train-prompt.ts'
-import { methodNamed } from '../../methods/index.ts'
+import { type AnyMethod, methodNamed } from '../../methods/index.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
-import { columns, percent, took } from '../../report/text.ts'
+import { columns, percent, took, worthText } from '../../report/text.ts'
+import type { TrainResult } from '../../runs/train.ts'
 import { defineCommand } from '../command.ts'
 import { methodSettings } from '../method-settings.ts'
-import { flags, oneOf, positive, text, toggle, whole, wholeOr } from '../options.ts'
+import { flags, oneOf, positive, share, text, toggle, whole, wholeOr } from '../options.ts'
 import {
   COMPUTING,
   DATA,
@@ -19,7 +21,6 @@ import {
   PICTURES,
   resume,
   seed,
-  shots,
   templates,
   transforms,
 } from '../shared-options.ts'
@@ -35,13 +36,16 @@ export const train = defineCommand({
   name: 'train',
   summary: 'learn a prompt, or use another method, from a few images of each class',
   details:
-    'Learns from K images of each class and measures accuracy on the test images: those that the data set marks as test, or ' +
-    'if it marks none, three in ten, which are held out of training.\n\n' +
+    'Learns from up to N images of each class and measures accuracy on the test images: those that the data set marks as ' +
+    'test, or if it marks none, a share of each class (--test-share), which is held out of training. A class with a single ' +
+    'picture learns from it. With --test-share 0, or a folder that has train/ alone, all pictures are learned from and ' +
+    'nothing is measured.\n\n' +
     'Methods (--method). A method refuses flags for settings that it does not have:\n\n' +
     methodsText,
   operands: [dataOperand],
   examples: [
-    'coop-ts train photos --shots 16 --out runs/photos',
+    'coop-ts train photos --out runs/photos',
+    'coop-ts train photos --shots 16 --test-share 0.5 --out runs/photos-16',
     'coop-ts train photos --class-specific --seed 2 --out runs/photos-2',
     'coop-ts train photos --init "a photo of a" --template "a photo of a {}." --out runs/photos-3',
     'coop-ts train photos --out runs/photos --resume',
@@ -64,7 +68,18 @@ export const train = defineCommand({
         help: 'a setting of the method: a number, a word, true, false, null or a list, as in YAML; can be repeated',
         otherwise: "the method's own; see coop-ts methods",
       }),
-    shots,
+    shots: wholeOr('all', 1).optional().register(flags, {
+      flag: '--shots',
+      argument: 'N',
+      help: 'training images of each class at most (a class with fewer gives what it has), or all',
+      otherwise: "all; 16 for the paper's data sets",
+    }),
+    testShare: share({ below1: true }).optional().register(flags, {
+      flag: '--test-share',
+      argument: 'F',
+      help: 'share of each class to test on, if DATA does not mark test images; 0: learn from everything, measure nothing',
+      otherwise: '0.3',
+    }),
     seed,
     out: text('a folder').optional().register(flags, {
       flag: '--out',
@@ -99,7 +114,7 @@ export const train = defineCommand({
       flag: '--epochs',
       argument: 'N',
       help: 'passes over the training images',
-      otherwise: '50 for 1 shot, 100 up to 4, 200 above; 100 with the fast recipe',
+      otherwise: '50 for 1 shot, 100 up to 4, 200 above (of all: in the largest class); 100 with the fast recipe',
     }),
     learningRate: positive()
       .optional()
@@ -152,14 +167,35 @@ export const train = defineCommand({
     const learning = methodSettings(method, settings, given)
     const { train } = await import('../../runs/train.ts')
     const result = await train(data, { ...settings, settings: learning }, hooks)
-    const what = method.name === 'coop' ? 'learned prompt' : result.title
-    const shots = method.pictures === 'none' ? '' : `, ${countOf(settings.shots, 'shot')}`
-    const table = columns([
-      ['hand-written prompt', percent(result.zeroShot ?? Number.NaN)],
-      [`${what}${shots}`, percent(result.accuracy ?? Number.NaN)],
-    ])
-    const steps = result.steps > 0 ? `${countOf(result.steps, 'step')} in ` : ''
-    const next = `Try it: coop-ts classify ${result.run} IMAGE...`
-    return { json: result, text: `${table}\n\n${steps}${took(result.seconds)}, saved in ${result.run}\n${next}` }
+    return { json: result, text: textOf(result, method) }
   },
 })
+
+function textOf(result: TrainResult, { name, pictures }: AnyMethod): string {
+  const { shots, classes, trained, tested = 0, accuracy, zeroShot, chance, interval, run, environment } = result
+  const what = name === 'coop' ? 'learned prompt' : result.title
+  const few = shots === 0 ? '' : `, ${shotsText(shots)}`
+  const table = columns([
+    ['hand-written prompt', measuredText(zeroShot)],
+    [`${what}${few}`, measuredText(accuracy)],
+  ])
+  const from = pictures === 'none' || trained === undefined ? '' : `, learned from ${countOf(trained, 'picture')}`
+  const worth =
+    chance != null && interval != null
+      ? worthText({ tested, chance, interval })
+      : 'nothing was measured: no picture was kept for testing (--test-share 0.3 keeps three in ten of each class)'
+  const steps = result.steps > 0 ? `${countOf(result.steps, 'step')} in ` : ''
+  const how = result.before
+    ? `finished before, on ${environment.date}; nothing to do: ${run}`
+    : `${steps}${took(result.seconds)}, saved in ${run}`
+  return [
+    table,
+    '',
+    `${countOf(classes, 'class', 'classes')}${from}`,
+    worth,
+    how,
+    `Try it: coop-ts classify ${run} IMAGE...`,
+  ].join('\n')
+}
+
+const measuredText = (accuracy: number | null) => (accuracy === null ? 'not measured' : percent(accuracy))

@@ -1,11 +1,21 @@
 import { accuracyTable } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
-import { COMPUTING, DATA, dataOperand, model, PICTURES, templates, transforms } from '../shared-options.ts'
+import {
+  COMPUTING,
+  DATA,
+  dataOperand,
+  model,
+  PICTURES,
+  templates,
+  testShareOfRun,
+  transforms,
+} from '../shared-options.ts'
 
 export const zeroShot = defineCommand({
   name: 'zero-shot',
   summary: 'accuracy of hand-written prompts on a data set',
-  details: 'Uses the same test images as coop-ts evaluate.',
+  details:
+    'Uses the same test images as coop-ts train; --test-share 1 uses all pictures, as nothing is learned from any.',
   operands: [dataOperand],
   examples: [
     'coop-ts zero-shot photos',
@@ -13,7 +23,7 @@ export const zeroShot = defineCommand({
     'coop-ts zero-shot photos --template "a photo of a {}." --template "a drawing of a {}."',
     'coop-ts zero-shot photos --template imagenet80',
   ],
-  options: { templates, model, transforms, ...DATA, ...PICTURES, ...COMPUTING },
+  options: { testShare: testShareOfRun, templates, model, transforms, ...DATA, ...PICTURES, ...COMPUTING },
   async run(settings, [data = ''], hooks) {
     const { evaluateZeroShot } = await import('../../runs/evaluate.ts')
     const result = await evaluateZeroShot(data, settings, hooks)

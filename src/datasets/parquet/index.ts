@@ -21,6 +21,8 @@ export interface ParquetOptions extends ColumnOptions {
   readonly cache: string
   /** Decides the split where the files do not say one (default 1). */
   readonly seed?: number
+  /** Share of each class that such a split holds out for testing (default TEST_SHARE). */
+  readonly testShare?: number
 }
 
 export interface ParquetAbout {
@@ -72,7 +74,8 @@ export async function readParquet(
     )
   }
   const { name, root, source } = about
-  return datasetOfRows(rows, { name, root, source, ...labels, seed: options.seed }, hooks)
+  const { seed, testShare } = options
+  return datasetOfRows(rows, { name, root, source, ...labels, seed, testShare }, hooks)
 }
 
 interface Opened {

@@ -26,6 +26,7 @@ export const linearProbe = defineMethod({
   }),
   title: ({ C }) => (C === null ? 'linear probe' : `linear probe, C=${C}`),
   transfers: () => false,
+  validates: ({ C }) => C === null,
 
   async learn({ clip, runtime, classNames, train, val }, { C, ...search }, { onProgress, signal }) {
     checkEachClass(train, classNames, clip.config.embedDim)

@@ -27,6 +27,7 @@ export const lpPlusPlus = defineMethod({
   settings,
   title: ({ iterations }) => (iterations === 300 ? 'LP++' : `LP++, ${iterations} iterations`),
   transfers: () => false,
+  validates: () => true,
 
   async learn(task, settings, options) {
     const { clip, runtime, classNames, train, val } = task

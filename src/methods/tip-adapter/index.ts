@@ -47,6 +47,7 @@ export const tipAdapter = defineMethod({
   settings,
   title: () => 'Tip-Adapter',
   transfers: () => false,
+  validates: ({ search }) => search,
   async learn(task, settings, options) {
     const cache = cacheOf(task)
     return result(cache, await chosenWeighting(task, settings, cache, options), [])
@@ -63,6 +64,7 @@ export const tipAdapterF = defineMethod({
   settings: fineTuning,
   title: () => 'Tip-Adapter-F',
   transfers: () => false,
+  validates: ({ search }) => search,
   async learn(task, settings, options) {
     const text = await zeroShotFeatures(withTemplates(task, settings))
     const order = shuffled(task.seed)

@@ -1,5 +1,6 @@
+import { type RunShots, shotsRank, shotsText } from '../../data/fewshot.ts'
 import { canonicalJson, compareText, groupBy, unique } from '../canonical.ts'
-import { cellText, mostShots, rowsAt, shotsText, subjectsOf, usualSeeds } from '../cells.ts'
+import { cellText, mostShots, rowsAt, subjectsOf, usualSeeds } from '../cells.ts'
 import { type Block, type Figure, groupedTable, heading, plainTable, text } from '../document.ts'
 import type { Group, Row } from '../groups.ts'
 import { circle, lineChart, type Panel, type Point } from '../line-chart.ts'
@@ -35,7 +36,7 @@ export function contextLengthSection(group: Group, name: string): Block[] {
 }
 
 function contextFigure(group: Group, family: readonly Row[], name: string): Figure[] {
-  const shots = group.shots.filter((count) => count > 0)
+  const shots = group.shots.filter((count) => count !== 0)
   const colours = ramp(shots.length)
   const lengths = unique(family.flatMap((row) => vectorsOf(row) ?? [])).sort((a, b) => a - b)
   const what = familyName(family)
@@ -165,8 +166,8 @@ function columnOf({ model }: Group, groups: readonly Group[]): string {
 }
 
 /** Most shots that at least two groups have. */
-function mostShared(groups: readonly Group[]): number {
+function mostShared(groups: readonly Group[]): RunShots {
   const counts = unique(groups.flatMap(({ shots }) => shots))
   const shared = counts.filter((count) => groups.filter(({ shots }) => shots.includes(count)).length > 1)
-  return Math.max(0, ...shared)
+  return shared.sort((a, b) => shotsRank(b) - shotsRank(a))[0] ?? 0
 }

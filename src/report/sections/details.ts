@@ -1,4 +1,5 @@
 import { countOf } from '../../base/count.ts'
+import { shotsText } from '../../data/fewshot.ts'
 import { canonicalJson, compareText, groupBy, unique } from '../canonical.ts'
 import { percentText } from '../cells.ts'
 import { type Block, groupedTable, heading, list, plainTable, text } from '../document.ts'
@@ -16,7 +17,7 @@ export function settingBlock({ model, transforms, split, rows }: Group): Block {
   const runs = rows.flatMap((row) => row.runs)
   const names = unique(runs.map((run) => run.model.name)).sort(compareText)
   const architecture = model.architecture ? `, ${model.architecture}` : ''
-  const seeds = unique(runs.filter(({ shots }) => shots > 0).map(({ seed }) => seed)).sort((a, b) => a - b)
+  const seeds = unique(runs.filter(({ shots }) => shots !== 0).map(({ seed }) => seed)).sort((a, b) => a - b)
   return list([
     `Model: ${names.join(', ')}${architecture}, fingerprint ${model.fingerprint}.`,
     `Pictures: ${transforms}, ${PICTURES[transforms]}.`,
@@ -123,7 +124,7 @@ function versionNotes(groups: readonly Group[]): Block[] {
           const cell = row.cell(dataset, shots)
           const versions = unique(cell?.runs.map(({ environment }) => environment.coop) ?? []).sort(compareText)
           return versions.length > 1
-            ? [`${dataset}, ${row.label}, ${countOf(shots, 'shot')}: versions ${versions.join(', ')}`]
+            ? [`${dataset}, ${row.label}, ${shotsText(shots)}: versions ${versions.join(', ')}`]
             : []
         }),
       ),

@@ -1,4 +1,5 @@
 import { countOf } from '../../base/count.ts'
+import type { RunShots } from '../../data/fewshot.ts'
 import { compareText, unique } from '../canonical.ts'
 import { cellText, percentText, usualSeeds } from '../cells.ts'
 import { type Block, groupedTable, heading, list, text } from '../document.ts'
@@ -18,10 +19,10 @@ export function cellElsewhere(cell: Cell | undefined, target: string): Cell | un
   return { ...summarise(same ? values.slice(0, 1) : values), runs: cell.runs, collapsed: cell.collapsed }
 }
 
-const learnsText = (shots: number): string => (shots === 0 ? '–' : String(shots))
+const learnsText = (shots: RunShots): string => (shots === 0 ? '–' : String(shots))
 
 /** Every method and number of shots that has runs on a data set. */
-function eachCell({ rows, shots }: Group, dataset: string): { row: Row; shots: number; cell: Cell }[] {
+function eachCell({ rows, shots }: Group, dataset: string): { row: Row; shots: RunShots; cell: Cell }[] {
   return rows.flatMap((row) =>
     shots.flatMap((count) => {
       const cell = row.cell(dataset, count)

@@ -1,4 +1,5 @@
 import { countOf } from '../../base/count.ts'
+import { type RunShots, shotsText } from '../../data/fewshot.ts'
 import { type Bar, barChart } from '../bar-chart.ts'
 import { canonicalJson, groupBy } from '../canonical.ts'
 import { COLLAPSED, cellText, mostShots, type Subject, subjectsOf, usualSeeds } from '../cells.ts'
@@ -67,14 +68,14 @@ function missingAverages({ datasets, averaged, rows, shots }: Group): string[] {
 
 function figures(group: Group, name: string, reference: Reference): Block[] {
   const shown = figureRows(group)
-  const learns = group.shots.filter((shots) => shots > 0)
+  const learns = group.shots.filter((shots) => shots !== 0)
   const curves = shown.length > 0 && learns.length > 1 ? [fewShotFigure(group, shown, name, reference)] : []
   return [...curves, ...gainFigures(group, shown, name)]
 }
 
 /** Of rows that differ in context length or start alone, the random one of most vectors: the others have their own figures. */
 function figureRows({ rows }: Group): Row[] {
-  const learned = rows.filter(({ runs }) => runs.some(({ shots }) => shots > 0))
+  const learned = rows.filter(({ runs }) => runs.some(({ shots }) => shots !== 0))
   const families = groupBy(learned, ({ method, settings: { M: _, init: __, ...rest }, views }) =>
     canonicalJson([method, rest, views]),
   )
@@ -89,7 +90,7 @@ function figureRows({ rows }: Group): Row[] {
 /** As the paper's Figure 3: a panel a data set, the average first. */
 function fewShotFigure(group: Group, rows: readonly Row[], name: string, reference: Reference): Figure {
   const zeroShot = zeroShotRow(group)
-  const learns = group.shots.filter((shots) => shots > 0)
+  const learns = group.shots.filter((shots) => shots !== 0)
   const styles = stylesOf(rows)
   const subjects = subjectsOf(group)
   const ordered = [...subjects.filter(({ isAverage }) => isAverage), ...subjects.filter(({ isAverage }) => !isAverage)]
@@ -133,7 +134,7 @@ const publishedLevel = (mean: number | undefined): Series => ({
 
 const PUBLISHED = 'published'
 
-function pointsOf(subject: Subject, row: Row, learns: readonly number[]): Point[] {
+function pointsOf(subject: Subject, row: Row, learns: readonly RunShots[]): Point[] {
   return learns.flatMap((shots) => {
     const cell = subject.cell(row, shots)
     return cell ? [{ x: shots, mean: cell.mean, sd: cell.sd, ringed: cell.collapsed > 0 }] : []
@@ -151,7 +152,7 @@ function gainFigures(group: Group, rows: readonly Row[], name: string): Figure[]
     return learned && start ? [{ label: subject.title, value: learned.mean - start.mean }] : []
   }
   const subjects = subjectsOf(group).filter(({ isAverage }) => !isAverage)
-  const over = `over ${zeroShot.label} at ${countOf(shots, 'shot')}`
+  const over = `over ${zeroShot.label} at ${shotsText(shots)}`
   const [only] = subjects
   if (subjects.length === 1 && only) {
     const bars = rows.flatMap((row) => gain(row, only).map(({ value }) => ({ label: row.label, value })))

@@ -1,3 +1,4 @@
+import { shotsRank } from '../../data/fewshot.ts'
 import { signed } from '../bar-chart.ts'
 import { groupBy, unique } from '../canonical.ts'
 import { cellText, percentText, subjectsOf, usualSeeds } from '../cells.ts'
@@ -52,7 +53,7 @@ export function orientationSection(groups: readonly Group[]): Block[] {
       ? []
       : [heading(2, 'Published figures'), text('There are no published figures for these data sets and methods.')]
   }
-  const shots = unique(other.map((run) => run.shots)).sort((a, b) => a - b)
+  const shots = unique(other.map((run) => run.shots)).sort((a, b) => shotsRank(a) - shotsRank(b))
   const shown = groupBy(other, (run) => `${run.dataset}\n${paperVariant(run)}`)
   const lines = [...shown.values()].flatMap(([run]) => {
     if (run === undefined) return []

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { type RunShots, shotsRank } from '../../data/fewshot.ts'
 import { defaultEpochs } from '../../learning/schedule.ts'
 import { type AnyMethod, methodNamed } from '../../methods/index.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
@@ -17,7 +18,7 @@ export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
         .flatMap((entry) => {
           const method = methodNamed(entry.method, methods)
           const learns = method.pictures !== 'none'
-          const shotsList = learns ? (entry.shots ?? plan.shots) : [0]
+          const shotsList = learns ? (entry.shots ?? plan.shots) : ([0] as const)
           // without images to draw there is nothing that a seed would decide
           const seeds = learns ? (entry.seeds ?? plan.seeds) : plan.seeds.slice(0, 1)
           const views = takesViews(method) ? (entry.views ?? plan.views ?? DEFAULT_VIEWS) : 0
@@ -31,6 +32,7 @@ export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
                   title: method.title(settings),
                   settings,
                   shots,
+                  validates: method.validates?.(settings),
                   seed,
                   views,
                   transforms,
@@ -43,7 +45,7 @@ export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
             ),
           )
         })
-        .sort((a, b) => a.shots - b.shots || a.seed - b.seed),
+        .sort((a, b) => shotsRank(a.shots) - shotsRank(b.shots) || a.seed - b.seed),
     ),
   )
   const named = jobs.map((job) => ({ id: jobId(job), ...job }))
@@ -60,7 +62,7 @@ function pathsOf(plan: Plan): Job['paths'] {
 /** A finished run, as far as it tells how long others take. */
 interface Timed {
   readonly title: string
-  readonly shots: number
+  readonly shots: RunShots
   readonly seconds: number
 }
 
@@ -75,10 +77,14 @@ export function timeLeft(left: readonly Job[], finished: readonly Timed[], worke
   const each = left.map((job) => {
     const alike = finished.filter(({ title }) => title === job.title)
     if (alike.length > 0) return (total(alike) / work(alike)) * workOf(job.shots)
-    const learned = finished.filter(({ shots }) => shots > 0)
+    const learned = finished.filter(({ shots }) => shots !== 0)
     return learned.length > 0 ? (total(learned) / work(learned)) * workOf(job.shots) : total(finished) / finished.length
   })
   return each.reduce((sum, seconds) => sum + seconds, 0) / Math.min(workers, left.length || 1)
 }
 
-const workOf = (shots: number): number => Math.max(1, shots * defaultEpochs(shots))
+/** How many images `all` are is not known before they are counted: taken for the most shots that are usual. */
+function workOf(shots: RunShots): number {
+  const count = shots === 'all' ? 16 : shots
+  return Math.max(1, count * defaultEpochs(count))
+}

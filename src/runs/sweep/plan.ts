@@ -3,6 +3,7 @@ import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument }
 import { z } from 'zod'
 import { UsageError } from '../../base/errors.ts'
 import { nearestWord } from '../../base/spelling.ts'
+import type { Shots } from '../../data/fewshot.ts'
 import { CLASS_SPLITS } from '../../data/halves.ts'
 import { type AnyMethod, METHODS, methodNamed, settingNames } from '../../methods/index.ts'
 import { readText } from '../../node/files.ts'
@@ -15,7 +16,9 @@ const oneOrMore = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(item).min(1))
 
 const word = z.string({ error: 'expected a word' }).min(1)
-const shots = oneOrMore(z.int({ error: 'expected a whole number of images' }).min(1))
+const shots = oneOrMore(
+  z.union([z.int().min(1), z.literal('all')], { error: 'expected a whole number of images of at least 1, or all' }),
+)
 const seeds = oneOrMore(
   z
     .int({ error: 'expected a whole number' })
@@ -57,7 +60,7 @@ const planSchema = z.strictObject({
 
 export interface PlannedMethod {
   readonly method: string
-  readonly shots?: readonly number[]
+  readonly shots?: readonly Shots[]
   readonly seeds?: readonly number[]
   readonly views?: Views
   /** Complete settings of each point of the grid. */

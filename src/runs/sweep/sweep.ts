@@ -1,21 +1,21 @@
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
-import { countOf } from '../../base/count.ts'
 import { CoopError } from '../../base/errors.ts'
 import type { Hooks, Progress } from '../../base/progress.ts'
 import type { Clip } from '../../clip/types.ts'
-import { lackOfImages } from '../../data/fewshot.ts'
-import { halfOf } from '../../data/halves.ts'
+import { checkLearnable, lackOfImages, shotsText } from '../../data/fewshot.ts'
+import type { Item } from '../../data/items.ts'
 import { type AnyMethod, methodNamed } from '../../methods/index.ts'
 import { DEFAULT_TEMPLATES } from '../../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../../node/cache-dir.ts'
 import { checkWritableFolder, writeFileAtomic } from '../../node/files.ts'
+import { BUNDLED } from '../../node/package.ts'
 import type { RunRecord } from '../../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../../runtime/types.ts'
-import { checkThere } from '../dataset.ts'
-import { type InputOptions, type Inputs, openInputs } from '../inputs.ts'
-import type { Job } from '../job.ts'
+import { checkTestable, checkThere, warnOfPhotographs } from '../dataset.ts'
+import { type InputOptions, type Inputs, openInputs, partsOf, subsetOf } from '../inputs.ts'
+import { countedShots, type Job } from '../job.ts'
 import { withPool } from '../model.ts'
 import { readRecord, runFile } from '../run-folder.ts'
 import { runOne } from '../run-one.ts'
@@ -108,20 +108,28 @@ interface State {
   readonly failed: FailedRun[]
 }
 
-/** Opens all data sets, and says where classes have fewer images than are drawn of each. */
+/** Opens all data sets, and says where classes have fewer images than are drawn of each, and where the model is not for them. */
 async function checkDatasets(jobs: readonly Job[], inputs: Inputs, options: SweepOptions, hooks: Hooks): Promise<void> {
   const words = new Map<string, Job>()
   for (const job of jobs) for (const word of [job.dataset, ...job.elsewhere]) words.set(word, words.get(word) ?? job)
+  let tested: readonly Item[] = []
   for (const [word, job] of words) {
     const dataset = await inputs.dataset(job, word, hooks)
+    checkTestable(dataset, word)
     const own = jobs.filter((job) => job.dataset === word)
-    // the official code takes what there is of a class with too few images; so do sweeps, but they say so
-    const lack = lackOfImages(dataset, Math.max(0, ...own.map(({ shots }) => shots)))
-    if (lack) hooks.onWarning?.(`${lack.message}; such classes use all the images they have, as in the official code`)
+    const learned = own.filter(({ shots }) => shots !== 0)
+    if (learned.length > 0) checkLearnable(dataset)
+    // the official code takes what there is of a class with too few images; so do runs, but they say so
+    const numbers = learned.flatMap(({ shots }) => (shots === 'all' ? [] : [shots]))
+    const most = learned.find(({ validates }) => validates) ?? job
+    const lack = lackOfImages(partsOf(most, dataset), Math.max(0, ...numbers))
+    if (lack !== undefined) hooks.onWarning?.(lack)
     // the pictures of a data set that is only measured on are its test images
     const { train, val, test } = dataset
     await checkThere(dataset, own.length > 0 ? [...train, ...val, ...test] : test, options)
+    tested = [...tested, ...test]
   }
+  if (jobs.some(({ model }) => model === BUNDLED)) warnOfPhotographs(BUNDLED, tested, hooks)
 }
 
 /** Throws where settings, class names and model of any of the jobs, which are of one model, do not fit. */
@@ -136,8 +144,10 @@ async function checkJobs(
   )
   for (const job of different.values()) {
     const { clip } = await inputs.model(job, hooks)
-    const { shots, seed, split, settings } = job
-    const dataset = halfOf(await inputs.dataset(job, job.dataset, hooks), split)
+    const { seed, settings } = job
+    const dataset = subsetOf(job, await inputs.dataset(job, job.dataset, hooks))
+    const labels = dataset.train.map(({ label }) => label)
+    const shots = countedShots(job, labels)
     const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
     methodNamed(job.method, methods).check?.({ clip, classNames, templates, shots, seed, epochs }, settings)
   }
@@ -222,7 +232,7 @@ function progressOf({ jobs, records, failed }: State, workers: number, { onProgr
   let { left, seconds } = survey()
   return (job: Job, event?: Progress) => {
     if (event === undefined) ({ left, seconds } = survey())
-    const where = `${job.dataset}, ${job.title}${job.shots > 0 ? `, ${countOf(job.shots, 'shot')}, seed ${job.seed}` : ''}`
+    const where = `${job.dataset}, ${job.title}${job.shots !== 0 ? `, ${shotsText(job.shots)}, seed ${job.seed}` : ''}`
     const doing = event === undefined ? '' : ` (${event.kind} ${event.done}/${event.total})`
     onProgress?.({
       kind: 'sweep',
