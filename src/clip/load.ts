@@ -43,17 +43,20 @@ const FORMATS: readonly ModelFormat[] = [
     weights: ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin'],
     names: huggingFaceNames,
     async readConfig(files) {
-      const config = await configFile(files, 'config.json')
-      const preprocessor = 'preprocessor_config.json'
-      return (await files.has(preprocessor))
-        ? parseHuggingFaceConfig(config, await configFile(files, preprocessor))
-        : parseHuggingFaceConfig(config)
+      const optional = async (file: string) => ((await files.has(file)) ? configFile(files, file) : undefined)
+      return parseHuggingFaceConfig(await configFile(files, 'config.json'), {
+        preprocessor: await optional('preprocessor_config.json'),
+        processor: await optional('processor_config.json'),
+      })
     },
   },
 ]
 
 /** The files by which each format is known: its configuration, and its weights in the order in which they are looked for. */
 export const FORMAT_FILES: readonly Pick<ModelFormat, 'config' | 'weights'>[] = FORMATS
+
+/** Files beside `config.json` that say how pictures are preprocessed; models have one of them, both or none. */
+export const PROCESSOR_FILES: readonly string[] = ['preprocessor_config.json', 'processor_config.json']
 
 /** The configuration in a format's file, before there are weights. Throws FileError as loadClip does. */
 export async function readClipConfig(files: ModelFiles, config: string): Promise<ClipConfig> {

@@ -49,6 +49,8 @@ export interface PreprocessConfig {
   readonly size: number
   readonly mean: readonly [number, number, number]
   readonly std: readonly [number, number, number]
+  /** `squash`: both sides are resized to `size`; left out: the short side, and the middle is taken. */
+  readonly resize?: 'squash'
 }
 
 export interface ClipConfig {

@@ -24,7 +24,8 @@ export interface ResolvedLabels {
  */
 export function resolveLabels(rows: readonly RawLabel[], names?: readonly string[], namesFrom = ''): ResolvedLabels {
   if (names !== undefined) {
-    const index = new Map(names.map((name, i) => [name, i]))
+    // rows that give a name mean the first class of that name
+    const index = new Map(names.map((name, i) => [name, i] as const).reverse())
     const numbered = rows.map((row) => indexAmong(names, index, row, namesFrom))
     return inOrder(numbered, (label) => names[label] ?? '')
   }

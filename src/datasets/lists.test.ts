@@ -221,3 +221,12 @@ describe('what is refused, by file and line', () => {
     )
   })
 })
+
+it('two classes of one name stay two where numbers tell them apart', async () => {
+  const beside = 'path,label,label_name\n1.jpg,134,crane\n2.jpg,517,crane\n3.jpg,2,dog\n'
+  expect((await read(await list(beside))).classNames).toEqual(['dog', 'crane', 'crane'])
+  await put('classes.txt', 'crane\ndog\ncrane\n')
+  const { classNames, train, test } = await read(await list('path,label\n1.jpg,0\n2.jpg,1\n3.jpg,2\n'))
+  expect(classNames).toEqual(['crane', 'dog', 'crane'])
+  expect([...train, ...test].map(({ label }) => label).sort()).toEqual([0, 1, 2])
+})

@@ -11,6 +11,7 @@ import { fileSource } from '../node/files.ts'
 import { decodeImage } from '../node/image.ts'
 import { crop, flipHorizontal, preprocess, resizeAndCenterCrop } from './preprocess.ts'
 import { resize } from './resize.ts'
+import { TRANSFORMS } from './transforms.ts'
 
 const fixture = (file: string) => fileURLToPath(new URL(`fixtures/${file}`, import.meta.url))
 const config = { size: 32, mean: CLIP_MEAN, std: CLIP_STD }
@@ -104,4 +105,23 @@ it('crops, black outside', () => {
 it('refuses an image whose data do not fit its size', () => {
   expect(() => preprocess({ width: 3, height: 2, data: new Uint8Array(17) }, config)).toThrow(ShapeError)
   expect(() => preprocess({ width: 0, height: 2, data: new Uint8Array(0) }, config)).toThrow(ShapeError)
+})
+
+it('a model that squashes: both sides are resized, as Pillow does', () => {
+  const [width, height] = [11, 5]
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
+    const [x, y, c] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width), i % 3]
+    return (37 * x + 11 * y * y + 50 * c + 5 * x * y) % 256
+  })
+  const expected = [
+    36, 88, 145, 147, 182, 172, 110, 77, 86, 78, 139, 179, 65, 123, 171, 164, 146, 108, 79, 98, 133, 136, 147, 116, 138,
+    180, 178, 156, 122, 117, 119, 119, 158, 89, 84, 111, 159, 122, 98, 126, 160, 169, 91, 129, 138, 149, 136, 113,
+  ]
+  const plain = { size: 4, mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255], resize: 'squash' } as const
+  const pixels = preprocess({ width, height, data }, plain)
+  for (const [i, value] of expected.entries()) {
+    expect(Math.abs(pixels[(i % 3) * 16 + Math.floor(i / 3)]! - value)).toBeLessThan(1e-3)
+  }
+  const cut = TRANSFORMS['2021-10'].test({ width, height, data }, 4, 'squash')
+  expect([...cut.data]).toEqual(expected)
 })

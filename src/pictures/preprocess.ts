@@ -52,6 +52,11 @@ export function squashAndCenterCrop(image: RgbImage, whole: number, size: number
   return resizePart(image, part, part)
 }
 
+/** The cut that a model is tested with: the middle of the image resized by its short side, or all of it, squashed. */
+export function testCut(image: RgbImage, size: number, resize?: PreprocessConfig['resize']): RgbImage {
+  return resize === 'squash' ? squashAndCenterCrop(image, size, size) : resizeAndCenterCrop(image, size)
+}
+
 /** What the image tower takes: `(3, size, size)`, (value / 255 - mean) / std in float32. */
 export function normalize({ width, height, data }: RgbImage, { mean, std }: PreprocessConfig): Float32Array {
   const plane = width * height
@@ -70,18 +75,14 @@ function normalizedValues(mean: number, std: number): Float32Array {
 }
 
 /**
- * CLIP's test-time preprocessing: short side resized (bicubic, antialiased), centre cropped, normalised.
- * Gives `(3, size, size)`. Throws ShapeError when the image's data do not fit its size.
+ * CLIP's test-time preprocessing: short side resized (bicubic, antialiased), centre cropped, normalised; or squashed, where
+ * the model's configuration says so. Gives `(3, size, size)`. Throws ShapeError when the image's data do not fit its size.
  *
  * @param cut instead of resizing and cropping: image -> `size` x `size`
  */
-export function preprocess(
-  image: RgbImage,
-  config: PreprocessConfig,
-  cut: (image: RgbImage, size: number) => RgbImage = resizeAndCenterCrop,
-): Float32Array {
+export function preprocess(image: RgbImage, config: PreprocessConfig, cut: typeof testCut = testCut): Float32Array {
   checkImage(image)
-  return normalize(cut(image, config.size), config)
+  return normalize(cut(image, config.size, config.resize), config)
 }
 
 function checkImage({ width, height, data }: RgbImage): void {

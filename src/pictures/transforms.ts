@@ -1,12 +1,13 @@
 import type { Random } from '../base/random.ts'
 import { roundHalfEven } from '../base/round.ts'
-import type { RgbImage } from '../clip/types.ts'
-import { BILINEAR, crop, flipHorizontal, resize, resizeAndCenterCrop, squashAndCenterCrop } from './preprocess.ts'
+import type { PreprocessConfig, RgbImage } from '../clip/types.ts'
+import { BILINEAR, crop, flipHorizontal, resize, squashAndCenterCrop, testCut } from './preprocess.ts'
 import { resizePart } from './resize.ts'
 
 /** How pictures are cut to the `size` x `size` pixels that the image tower takes. */
 export interface PictureTransforms {
-  test(image: RgbImage, size: number): RgbImage
+  /** @param resize how the model's configuration resizes */
+  test(image: RgbImage, size: number, resize?: PreprocessConfig['resize']): RgbImage
   /** A view to learn from; draws of `random` decide which. */
   train(image: RgbImage, size: number, random: Random): RgbImage
 }
@@ -14,11 +15,11 @@ export interface PictureTransforms {
 /** The official code's ways, by the month from which it was one or the last month in which it was. */
 export const TRANSFORMS = {
   /**
-   * Today's, from October 2021 on. Test: short side resized, centre cropped. Training: a random part of 8 to 100 % of
+   * Today's, from October 2021 on. Test: short side resized, centre cropped (or as the model says). Training: a random part of 8 to 100 % of
    * the area with an aspect ratio of 3/4 to 4/3, resized, mirrored every other time. All bicubic.
    */
   '2021-10': {
-    test: resizeAndCenterCrop,
+    test: testCut,
     train(image, size, random) {
       const { left, top, width, height } = randomRegion(image, random)
       return mirroredByChance(resize(crop(image, left, top, width, height), size, size), random)

@@ -1,7 +1,7 @@
 import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
-import { placesAmong } from '../data/class-places.ts'
+import { placesAmong } from '../data/class-names.ts'
 import { halfOf } from '../data/halves.ts'
 import type { Dataset } from '../data/items.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
@@ -116,7 +116,9 @@ function warnOfOtherShare({ run, testShare: own }: SavedRun, { testShare }: Shar
 /** The half of a data set's classes that a run of `split: base` learned, if it learned from that data set. */
 function learnedPart({ run, split, classNames }: SavedRun, dataset: Dataset, { onWarning }: Hooks): Dataset {
   const half = halfOf(dataset, split)
-  if (split === 'all' || half.classNames.join('\n') !== classNames.join('\n')) return dataset
+  const isLearned = (places: readonly number[]) =>
+    places.length === classNames.length && places.every((p, i) => p === i)
+  if (split === 'all' || !isLearned(placesAmong(classNames, half.classNames))) return dataset
   onWarning?.(`${run} learned the first half of the classes and is measured on that half (with --transfer: on all)`)
   return half
 }

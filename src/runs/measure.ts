@@ -1,6 +1,6 @@
 import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
-import { distinctNames } from '../data/class-places.ts'
+import { distinctNames } from '../data/class-names.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'
 import { largestClass } from '../learning/labelled-rows.ts'

@@ -3,6 +3,7 @@ import { CoopError, FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { imageEncoder } from '../clip/encode.ts'
 import type { Clip } from '../clip/types.ts'
+import { distinctNames } from '../data/class-names.ts'
 import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
 import { softmaxRows } from '../learning/vectors.ts'
@@ -24,6 +25,7 @@ export interface Label {
 
 /** A classifier that was learned, ready to be asked as often as one likes. */
 export interface OpenRun {
+  /** Of the columns of logits; the second of two classes of one name is `crane (2)`. */
   readonly classNames: readonly string[]
   /** All classes of each picture, most probable first. Throws FileError for a picture that cannot be read. */
   classify(pictures: readonly Picture[]): Promise<Label[][]>
@@ -82,7 +84,7 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
   }
 
   return {
-    classNames: classifier.classNames,
+    classNames: distinctNames(classifier.classNames),
     async classify(pictures) {
       checkPictures(pictures)
       const labels: Label[][] = []
@@ -128,9 +130,10 @@ function isRgb(picture: unknown): boolean {
 export function labelsOf({ classNames }: Pick<ImageClassifier, 'classNames'>, logits: FloatTensor): Label[][] {
   const { data } = softmaxRows(logits)
   const [n, classes] = dims(logits, 2)
+  const labels = distinctNames(classNames)
   return Array.from({ length: n }, (_, i) =>
     Array.from(data.subarray(i * classes, (i + 1) * classes), (probability, c) => ({
-      label: classNames[c] ?? '',
+      label: labels[c] ?? '',
       probability,
     })).sort((a, b) => b.probability - a.probability),
   )

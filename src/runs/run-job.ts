@@ -1,6 +1,6 @@
 import type { Hooks } from '../base/progress.ts'
 import { architectureOf } from '../clip/known-models.ts'
-import { placesAmong } from '../data/class-places.ts'
+import { placesAmong } from '../data/class-names.ts'
 import { dims } from '../graph/tensor.ts'
 import { atChance, lossOf, neverFell } from '../learning/chance.ts'
 import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'

@@ -1,5 +1,6 @@
 import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import { distinctNames } from '../data/class-names.ts'
 import { type NearestOptions, nearestWords } from '../prompt/nearest-words.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
 import { withRuntime } from './model.ts'
@@ -47,6 +48,6 @@ export async function wordsOfRun(run: string, options: WordsOptions, hooks: Hook
     }))
     const contextOf = (c: number) => rows.slice(c * M, (c + 1) * M)
     if (ctx.shape.length === 2) return { contexts: [{ vectors: contextOf(0) }] }
-    return { contexts: classNames.map((className, c) => ({ className, vectors: contextOf(c) })) }
+    return { contexts: distinctNames(classNames).map((className, c) => ({ className, vectors: contextOf(c) })) }
   })
 }

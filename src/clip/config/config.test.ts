@@ -2,12 +2,25 @@ import { describe, expect, it } from 'vitest'
 import { FileError } from '../../base/errors.ts'
 import { CLIP_MEAN, CLIP_STD, parseHuggingFaceConfig, parseOpenClipConfig } from './index.ts'
 
-const hugging = (config: unknown, preprocessor?: unknown) =>
+const file = (name: string, value: unknown) => (value === undefined ? undefined : { name, text: JSON.stringify(value) })
+const hugging = (config: unknown, preprocessor?: unknown, processor?: unknown) =>
   parseHuggingFaceConfig(
     { name: 'm/config.json', text: JSON.stringify(config) },
-    preprocessor === undefined ? undefined : { name: 'm/preprocessor_config.json', text: JSON.stringify(preprocessor) },
+    {
+      preprocessor: file('m/preprocessor_config.json', preprocessor),
+      processor: file('m/processor_config.json', processor),
+    },
   )
 const open = (config: unknown) => parseOpenClipConfig({ name: 'm/open_clip_config.json', text: JSON.stringify(config) })
+
+function thrownBy(read: () => unknown): FileError {
+  try {
+    read()
+  } catch (error) {
+    if (error instanceof FileError) return error
+  }
+  throw new Error('no FileError')
+}
 
 /** CLIP ViT-B/32, which is what transformers' defaults describe. */
 const base32 = {
@@ -78,6 +91,45 @@ describe('Hugging Face', () => {
     expect(hugging({ text_config: { hidden_size: 64 }, text_config_dict: { hidden_size: 256 } }).text.width).toBe(256)
   })
 
+  it('reads processor_config.json of transformers 5, before preprocessor_config.json', () => {
+    const values = { image_mean: [0.5, 0.5, 0.5], image_std: [1, 1, 1] }
+    const nested = { processor_class: 'CLIPProcessor', image_processor: { ...values, crop_size: 224 } }
+    const wanted = { size: 224, mean: [0.5, 0.5, 0.5], std: [1, 1, 1] }
+    expect(hugging({}, undefined, nested).preprocess).toEqual(wanted)
+    expect(hugging({}, { ...values, size: 224 }, nested).preprocess).toEqual(wanted)
+    // before transformers 5 it says nothing of pictures
+    expect(hugging({}, values, { processor_class: 'CLIPProcessor' }).preprocess).toEqual(wanted)
+  })
+
+  it('squashes where both sides are given, or a number is meant for both', () => {
+    const square = { height: 224, width: 224 }
+    for (const given of [
+      { size: square },
+      { size: square, do_center_crop: false, crop_size: 100 },
+      { size: { ...square, shortest_edge: null } },
+      { size: 224, default_to_square: true },
+    ]) {
+      expect(hugging({}, given).preprocess.resize).toBe('squash')
+    }
+    for (const given of [{ size: 224 }, { size: { shortest_edge: 224 }, default_to_square: true }]) {
+      expect(hugging({}, given).preprocess.resize).toBeUndefined()
+    }
+    const cfg = { embed_dim: 8, vision_cfg: {}, text_cfg: {} }
+    expect(open({ model_cfg: cfg, preprocess_cfg: { resize_mode: 'squash' } }).preprocess.resize).toBe('squash')
+  })
+
+  it('a right file that is not supported is not to be corrected', () => {
+    for (const read of [
+      () => hugging({}, { size: { shortest_edge: 224, longest_edge: 448 } }),
+      () => hugging({}, { resample: 2 }),
+      () => hugging({ text_config: { hidden_act: 'gelu_new' } }),
+    ]) {
+      const error = thrownBy(read)
+      expect(error.remedy).toMatch(/^(supported is|use another model)/)
+      expect(error.remedy).not.toMatch(/\b(correct|fix|mend)\b/)
+    }
+  })
+
   it('reads the older form of sizes', () => {
     expect(hugging({}, { size: 224, crop_size: 224, resample: 3 }).preprocess.size).toBe(224)
   })
@@ -144,7 +196,42 @@ describe('what is refused, with file and key', () => {
       () => hugging({}, { crop_size: 200 }),
       /preprocessor_config\.json: crop_size is 200, the image tower takes 224/,
     ],
-    ['squashing', () => hugging({}, { size: { height: 224, width: 224 } }), /preprocessor_config\.json.*\n {2}size/],
+    [
+      'squashing to another size',
+      () => hugging({}, { size: { height: 256, width: 256 } }),
+      /preprocessor_config\.json: size\.height is 256, the image tower takes 224/,
+    ],
+    [
+      'a bound for the long side',
+      () => hugging({}, { size: { shortest_edge: 224, longest_edge: 448 } }),
+      /preprocessor_config\.json: size with longest_edge and shortest_edge is not supported \(supported: a number/,
+    ],
+    [
+      'a crop by an edge',
+      () => hugging({}, { crop_size: { shortest_edge: 224 } }),
+      /crop_size with shortest_edge is not supported/,
+    ],
+    ['no crop', () => hugging({}, { do_center_crop: false }), /do_center_crop: false is not supported where only/],
+    [
+      'the same in processor_config.json',
+      () => hugging({}, undefined, { image_processor: { resample: 2 } }),
+      /processor_config\.json \(image_processor\)[\s\S]*resample: 2 is not supported/,
+    ],
+    [
+      'a key of processor_config.json',
+      () => hugging({}, undefined, { image_processor: { image_men: [0, 0, 0] } }),
+      /processor_config\.json \(image_processor\)[\s\S]*did you mean "image_mean"/,
+    ],
+    [
+      'two files that contradict each other',
+      () => hugging({}, { image_mean: [0.5, 0.5, 0.5] }, { image_processor: {} }),
+      /m\/processor_config\.json \(image_processor\) and m\/preprocessor_config\.json say different things/,
+    ],
+    [
+      'padding to a square',
+      () => open({ model_cfg: model, preprocess_cfg: { resize_mode: 'longest' } }),
+      /resize_mode: "longest" is not supported \(supported: "shortest", "squash"\)/,
+    ],
     ['bilinear', () => hugging({}, { resample: 2 }), /resample: 2 is not supported/],
     ['zero deviation', () => hugging({}, { image_std: [0, 1, 1] }), /image_std\.0/],
     [

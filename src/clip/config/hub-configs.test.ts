@@ -156,7 +156,7 @@ const newPreprocessor = {
 const hugging = (config: unknown, pre: unknown): ClipConfig =>
   parseHuggingFaceConfig(
     { name: 'config.json', text: JSON.stringify(config) },
-    { name: 'preprocessor_config.json', text: JSON.stringify(pre) },
+    { preprocessor: { name: 'preprocessor_config.json', text: JSON.stringify(pre) } },
   )
 const known = (id: string): ClipConfig => {
   const found = KNOWN_MODELS.find((model) => model.id === id)

@@ -1,26 +1,13 @@
 import { z } from 'zod'
-import { FileError } from '../../base/errors.ts'
 import { parseJson } from '../../formats/json.ts'
 import { readSchema } from '../../formats/schema.ts'
-import { ACTIVATIONS, type ClipConfig, type PreprocessConfig } from '../types.ts'
+import { ACTIVATIONS, type ClipConfig } from '../types.ts'
 import { checkKeys, HARMLESS } from './keys.ts'
-import {
-  CLIP_MEAN,
-  CLIP_STD,
-  type ConfigFile,
-  checked,
-  layerCount,
-  OTHER_MODEL,
-  only,
-  optional,
-  positive,
-  rgb,
-  rgbPositive,
-  size,
-} from './schema.ts'
+import { huggingFacePreprocess, type Processors } from './preprocess.ts'
+import { type ConfigFile, checked, layerCount, OTHER_MODEL, only, optional, positive, size } from './schema.ts'
 import { checkModelType } from './towers.ts'
 
-// config.json + preprocessor_config.json. Files leave out what equals the defaults of transformers.
+// config.json; its preprocessing is read in preprocess.ts. Files leave out what equals the defaults of transformers.
 
 const activation = z.enum(ACTIVATIONS)
 
@@ -61,43 +48,15 @@ const hfConfig = z.object({
   vision_config_dict: fields,
 })
 
-/** Sizes as image processors write them: 224, {shortest_edge: 224} or {height: 224, width: 224}. */
-const cropSize = z.union([size, z.object({ height: size, width: size })])
-const shortSide = z.union([size, z.object({ shortest_edge: size })])
-
-/** CLIPImageProcessor, CLIPImageProcessorFast, CLIPFeatureExtractor of old. */
-const clipProcessor = z
-  .string()
-  .regex(/^CLIP(?:ImageProcessor|FeatureExtractor)/, 'only the image processor of CLIP is supported')
-  .nullish()
-
-const hfPreprocessor = z.object({
-  image_processor_type: clipProcessor,
-  feature_extractor_type: clipProcessor,
-  do_flip_channel_order: only(false),
-  do_pad: only(false),
-  do_resize: only(true),
-  do_center_crop: only(true),
-  do_rescale: only(true),
-  do_normalize: only(true),
-  resample: only(3),
-  size: shortSide.nullish(),
-  crop_size: cropSize.nullish(),
-  rescale_factor: z.number().min(0.0039215).max(0.0039216).nullish(),
-  image_mean: optional(rgb, [...CLIP_MEAN]),
-  image_std: optional(rgbPositive, [...CLIP_STD]),
-})
-
 /**
- * Configuration of a CLIP in the Hugging Face layout. `preprocessor` may be missing: CLIP's own settings then.
- * `eos_token_id` is not read: old files hold a wrong 2 there, and the end token comes from the vocabulary.
+ * Configuration of a CLIP in the Hugging Face layout. `eos_token_id` is not read: old files hold a wrong 2 there, and the end token comes from the vocabulary.
  * Throws FileError naming file and keys.
  */
-export function parseHuggingFaceConfig(config: ConfigFile, preprocessor?: ConfigFile): ClipConfig {
+export function parseHuggingFaceConfig(config: ConfigFile, processors: Processors = {}): ClipConfig {
   const parsed = parseJson(config.text, config.name)
   checkModelType(config.name, parsed)
   checkKeys(config.name, parsed, Object.keys(hfConfig.shape), HARMLESS.huggingFace)
-  const top = readSchema(hfConfig, parsed, config.name)
+  const top = readSchema(hfConfig, parsed, config.name, OTHER_MODEL)
   // transformers lets the older `*_config_dict` win over `*_config`.
   const text = readTower(hfText, { ...top.text_config, ...top.text_config_dict }, `${config.name} (text_config)`)
   const vision = readTower(
@@ -128,30 +87,11 @@ export function parseHuggingFaceConfig(config: ConfigFile, preprocessor?: Config
       activation: vision.hidden_act,
       layerNormEpsilon: vision.layer_norm_eps,
     },
-    preprocess: huggingFacePreprocess(vision.image_size, preprocessor),
+    preprocess: huggingFacePreprocess(vision.image_size, processors),
   })
 }
 
 function readTower<Schema extends z.ZodObject>(schema: Schema, value: unknown, where: string): z.output<Schema> {
   checkKeys(where, value, Object.keys(schema.shape), HARMLESS.huggingFaceTower)
-  return readSchema(schema, value, where)
-}
-
-function huggingFacePreprocess(imageSize: number, file?: ConfigFile): PreprocessConfig {
-  if (file === undefined) return { size: imageSize, mean: CLIP_MEAN, std: CLIP_STD }
-  const parsed = parseJson(file.text, file.name)
-  checkKeys(file.name, parsed, Object.keys(hfPreprocessor.shape), HARMLESS.preprocessor)
-  const given = readSchema(hfPreprocessor, parsed, file.name)
-  const resize = typeof given.size === 'object' ? given.size?.shortest_edge : given.size
-  const crop = typeof given.crop_size === 'object' ? given.crop_size?.height : given.crop_size
-  const cropWidth = typeof given.crop_size === 'object' ? given.crop_size?.width : given.crop_size
-  for (const [key, pixels] of Object.entries({ size: resize, crop_size: crop, 'crop_size.width': cropWidth })) {
-    if (pixels !== undefined && pixels !== null && pixels !== imageSize) {
-      throw new FileError(
-        `${file.name}: ${key} is ${pixels}, the image tower takes ${imageSize}; other sizes are not supported`,
-        OTHER_MODEL,
-      )
-    }
-  }
-  return { size: imageSize, mean: given.image_mean, std: given.image_std }
+  return readSchema(schema, value, where, OTHER_MODEL)
 }

@@ -1,5 +1,6 @@
 import { FileError } from '../../base/errors.ts'
 import { nearestWord } from '../../base/spelling.ts'
+import { OTHER_MODEL } from './schema.ts'
 
 const lines = (text: string) => text.trim().split(/\s+/)
 
@@ -24,7 +25,7 @@ export const HARMLESS = {
   huggingFace: [...TRANSFORMERS_COMMON, ...TRAINING_ONLY, 'logit_scale_init_value'],
   huggingFaceTower: [...TRANSFORMERS_COMMON, ...TRAINING_ONLY, 'projection_dim'],
   preprocessor: lines(`
-    crop_pct data_format default_to_square device disable_grouping do_convert_rgb image_seq_length input_data_format
+    crop_pct data_format device disable_grouping do_convert_rgb image_seq_length input_data_format
     pad_size processor_class return_tensors size_divisor
   `),
   openClipText: lines('hf_model_pretrained hf_pooler_type hf_proj_type hf_tokenizer_name eos_id pad_id output_tokens'),
@@ -40,7 +41,13 @@ export const HARMLESS = {
  * Throws FileError for keys that nobody knows: a slip of the pen would otherwise leave a default in place, and a new kind
  * of model be taken for an old one. Names the known key that was probably meant. Keys that begin with `_` are notes.
  */
-export function checkKeys(where: string, value: unknown, read: readonly string[], harmless: readonly string[]): void {
+export function checkKeys(
+  where: string,
+  value: unknown,
+  read: readonly string[],
+  harmless: readonly string[],
+  remedy = OTHER_MODEL,
+): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return
   const known = new Set([...read, ...harmless])
   const strange = Object.keys(value).filter((key) => !key.startsWith('_') && !known.has(key))
@@ -52,7 +59,7 @@ export function checkKeys(where: string, value: unknown, read: readonly string[]
   const more = strange.length > listed.length ? [`  ... and ${strange.length - listed.length} more`] : []
   throw new FileError(
     `${where} may describe a model that is not supported:\n${[...listed, ...more].join('\n')}`,
-    'correct the key, or remove it if it does not affect what the model computes',
+    remedy,
   )
 }
 

@@ -4,6 +4,7 @@ import { parseJson } from '../../formats/json.ts'
 import { readSchema } from '../../formats/schema.ts'
 import type { ClipConfig, ResNetConfig, VitConfig } from '../types.ts'
 import { checkKeys, HARMLESS } from './keys.ts'
+import { OTHER_PREPROCESSING } from './preprocess.ts'
 import {
   CLIP_MEAN,
   CLIP_STD,
@@ -94,7 +95,7 @@ const openModel = z.object({
 const openPreprocess = z.object({
   mode: only('RGB'),
   interpolation: only('bicubic'),
-  resize_mode: only('shortest'),
+  resize_mode: only('shortest', 'squash'),
   size: z.union([size, z.tuple([size, size])]).nullish(),
   mean: optional(rgb, [...CLIP_MEAN]),
   std: optional(rgbPositive, [...CLIP_STD]),
@@ -121,14 +122,14 @@ export function parseOpenClipConfig(config: ConfigFile): ClipConfig {
     const where = path.length === 0 ? config.name : `${config.name} (${path.join('.')})`
     checkKeys(where, path.reduce(fieldOf, parsed), Object.keys(shape), harmless)
   }
-  const { model_cfg: model, preprocess_cfg: preprocess } = readSchema(openConfig, parsed, config.name)
+  const { model_cfg: model, preprocess_cfg: preprocess } = readSchema(openConfig, parsed, config.name, OTHER_MODEL)
   const { text_cfg: text, vision_cfg: vision } = model
   const imageSize = squareSide(vision.image_size, `${config.name}: model_cfg.vision_cfg.image_size`)
   const cropSize = squareSide(preprocess?.size ?? imageSize, `${config.name}: preprocess_cfg.size`)
   if (cropSize !== imageSize) {
     throw new FileError(
       `${config.name}: preprocess_cfg.size is ${cropSize}, the image tower takes ${imageSize}; other sizes are not supported`,
-      OTHER_MODEL,
+      OTHER_PREPROCESSING,
     )
   }
   const activation = model.quick_gelu ? 'quick_gelu' : 'gelu'
@@ -148,7 +149,12 @@ export function parseOpenClipConfig(config: ConfigFile): ClipConfig {
       layerNormEpsilon: text.norm_kwargs?.eps ?? 1e-5,
     },
     vision: visionConfig,
-    preprocess: { size: imageSize, mean: preprocess?.mean ?? CLIP_MEAN, std: preprocess?.std ?? CLIP_STD },
+    preprocess: {
+      size: imageSize,
+      mean: preprocess?.mean ?? CLIP_MEAN,
+      std: preprocess?.std ?? CLIP_STD,
+      resize: preprocess?.resize_mode === 'squash' ? 'squash' : undefined,
+    },
   })
 }
 

@@ -13,7 +13,8 @@ export const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073] as const
 export const CLIP_STD = [0.26862954, 0.26130258, 0.27577711] as const
 
 /** What to do about a configuration that says what no CLIP, or none that is supported here, can be. */
-export const OTHER_MODEL = 'correct the file, or use another model'
+export const OTHER_MODEL =
+  'use another model (coop-ts models lists some; docs/models.md says what is supported), or the file as its maker published it'
 
 export const size = z.int().positive()
 /** Far above any CLIP; a damaged number must not become a list of billions of expected tensors. */

@@ -75,7 +75,7 @@ function openClipConfig({ embedDim, text, vision, preprocess }: ClipConfig): obj
       mean: preprocess.mean,
       std: preprocess.std,
       interpolation: 'bicubic',
-      resize_mode: 'shortest',
+      resize_mode: preprocess.resize ?? 'shortest',
     },
   }
 }

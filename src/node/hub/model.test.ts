@@ -45,7 +45,7 @@ afterEach(async () => {
 async function serve(names: readonly string[], contents: Readonly<Record<string, string>> = {}): Promise<HubServer> {
   const files = names.map((name): [string, HubFile] => {
     const content = Buffer.from(
-      contents[name] ?? (name === 'preprocessor_config.json' ? '{}' : name.endsWith('config.json') ? CONFIG : name),
+      contents[name] ?? (name.endsWith('processor_config.json') ? '{}' : name.endsWith('config.json') ? CONFIG : name),
     )
     return [name, { content, isLarge: /\.(bin|safetensors|h5)$/.test(name) }]
   })
@@ -83,6 +83,11 @@ describe('of a repository', () => {
       'in the Hugging Face format',
       ['config.json', 'preprocessor_config.json', 'model.safetensors', 'tokenizer.json', ...TOKENIZER],
       ['config.json', 'merges.txt', 'model.safetensors', 'preprocessor_config.json', 'vocab.json'],
+    ],
+    [
+      'as transformers 5 writes it',
+      ['config.json', 'processor_config.json', 'model.safetensors', 'tokenizer.json'],
+      ['config.json', 'model.safetensors', 'processor_config.json', 'tokenizer.json'],
     ],
     [
       'with a fast tokenizer',

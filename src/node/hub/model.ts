@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { FileError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
-import { FORMAT_FILES, readClipConfig, shardsOf } from '../../clip/load.ts'
+import { FORMAT_FILES, PROCESSOR_FILES, readClipConfig, shardsOf } from '../../clip/load.ts'
 import { folderModelFiles, readText } from '../files.ts'
 import { cachedCommit, cachedFiles, knownAbsent, noteAbsent, noteCommit, snapshotFolder } from './cache.ts'
 import { HubError } from './errors.ts'
@@ -19,8 +19,6 @@ export interface HubModel {
   readonly repo: HubRepo
 }
 
-/** Taken where they are. */
-const OPTIONAL = 'preprocessor_config.json'
 const TOKENIZERS = [['vocab.json', 'merges.txt'], ['tokenizer.json']] as const
 const INDEX = '.index.json'
 
@@ -64,9 +62,9 @@ async function cachedModel(hub: HubSettings, repo: HubRepo, commit: string): Pro
   const missing =
     format === undefined ? ['a configuration with its weights'] : shards.filter((shard) => !names.has(shard))
   const isWhole = missing.length === 0
-  const needsOptional = format?.config === 'config.json' && !names.has(OPTIONAL)
-  const isSure =
-    isWhole && tokenizerOf(names).length > 0 && (!needsOptional || (await knownAbsent(hub, repo, commit, OPTIONAL)))
+  const unsure = format?.config === 'config.json' ? PROCESSOR_FILES.filter((file) => !names.has(file)) : []
+  const absent = await Promise.all(unsure.map((file) => knownAbsent(hub, repo, commit, file)))
+  const isSure = isWhole && tokenizerOf(names).length > 0 && absent.every(Boolean)
   return { folder, repo: { ...repo, revision: commit }, isWhole, isSure, missing }
 }
 
@@ -75,15 +73,16 @@ async function fetchModel(hub: HubSettings, repo: HubRepo, listing: HubListing, 
   const cached = await cachedModel(hub, repo, pinned.revision)
   if (cached.isSure) return cached
   const names = new Set(listing.files.map(({ path }) => path))
-  // weights that are here already are not fetched in another format
-  const here = formatOf(new Set(await cachedFiles(hub, repo, pinned.revision)))
-  const format = here ?? formatOf(names)
+  // weights and a tokenizer that are here already are not fetched in another format
+  const here = new Set(await cachedFiles(hub, repo, pinned.revision))
+  const format = formatOf(here) ?? formatOf(names)
   if (format === undefined) throw noModel(repo, names)
-  if (!names.has(OPTIONAL)) await noteAbsent(hub, repo, pinned.revision, OPTIONAL)
+  for (const file of PROCESSOR_FILES) if (!names.has(file)) await noteAbsent(hub, repo, pinned.revision, file)
 
   const fetch = (files: readonly string[]) => localFiles(pinned, files, hooks, hub)
+  const tokenizer = tokenizerOf(here).length > 0 ? [] : tokenizerOf(names)
   // first what tells whether this is a CLIP at all
-  await fetch([format.config, OPTIONAL, ...tokenizerOf(names)].filter((file) => names.has(file)))
+  await fetch([format.config, ...PROCESSOR_FILES, ...tokenizer].filter((file) => names.has(file)))
   const folder = snapshotFolder(hub, repo, pinned.revision)
   await readClipConfig(folderModelFiles(folder), format.config)
   const [weights = ''] = await fetch([format.weights])
@@ -126,7 +125,11 @@ async function tryNames(
   hooks: Hooks,
   patience: Patience,
 ): Promise<HubListing | undefined> {
-  const names = [...FORMAT_FILES.flatMap(({ config, weights }) => [config, ...weights]), OPTIONAL, ...TOKENIZERS.flat()]
+  const names = [
+    ...FORMAT_FILES.flatMap(({ config, weights }) => [config, ...weights]),
+    ...PROCESSOR_FILES,
+    ...TOKENIZERS.flat(),
+  ]
   const answers = await Promise.all(
     names.map((name) =>
       fileMetadata(hub, repo, name, hooks, patience).catch((error: unknown) => {
