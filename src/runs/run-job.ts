@@ -58,7 +58,10 @@ export async function runJob(
   const learned = await method.learn(task, job.settings, { ...hooks, checkpoint, onSteps: metrics.onSteps, signal })
   await metrics.end(learned.steps)
   const model = { name: modelName, fingerprint: clip.fingerprint }
-  await writeFileAtomic(runFile(folder, 'learned'), writeLearned({ ...job, ...classes, method, model, ...learned }))
+  await writeFileAtomic(
+    runFile(folder, 'learned'),
+    await writeLearned({ ...job, ...classes, method, model, ...learned }),
+  )
 
   const classifier = await method.classifier(classes, job.settings, learned)
   let answers: number[]
