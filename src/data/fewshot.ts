@@ -1,4 +1,5 @@
 import { UsageError } from '../base/errors.ts'
+import { smallest } from '../base/extremes.ts'
 import type { Dataset, Item } from './items.ts'
 import { PythonRandom } from './python-random.ts'
 
@@ -74,7 +75,7 @@ export function lackOfImages(
   const message =
     `${dataset.root}: fewer training images than ${shots} shots in ${short.length} of ${counts.length} classes: ` +
     `${named.join(', ')}${more}`
-  return { message, least: Math.min(...counts) }
+  return { message, least: smallest(counts) }
 }
 
 /** Items of each label, labels in order of first appearance. */

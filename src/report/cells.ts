@@ -1,3 +1,4 @@
+import { largest } from '../base/extremes.ts'
 import { average, type Cell, type Group, type Row } from './groups.ts'
 
 /** What one table line or panel is about: a data set, or the average over all of a group. */
@@ -53,4 +54,4 @@ export const rowsAt = ({ rows }: Group, shots: number): Row[] =>
   rows.filter((row) => row.runs.some((run) => run.shots === shots))
 
 /** Most shots of a group; 0 where nothing was learned from images. */
-export const mostShots = ({ shots }: Group): number => Math.max(...shots)
+export const mostShots = ({ shots }: Group): number => largest(shots)

@@ -1,3 +1,4 @@
+import { smallest } from '../base/extremes.ts'
 import { METHODS } from '../methods/index.ts'
 import { canonicalJson, compareText, groupBy, unique } from './canonical.ts'
 import type { MeasuredRecord } from './record.ts'
@@ -123,7 +124,7 @@ export function average(row: Row, { datasets }: Pick<Group, 'datasets'>, shots: 
     return { ...summarise(seeds.map((seed) => meanOf(ofSeed(seed)))), runs, collapsed }
   }
   const mean = meanOf(cells.map((cell) => cell.mean))
-  return { n: Math.min(...cells.map(({ n }) => n)), mean, sd: undefined, interval: undefined, runs, collapsed }
+  return { n: smallest(cells.map(({ n }) => n)), mean, sd: undefined, interval: undefined, runs, collapsed }
 }
 
 /** The hand-written prompts of the data sets, which learned ones are compared with. */

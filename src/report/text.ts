@@ -1,3 +1,4 @@
+import { largest } from '../base/extremes.ts'
 import type { Table } from './document.ts'
 
 /** `0.7346` -> `73.5 %` */
@@ -15,8 +16,8 @@ export const took = (seconds: number): string => duration(1000 * seconds)
 
 /** Lines of columns, the first flush left, the others flush right. */
 export function columns(rows: readonly (readonly string[])[]): string {
-  const widthOf = (i: number) => Math.max(...rows.map((row) => row[i]?.length ?? 0))
-  const widths = Array.from({ length: Math.max(...rows.map((row) => row.length)) }, (_, i) => widthOf(i))
+  const widthOf = (i: number) => largest(rows.map((row) => row[i]?.length ?? 0))
+  const widths = Array.from({ length: largest(rows.map((row) => row.length)) }, (_, i) => widthOf(i))
   const pad = (cell: string, i: number) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))
   return rows.map((row) => row.map(pad).join('  ').trimEnd()).join('\n')
 }
@@ -31,7 +32,7 @@ export function accuracyTable(result: { accuracy: number; perClass: Readonly<Rec
 /** A table for a terminal: columns of words flush left, of numbers flush right. */
 export function tableText({ head, rows, words }: Pick<Table, 'head' | 'rows' | 'words'>): string {
   const lines = [head, ...rows.map(({ cells }) => cells)]
-  const widths = head.map((_, i) => Math.max(...lines.map((cells) => cells[i]?.length ?? 0)))
+  const widths = head.map((_, i) => largest(lines.map((cells) => cells[i]?.length ?? 0)))
   const pad = (cell: string, i: number) => (i < words ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))
   return lines.map((cells) => cells.map(pad).join('  ').trimEnd()).join('\n')
 }

@@ -1,4 +1,5 @@
 import { UsageError } from '../../base/errors.ts'
+import { largest } from '../../base/extremes.ts'
 import type { Hooks } from '../../base/progress.ts'
 import type { DatasetStatus, ListedDataset } from '../../datasets/official/status.ts'
 import type { Counts } from '../../datasets/official/types.ts'
@@ -74,7 +75,7 @@ function tableText(sets: readonly ListedDataset[]): string {
     [classes, train, val, test].map((count) => (count === undefined ? '-' : String(count)))
   const rows = sets.map((set) => [set.id, ...numbers(set)])
   const lines = columns([['data set', 'classes', 'train', 'val', 'test'], ...rows]).split('\n')
-  const width = Math.max(...sets.map(({ folder }) => folder.length))
+  const width = largest(sets.map(({ folder }) => folder.length))
   const ends = [['folder', 'prompt'], ...sets.map(({ folder, template }) => [folder, template])]
   return lines.map((line, i) => `${line}  ${(ends[i]?.[0] ?? '').padEnd(width)}  ${ends[i]?.[1] ?? ''}`).join('\n')
 }

@@ -1,3 +1,4 @@
+import { largest } from '../../base/extremes.ts'
 import { canonicalJson, compareText, groupBy, unique } from '../canonical.ts'
 import { cellText, mostShots, rowsAt, shotsText, subjectsOf, usualSeeds } from '../cells.ts'
 import { type Block, type Figure, groupedTable, heading, plainTable, text } from '../document.ts'
@@ -168,5 +169,5 @@ function columnOf({ model }: Group, groups: readonly Group[]): string {
 function mostShared(groups: readonly Group[]): number {
   const counts = unique(groups.flatMap(({ shots }) => shots))
   const shared = counts.filter((count) => groups.filter(({ shots }) => shots.includes(count)).length > 1)
-  return Math.max(0, ...shared)
+  return Math.max(0, largest(shared))
 }

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { CoopError } from '../../base/errors.ts'
+import { largest } from '../../base/extremes.ts'
 import type { Hooks, Progress } from '../../base/progress.ts'
 import type { Clip } from '../../clip/types.ts'
 import { lackOfImages } from '../../data/fewshot.ts'
@@ -115,7 +116,7 @@ async function checkDatasets(jobs: readonly Job[], inputs: Inputs, options: Swee
     const dataset = await inputs.dataset(job, word, hooks)
     const own = jobs.filter((job) => job.dataset === word)
     // the official code takes what there is of a class with too few images; so do sweeps, but they say so
-    const lack = lackOfImages(dataset, Math.max(0, ...own.map(({ shots }) => shots)))
+    const lack = lackOfImages(dataset, Math.max(0, largest(own.map(({ shots }) => shots))))
     if (lack) hooks.onWarning?.(`${lack.message}; such classes use all the images they have, as in the official code`)
     // the pictures of a data set that is only measured on are its test images
     const { train, val, test } = dataset
