@@ -28,7 +28,7 @@ export function program<Out extends string>(graph: Graph, outputs: Readonly<Reco
     if (x.graph !== graph) throw new ShapeError('program: an output belongs to another graph')
     if (live.has(x.node)) continue
     live.add(x.node)
-    pending.push(...x.node.inputs.map(resolve))
+    for (const input of x.node.inputs) pending.push(resolve(input))
   }
   const nodes = graph.nodes.filter((node) => live.has(node))
   const of = (op: string) => nodes.filter((node) => node.op === op)

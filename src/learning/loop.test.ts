@@ -148,6 +148,17 @@ describe('learning by gradients', () => {
     without.delete('steps')
     const noSteps = { ...checkpoint, read: async () => without }
     await expect(learnByGradients(linearTask(), { checkpoint: noSteps })).rejects.toThrow(/it has no steps/)
+    await expect(learnByGradients(linearTask({ epochs: 4 }), { checkpoint })).rejects.toThrow(/it has 15 steps of 12/)
+  })
+
+  it('calls a checkpoint with values that are not numbers damaged, not the learning rate too large', async () => {
+    const checkpoint = memoryCheckpoint()
+    await learnByGradients(linearTask(), { checkpoint })
+    const kept = new Map(await checkpoint.read())
+    kept.set('bias', floatTensor([classes], Float32Array.of(0, Number.NaN)))
+    const damaged = learnByGradients(linearTask(), { checkpoint: { ...checkpoint, read: async () => kept } })
+    await expect(damaged).rejects.toThrow(/checkpoint is damaged: bias contains values that are not numbers/)
+    await expect(damaged).rejects.not.toThrow(DivergedError)
   })
 
   it('says when training failed', async () => {

@@ -1,4 +1,4 @@
-import { DivergedError, ShapeError } from '../base/errors.ts'
+import { CoopError, DivergedError, ShapeError } from '../base/errors.ts'
 import { type FloatTensor, floatTensor, gradients, type Program, program, type Value } from '../graph/index.ts'
 import type { Runtime, Session } from '../runtime/types.ts'
 import { type BatchOrder, batchesOf, type Feeds, stepsOf } from './batches.ts'
@@ -63,7 +63,7 @@ export async function learnByGradients(task: GradientTask, options: LearnOptions
     return { step: i + 1, epoch: epoch + 1, learningRate: task.learningRate(epoch, i) }
   }
   const kept = await checkpoint?.read()
-  if (kept) restore(state, kept, about)
+  if (kept) restore(state, kept, total, about)
   if (steps.length > 0) await onSteps?.(steps)
   let written = Date.now()
 
@@ -155,8 +155,13 @@ function stateTensors({ tensors, optimisers, steps }: State): Map<string, FloatT
 }
 
 const STEPS = 'steps'
+const START_AGAIN = 'remove the checkpoint, and start again (--force)'
 
-function restore(state: State, kept: Tensors, about: (i: number) => About): void {
+function restore(state: State, kept: Tensors, total: number, about: (i: number) => About): void {
+  for (const [name, { data }] of kept) {
+    if (data.every(Number.isFinite)) continue
+    throw new CoopError(`the checkpoint is damaged: ${name} contains values that are not numbers`, START_AGAIN)
+  }
   for (const [name, { shape, data }] of stateTensors(state)) {
     if (name === STEPS) continue
     const found = kept.get(name)
@@ -167,7 +172,10 @@ function restore(state: State, kept: Tensors, about: (i: number) => About): void
     data.set(found.data)
   }
   const rows = kept.get(STEPS)?.data
-  if (rows === undefined) throw new ShapeError('the checkpoint is from other training: it has no steps')
+  if (rows === undefined || rows.length % 2 !== 0 || rows.length > 2 * total) {
+    const steps = rows === undefined ? 'no steps' : `${rows.length / 2} steps of ${total}`
+    throw new ShapeError(`the checkpoint is from other training: it has ${steps}`, START_AGAIN)
+  }
   for (let i = 0; 2 * i < rows.length; i++) {
     state.steps.push({ ...about(i), loss: rows[2 * i]!, gradientNorm: rows[2 * i + 1]! })
   }

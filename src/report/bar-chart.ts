@@ -1,3 +1,4 @@
+import { largest, smallest } from '../base/extremes.ts'
 import { COLOURS, drawing, element, label, linearScale, niceTicks } from './svg.ts'
 
 export interface Bar {
@@ -17,7 +18,7 @@ const BAR = 16
 export function barChart(title: string, bars: readonly Bar[]): string {
   const sorted = [...bars].sort((a, b) => b.value - a.value)
   const values = sorted.map(({ value }) => value)
-  const ticks = niceTicks(Math.min(0, ...values), Math.max(0, ...values), 6)
+  const ticks = niceTicks(Math.min(0, smallest(values)), Math.max(0, largest(values)), 6)
   const x = linearScale([ticks[0] ?? 0, ticks.at(-1) ?? 1], [LEFT, WIDTH - RIGHT])
   const bottom = TOP + sorted.length * ROW
 
@@ -47,7 +48,14 @@ export function barChart(title: string, bars: readonly Bar[]): string {
       label(after, y + 12, signed(value, 1), { 'font-weight': 600 })
     )
   })
-  return drawing(WIDTH, bottom + 24, title, label(LEFT, 18, title, { 'font-weight': 600 }), ...grid, ...drawn)
+  return drawing(
+    WIDTH,
+    bottom + 24,
+    title,
+    label(LEFT, 18, title, { 'font-weight': 600 }),
+    grid.join(''),
+    drawn.join(''),
+  )
 }
 
 export const signed = (points: number, digits: number): string => `${points > 0 ? '+' : ''}${points.toFixed(digits)}`

@@ -1,4 +1,5 @@
 import { countOf } from '../base/count.ts'
+import { smallest } from '../base/extremes.ts'
 import { type RunShots, shotsRank } from '../data/fewshot.ts'
 import { METHODS } from '../methods/index.ts'
 import { canonicalJson, compareText, groupBy, unique } from './canonical.ts'
@@ -125,7 +126,7 @@ export function average(row: Row, { datasets }: Pick<Group, 'datasets'>, shots: 
     return { ...summarise(seeds.map((seed) => meanOf(ofSeed(seed)))), runs, collapsed }
   }
   const mean = meanOf(cells.map((cell) => cell.mean))
-  return { n: Math.min(...cells.map(({ n }) => n)), mean, sd: undefined, interval: undefined, runs, collapsed }
+  return { n: smallest(cells.map(({ n }) => n)), mean, sd: undefined, interval: undefined, runs, collapsed }
 }
 
 /** The hand-written prompts of the data sets, which learned ones are compared with. */

@@ -40,7 +40,7 @@ function htmlBlock(block: Block): string {
     case 'text':
       return element('p', {}, escapeMarkup(block.text))
     case 'list':
-      return element('ul', {}, ...block.items.map((item) => element('li', {}, escapeMarkup(item))))
+      return element('ul', {}, block.items.map((item) => element('li', {}, escapeMarkup(item))).join(''))
     case 'code':
       return element('pre', {}, escapeMarkup(block.text))
     case 'table':
@@ -55,13 +55,13 @@ export function htmlTable({ head, rows, words }: Table): string {
   const titles = head.map((title) => element('th', {}, escapeMarkup(title)))
   const lines = rows.map(({ cells, first }) => {
     const written = cells.map((cell) => element('td', {}, escapeMarkup(cell)))
-    return element('tr', first ? { class: 'first' } : {}, ...written)
+    return element('tr', first ? { class: 'first' } : {}, written.join(''))
   })
   const table = element(
     'table',
     { class: `words-${words}` },
-    element('thead', {}, element('tr', {}, ...titles)),
-    element('tbody', {}, ...lines),
+    element('thead', {}, element('tr', {}, titles.join(''))),
+    element('tbody', {}, lines.join('')),
   )
   return element('div', { class: 'wide' }, table)
 }

@@ -1,3 +1,4 @@
+import { largest, smallest } from '../base/extremes.ts'
 import { COLOURS, drawing, element, label, linearScale, niceTicks, polyline, type Scale } from './svg.ts'
 
 /** A line of a chart; accuracies are in %. */
@@ -77,13 +78,13 @@ export function lineChart({ title, note, stops, panels }: LineChart): string {
     return element('g', { transform: `translate(${x},${y})` }, drawPanel(panel, stops, frame))
   })
   const height = legend.height + Math.ceil(panels.length / columns) * frame.height + 6
-  return drawing(width, height, title, legend.markup, ...drawn)
+  return drawing(width, height, title, legend.markup, drawn.join(''))
 }
 
 function drawPanel({ title, strong, levels, series }: Panel, stops: readonly Stop[], frame: Frame): string {
   const ends = series.flatMap(({ points }) => points.flatMap(({ mean, sd = 0 }) => [mean - sd, mean + sd]))
   const shown = [...levels.map(({ value }) => value), ...ends].map((value) => Math.max(0, Math.min(100, value)))
-  const ticks = niceTicks(Math.min(...shown), Math.max(...shown), frame.height > SIZE.height ? 6 : 4)
+  const ticks = niceTicks(smallest(shown), largest(shown), frame.height > SIZE.height ? 6 : 4)
   const y = linearScale([ticks[0] ?? 0, ticks.at(-1) ?? 100], [frame.height - frame.bottom, frame.top])
   const right = frame.width - frame.right
   const place = linearScale([0, stops.length - 1], [frame.left + 10, right - 6])

@@ -1,3 +1,4 @@
+import { largest } from '../base/extremes.ts'
 import type { Block, Document, Table } from './document.ts'
 
 /** Path of a figure, as a link relative to the Markdown file; undefined where figures are not written. */
@@ -44,7 +45,7 @@ function escapeMarkdown(text: string): string {
 
 /** A fence longer than any run of backticks inside. */
 function fenced(text: string): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
+  const longest = Math.max(2, largest(Array.from(text.matchAll(/`+/g), ([run]) => run.length)))
   const fence = '`'.repeat(longest + 1)
   return `${fence}\n${text.replace(/\n$/, '')}\n${fence}`
 }

@@ -90,7 +90,7 @@ export async function importCheckpoint(file: string, options: ImportOptions, hoo
     split: 'all' as const,
     tensors: new Map([['ctx', prompt.ctx]]),
   }
-  await writeFileAtomic(runFile(out, 'learned'), writeLearned(saved))
+  await writeFileAtomic(runFile(out, 'learned'), await writeLearned(saved))
   // nothing has been measured: coop-ts evaluate does
   await finishRun(out, {
     id: basename(resolve(out)),

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { FileError } from '../base/errors.ts'
 import { CLASS_SPLITS, type ClassSplit } from '../data/halves.ts'
 import { parseJson } from '../formats/json.ts'
-import { type ByteSource, openSafetensors, type SafetensorsFile, writeSafetensors } from '../formats/safetensors.ts'
+import type { ByteSource, SafetensorsFile } from '../formats/safetensors.ts'
 import { readSchema } from '../formats/schema.ts'
+import { openSealed, writeSealed } from '../formats/sealed.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { Tensors } from '../learning/types.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
@@ -42,19 +43,19 @@ const aboutSchema = z.strictObject({
   testShare: z.number().min(0).max(1).optional(),
 })
 
-/** The bytes of a safetensors file: the tensors in float32; all else as JSON in its metadata entry `learned`. */
-export function writeLearned(saved: SavedLearned): Uint8Array<ArrayBuffer> {
+/** The bytes of a safetensors file with its hash: the tensors in float32; all else as JSON in its metadata entry `learned`. */
+export function writeLearned(saved: SavedLearned): Promise<Uint8Array<ArrayBuffer>> {
   const { method, settings, classNames, templates, model, transforms, split, testShare, tensors } = saved
   const names = { format: FORMAT, method: method.name, settings, classNames, templates }
   const about = { ...names, model, transforms, split, testShare }
-  return writeSafetensors(tensors, { learned: JSON.stringify(about) })
+  return writeSealed(tensors, { learned: JSON.stringify(about) })
 }
 
 /**
  * Reads what writeLearned wrote; `methods` are known in addition to METHODS. Throws FileError when the file is damaged, is something else, or contradicts itself.
  */
 export async function readLearned(source: ByteSource, methods: readonly AnyMethod[] = []): Promise<SavedLearned> {
-  const file = await openSafetensors(source)
+  const file = await openSealed(source)
   const text = file.metadata.get('learned')
   if (text === undefined) {
     throw new FileError(`${file.name} contains nothing that a method learned`, 'give a run folder')
@@ -79,7 +80,10 @@ export async function readTensors(file: SafetensorsFile): Promise<Tensors> {
   for (const name of file.entries.keys()) {
     const tensor = await file.readFloat(name)
     if (!tensor.data.every(Number.isFinite)) {
-      throw new FileError(`${file.name}: ${name} contains values that are not numbers`)
+      throw new FileError(
+        `${file.name} is damaged: ${name} contains values that are not numbers`,
+        'write the file again',
+      )
     }
     tensors.set(name, tensor)
   }

@@ -1,8 +1,8 @@
 import { appendFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileError, UsageError } from '../base/errors.ts'
-import { openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
 import { readSchema } from '../formats/schema.ts'
+import { openSealed, writeSealed } from '../formats/sealed.ts'
 import type { CheckpointStore, Step, Tensors } from '../learning/types.ts'
 import { hashOf } from '../node/content-hash.ts'
 import {
@@ -113,7 +113,7 @@ export function runCheckpoint(folder: string, settings: Decisive, every?: number
   let before = 0
   const spent = () => before + (performance.now() - started) / 1000
   async function read(): Promise<Tensors> {
-    const file = await openSafetensors(await fileSource(path))
+    const file = await openSealed(await fileSource(path))
     if (file.metadata.get('run') !== of) throw new FileError(`${path} is a checkpoint of another run`)
     before = Number(file.metadata.get('seconds'))
     return readTensors(file)
@@ -122,7 +122,7 @@ export function runCheckpoint(folder: string, settings: Decisive, every?: number
     seconds: every,
     spent,
     read: async () => ((await exists(path)) ? orRemedy(read(), 'start the run again (--force)') : undefined),
-    write: (tensors) => writeFileAtomic(path, writeSafetensors(tensors, { run: of, seconds: String(spent()) })),
+    write: async (tensors) => writeFileAtomic(path, await writeSealed(tensors, { run: of, seconds: String(spent()) })),
   }
 }
 

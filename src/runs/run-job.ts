@@ -61,7 +61,7 @@ export async function runJob(
   const model = { name: modelName, fingerprint: clip.fingerprint }
   await writeFileAtomic(
     runFile(folder, 'learned'),
-    writeLearned({ ...job, ...classes, testShare, method, model, ...learned }),
+    await writeLearned({ ...job, ...classes, testShare, method, model, ...learned }),
   )
 
   const classifier = await method.classifier(classes, job.settings, learned)

@@ -2,10 +2,14 @@ import { cp, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FileError, UsageError } from '../base/errors.ts'
+import { openSealed, writeSealed } from '../formats/sealed.ts'
 import { METHODS } from '../methods/index.ts'
+import { fileSource } from '../node/files.ts'
 import { encodePng } from '../node/image.ts'
 import { killed } from '../testing/kills.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
+import { evaluateRun } from './evaluate.ts'
+import { readTensors } from './learned.ts'
 import { readSavedRun } from './saved-run.ts'
 import { type TrainOptions, train } from './train.ts'
 
@@ -159,17 +163,44 @@ describe('a run', () => {
     await expect(resumed()).rejects.toThrow(FileError)
   })
 
+  it('is refused as damaged when one bit of what it learned, or of its checkpoint, is another one', async () => {
+    await train(world.photos, options('bits'))
+    await stopped('bits-stopped', 5)
+    const uses = [
+      [
+        at('bits', 'learned.safetensors'),
+        () => evaluateRun(at('bits'), world.photos, { cache: at('cache'), threads: 1 }),
+      ],
+      [
+        at('bits-stopped', 'checkpoint.safetensors'),
+        () => train(world.photos, options('bits-stopped', { resume: true })),
+      ],
+    ] as const
+    for (const [file, use] of uses) {
+      const bytes = await readFile(file)
+      for (let i = 0; i < 24; i++) {
+        const flipped = Buffer.from(bytes)
+        flipped[Math.floor((i * bytes.length) / 24)]! ^= 1 << (i % 8)
+        await writeFile(file, flipped)
+        const error = await use().catch((thrown: unknown) => thrown)
+        expect(error, `${file}, byte ${i} of 24`).toBeInstanceOf(FileError)
+        expect(error).toMatchObject({ remedy: expect.stringMatching(/--force/) })
+      }
+      await writeFile(file, bytes)
+      await use()
+    }
+  })
+
   it('counts the seconds before a stop', async () => {
     await stopped('slow', 3)
     const file = at('slow', 'checkpoint.safetensors')
-    const text = (await readFile(file)).toString('latin1')
-    const [seconds = ''] = /(?<="seconds":")[\d.]+/.exec(text) ?? []
-    expect(Number(seconds)).toBeGreaterThan(0)
-    // as if it had been learning for long; the header keeps its length
-    const longer = '9'.repeat(seconds.indexOf('.')) + seconds.slice(seconds.indexOf('.'))
-    await writeFile(file, Buffer.from(text.replace(`"seconds":"${seconds}"`, `"seconds":"${longer}"`), 'latin1'))
+    const kept = await openSealed(await fileSource(file))
+    expect(Number(kept.metadata.get('seconds'))).toBeGreaterThan(0)
+    // as if it had been learning for long
+    const about = { run: kept.metadata.get('run') ?? '', seconds: '9999' }
+    await writeFile(file, await writeSealed(await readTensors(kept), about))
     const result = await train(world.photos, options('slow', { resume: true }))
-    expect(result.seconds).toBeGreaterThan(Number(longer))
+    expect(result.seconds).toBeGreaterThan(9999)
   })
 })
 

@@ -49,7 +49,7 @@ const about = {
   split: 'all' as const,
   classNames: ['cat', 'sea horse'],
 }
-const learned = [
+const learned = await Promise.all([
   writeLearned({ ...about, method: coop, settings: readSettings(coop, { M: 4 }), tensors: new Map([['ctx', ctx]]) }),
   writeLearned({
     ...about,
@@ -57,7 +57,7 @@ const learned = [
     settings: {},
     tensors: new Map([['means', floatTensor([2, 3])]]),
   }),
-]
+])
 const STEP = { step: 1, epoch: 1, loss: 2.5, learningRate: 0.002, gradientNorm: 0.25 }
 const PLAN = `datasets: [caltech101, dtd]
 root: data

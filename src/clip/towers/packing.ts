@@ -1,4 +1,5 @@
 import { ShapeError } from '../../base/errors.ts'
+import { smallest } from '../../base/extremes.ts'
 
 /**
  * Sequences of tokens laid out so that nothing is computed twice (the text tower is causal): what all of them begin
@@ -28,7 +29,7 @@ export interface Packing {
  */
 export function pack(sequences: readonly (readonly number[])[], sharePrefix = true, families = 1): Packing {
   const parts = familiesOf(sequences, families)
-  const prefix = sharePrefix ? Math.min(...parts.map(commonPrefix)) : 0
+  const prefix = sharePrefix ? smallest(parts.map(commonPrefix)) : 0
   const lengths = [...new Set(sequences.map((s) => s.length - prefix))].sort((a, b) => a - b)
   const groups = lengths.map((length) => ({
     length,
@@ -60,7 +61,7 @@ function familiesOf<T>(sequences: readonly (readonly T[])[], families: number): 
 /** How many slots all sequences begin with; at least the last slot of each stays in its tail. */
 function commonPrefix(sequences: readonly (readonly number[])[]): number {
   const [head = []] = sequences
-  const limit = Math.min(...sequences.map((s) => s.length)) - 1
+  const limit = smallest(sequences.map((s) => s.length)) - 1
   let n = 0
   while (n < limit && sequences.every((s) => s[n] === head[n])) n++
   return n

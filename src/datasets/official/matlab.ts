@@ -63,7 +63,7 @@ interface Element {
 
 function variablesOf(bytes: Uint8Array): Map<string, MatValue> {
   if (bytes.length < HEADER) throw new Error('it is too short')
-  const mark = String.fromCharCode(...bytes.subarray(126, 128))
+  const mark = latin1(bytes.subarray(126, 128))
   if (mark !== 'IM' && mark !== 'MI') throw new Error('it does not have a MATLAB header')
   const little = mark === 'IM'
   const version = new DataView(bytes.buffer, bytes.byteOffset + 124, 2).getUint16(0, little)
@@ -112,7 +112,7 @@ function matrixOf(data: Uint8Array, little: boolean, depth: number): { name: str
   if (data.length === 0) return { name: '', value: { kind: 'numbers', data: [] } }
   const arrayClass = (numbersOf(take(), little)[0] ?? 0) & 0xff
   const count = numbersOf(take(), little).reduce((product, size) => product * size, 1)
-  const name = String.fromCharCode(...take().data)
+  const name = latin1(take().data)
   const matrix = (): MatValue => {
     const { value } = matrixOf(take().data, little, depth + 1)
     if (!value) throw new Error('it has an array of an unsupported class')
@@ -140,7 +140,7 @@ function matrixOf(data: Uint8Array, little: boolean, depth: number): { name: str
 function fieldNames(data: Uint8Array, width: number): string[] {
   if (width < 1) throw new Error('the fields of a struct have no names')
   return Array.from({ length: Math.floor(data.length / width) }, (_, i) =>
-    String.fromCharCode(...data.subarray(i * width, (i + 1) * width)).replace(/\0.*$/s, ''),
+    latin1(data.subarray(i * width, (i + 1) * width)).replace(/\0.*$/s, ''),
   )
 }
 
@@ -159,5 +159,8 @@ function numbersOf({ type, data }: Element, little: boolean): number[] {
   const view = viewOf(data)
   return Array.from({ length: Math.floor(data.length / bytes) }, (_, i) => read(view, i * bytes, little))
 }
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -1,8 +1,8 @@
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet'
-import { compressors } from 'hyparquet-compressors'
-import { countOf } from '../../base/count.ts'
+import type { FileMetaData } from 'hyparquet'
 import { FileError } from '../../base/errors.ts'
+import type { ByteSource } from '../../formats/safetensors.ts'
 import { fileSource } from '../../node/files.ts'
+import { type Asked, decode, type ParquetRow } from './decoder.ts'
 
 /** An open parquet file. */
 export interface ParquetFile {
@@ -12,7 +12,7 @@ export interface ParquetFile {
   readonly metadata: FileMetaData
   /** What its writer kept beside the data, such as Hugging Face's description of the columns. */
   readonly notes: ReadonlyMap<string, string>
-  readonly buffer: AsyncBuffer
+  readonly source: ByteSource
 }
 
 export interface ParquetColumn {
@@ -29,30 +29,22 @@ const MAX_UNQUESTIONED_BYTES = 2 ** 28
 
 /** Opens a parquet file by its end, where its description is. Throws FileError when it is none, or is damaged. */
 export async function openParquet(path: string): Promise<ParquetFile> {
-  const { size, read } = await fileSource(path)
-  const buffer: AsyncBuffer = {
-    byteLength: size,
-    async slice(start, end = size) {
-      if (!(start >= 0 && start <= end && end <= size)) throw new Error(`bytes ${start} to ${end} are outside the file`)
-      const bytes = await read(start, end - start)
-      if (bytes.length < end - start) throw new Error('the file ends too early')
-      return bytes.slice().buffer
-    },
-  }
+  const source = await fileSource(path)
+  const { size } = source
   return orFileError(path, async () => {
     if (size < 12) throw new Error(`it has ${size} bytes`)
-    const metadata = await parquetMetadataAsync(buffer, { geoparquet: false })
-    const columns = parquetSchema(metadata).children.map(({ element, children }): ParquetColumn => {
-      const parts = children.map((child) => child.element.name)
-      if (children.length > 0) return { name: element.name, kind: parts.includes('bytes') ? 'image' : 'other' }
-      return { name: element.name, kind: kindOf(element) }
-    })
+    const { metadata, columns } = await decode(source, { kind: 'open', size })
     const notes = (metadata.key_value_metadata ?? []).map(({ key, value = '' }) => [key, value] as const)
-    return { path, size, columns, metadata, notes: new Map(notes), buffer }
+    return { path, size, columns: columns.map(columnOf), metadata, notes: new Map(notes), source }
   })
 }
 
-type Element = ReturnType<typeof parquetSchema>['element']
+function columnOf({ element, parts }: Asked['open']['columns'][number]): ParquetColumn {
+  if (parts.length > 0) return { name: element.name, kind: parts.includes('bytes') ? 'image' : 'other' }
+  return { name: element.name, kind: kindOf(element) }
+}
+
+type Element = Asked['open']['columns'][number]['element']
 
 function kindOf({ type, converted_type: converted, logical_type: logical }: Element): ParquetColumn['kind'] {
   if (type === 'BYTE_ARRAY') return converted === 'UTF8' || logical?.type === 'STRING' ? 'text' : 'bytes'
@@ -66,13 +58,15 @@ export function unpackedSize({ metadata }: ParquetFile, columns: readonly string
 
 type RowGroup = FileMetaData['row_groups'][number]
 
-function groupSize({ columns }: RowGroup, wanted: readonly string[]): number {
-  return columns
-    .filter(({ meta_data }) => wanted.includes(meta_data?.path_in_schema[0] ?? ''))
-    .reduce((sum, { meta_data }) => sum + Number(meta_data?.total_uncompressed_size ?? 0), 0)
+function groupSize(group: RowGroup, wanted: readonly string[]): number {
+  return columnsOf(group, wanted).reduce(
+    (sum, { meta_data }) => sum + Number(meta_data?.total_uncompressed_size ?? 0),
+    0,
+  )
 }
 
-export type ParquetRow = Readonly<Record<string, unknown>>
+const columnsOf = ({ columns }: RowGroup, wanted: readonly string[]) =>
+  columns.filter(({ meta_data }) => wanted.includes(meta_data?.path_in_schema[0] ?? ''))
 
 /**
  * The rows of a file, one row group in memory at a time. Throws FileError for a damaged file, and for one that unpacks
@@ -80,33 +74,18 @@ export type ParquetRow = Readonly<Record<string, unknown>>
  */
 export async function* rowGroups(file: ParquetFile, columns: readonly string[]): AsyncGenerator<ParquetRow[]> {
   checkSizes(file, columns)
-  let start = 0
-  for (const group of file.metadata.row_groups) {
-    const rowEnd = start + Number(group.num_rows)
-    let left = groupSize(group, columns)
-    const bounded = Object.entries(compressors).map(([codec, decompress]) => [
-      codec,
-      (input: Uint8Array, length: number) => {
-        left -= length
-        if (left < 0 || length < 0) throw new Error('it unpacks to more than it states')
-        return decompress(input, length)
-      },
-    ])
-    yield await orFileError(file.path, async () => {
-      const rows: ParquetRow[] = await parquetReadObjects({
-        file: file.buffer,
-        metadata: file.metadata,
-        columns: [...columns],
-        rowStart: start,
-        rowEnd,
-        compressors: Object.fromEntries(bounded),
-        utf8: false, // else bytes that are no text are taken for it
-      })
-      if (rows.length !== rowEnd - start)
-        throw new Error(`${countOf(rows.length, 'row')} where it states ${rowEnd - start}`)
-      return rows
+  const { path, size, source, metadata } = file
+  for (const group of metadata.row_groups) {
+    const rows = Number(group.num_rows)
+    yield await orFileError(path, async () => {
+      const few = columnsOf(group, columns).find(({ meta_data }) => Number(meta_data?.num_values ?? rows) < rows)
+      if (few !== undefined) throw new Error(`${few.meta_data?.num_values} values where it states ${rows} rows`)
+      const only = { ...metadata, row_groups: [group], num_rows: group.num_rows }
+      const limit = groupSize(group, columns)
+      const found = await decode(source, { kind: 'rows', size, metadata: only, columns, rows, limit })
+      if (found.length !== rows) throw new Error(`${found.length} rows where it states ${rows}`)
+      return found
     })
-    start = rowEnd
   }
 }
 
@@ -120,8 +99,7 @@ function checkSizes(file: ParquetFile, columns: readonly string[]): void {
   for (const group of file.metadata.row_groups) {
     const bytes = groupSize(group, columns)
     if (!(bytes >= 0 && bytes <= MAX_GROUP_BYTES)) refuse(`a row group unpacks to ${bytes} bytes; the limit is 2 GB`)
-    if (!(group.num_rows >= 0 && group.num_rows <= MAX_GROUP_ROWS))
-      refuse(`a row group has ${countOf(Number(group.num_rows), 'row')}`)
+    if (!(group.num_rows >= 0 && group.num_rows <= MAX_GROUP_ROWS)) refuse(`a row group has ${group.num_rows} rows`)
   }
   const bytes = unpackedSize(file, columns)
   if (bytes > MAX_UNQUESTIONED_BYTES && bytes > MAX_RATIO * file.size) {

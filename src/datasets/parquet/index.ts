@@ -64,7 +64,7 @@ export async function readParquet(
   const rows: LabelledRow[] = []
   for (const opened of files) {
     const unpacked = await unpackImages(opened.file, opened.columns, options.cache, onRows)
-    rows.push(...labelledRows(opened, unpacked, hooks))
+    for (const row of labelledRows(opened, unpacked, hooks)) rows.push(row)
   }
   if (rows.length === 0) throw new FileError(`${about.source} has no labelled images`, 'give a data set that has some')
   if (labels.names === undefined && rows.every(({ label }) => typeof label === 'number')) {

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { CoopError, FileError } from '../../base/errors.ts'
 import type { Progress } from '../../base/progress.ts'
 import type { Item } from '../../data/items.ts'
+import { bytesSource } from '../../formats/safetensors.ts'
 import { contentHash } from '../../node/content-hash.ts'
 import { readCard } from './card.ts'
 import { imageColumnsOf } from './columns.ts'
@@ -99,6 +100,15 @@ describe('readParquet', () => {
     expect(await contents((await read(all)).train)).toEqual(figures[TRAIN])
   })
 
+  it('reads more rows than a call has arguments', async () => {
+    const { test } = await read([all[2]])
+    const index = join(test[0]?.path ?? '', '..', 'rows.json')
+    const rows: [number, ...unknown[]][] = JSON.parse(await readFile(index, 'utf8'))
+    const many = Array.from({ length: 150_000 }, (_, i) => [i + 1, ...(rows[i % rows.length] ?? []).slice(1)])
+    await writeFile(index, JSON.stringify(many))
+    expect((await read([all[2]])).test).toHaveLength(150_000)
+  })
+
   it('splits one file by seed', async () => {
     const sources = [{ file: fixture(TRAIN), split: undefined }]
     const { train, val, test } = await read(sources)
@@ -151,7 +161,7 @@ describe('columns', () => {
       columns,
       metadata: { version: 1, schema: [], num_rows: 0n, row_groups: [], metadata_length: 0 },
       notes: new Map([['huggingface', JSON.stringify({ info: { features } })]]),
-      buffer: { byteLength: 0, slice: () => new ArrayBuffer(0) },
+      source: bytesSource('x.parquet', new Uint8Array()),
     })
     const columns = [
       { name: 'photo', kind: 'image' },
@@ -202,6 +212,17 @@ describe('a file that is not what it says', () => {
       const result = await read([{ file, split: undefined }]).catch((error: unknown) => error)
       if (result instanceof Error) expect(result).toBeInstanceOf(CoopError)
     }
+  })
+
+  it('keeps a decoder busy for ever, and is refused', async () => {
+    const file = join(root, 'endless.parquet')
+    const bytes = await readFile(fixture('zstd.parquet'))
+    bytes[1104] = 0xff // the number of values of a page, now below zero
+    await writeFile(file, bytes)
+    const error = await errorOf(read([{ file, split: undefined }]))
+    expect(error).toBeInstanceOf(FileError)
+    expect(error.message).toMatch(/endless\.parquet cannot be read as parquet: decoding it comes to no end/)
+    await expect(read([{ file: fixture('zstd.parquet'), split: 'test' }])).resolves.toBeTruthy()
   })
 
   it('unpacks to a thousand times its size and more: refused before anything is written', async () => {

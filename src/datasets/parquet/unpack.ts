@@ -6,7 +6,8 @@ import { mapLimited } from '../../data/overlap.ts'
 import { hashOf } from '../../node/content-hash.ts'
 import { readText, removeLeftovers, writeFileAtomic } from '../../node/files.ts'
 import { type ImageColumns, jsonOrNothing } from './columns.ts'
-import { type ParquetFile, type ParquetRow, rowGroups, unpackedSize } from './file.ts'
+import type { ParquetRow } from './decoder.ts'
+import { type ParquetFile, rowGroups, unpackedSize } from './file.ts'
 
 /** A row whose image is now a separate file. */
 export interface UnpackedRow {

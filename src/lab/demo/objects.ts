@@ -45,8 +45,8 @@ export function objectTask(heldOut: HeldOut): DemoTask {
     const parts = splitByConcept([drawings(heldOut, objectStyles, emoji, classNames.length)], 1 / 3, name)
     if (parts.train.length < leastTrain || parts.test.length < leastTest) continue
     classNames.push(name)
-    train.push(...parts.train)
-    test.push(...parts.test)
+    for (const one of parts.train) train.push(one)
+    for (const one of parts.test) test.push(one)
   }
   return {
     name: 'objects',

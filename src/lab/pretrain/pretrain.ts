@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { DivergedError } from '../../base/errors.ts'
@@ -6,6 +6,7 @@ import type { Hooks } from '../../base/progress.ts'
 import { type FloatTensor, floatTensor, type Tensor } from '../../graph/index.ts'
 import { adamWStep } from '../../learning/optimisers.ts'
 import { writeFileAtomic } from '../../node/files.ts'
+import { orRemedy } from '../../runs/run-folder.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import type { ArtData } from './art/source.ts'
 import { batchFeeds } from './batch.ts'
@@ -16,6 +17,7 @@ import { type PretrainStep, pretrainStep, type StepOutput } from './step.ts'
 const METRICS = 'metrics.jsonl'
 const metricsLine = z.object({ loss: z.number() })
 const CHECKPOINT_STEPS = 100
+const START_AGAIN = 'start the run again (--force), or choose another folder (--out)'
 const RUNNING_MOMENTUM = 0.1
 const MAX_LOGIT_SCALE = Math.log(100)
 
@@ -46,7 +48,8 @@ export async function pretrain(
   const state = startState(step, config, settings.seed)
   const checkpoint = join(folder, 'checkpoint.safetensors')
   await mkdir(folder, { recursive: true })
-  if (resume) await loadState(checkpoint, state)
+  if (resume) await orRemedy(loadState(checkpoint, state, settings), START_AGAIN)
+  else await rm(checkpoint, { force: true })
   await writeFileAtomic(join(folder, 'settings.json'), `${JSON.stringify(settings, null, 2)}\n`)
 
   const session = await runtime.load(step.program)
@@ -74,7 +77,7 @@ export async function pretrain(
     await appendFile(join(folder, METRICS), `${JSON.stringify(line)}\n`)
     hooks.onProgress?.({ kind: 'pretrain', done: state.step, total: settings.steps, loss })
     const stop = signal?.aborted === true || state.step === settings.steps
-    if (stop || state.step % CHECKPOINT_STEPS === 0) await saveState(checkpoint, state)
+    if (stop || state.step % CHECKPOINT_STEPS === 0) await saveState(checkpoint, state, settings)
     if (stop) break
   }
   await session.dispose()

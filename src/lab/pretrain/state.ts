@@ -1,8 +1,10 @@
 import { FileError } from '../../base/errors.ts'
 import type { ClipConfig, Weights } from '../../clip/types.ts'
-import { openSafetensors, writeSafetensors } from '../../formats/safetensors.ts'
+import { openSealed, writeSealed } from '../../formats/sealed.ts'
 import { type FloatTensor, floatTensor, type Shape } from '../../graph/index.ts'
+import { hashOf } from '../../node/content-hash.ts'
 import { fileSource, writeFileAtomic } from '../../node/files.ts'
+import type { PretrainSettings } from './settings.ts'
 import { startParameters } from './start.ts'
 import type { PretrainStep } from './step.ts'
 
@@ -41,30 +43,39 @@ const partsOf = ({ parameters, moments, running }: PretrainState) => ({
   running,
 })
 
-export async function saveState(path: string, state: PretrainState): Promise<void> {
+const runOf = (settings: PretrainSettings) => hashOf(JSON.stringify(settings))
+
+export async function saveState(path: string, state: PretrainState, settings: PretrainSettings): Promise<void> {
   const tensors = new Map<string, FloatTensor>()
   const parts = partsOf(state)
   for (const part of PARTS)
     for (const [name, x] of parts[part]) tensors.set(`${part} ${name}`, floatTensor([x.length], x))
-  await writeFileAtomic(path, writeSafetensors(tensors, { step: `${state.step}` }))
+  await writeFileAtomic(path, await writeSealed(tensors, { run: runOf(settings), step: `${state.step}` }))
 }
 
-/** Fills a fresh state from a checkpoint. Throws FileError when the checkpoint is of another model. */
-export async function loadState(path: string, state: PretrainState): Promise<void> {
-  const file = await openSafetensors(await fileSource(path))
+/** Fills a fresh state from a checkpoint. Throws FileError when it is damaged, or of a run with other settings. */
+export async function loadState(path: string, state: PretrainState, settings: PretrainSettings): Promise<void> {
+  const file = await openSealed(await fileSource(path))
+  const step = Number(file.metadata.get('step'))
+  if (file.metadata.get('run') !== runOf(settings)) {
+    throw new FileError(`${path} is the checkpoint of a run with other settings`)
+  }
+  if (!Number.isInteger(step) || step < 1 || step > settings.steps) {
+    throw new FileError(`${path} is damaged: it is of step ${file.metadata.get('step')} of ${settings.steps}`)
+  }
   const parts = partsOf(state)
   for (const part of PARTS) {
     for (const [name, x] of parts[part]) {
       const { data } = await file.readFloat(`${part} ${name}`)
       if (data.length !== x.length)
-        throw new FileError(
-          `${path}: ${name} has ${data.length} values, this run's has ${x.length}`,
-          'it was made with other settings: choose another folder',
-        )
+        throw new FileError(`${path}: ${name} has ${data.length} values, this run's has ${x.length}`)
+      if (!data.every(Number.isFinite)) {
+        throw new FileError(`${path} is damaged: ${name} contains values that are not numbers`)
+      }
       x.set(data)
     }
   }
-  state.step = Number(file.metadata.get('step'))
+  state.step = step
 }
 
 /** The model as it stands, for saving and for use. */

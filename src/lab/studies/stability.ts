@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DivergedError } from '../../base/errors.ts'
+import { largest, smallest } from '../../base/extremes.ts'
 import { imageEncoder } from '../../clip/encode.ts'
 import { drawFewShot } from '../../data/fewshot.ts'
 import { atChance, endOf } from '../../learning/chance.ts'
@@ -104,9 +105,9 @@ export const stability: Study = {
           collapsed: atChance(answers, testLabels),
           accuracy: accuracyOf(classNames, answers, testLabels).accuracy,
           endLoss: endOf(losses) / chance,
-          peakLoss: Math.max(...losses) / chance,
+          peakLoss: largest(losses) / chance,
           firstNorm: norms[0] ?? 0,
-          peakNorm: Math.max(...norms),
+          peakNorm: largest(norms),
           endNorm: endOf(norms),
         }
       } catch (error) {
@@ -165,7 +166,7 @@ function table(rows: readonly Row[]): string {
           `${of.filter((row) => row.collapsed).length} of ${of.length}`,
           String(of.length - ended.length),
           `${mean.toFixed(1)} ± ${sd.toFixed(1)}`,
-          (100 * Math.min(...of.map(({ accuracy }) => accuracy))).toFixed(1),
+          (100 * smallest(of.map(({ accuracy }) => accuracy))).toFixed(1),
           average('endLoss'),
           average('peakLoss'),
           average('firstNorm'),

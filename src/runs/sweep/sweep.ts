@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { CoopError } from '../../base/errors.ts'
+import { largest } from '../../base/extremes.ts'
 import type { Hooks, Progress } from '../../base/progress.ts'
 import type { Clip } from '../../clip/types.ts'
 import { checkLearnable, lackOfImages, shotsText } from '../../data/fewshot.ts'
@@ -122,7 +123,7 @@ async function checkDatasets(jobs: readonly Job[], inputs: Inputs, options: Swee
     // the official code takes what there is of a class with too few images; so do runs, but they say so
     const numbers = learned.flatMap(({ shots }) => (shots === 'all' ? [] : [shots]))
     const most = learned.find(({ validates }) => validates) ?? job
-    const lack = lackOfImages(partsOf(most, dataset), Math.max(0, ...numbers))
+    const lack = lackOfImages(partsOf(most, dataset), Math.max(0, largest(numbers)))
     if (lack !== undefined) hooks.onWarning?.(lack)
     // the pictures of a data set that is only measured on are its test images
     const { train, val, test } = dataset

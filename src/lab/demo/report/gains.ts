@@ -1,10 +1,11 @@
 import { countOf } from '../../../base/count.ts'
+import { largest } from '../../../base/extremes.ts'
 import { barChart } from '../../../report/bar-chart.ts'
 import type { DemoResult } from './types.ts'
 
 /** Most shots that were run: what the bars compare. */
 export function mostShots(result: DemoResult): number {
-  return Math.max(...result.settings.shots)
+  return largest(result.settings.shots)
 }
 
 /** Points that CoOp gains over the hand-written prompt on each task of the demo. */

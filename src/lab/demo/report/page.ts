@@ -73,7 +73,7 @@ function learnedWords(result: DemoResult): string {
   if (entries.length === 0) return element('p', {}, 'Nearest words were not computed in this run.')
   const caution =
     'The word of the vocabulary nearest to each learned vector, in the order of the vectors. Nearest is rarely near: the vectors are not words.'
-  return element('p', {}, caution) + element('dl', {}, ...entries)
+  return element('p', {}, caution) + element('dl', {}, entries.join(''))
 }
 
 function reproduction({ settings, seconds }: DemoResult): string {
