@@ -87,10 +87,9 @@ export function lackOfImages(
     return count < shots ? [`"${name}" has ${count}`] : []
   })
   if (short.length === 0) return undefined
-  return (
-    `${dataset.root}: ${short.length} of ${counts.length} classes have fewer training images than ${shots} shots and ` +
-    `use all they have: ${firstOf(short)}`
-  )
+  const [have, use] = short.length === 1 ? ['has', 'uses all it has'] : ['have', 'use all they have']
+  const which = `${short.length} of ${counts.length} classes ${have}`
+  return `${dataset.root}: ${which} fewer training images than ${shots} shots and ${use}: ${firstOf(short)}`
 }
 
 /** Training images of each class. */
