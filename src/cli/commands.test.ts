@@ -74,9 +74,10 @@ describe('from a folder of pictures to an answer', () => {
   it('evaluate: the same accuracy as after training', async () => {
     const words = ['evaluate', trained(), world.photos, '--skip-bad-images', ...common()]
     const ended = await coopProcess(words)
-    const { accuracy } = JSON.parse(await readFile(join(trained(), 'results.json'), 'utf8'))
+    const record = JSON.parse(await readFile(join(trained(), 'results.json'), 'utf8'))
+    const { accuracy, tested, chance, interval } = record
     expect(onlyJson(ended)).toEqual({
-      accuracy,
+      ...{ accuracy, tested, chance, interval },
       transforms: '2021-10',
       perClass: { blue: share, green: share, red: share },
     })
@@ -132,7 +133,9 @@ describe('from a folder of pictures to an answer', () => {
     const table = await coop('evaluate', trained(), world.photos, ...quiet)
     expect(table).toMatchObject({ status: 0, stderr: '' })
     expect(table.stdout).toMatch(/^(blue|green|red) +\d+\.\d %\n/)
-    expect(table.stdout).toMatch(/\nall test images +\d+\.\d %\n$/)
+    expect(table.stdout).toMatch(
+      /\nall test images +\d+\.\d %\n\ntested on \d+ pictures: 95 % interval [\d.]+ to [\d.]+ %, chance [\d.]+ % .*\n$/,
+    )
     const answer = await coop('classify', trained(), join(world.photos, 'red', '1.png'), ...quiet)
     expect(answer.stdout).toMatch(/red.1\.png\n( {2}(blue|green|red) +\d+\.\d %\n){3}$/)
   })

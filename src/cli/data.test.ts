@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Item } from '../data/items.ts'
 import { readImageFolder } from '../datasets/folder.ts'
+import { readSavedRun } from '../runs/saved-run.ts'
 import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
 
@@ -39,7 +40,7 @@ describe('a data set', () => {
     expect(await ask('evaluate', at('run'), at('list.csv'))).toEqual(expected)
     expect(await ask('evaluate', at('run'), at('list.jsonl'))).toEqual(expected)
     expect((await coop(...train(at('list.csv'), 'run of list'))).status).toBe(0)
-    const learned = (run: string) => readFile(join(at(run), 'learned.safetensors'))
+    const learned = async (run: string) => (await readSavedRun(at(run))).tensors
     expect(await learned('run of list')).toEqual(await learned('run'))
   })
 

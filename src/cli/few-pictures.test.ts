@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rename } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { METHODS } from '../methods/index.ts'
@@ -119,5 +119,21 @@ describe('a folder with a few pictures of each class', () => {
       return train(at('marked'), 'x', '--test-share', '0.5')
     })
     expectFailure(refused, 2, /says itself which images are for testing/)
+  })
+
+  it('takes part in a sweep with all its pictures; what cannot be measured is refused there', async () => {
+    const data = await classes('swept', [6, 9])
+    const plan = ['models: model', 'shots: [all, 2]', 'seeds: 1', 'methods: [zero-shot, class-mean]']
+    await writeFile(at('all.yaml'), ['datasets: swept', ...plan].join('\n'))
+    const common = ['--threads', '1', '--cache', at('cache'), '--json']
+    expect(onlyJson(await coop('sweep', at('all.yaml'), '--out', at('sweep'), ...common))).toMatchObject({
+      finished: 3,
+    })
+    expect((await coop('report', at('sweep'))).stdout).toMatch(/^data set +method +0 +2 +all$/m)
+    expect(await readFile(at('sweep/report.csv'), 'utf8')).toMatch(/^swept-class-mean-all-shot-.*,all,1,/m)
+    await cp(data, at('only/train'), { recursive: true })
+    await writeFile(at('none.yaml'), ['datasets: only', ...plan].join('\n'))
+    const refused = await coop('sweep', at('none.yaml'), '--out', at('none'), ...common)
+    expectFailure(refused, 1, /only has no test images/)
   })
 })

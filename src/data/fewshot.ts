@@ -88,10 +88,9 @@ export function lackOfImages(
     return count < shots ? [`"${name}" has ${count}`] : []
   })
   if (short.length === 0) return undefined
-  return (
-    `${dataset.root}: ${short.length} of ${countOf(counts.length, 'class', 'classes')} have fewer training images than ${countOf(shots, 'shot')} and ` +
-    `use all they have: ${firstOf(short)}`
-  )
+  const [have, use] = short.length === 1 ? ['has', 'uses all it has'] : ['have', 'use all they have']
+  const which = `${short.length} of ${countOf(counts.length, 'class', 'classes')} ${have}`
+  return `${dataset.root}: ${which} fewer training images than ${countOf(shots, 'shot')} and ${use}: ${firstOf(short)}`
 }
 
 /** As tables and progress lines say it. */

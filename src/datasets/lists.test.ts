@@ -74,7 +74,9 @@ describe('readImageList', () => {
   it('splits by seed as an image folder where nothing is said; a copied row changes nothing for the others', async () => {
     const rows = IMAGES.slice(0, 4).flatMap((image) => [`${image},cat`, `more/../${image},dog`])
     const dataset = await read(await list(`path,label\n${rows.join('\n')}`), { seed: 3 })
-    expect([dataset.train.length, dataset.val.length, dataset.test.length]).toEqual([4, 2, 2])
+    expect([dataset.train.length, dataset.val.length, dataset.test.length]).toEqual([6, 0, 2])
+    const half = await read(await list(`path,label\n${rows.join('\n')}`), { seed: 3, testShare: 0.5 })
+    expect([half.train.length, half.test.length, half.testShare]).toEqual([4, 4, 0.5])
     expect(await read(await list(`path,label\n${rows.join('\n')}`), { seed: 3 })).toEqual(dataset)
   })
 

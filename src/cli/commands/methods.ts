@@ -11,6 +11,8 @@ interface ListedMethod {
   readonly settings: readonly { readonly name: string; readonly default?: unknown }[]
   /** Whether a run with these settings can be used with other class names (coop-ts evaluate --transfer). */
   readonly transfers: boolean
+  /** By default: whether it chooses by validation images, if there are any. */
+  readonly validates: boolean
 }
 
 export const methods = defineCommand({
@@ -25,10 +27,18 @@ export const methods = defineCommand({
   ],
   options: EVERY,
   async run() {
-    const listed = METHODS.map(({ name, summary, source, settings, transfers }): ListedMethod => {
+    const listed = METHODS.map(({ name, summary, source, settings, transfers, validates }): ListedMethod => {
       const defaults = new Map(Object.entries(Object(settings.parse({}))))
       const listed = settingNames({ settings }).map((name) => ({ name, default: defaults.get(name) }))
-      return { name, summary, source, settings: listed, transfers: transfers(settings.parse({})) }
+      const own = settings.parse({})
+      return {
+        name,
+        summary,
+        source,
+        settings: listed,
+        transfers: transfers(own),
+        validates: validates?.(own) ?? false,
+      }
     })
     return { json: listed, text: listed.map(methodText).join('\n\n') }
   },
