@@ -3,7 +3,7 @@ import { basename, dirname, extname, join, relative, resolve, sep } from 'node:p
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { nearestWord } from '../base/spelling.ts'
-import type { Dataset } from '../data/items.ts'
+import { type Dataset, seenBy } from '../data/items.ts'
 import { readText } from '../node/files.ts'
 import {
   HubError,
@@ -15,6 +15,7 @@ import {
   parseHubId,
 } from '../node/hub/index.ts'
 import { exists } from '../node/run-folder.ts'
+import type { Exif } from '../pictures/picture.ts'
 import { isImageName, readImageFolder } from './folder.ts'
 import { LIST_EXTENSIONS } from './list-file.ts'
 import { type ListOptions, readImageList } from './lists.ts'
@@ -30,6 +31,8 @@ export interface OpenOptions extends ListOptions {
   readonly root?: string
   /** Where images of parquet files are unpacked to. */
   readonly cache: string
+  /** Whether pictures are turned as their EXIF says; default: all but those of the paper's data sets. */
+  readonly exif?: Exif
 }
 
 const HUB = 'hf:'
@@ -48,6 +51,11 @@ const README = 'README.md'
  * @throws FileError that says what was tried if it is none of them, and for what is missing or damaged
  */
 export async function openDataset(what: string, options: OpenOptions, hooks: Hooks = {}): Promise<Dataset> {
+  const own = what.startsWith(HUB) || findOfficialDataset(what) === undefined
+  return seenBy(options.exif ?? (own ? 'turn' : 'ignore'), await openAny(what, options, hooks))
+}
+
+async function openAny(what: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
   if (what.startsWith(HUB)) return openHubDataset(what, options, hooks)
   const found = await stat(what).catch(() => undefined)
   const official = findOfficialDataset(what)

@@ -13,10 +13,10 @@ export type DataOptions = Pick<OpenOptions, 'root' | 'imageColumn' | 'labelColum
 /** A data set, some of its images test images. */
 export async function openForTesting(
   data: string,
-  { root, imageColumn, labelColumn, cache = defaultCacheDir(), skipBadImages = false }: DataOptions & PictureOptions,
+  { cache = defaultCacheDir(), ...options }: DataOptions & PictureOptions,
   hooks: Hooks,
 ): Promise<Dataset> {
-  const dataset = await openDataset(data, { root, imageColumn, labelColumn, cache, skipBadImages }, hooks)
+  const dataset = await openDataset(data, { ...options, cache }, hooks)
   checkTestable(dataset, data)
   return dataset
 }

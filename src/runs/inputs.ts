@@ -21,7 +21,7 @@ import { pixelSource } from './pixels.ts'
 /** Test images of some classes, encoded. */
 export interface TestSet {
   readonly name: string
-  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs'>
+  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs' | 'train' | 'test'>
   readonly images: EncodedItems
 }
 

@@ -7,6 +7,7 @@ import { readSchema } from '../formats/schema.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { Tensors } from '../learning/types.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
+import { EXIF_WAYS, type Exif } from '../pictures/picture.ts'
 import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
 
 /** What a method learned from a data set, and everything needed to use it. */
@@ -21,6 +22,8 @@ export interface SavedLearned {
   readonly model: { readonly name: string; readonly fingerprint: string }
   /** How pictures were cut. */
   readonly transforms: Transforms
+  /** What was done with their EXIF orientation; undefined: it was ignored. */
+  readonly exif?: Exif
   /** `base`: the classes are the first half of the data set's. */
   readonly split: ClassSplit
   readonly tensors: Tensors
@@ -36,13 +39,14 @@ const aboutSchema = z.strictObject({
   templates: z.array(z.string()).min(1),
   model: z.strictObject({ name: z.string().min(1), fingerprint: z.string().regex(/^[0-9a-f]+$/) }),
   transforms: z.enum(TRANSFORMS_NAMES),
+  exif: z.enum(EXIF_WAYS).optional(),
   split: z.enum(CLASS_SPLITS),
 })
 
 /** The bytes of a safetensors file: the tensors in float32; all else as JSON in its metadata entry `learned`. */
 export function writeLearned(saved: SavedLearned): Uint8Array<ArrayBuffer> {
-  const { method, settings, classNames, templates, model, transforms, split, tensors } = saved
-  const about = { format: FORMAT, method: method.name, settings, classNames, templates, model, transforms, split }
+  const { method, settings, classNames, templates, model, transforms, exif, split, tensors } = saved
+  const about = { format: FORMAT, method: method.name, settings, classNames, templates, model, transforms, exif, split }
   return writeSafetensors(tensors, { learned: JSON.stringify(about) })
 }
 

@@ -1,6 +1,7 @@
 import type { Hooks } from '../base/progress.ts'
 import { architectureOf } from '../clip/known-models.ts'
 import { placesAmong } from '../data/class-places.ts'
+import { exifOfDataset } from '../data/items.ts'
 import { dims } from '../graph/tensor.ts'
 import { atChance, lossOf, neverFell } from '../learning/chance.ts'
 import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'
@@ -49,6 +50,7 @@ export async function runJob(
   const { classNames, epochs } = test.dataset
   const classes = { clip, runtime, classNames, templates: test.dataset.templates ?? DEFAULT_TEMPLATES }
   const settings = whatDecides(job, inputs)
+  const exif = exifOfDataset(test.dataset)
   await beginRun(folder, settings)
 
   const checkpoint = runCheckpoint(folder, settings, context.checkpointSeconds)
@@ -58,7 +60,10 @@ export async function runJob(
   const learned = await method.learn(task, job.settings, { ...hooks, checkpoint, onSteps: metrics.onSteps, signal })
   await metrics.end(learned.steps)
   const model = { name: modelName, fingerprint: clip.fingerprint }
-  await writeFileAtomic(runFile(folder, 'learned'), writeLearned({ ...job, ...classes, method, model, ...learned }))
+  await writeFileAtomic(
+    runFile(folder, 'learned'),
+    writeLearned({ ...job, ...classes, method, model, exif, ...learned }),
+  )
 
   const classifier = await method.classifier(classes, job.settings, learned)
   let answers: number[]
@@ -115,13 +120,12 @@ export function whatDecides(job: Job, inputs: Pick<JobInputs, 'clip' | 'test' | 
 }
 
 /** What of it is known before a picture is looked at. */
-export function decidesBefore(
-  job: Job,
-  fingerprint: string,
-  { classNames, templates = DEFAULT_TEMPLATES }: TestSet['dataset'],
-): Decisive {
+export function decidesBefore(job: Job, fingerprint: string, dataset: TestSet['dataset']): Decisive {
+  const { classNames, templates = DEFAULT_TEMPLATES } = dataset
   const { method, settings, shots, seed, views, transforms, split } = job
-  return { method, settings, shots, seed, views, transforms, split, model: fingerprint, classNames, templates }
+  // runs before there was a choice ignored it and say nothing
+  const exif = exifOfDataset(dataset) === 'turn' ? 'turn' : undefined
+  return { method, settings, shots, seed, views, transforms, exif, split, model: fingerprint, classNames, templates }
 }
 
 function warnOfPoorLearning({ title, loss, collapsed }: RunRecord, { steps }: Learned, { onWarning }: Hooks): void {

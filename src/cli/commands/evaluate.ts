@@ -1,7 +1,16 @@
 import { accuracyTable } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
 import { flags, toggle } from '../options.ts'
-import { COMPUTING, DATA, dataOperand, modelOfRun, PICTURES, runOperand, transformsOfRun } from '../shared-options.ts'
+import {
+  COMPUTING,
+  DATA,
+  dataOperand,
+  exifOfRun,
+  modelOfRun,
+  PICTURES,
+  runOperand,
+  transformsOfRun,
+} from '../shared-options.ts'
 
 export const evaluate = defineCommand({
   name: 'evaluate',
@@ -23,6 +32,7 @@ export const evaluate = defineCommand({
     }),
     model: modelOfRun,
     transforms: transformsOfRun,
+    exif: exifOfRun,
     ...DATA,
     ...PICTURES,
     ...COMPUTING,

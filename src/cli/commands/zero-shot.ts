@@ -1,6 +1,6 @@
 import { accuracyTable } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
-import { COMPUTING, DATA, dataOperand, model, PICTURES, templates, transforms } from '../shared-options.ts'
+import { COMPUTING, DATA, dataOperand, exif, model, PICTURES, templates, transforms } from '../shared-options.ts'
 
 export const zeroShot = defineCommand({
   name: 'zero-shot',
@@ -13,7 +13,7 @@ export const zeroShot = defineCommand({
     'coop-ts zero-shot photos --template "a photo of a {}." --template "a drawing of a {}."',
     'coop-ts zero-shot photos --template imagenet80',
   ],
-  options: { templates, model, transforms, ...DATA, ...PICTURES, ...COMPUTING },
+  options: { templates, model, transforms, exif, ...DATA, ...PICTURES, ...COMPUTING },
   async run(settings, [data = ''], hooks) {
     const { evaluateZeroShot } = await import('../../runs/evaluate.ts')
     const result = await evaluateZeroShot(data, settings, hooks)
