@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
@@ -14,9 +14,11 @@ import {
   localFiles,
   parseHubId,
 } from '../node/hub/index.ts'
+import { listFolder } from '../node/list-folder.ts'
 import { exists } from '../node/run-folder.ts'
 import type { Exif } from '../pictures/picture.ts'
-import { isImageName, readImageFolder } from './folder.ts'
+import { readImageFolder } from './folder.ts'
+import { isImageName } from './image-names.ts'
 import { LIST_EXTENSIONS } from './list-file.ts'
 import { type ListOptions, readImageList } from './lists.ts'
 import { defaultRoot, openOfficialDataset } from './official/open.ts'
@@ -97,7 +99,7 @@ async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promi
 
 async function openFolder(folder: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
   const files = await parquetIn(folder)
-  if (files.length === 0) return readImageFolder(folder)
+  if (files.length === 0) return readImageFolder(folder, options, hooks)
   const card = await cardIn(folder)
   const chosen = chooseParts(folder, files, card, undefined)
   warnOfLeftOut(folder, chosen.leftOut, hooks)
@@ -110,18 +112,19 @@ async function openFolder(folder: string, options: OpenOptions, hooks: Hooks): P
 const DEPTH = 3
 
 /**
- * Parquet files below a folder, `/` between folders; none where there are folders of images, which are an image folder. Links to files are followed: the hub's cache is made of them.
+ * Parquet files below a folder, `/` between folders; none where there are folders of images, which are an image folder.
  */
 async function parquetIn(folder: string): Promise<string[]> {
   const files: string[] = []
   const visit = async (path: string, depth: number): Promise<boolean> => {
-    const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
-    const visible = entries.filter(({ name }) => !name.startsWith('.'))
-    if (depth > 0 && visible.some((entry) => isImageName(entry.name))) return false
-    for (const entry of visible) {
-      const inside = join(path, entry.name)
-      if (entry.name.toLowerCase().endsWith('.parquet')) files.push(relative(folder, inside).replaceAll('\\', '/'))
-      else if (entry.isDirectory() && depth < DEPTH && !(await visit(inside, depth + 1))) return false
+    const found = await listFolder(path).catch(() => undefined)
+    if (found === undefined) return true
+    if (depth > 0 && found.files.some(isImageName)) return false
+    for (const name of found.files.filter((name) => name.toLowerCase().endsWith('.parquet'))) {
+      files.push(relative(folder, join(path, name)).replaceAll('\\', '/'))
+    }
+    for (const name of depth < DEPTH ? found.folders : []) {
+      if (!(await visit(join(path, name), depth + 1))) return false
     }
     return true
   }
