@@ -144,8 +144,12 @@ function channelOf(mask: number): (pixel: number) => number {
   return (pixel) => Math.floor((((pixel & mask) >>> shift) * 255) / most)
 }
 
+/** Pixels that a byte of run-length coded rows gives at most, with some to spare for rows that are skipped. */
+const MOST_BY_RUNS = 1024
+
 /** Run-length coded rows as an index a byte; what is skipped is 0. */
 function decodeRuns(bytes: Uint8Array, { width, height, packing, rows }: Header): Uint8Array {
+  if (width * height > MOST_BY_RUNS * bytes.length) throw new Error('it is cut short')
   const indices = new Uint8Array(width * height)
   const half = packing === RUNS_4
   let [x, y, at] = [0, 0, rows]

@@ -32,13 +32,17 @@ export function hasOwnColours(bytes: Uint8Array): boolean {
 }
 
 /** Gives what is around a first frame that is smaller than its canvas the colour that Pillow gives it. */
-export function paintAround(bytes: Uint8Array, { width, data }: RgbImage): void {
+export function paintAround(bytes: Uint8Array, { width, height, data }: RgbImage): void {
   const frame = firstFrame(bytes)
   if (frame === undefined) return
-  for (let i = 0; i < data.length; i += 3) {
-    const [x, y] = [(i / 3) % width, Math.floor(i / 3 / width)]
-    const inside = x >= frame.left && x < frame.left + frame.width && y >= frame.top && y < frame.top + frame.height
-    if (!inside) data.set(frame.around, i)
+  const { left, top, around } = frame
+  const paint = (y: number, from: number, to: number) => {
+    for (let x = from; x < to; x++) data.set(around, (y * width + x) * 3)
+  }
+  for (let y = 0; y < height; y++) {
+    const inside = y >= top && y < top + frame.height
+    paint(y, 0, inside ? Math.min(left, width) : width)
+    if (inside) paint(y, left + frame.width, width)
   }
 }
 
