@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { ENSEMBLES, isTemplate, TEMPLATE_EXPECTED } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
 import { BUNDLED } from '../node/package.ts'
+import { EXIF_WAYS } from '../pictures/picture.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../pictures/transforms.ts'
 import { DEVICES } from '../runtime/types.ts'
 import type { Operand } from './command.ts'
@@ -51,6 +52,20 @@ export const PICTURES = {
     help: 'leave out pictures that cannot be read, with a warning for each',
   }),
 }
+
+export const exif = oneOf(EXIF_WAYS).optional().register(flags, {
+  flag: '--exif',
+  argument: 'WHAT',
+  help: 'EXIF orientation of pictures, as phones write it: turn them as it says, or ignore it',
+  otherwise: "turn; ignore for the paper's data sets",
+})
+
+export const exifOfRun = oneOf(EXIF_WAYS).optional().register(flags, {
+  flag: '--exif',
+  argument: 'WHAT',
+  help: 'EXIF orientation of pictures: turn them as it says, or ignore it',
+  otherwise: 'as in the run',
+})
 
 export const transforms = oneOf(TRANSFORMS_NAMES).default(DEFAULT_TRANSFORMS).register(flags, {
   flag: '--transforms',

@@ -1,9 +1,13 @@
+import type { Exif } from '../pictures/picture.ts'
+
 /** One labelled picture: where it is and the index of its class. */
 export interface Item {
   readonly path: string
   readonly label: number
   /** What its data set calls it: the path as the split file has it, or below the folder of images. */
   readonly name?: string
+  /** It is turned as its EXIF orientation says. */
+  readonly turned?: boolean
 }
 
 /** Labelled pictures in three parts; `label` indexes `classNames`. `val` may be empty. */
@@ -25,3 +29,18 @@ export interface Dataset {
   /** The file that names the pictures, where there is one. */
   readonly listedIn?: string
 }
+
+/** What is done with a picture's EXIF orientation. */
+export const exifOf = ({ turned }: Pick<Item, 'turned'>): Exif => (turned ? 'turn' : 'ignore')
+
+/** A data set whose pictures are all turned as their EXIF says, or none of them. */
+export function seenBy(exif: Exif, dataset: Dataset): Dataset {
+  const [train, val, test] = [dataset.train, dataset.val, dataset.test].map((items) =>
+    items.map((item): Item => ({ ...item, turned: exif === 'turn' ? true : undefined })),
+  )
+  return { ...dataset, train: train ?? [], val: val ?? [], test: test ?? [] }
+}
+
+/** What `seenBy` was asked for. */
+export const exifOfDataset = ({ train, test }: Pick<Dataset, 'train' | 'test'>): Exif =>
+  exifOf(train[0] ?? test[0] ?? {})

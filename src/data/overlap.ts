@@ -35,3 +35,28 @@ export async function pipeline<In, Out>(
     await working
   }
 }
+
+/**
+ * Room for work that takes up some: who asks waits until it fits beside what is under way, in the order of asking; what
+ * is larger than all of it waits until it is alone. Gives what to call when the work is over.
+ */
+export function roomFor(total: number): (size: number) => Promise<() => void> {
+  const waiting: { readonly size: number; readonly enter: () => void }[] = []
+  let used = 0
+  const admit = () => {
+    for (let [next] = waiting; next !== undefined && (used === 0 || used + next.size <= total); [next] = waiting) {
+      waiting.shift()
+      used += next.size
+      next.enter()
+    }
+  }
+  return (size) =>
+    new Promise((resolve) => {
+      const leave = () => {
+        used -= size
+        admit()
+      }
+      waiting.push({ size, enter: () => resolve(leave) })
+      admit()
+    })
+}

@@ -7,6 +7,7 @@ import { CoopError, FileError } from '../base/errors.ts'
 import type { Item } from '../data/items.ts'
 import { holdOutVal } from '../data/split.ts'
 import { readImageFolder } from './folder.ts'
+import { openDataset } from './open.ts'
 
 let root = ''
 beforeEach(async () => {
@@ -49,6 +50,20 @@ describe('readImageFolder with train/, val/, test/', () => {
   it.each(['val', 'valid', 'validation'])('knows %s/', async (val) => {
     await put('train/a/1.jpg', 'train/b/1.jpg', `${val}/a/1.jpg`, 'test/b/1.jpg')
     expect((await readImageFolder(root)).val).toHaveLength(1)
+  })
+
+  it('knows the parts in any case, and leaves nothing beside them out without a word', async () => {
+    await put('Train/a/1.jpg', 'Train/b/1.jpg', 'TEST/b/1.jpg', 'Validation/a/1.jpg', 'extra/a/1.jpg', 'extra/a/2.jpg')
+    const warnings: string[] = []
+    const { classNames, train, val, test } = await readImageFolder(
+      root,
+      {},
+      { onWarning: (text) => warnings.push(text) },
+    )
+    expect([classNames, train.length, val.length, test.length]).toEqual([['a', 'b'], 2, 1, 1])
+    expect(warnings).toEqual([`${root}: 2 classes, 4 pictures; left out: 2 in extra/ (not train, val or test)`])
+    await put('valid/a/1.jpg')
+    expect((await errorOf()).message).toMatch(/has Validation\/ and valid\/, both for val/)
   })
 
   it('says what is missing or too much', async () => {
@@ -138,15 +153,89 @@ describe('readImageFolder with plain class folders', () => {
     )
   })
 
-  it('passes over hidden files, links, other files and archive leftovers; extensions in any case', async () => {
-    await put('a/1.JPG', 'a/2.WebP', 'a/Thumbs.db', 'a/.DS_Store', 'a/.hidden.jpg', 'a/notes.txt', 'a/sub/x.jpg')
-    await put('b/1.tiff', 'b/2.avif', 'b/3.jpeg', '.git/x.jpg', '__MACOSX/x.jpg', 'stray.jpg')
-    await symlink(join(root, 'a'), join(root, 'link'))
-    await symlink(join(root, 'a/1.JPG'), join(root, 'b/linked.jpg'))
-    const { classNames, train, val, test } = await readImageFolder(root)
-    expect(classNames).toEqual(['a', 'b'])
-    const found = [...train, ...val, ...test].map(({ path }) => path.slice(root.length + 1)).sort()
-    expect(found).toEqual(['a/1.JPG', 'a/2.WebP', 'b/1.tiff', 'b/2.avif', 'b/3.jpeg'])
+  it('counts what it leaves out, in one line; junk of operating systems is not worth one', async () => {
+    await put(
+      'a/1.JPG',
+      'a/2.WebP',
+      'a/Thumbs.db',
+      'a/.DS_Store',
+      'a/._1.JPG',
+      '.git/x.jpg',
+      '__MACOSX/x.jpg',
+      'b/1.ppm',
+    )
+    await put('b/2.avif', 'b/3.HEIC', 'b/4.bmp', 'notes.md')
+    const found = async () => {
+      const warnings: string[] = []
+      const { train, val, test } = await readImageFolder(root, {}, { onWarning: (text) => warnings.push(text) })
+      return { warnings, pictures: [...train, ...val, ...test].map(({ path }) => path.slice(root.length + 1)).sort() }
+    }
+    const pictures = ['a/1.JPG', 'a/2.WebP', 'b/1.ppm', 'b/2.avif', 'b/3.HEIC', 'b/4.bmp']
+    expect(await found()).toEqual({ warnings: [], pictures })
+    await put('a/notes.txt', 'a/x.dng', 'b/y.DNG', 'a/.hidden.jpg', 'a/sub/x.jpg', 'a/sub/deep/y.png', 'stray.jpg')
+    const line =
+      '2 classes, 6 pictures; left out: 1 beside the class folders, 1 .txt, 2 .dng (not read: convert to JPEG or PNG), 1 hidden, 2 in sub-folders'
+    expect(await found()).toEqual({ warnings: [`${root}: ${line}`], pictures })
+  })
+
+  it('follows links to folders and files, but none that is broken or leads back', async () => {
+    await put(...images('kept/cat', 3), ...images('photos/dog', 2), 'elsewhere.jpg')
+    const photos = join(root, 'photos')
+    await symlink(join(root, 'kept/cat'), join(photos, 'cat'))
+    await symlink(join(root, 'elsewhere.jpg'), join(photos, 'dog/linked.jpg'))
+    await symlink(join(root, 'nowhere.jpg'), join(photos, 'dog/broken.jpg'))
+    await symlink(photos, join(photos, 'dog/up'))
+    await symlink('..', join(photos, 'around'))
+    const warnings: string[] = []
+    const { classNames, train, test } = await readImageFolder(
+      photos,
+      { seed: 1 },
+      { onWarning: (text) => warnings.push(text) },
+    )
+    expect(classNames).toEqual(['cat', 'dog'])
+    expect([...train, ...test].some(({ path }) => path.endsWith('broken.jpg'))).toBe(false)
+    expect(warnings.join()).toMatch(/2 classes, 6 pictures; left out: .*broken or circular link/)
+  })
+
+  it('has every class folder where all are links, whatever parquet lies beside them', async () => {
+    await put(...images('kept/cat', 3), ...images('kept/dog', 3), 'photos/metadata.parquet')
+    for (const name of ['cat', 'dog']) await symlink(join(root, 'kept', name), join(root, 'photos', name))
+    const { classNames } = await openDataset(join(root, 'photos'), { cache: join(root, 'cache') })
+    expect(classNames).toEqual(['cat', 'dog'])
+  })
+})
+
+describe('class folders that are numbers or codes', () => {
+  const namesOf = async () => {
+    const warnings: string[] = []
+    const { classNames } = await readImageFolder(root, {}, { onWarning: (text) => warnings.push(text) })
+    return { classNames, warnings: warnings.join() }
+  }
+
+  it.each([
+    ['n02012849', 'n01440764'],
+    ['00', '01'],
+  ])('%s, %s: says that they stand as they are, until classes.txt names them', async (one, two) => {
+    await put(`${one}/1.png`, `${two}/1.png`)
+    const codes = [one, two].sort()
+    const { classNames, warnings } = await namesOf()
+    expect(classNames).toEqual(codes)
+    expect(warnings).toMatch(/2 of 2 class folders are numbers or WordNet ids .* used as they are in the prompts/)
+    await writeFile(join(root, 'classes.txt'), `${codes[1]} crane\nn99999999 other\n${codes[0]}\ttench, Tinca tinca\n`)
+    expect(await namesOf()).toEqual({ classNames: ['tench, Tinca tinca', 'crane'], warnings: '' })
+    await writeFile(join(root, 'classes.txt'), 'tench\ncrane\n')
+    expect(await namesOf()).toEqual({ classNames: ['tench', 'crane'], warnings: '' })
+    await writeFile(join(root, 'classes.txt'), 'tench\n')
+    expect((await errorOf()).message).toMatch(/classes.txt/)
+  })
+
+  it('names numbers by their value, not by their place, and two classes may have one name', async () => {
+    await put(...['0', '1', '2', '10'].map((name) => `${name}/1.png`))
+    await writeFile(
+      join(root, 'classes.txt'),
+      Array.from({ length: 11 }, (_, i) => (i < 2 ? 'crane' : `c${i}`)).join('\n'),
+    )
+    expect((await namesOf()).classNames).toEqual(['crane', 'crane', 'c10', 'c2'])
   })
 })
 
@@ -173,9 +262,9 @@ describe('readImageFolder on what cannot be used', () => {
     await put('b/deeper/1.jpg')
     expect((await errorOf()).message).toMatch(/b has no images, only 1 folder$/)
     await rm(join(root, 'b'), { recursive: true })
-    await put('b/')
-    await symlink(join(root, 'a/1.jpg'), join(root, 'b/1.jpg'))
-    expect((await errorOf()).message).toMatch(/1 symbolic link, which are not followed/)
+    await put('b/1.dng')
+    await symlink(join(root, 'none.jpg'), join(root, 'b/1.jpg'))
+    expect((await errorOf()).message).toMatch(/b has no images \(1 \.dng .*\) \(1 broken or circular link\)/)
   })
 
   it('refuses one class, and names that give the same prompt', async () => {

@@ -1,25 +1,26 @@
-import { basename, extname, join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
+import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkDistinctClasses } from '../data/class-names.ts'
-import type { Dataset, Item } from '../data/items.ts'
-import { type Part, splitBySeed } from '../data/split.ts'
+import { type Dataset, type Item, seenBy } from '../data/items.ts'
+import { type Part, partNamed, splitBySeed } from '../data/split.ts'
 import { listFolder } from '../node/list-folder.ts'
+import type { Exif } from '../pictures/picture.ts'
+import { isCode, namesFileIn, namesOfCodes, readClassFile } from './class-file.ts'
+import { countImages, IMAGE_EXTENSIONS, isImageName, LeftOut } from './image-names.ts'
 
 export interface FolderOptions {
   /** Decides the split of a plain folder (default 1); ignored if `train/` and `test/` exist. */
   readonly seed?: number
   /** Share of each class that the split holds out for testing; default TEST_SHARE, and 0 where there is `train/` alone. */
   readonly testShare?: number
+  /** Whether pictures are turned as their EXIF orientation says (default), or it is ignored. */
+  readonly exif?: Exif
 }
-
-const IMAGE_EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff', '.avif'])
 
 /** Folders that archive programs leave behind. */
 const NOT_CLASSES = new Set(['__MACOSX'])
-
-const VAL_NAMES = ['val', 'valid', 'validation']
-const PART_FOLDERS = new Set(['train', 'test', ...VAL_NAMES])
 
 const LAYOUT =
   'a folder of images for each class (DIR/cat/1.jpg, DIR/dog/1.jpg), or these inside DIR/train and DIR/test'
@@ -31,31 +32,46 @@ interface ClassFolder {
 }
 
 /**
- * Reads a folder of images per class. Either `train/`, `test/` and perhaps `val/` hold the class folders, or they are
- * directly in `folder` and every class is split by seed. `train/` alone is learned from whole unless a share is asked for;
- * where there is a `val/` and no `test/`, that is tested on. Class names are the folders' names in byte order. Hidden
- * files, symbolic links and files that are not images are passed over; images are known by their extension.
+ * Reads a folder of images per class. Either `train/`, `test/` and perhaps `val/` (in any case) hold the class folders, or
+ * they are directly in `folder` and every class is split by seed. `train/` alone is learned from whole unless a share is
+ * asked for; where there is a `val/` and no `test/`, that is tested on. Classes are in byte order of their folders, and called
+ * like these or, where these are numbers or ids of WordNet, as `classes.txt` in the folder says. Links are followed. Images
+ * are known by their extension; a warning counts what was found and what was left out.
  *
  * Throws FileError for a missing or unreadable folder, a layout without class folders, an empty class folder, a single
- * class, class names that differ only in case or `_`, and classes in `val/` or `test/` that `train/` lacks.
+ * class, folders whose names differ only in case or `_`, two folders for one part, and classes in `val/` or `test/` that
+ * `train/` lacks.
  */
 export async function readImageFolder(
   folder: string,
   options: FolderOptions = {},
   hooks: Hooks = {},
 ): Promise<Dataset> {
-  const { seed = 1, testShare } = options
-  const parts = await readSplitFolders(folder)
-  const classes = parts?.train ?? (await readClassFolders(folder))
-  const names = classes.map(({ name }) => name)
-  checkDistinctClasses(folder, names, 'rename one of the folders or merge them')
-  const about = { name: basename(resolve(folder)), root: folder, classNames: names }
+  const { seed = 1, testShare, exif = 'turn' } = options
+  const leftOut = new LeftOut()
+  const parts = await readSplitFolders(folder, leftOut)
+  const classes = parts?.train ?? (await readClassFolders(folder, leftOut))
+  const folders = classes.map(({ name }) => name)
+  checkDistinctClasses(folder, folders, 'rename one of the folders or merge them')
+  const all = parts ? [...parts.train, ...parts.val, ...parts.test] : classes
+  const pictures = all.reduce((sum, { images }) => sum + images.length, 0)
+  const lost = String(leftOut)
+  if (lost !== '') {
+    hooks.onWarning?.(
+      `${folder}: ${countOf(classes.length, 'class', 'classes')}, ${countOf(pictures, 'picture')}; left out: ${lost}`,
+    )
+  }
+  const about = {
+    name: basename(resolve(folder)),
+    root: folder,
+    classNames: await classNamesOf(folder, folders, hooks),
+  }
   if (!parts || parts.test.length + parts.val.length === 0) {
     const keyed = classes.map(({ name, images }) => ({
       name,
       images: images.map((path) => ({ path, key: basename(path) })),
     }))
-    return { ...about, ...splitBySeed(keyed, seed, testShare ?? (parts ? 0 : undefined)) }
+    return seenBy(exif, { ...about, ...splitBySeed(keyed, seed, testShare ?? (parts ? 0 : undefined)) })
   }
 
   const labels = new Map(classes.map(({ name }, label) => [name, label]))
@@ -63,70 +79,104 @@ export async function readImageFolder(
   const onlyVal = parts.test.length === 0
   if (onlyVal) hooks.onWarning?.(`${folder} has no test/: the validation images are used for testing`)
   const [val, test] = onlyVal ? [[], parts.val] : [parts.val, parts.test]
-  return { ...about, train: itemsOf(train, labels), val: itemsOf(val, labels), test: itemsOf(test, labels) }
+  return seenBy(exif, {
+    ...about,
+    train: itemsOf(train, labels),
+    val: itemsOf(val, labels),
+    test: itemsOf(test, labels),
+  })
 }
 
-/** Whether the file's extension is that of an image. */
-export function isImageName(file: string): boolean {
-  return IMAGE_EXTENSIONS.has(extname(file).toLowerCase())
+/** Names of classes by their folders' names, and by `classes.txt` where these are codes. */
+async function classNamesOf(folder: string, folders: readonly string[], { onWarning }: Hooks): Promise<string[]> {
+  const codes = folders.filter(isCode)
+  const file = codes.length > 0 ? await readClassFile(folder) : undefined
+  const names = file && namesOfCodes(codes, file)
+  const unnamed = codes.filter((code) => !names?.has(code))
+  if (unnamed.length > 0 && (names || unnamed.length === folders.length)) {
+    onWarning?.(
+      `${folder}: the names of ${unnamed.length} of ${countOf(folders.length, 'class folder')} are numbers or WordNet ids ` +
+        `(${unnamed.slice(0, 3).join(', ')}${unnamed.length > 3 ? '...' : ''}) and are used as they are in the prompts; ` +
+        `to give names, put a line "${unnamed[0]} NAME" for each into ${file?.file ?? namesFileIn(folder)}`,
+    )
+  }
+  return folders.map((name) => names?.get(name) ?? name)
 }
 
 /** The classes of `train/`, `val/`, `test/`; undefined when `folder` is not laid out so. */
-async function readSplitFolders(folder: string): Promise<Record<Part, ClassFolder[]> | undefined> {
-  const { folders } = await listFolder(folder)
-  if (!folders.includes('train')) return undefined
-  const inTrain = await listFolder(join(folder, 'train'))
+async function readSplitFolders(folder: string, leftOut: LeftOut): Promise<Record<Part, ClassFolder[]> | undefined> {
+  const { folders, files, badLinks } = await listFolder(folder)
+  const named = (part: Part) => folders.filter((name) => partNamed(name) === part)
+  const [trainName] = named('train')
+  if (trainName === undefined) return undefined
+  const inTrain = await listFolder(join(folder, trainName))
+  const others = folders.filter((name) => partNamed(name) === undefined)
   // A train/ without folders is itself a class (a railway train), unless it only has other splits next to it.
-  if (inTrain.folders.length === 0 && !folders.every((name) => PART_FOLDERS.has(name))) return undefined
-  const others = folders.filter((name) => !PART_FOLDERS.has(name) && !NOT_CLASSES.has(name))
-  if (!folders.includes('test') && others.length > 0) {
+  if (inTrain.folders.length === 0 && others.length > 0) return undefined
+  const read = async (part: Part) => {
+    const [name, second] = named(part)
+    if (second !== undefined) {
+      throw new FileError(
+        `${folder} has ${name}/ and ${second}/, both for ${part}`,
+        'merge them, or rename one of them',
+      )
+    }
+    return name === undefined ? [] : readClassFolders(join(folder, name), leftOut)
+  }
+  const beside = others.filter((name) => !NOT_CLASSES.has(name))
+  if (named('test').length === 0 && beside.length > 0) {
     throw new FileError(
-      `${folder} has train/ but no test/, and ${count(others, 'other folder')} beside it`,
+      `${folder} has train/ but no test/, and ${countOf(beside.length, 'other folder')} beside it`,
       'add test/ with a folder for each class, or put all class folders directly into the folder to have them split for you',
     )
   }
-  const valName = VAL_NAMES.find((name) => folders.includes(name))
-  return {
-    train: await readClassFolders(join(folder, 'train')),
-    val: valName === undefined ? [] : await readClassFolders(join(folder, valName)),
-    test: folders.includes('test') ? await readClassFolders(join(folder, 'test')) : [],
+  const parts = { train: await read('train'), val: await read('val'), test: await read('test') }
+  for (const name of beside) {
+    leftOut.add(`in ${name}/ (not train, val or test)`, await countImages(join(folder, name)))
   }
+  leftOut.add('beside the class folders', files.filter(isImageName).length)
+  leftOut.addLinks(badLinks)
+  return parts
 }
 
 /** All class folders in `folder`; throws FileError when there are none or one has no images. */
-async function readClassFolders(folder: string): Promise<ClassFolder[]> {
-  const { folders, files, links } = await listFolder(folder)
+async function readClassFolders(folder: string, leftOut: LeftOut): Promise<ClassFolder[]> {
+  const { folders, files, badLinks } = await listFolder(folder)
   const names = folders.filter((name) => !NOT_CLASSES.has(name))
+  const images = files.filter(isImageName)
   if (names.length === 0) {
-    const found = files.some(isImageName) ? `holds ${count(files.filter(isImageName), 'image')} but` : 'has'
+    const found = images.length > 0 ? `holds ${countOf(images.length, 'image')} but` : 'has'
     throw new FileError(
-      `${folder} ${found} no class folders${aboutLinks(links)}`,
+      `${folder} ${found} no class folders${aboutLinks(badLinks)}`,
       `it should look like this: ${LAYOUT}`,
     )
   }
-  return Promise.all(names.map((name) => readClassFolder(folder, name)))
+  leftOut.add('beside the class folders', images.length)
+  leftOut.addLinks(badLinks)
+  return Promise.all(names.map((name) => readClassFolder(folder, name, leftOut)))
 }
 
-async function readClassFolder(parent: string, name: string): Promise<ClassFolder> {
+async function readClassFolder(parent: string, name: string, leftOut: LeftOut): Promise<ClassFolder> {
   const folder = join(parent, name)
-  const { folders, files, links } = await listFolder(folder)
-  const images = files.filter(isImageName)
-  if (images.length === 0) {
-    const inside = folders.length > 0 ? `, only ${count(folders, 'folder')}` : aboutLinks(links)
-    throw new FileError(
-      `the class folder ${folder} has no images${inside}`,
-      `put images of "${name}" (${[...IMAGE_EXTENSIONS].join(' ')}) directly into it, or remove the folder`,
-    )
+  const listing = await listFolder(folder)
+  const images = listing.files.filter(isImageName)
+  if (images.length > 0) {
+    await leftOut.addBeside(folder, listing)
+    return { name, images: images.map((file) => join(folder, file)) }
   }
-  return { name, images: images.map((file) => join(folder, file)) }
-}
-
-function count(things: readonly unknown[], noun: string): string {
-  return `${things.length} ${noun}${things.length === 1 ? '' : 's'}`
+  const { folders, badLinks } = listing
+  const own = new LeftOut()
+  await own.addBeside(folder, { ...listing, folders: [], badLinks: [] })
+  const others = String(own) === '' ? '' : ` (${own})`
+  const inside = folders.length > 0 ? `, only ${countOf(folders.length, 'folder')}` : aboutLinks(badLinks)
+  throw new FileError(
+    `the class folder ${folder} has no images${others}${inside}`,
+    `put images of "${name}" (${[...IMAGE_EXTENSIONS].join(' ')}) directly into it, or remove the folder`,
+  )
 }
 
 function aboutLinks(links: readonly string[]): string {
-  return links.length > 0 ? ` (${count(links, 'symbolic link')}, which are not followed)` : ''
+  return links.length > 0 ? ` (${countOf(links.length, 'broken or circular link')})` : ''
 }
 
 /** Items of `val/` or `test/` (or of `train/` itself) with the labels that `train/` gives. */

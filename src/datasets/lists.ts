@@ -5,9 +5,8 @@ import type { Hooks } from '../base/progress.ts'
 import type { Dataset } from '../data/items.ts'
 import { datasetOfRows, type LabelledRow } from '../data/rows.ts'
 import { PART_NAMES, type Part, partNamed } from '../data/split.ts'
-import { readText } from '../node/files.ts'
-import { exists } from '../node/run-folder.ts'
 import { missingImages } from './check-images.ts'
+import { type ClassFile, isCode, linesByCode, namesFileIn, namesOfCodes, readClassFile } from './class-file.ts'
 import { type List, type ListRow, readList } from './list-file.ts'
 
 export interface ListOptions {
@@ -28,14 +27,11 @@ const LABEL_COLUMNS = ['label', 'class']
 const NAME_COLUMNS = ['label_name', 'class_name']
 const SPLIT_COLUMN = 'split'
 
-/** Files beside a list in which line i names label i. */
-const NAMES_FILES = ['classes.txt', 'classnames.txt', 'labels.txt']
-
 /**
  * Reads a list of images (CSV or TSV with a header, or JSON lines): a column for the image, its path relative to the
- * list's folder or absolute; one for the label, a name or a number; perhaps one for the split. Numbers get their names
- * from a column `label_name`, or from `classes.txt` beside the list, else they are the names. Classes are in byte
- * order of their labels, or in numerical order; images keep the list's order, in which few-shot subsets are drawn.
+ * list's folder or absolute; one for the label, a name or a number; perhaps one for the split. Numbers and ids of WordNet get their
+ * names from a column `label_name`, or from `classes.txt` beside the list, else they are the names. Classes are in byte order
+ * of their labels, or in numerical order; images keep the list's order, in which few-shot subsets are drawn.
  *
  * @throws FileError with file and line for a missing column, image, label or split
  */
@@ -46,17 +42,27 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
   const listed = table.rows.map((row) => labelledRow(row, columns, folder))
   const numbered = listed.every(({ label }) => WHOLE_NUMBER.test(label))
   const rows = numbered ? listed.map((row) => ({ ...row, label: numberOf(row) })) : listed
-  const names = numbered && columns.name === undefined ? await readNames(folder) : undefined
-  if (numbered && columns.name === undefined && names === undefined) {
+  const coded = columns.name === undefined && (numbered || listed.every(({ label }) => isCode(label)))
+  const classFile = coded ? await readClassFile(folder) : undefined
+  if (coded && classFile === undefined) {
     hooks.onWarning?.(
-      `${file}: the labels are numbers and are used as they are in the prompts; ` +
-        `to give names, add a column label_name or put them line by line into ${join(folder, NAMES_FILES[0] ?? '')}`,
+      `${file}: the labels are numbers${numbered ? '' : ' or WordNet ids'} and are used as they are in the prompts; ` +
+        `to give names, add a column label_name or put them line by line into ${namesFileIn(folder)}`,
     )
   }
   const { seed, testShare } = options
+  const inOrder = numbered && classFile !== undefined && linesByCode(classFile) === undefined
+  const names = inOrder ? { names: classFile.lines, namesFrom: classFile.file } : {}
+  const named = classFile === undefined || inOrder ? rows : namedBy(classFile, rows)
   const about = { name: basename(file, extname(file)), root: folder, source: file, seed, testShare }
-  const there = await onlyPresent(rows, options.skipBadImages ?? false, hooks)
+  const there = await onlyPresent(named, options.skipBadImages ?? false, hooks)
   return datasetOfRows(there, { ...about, ...names }, hooks)
+}
+
+/** Rows with the names that a file gives to their codes. */
+function namedBy(classFile: ClassFile, rows: readonly LabelledRow[]): LabelledRow[] {
+  const names = namesOfCodes([...new Set(rows.map(({ label }) => String(label)))].sort(), classFile)
+  return rows.map((row) => ({ ...row, name: names.get(String(row.label)) }))
 }
 
 interface Columns {
@@ -116,22 +122,6 @@ const WHOLE_NUMBER = /^-?\d+(\.0*)?$/
 function numberOf({ label, where }: { readonly label: string; readonly where: string }): number {
   if (Number(label) >= 0) return Number(label)
   throw new FileError(`${where}: the label ${label} is below 0`, 'labels count from 0; remove rows without a label')
-}
-
-async function readNames(folder: string): Promise<{ names: string[]; namesFrom: string } | undefined> {
-  for (const name of NAMES_FILES) {
-    const file = join(folder, name)
-    if (!(await exists(file))) continue
-    const lines = (await readText(file))
-      .replace(/^\uFEFF/, '')
-      .trimEnd()
-      .split(/\r\n|\n/)
-    const empty = lines.findIndex((line) => line.trim() === '')
-    if (empty >= 0)
-      throw new FileError(`${file}:${empty + 1}: the line is empty`, 'each line names a label, starting with label 0')
-    return { names: lines.map((line) => line.trim()), namesFrom: file }
-  }
-  return undefined
 }
 
 /** Throws FileError naming the first image that is not there, or leaves such images out with a warning. */

@@ -80,6 +80,18 @@ describe('openDataset', () => {
     }
   })
 
+  it("turns pictures by EXIF, but not those of the paper's data sets, unless asked", async () => {
+    await put(...IMAGES, ...IMAGES.map((image) => image.replace('photos', 'data/caltech-101/101_ObjectCategories')))
+    const turned = async (what: string, options: Partial<OpenOptions> = {}) => {
+      const { train, val, test } = await open(what, { root: at('data'), ...options })
+      return new Set([...train, ...val, ...test].map((item) => item.turned ?? false))
+    }
+    expect(await turned(at('photos'))).toEqual(new Set([true]))
+    expect(await turned(at('photos'), { exif: 'ignore' })).toEqual(new Set([false]))
+    expect(await turned('caltech101')).toEqual(new Set([false]))
+    expect(await turned('caltech101', { exif: 'turn' })).toEqual(new Set([true]))
+  })
+
   it('says what was tried where it is nothing', async () => {
     expect(await errorOf(at('nowhere'))).toMatch(
       /nowhere: no such folder or file, and not a data set .* \| give a folder/,

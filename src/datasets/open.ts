@@ -1,9 +1,9 @@
-import { readdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { nearestWord } from '../base/spelling.ts'
-import type { Dataset } from '../data/items.ts'
+import { type Dataset, seenBy } from '../data/items.ts'
 import { readText } from '../node/files.ts'
 import {
   HubError,
@@ -14,8 +14,11 @@ import {
   localFiles,
   parseHubId,
 } from '../node/hub/index.ts'
+import { listFolder } from '../node/list-folder.ts'
 import { exists } from '../node/run-folder.ts'
-import { isImageName, readImageFolder } from './folder.ts'
+import type { Exif } from '../pictures/picture.ts'
+import { readImageFolder } from './folder.ts'
+import { isImageName } from './image-names.ts'
 import { LIST_EXTENSIONS } from './list-file.ts'
 import { type ListOptions, readImageList } from './lists.ts'
 import { defaultRoot, openOfficialDataset } from './official/open.ts'
@@ -30,6 +33,8 @@ export interface OpenOptions extends ListOptions {
   readonly root?: string
   /** Where images of parquet files are unpacked to. */
   readonly cache: string
+  /** Whether pictures are turned as their EXIF says; default: all but those of the paper's data sets. */
+  readonly exif?: Exif
 }
 
 const HUB = 'hf:'
@@ -48,6 +53,11 @@ const README = 'README.md'
  * @throws FileError that says what was tried if it is none of them, and for what is missing or damaged
  */
 export async function openDataset(what: string, options: OpenOptions, hooks: Hooks = {}): Promise<Dataset> {
+  const own = what.startsWith(HUB) || findOfficialDataset(what) === undefined
+  return seenBy(options.exif ?? (own ? 'turn' : 'ignore'), await openAny(what, options, hooks))
+}
+
+async function openAny(what: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
   if (what.startsWith(HUB)) return openHubDataset(what, options, hooks)
   const found = await stat(what).catch(() => undefined)
   const official = findOfficialDataset(what)
@@ -102,18 +112,19 @@ async function openFolder(folder: string, options: OpenOptions, hooks: Hooks): P
 const DEPTH = 3
 
 /**
- * Parquet files below a folder, `/` between folders; none where there are folders of images, which are an image folder. Links to files are followed: the hub's cache is made of them.
+ * Parquet files below a folder, `/` between folders; none where there are folders of images, which are an image folder.
  */
 async function parquetIn(folder: string): Promise<string[]> {
   const files: string[] = []
   const visit = async (path: string, depth: number): Promise<boolean> => {
-    const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
-    const visible = entries.filter(({ name }) => !name.startsWith('.'))
-    if (depth > 0 && visible.some((entry) => isImageName(entry.name))) return false
-    for (const entry of visible) {
-      const inside = join(path, entry.name)
-      if (entry.name.toLowerCase().endsWith('.parquet')) files.push(relative(folder, inside).replaceAll('\\', '/'))
-      else if (entry.isDirectory() && depth < DEPTH && !(await visit(inside, depth + 1))) return false
+    const found = await listFolder(path).catch(() => undefined)
+    if (found === undefined) return true
+    if (depth > 0 && found.files.some(isImageName)) return false
+    for (const name of found.files.filter((name) => name.toLowerCase().endsWith('.parquet'))) {
+      files.push(relative(folder, join(path, name)).replaceAll('\\', '/'))
+    }
+    for (const name of depth < DEPTH ? found.folders : []) {
+      if (!(await visit(join(path, name), depth + 1))) return false
     }
     return true
   }

@@ -1,11 +1,20 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { type Picture, pictureHash } from '../pictures/picture.ts'
-import { fileError, readBytes } from './files.ts'
+import { type Exif, type Picture, pictureHash } from '../pictures/picture.ts'
+import { fileError } from './files.ts'
+import { specialDecoding, withBytes } from './image.ts'
 
-/** Hex SHA-256 of what a picture is; of one on disk the file's bytes. Throws FileError naming the file. */
-export async function contentHash(picture: Picture): Promise<string> {
-  return typeof picture === 'string' ? hashOf(await readBytes(picture)) : pictureHash(picture)
+/**
+ * Hex SHA-256 of what a picture is: of the file's bytes, and another where decoding turns it. Throws FileError naming the
+ * file.
+ */
+export async function contentHash(picture: Picture, exif: Exif = 'ignore'): Promise<string> {
+  if (typeof picture !== 'string' && !(picture instanceof Uint8Array)) return pictureHash(picture)
+  return withBytes(picture, async (bytes) => {
+    const hash = hashOf(bytes)
+    const special = await specialDecoding(bytes, exif)
+    return special === undefined ? hash : hashOf(`${hash} ${special}`)
+  })
 }
 
 /** Hex SHA-256 of a file's bytes, without holding it in memory. Throws FileError naming the file. */

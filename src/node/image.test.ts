@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { FileError } from '../base/errors.ts'
+import { contentHash } from './content-hash.ts'
 import { decodeImage, encodePng } from './image.ts'
 
 const { rows } = z
@@ -26,6 +28,101 @@ describe('decodes as Pillow does', () => {
 it('writes PNG that gives the image back', async () => {
   const image = { width: 2, height: 1, data: Uint8Array.of(1, 2, 3, 250, 251, 252) }
   expect(await decodeImage(await encodePng(image))).toEqual(image)
+})
+
+const other = z
+  .object({
+    rows: z.array(
+      z.object({ name: z.string(), width: z.number(), height: z.number(), file: z.base64(), rgb: z.base64() }),
+    ),
+    heic: z.base64(),
+  })
+  .parse(JSON.parse(readFileSync(new URL('fixtures/other-pictures.json', import.meta.url), 'utf8')))
+
+describe('BMP, PNM, and GIFs with transparency or a frame smaller than the canvas, as Pillow', () => {
+  it.each(other.rows)('$name', async ({ width, height, file, rgb }) => {
+    expect(await decodeImage(bytesOf(file))).toEqual({ width, height, data: bytesOf(rgb) })
+  })
+
+  it.each(other.rows)(
+    '$name: cut anywhere, or of a size it cannot have, is refused or read, and at once',
+    async ({ file }) => {
+      const bytes = bytesOf(file)
+      const faults: unknown[] = []
+      for (let length = 0; length < Math.min(bytes.length, 90); length++) {
+        await decodeImage(bytes.subarray(0, length)).catch((error: unknown) => faults.push(error))
+        const damaged = bytes.slice()
+        damaged[length] = 0xff
+        await decodeImage(damaged).catch((error: unknown) => faults.push(error))
+      }
+      expect(faults.filter((error) => !(error instanceof FileError))).toEqual([])
+    },
+  )
+})
+
+it('reads HEIC: four quarters, red, green, blue and yellow', async () => {
+  const { width, height, data } = await decodeImage(bytesOf(other.heic))
+  expect([width, height]).toEqual([64, 48])
+  const at = (x: number, y: number) => [...data.subarray((y * 64 + x) * 3, (y * 64 + x) * 3 + 3)]
+  for (const [x, y, colour] of [
+    [10, 10, [220, 40, 30]],
+    [50, 10, [30, 200, 60]],
+    [10, 40, [20, 60, 210]],
+    [50, 40, [240, 230, 40]],
+  ] as const) {
+    for (const [c, value] of at(x, y).entries()) expect(Math.abs(value - (colour[c] ?? 0))).toBeLessThan(8)
+  }
+  await expect(decodeImage(bytesOf(other.heic).subarray(0, 300))).rejects.toThrow(FileError)
+})
+
+describe('EXIF orientation', () => {
+  // 3 x 2, all pixels different; what each orientation makes of it, by its pixels' places (EXIF 2.3, tag 274)
+  const pixels = [0, 1, 2, 3, 4, 5]
+  const SEEN: Readonly<Record<number, readonly [width: number, places: readonly number[]]>> = {
+    1: [3, [0, 1, 2, 3, 4, 5]],
+    2: [3, [2, 1, 0, 5, 4, 3]],
+    3: [3, [5, 4, 3, 2, 1, 0]],
+    4: [3, [3, 4, 5, 0, 1, 2]],
+    5: [2, [0, 3, 1, 4, 2, 5]],
+    6: [2, [3, 0, 4, 1, 5, 2]],
+    7: [2, [5, 2, 4, 1, 3, 0]],
+    8: [2, [2, 5, 1, 4, 0, 3]],
+  }
+  // blocks of 16 x 16, which JPEG's own blocks do not mix
+  const SIDE = 16
+  const grey = (place: number) => 30 + 40 * place
+  const raw = Uint8Array.from({ length: 3 * 3 * SIDE * 2 * SIDE }, (_, i) => {
+    const [x, y] = [Math.floor(i / 3) % (3 * SIDE), Math.floor(i / 9 / SIDE)]
+    return grey(pixels[Math.floor(y / SIDE) * 3 + Math.floor(x / SIDE)] ?? 0)
+  })
+  const file = async (format: 'jpeg' | 'png' | 'webp' | 'tiff', orientation: number) =>
+    new Uint8Array(
+      await sharp(raw, { raw: { width: 3 * SIDE, height: 2 * SIDE, channels: 3 } })
+        .withMetadata({ orientation })
+        .toFormat(format, { quality: 100 })
+        .toBuffer(),
+    )
+  const places = async (bytes: Uint8Array, exif: 'turn' | 'ignore') => {
+    const { width, height, data } = await decodeImage(bytes, 'it', { exif })
+    const middle = (x: number, y: number) => data[((y * SIDE + SIDE / 2) * width + x * SIDE + SIDE / 2) * 3] ?? 0
+    const columns = width / SIDE
+    const found = Array.from({ length: (width * height) / SIDE ** 2 }, (_, i) =>
+      Math.round((middle(i % columns, Math.floor(i / columns)) - 30) / 40),
+    )
+    return [columns, found]
+  }
+
+  it.each(
+    (['jpeg', 'png', 'webp', 'tiff'] as const).flatMap((format) =>
+      Object.keys(SEEN).map((key) => [format, Number(key)] as const),
+    ),
+  )('%s, %i: turned if asked, a TIFF always; and it is another content then', async (format, orientation) => {
+    const bytes = await file(format, orientation)
+    expect(await places(bytes, 'turn')).toEqual(SEEN[orientation])
+    expect(await places(bytes, 'ignore')).toEqual(format === 'tiff' ? SEEN[orientation] : SEEN[1])
+    const [turned, ignored] = [await contentHash(bytes, 'turn'), await contentHash(bytes, 'ignore')]
+    expect(turned === ignored).toBe(orientation === 1 || format === 'tiff')
+  })
 })
 
 describe('pictures that cannot be read', () => {

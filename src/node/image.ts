@@ -1,44 +1,139 @@
-import sharp from 'sharp'
+import { stat } from 'node:fs/promises'
+import sharp, { type Metadata, type Sharp } from 'sharp'
 import { FileError } from '../base/errors.ts'
 import type { RgbImage } from '../clip/types.ts'
-import type { Picture } from '../pictures/picture.ts'
-import { readBytes } from './files.ts'
+import { roomFor } from '../data/overlap.ts'
+import type { Exif, Picture } from '../pictures/picture.ts'
+import { bmpSize, decodeBmp } from './bmp.ts'
+import { fileError, readBytes } from './files.ts'
+import { hasOwnColours, paintAround, withoutTransparency } from './gif.ts'
+import { decodeHeic, heicSize, isHeic } from './heic.ts'
+import { decodePnm, pnmSize } from './pnm.ts'
 
 /** Pictures above this are refused: they would fill the memory (Pillow's own limit is near it). */
 const MAX_PIXELS = 180_000_000
+/** Bytes of files, and pixels, that are decoded at the same time; what is larger is decoded alone. */
+const [FILES_IN_FLIGHT, PIXELS_IN_FLIGHT] = [2 ** 28, 100_000_000]
 
 const OPTIONS = { ignoreIcc: true, failOn: 'error', limitInputPixels: MAX_PIXELS } as const
 
+const filesRoom = roomFor(FILES_IN_FLIGHT)
+const pixelsRoom = roomFor(PIXELS_IN_FLIGHT)
+
 /**
- * Decodes a picture (PNG, JPEG, WebP, GIF, TIFF, AVIF; first frame) as Pillow's `Image.open(path).convert("RGB")`
- * does: transparency is dropped, not blended; greys and palettes become RGB; no rotation by EXIF, no colour profiles.
- * Of 16-bit values the upper 8 bits are kept. One that is decoded is given back as it is. `name` is what messages call bytes.
+ * Decodes a picture (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PPM, HEIC; first frame) as Pillow's
+ * `Image.open(path).convert("RGB")` does: transparency is dropped, not blended; greys and palettes become RGB; no colour
+ * profiles. A TIFF is turned as its orientation says, other pictures only with `exif: 'turn'`. Of 16-bit values the upper
+ * 8 bits are kept. One that is decoded is given back as it is. `name` is what messages call bytes.
+ *
+ * However many pictures are asked for at a time, only so many are in memory as have PIXELS_IN_FLIGHT together.
  * Throws FileError naming the file when it cannot be decoded or is cut short.
  */
-export async function decodeImage(picture: Picture, name = 'the picture'): Promise<RgbImage> {
+export async function decodeImage(
+  picture: Picture,
+  name = 'the picture',
+  { exif = 'ignore' }: { readonly exif?: Exif } = {},
+): Promise<RgbImage> {
   if (typeof picture !== 'string' && !(picture instanceof Uint8Array)) return picture
-  const isPath = typeof picture === 'string'
-  const what = isPath ? picture : name
-  const bytes = isPath ? await readBytes(picture) : picture
-  if (bytes.length === 0) throw new FileError(`${what} cannot be read as a picture: it is empty`, REMEDY)
+  const what = typeof picture === 'string' ? picture : name
+  return withBytes(picture, async (bytes) => {
+    if (bytes.length === 0) throw new FileError(`${what} cannot be read as a picture: it is empty`, REMEDY)
+    try {
+      const { pixels, decode } = await inspect(bytes, exif)
+      const leave = await pixelsRoom(pixels)
+      // what the caller does with the pixels at once belongs to their time in memory
+      return await decode().finally(() => setImmediate(leave))
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message.trim() : String(cause)
+      throw new FileError(`${what} cannot be read as a picture: ${why}`, REMEDY, { cause })
+    }
+  })
+}
+
+const REMEDY = 'remove the file, or replace it with a PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PPM or HEIC picture'
+
+/** Does something with the bytes of a file, when there is room for them. Throws FileError when it cannot be read. */
+export async function withBytes<T>(picture: string | Uint8Array, use: (bytes: Uint8Array) => Promise<T>): Promise<T> {
+  if (typeof picture !== 'string') return use(picture)
+  const { size } = await stat(picture).catch((cause: unknown) => {
+    throw fileError('read', picture, cause)
+  })
+  const leave = await filesRoom(size)
   try {
-    const { space } = await sharp(bytes, OPTIONS).metadata()
-    return space === 'cmyk' ? await decodeCmyk(bytes) : await decodeRgb(bytes)
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message.trim() : String(cause)
-    throw new FileError(`${what} cannot be read as a picture: ${why}`, REMEDY, { cause })
+    return await use(await readBytes(picture))
+  } finally {
+    leave()
   }
 }
 
-const REMEDY = 'remove the file, or replace it with a PNG, JPEG, WebP, GIF, TIFF or AVIF picture'
+/**
+ * What decoding does to these bytes beyond their plain pixels: features of such pictures have an id of their own, so that
+ * turned ones, and those of versions that did not do so, are never taken for them. Undefined also for what cannot be read.
+ */
+export async function specialDecoding(bytes: Uint8Array, exif: Exif): Promise<'turned' | 'palette' | undefined> {
+  if (hasOwnColours(bytes)) return 'palette'
+  if (ownReader(bytes) !== undefined || (exif === 'ignore' && !isTiff(bytes))) return undefined
+  const known = await sharp(bytes, OPTIONS)
+    .metadata()
+    .catch(() => undefined)
+  return known !== undefined && turns(known, exif) ? 'turned' : undefined
+}
 
-async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
-  const { data, info } = await sharp(bytes, OPTIONS)
+const isTiff = ([first, second]: Uint8Array) => first === second && (first === 0x49 || first === 0x4d)
+
+const turns = ({ format, orientation = 1 }: Pick<Metadata, 'format' | 'orientation'>, exif: Exif) =>
+  orientation > 1 && (format === 'tiff' || exif === 'turn')
+
+/** A picture that is known but not decoded yet. */
+interface Known {
+  readonly pixels: number
+  decode(): Promise<RgbImage>
+}
+
+/** A format that sharp does not read. */
+interface OwnReader {
+  size(bytes: Uint8Array): Pick<RgbImage, 'width' | 'height'>
+  decode(bytes: Uint8Array): RgbImage
+}
+
+function ownReader(bytes: Uint8Array): OwnReader | undefined {
+  const [first, second = 0, third = 0] = bytes
+  if (first === 0x42 && second === 0x4d) return { size: bmpSize, decode: decodeBmp }
+  const isPnm = first === 0x50 && second >= 0x31 && second <= 0x36 && /[\s#]/.test(String.fromCharCode(third))
+  if (isPnm) return { size: pnmSize, decode: decodePnm }
+  return isHeic(bytes) ? { size: heicSize, decode: decodeHeic } : undefined
+}
+
+async function inspect(bytes: Uint8Array, exif: Exif): Promise<Known> {
+  const own = ownReader(bytes)
+  if (own !== undefined) {
+    const { width, height } = own.size(bytes)
+    if (width * height > MAX_PIXELS) throw new Error(`${width} x ${height} pixels are more than ${MAX_PIXELS}`)
+    return { pixels: width * height, decode: async () => own.decode(bytes) }
+  }
+  const known = await sharp(bytes, OPTIONS).metadata()
+  const { width, height, space, format } = known
+  const turned = turns(known, exif)
+  const open = (input: Uint8Array) => (turned ? sharp(input, OPTIONS).autoOrient() : sharp(input, OPTIONS))
+  const decode = async () => {
+    if (space === 'cmyk') return decodeCmyk(open(bytes))
+    if (format !== 'gif') return decodeRgb(open(bytes))
+    const image = await decodeRgb(open(withoutTransparency(bytes)))
+    paintAround(bytes, image)
+    return image
+  }
+  return { pixels: width * height, decode }
+}
+
+async function decodeRgb(picture: Sharp): Promise<RgbImage> {
+  const { data, info } = await picture
     .toColourspace('srgb')
     .removeAlpha()
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
-  return { width: info.width, height: info.height, data: info.channels === 3 ? new Uint8Array(data) : greyToRgb(data) }
+  const { width, height } = info
+  const values = new Uint8Array(data.buffer, data.byteOffset, data.length)
+  return { width, height, data: info.channels === 3 ? values : greyToRgb(values) }
 }
 
 function greyToRgb(grey: Uint8Array): Uint8Array {
@@ -48,8 +143,8 @@ function greyToRgb(grey: Uint8Array): Uint8Array {
 }
 
 /** Pillow's plain conversion of the four inks: value = (255 - k) - ink (255 - k) / 255, no colour management. */
-async function decodeCmyk(bytes: Uint8Array): Promise<RgbImage> {
-  const { data: inks, info } = await sharp(bytes, OPTIONS)
+async function decodeCmyk(picture: Sharp): Promise<RgbImage> {
+  const { data: inks, info } = await picture
     .pipelineColourspace('cmyk')
     .toColourspace('cmyk')
     .raw({ depth: 'uchar' })

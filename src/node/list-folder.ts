@@ -1,26 +1,47 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { join, sep } from 'node:path'
 import { FileError } from '../base/errors.ts'
 
 /** What is directly in a folder, names in byte order (the same on every machine, whatever its locale). */
 export interface FolderListing {
+  /** Links to folders among them. */
   readonly folders: readonly string[]
+  /** Links to files among them. */
   readonly files: readonly string[]
-  /** Symbolic links: never followed, so that no picture is counted twice or outside the folder. */
-  readonly links: readonly string[]
+  /** Names that begin with a dot. */
+  readonly hidden: readonly string[]
+  /** Links that lead nowhere, and those to the folder itself or one above it. */
+  readonly badLinks: readonly string[]
 }
 
-/** Lists a folder without its hidden entries. Throws FileError when it is missing, not a folder, or not readable. */
+/** Lists a folder, links followed as `os.listdir` does. Throws FileError when it is missing, not a folder, or not readable. */
 export async function listFolder(folder: string): Promise<FolderListing> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(async (cause: unknown) => {
     throw await folderError(folder, cause)
   })
-  const visible = entries.filter(({ name }) => !name.startsWith('.')).sort((a, b) => compareBytes(a.name, b.name))
-  const namesOf = (wanted: typeof visible) => wanted.map(({ name }) => name)
+  const links = entries.filter((entry) => entry.isSymbolicLink())
+  const here = links.length > 0 ? await realpath(folder) : folder
+  const kinds = new Map(
+    await Promise.all(links.map(async ({ name }) => [name, await kindOfLink(join(folder, name), here)] as const)),
+  )
+  const sorted = entries.sort((a, b) => compareBytes(a.name, b.name))
+  const namesOf = (wanted: typeof entries) => wanted.map(({ name }) => name)
+  const visible = sorted.filter(({ name }) => !name.startsWith('.'))
   return {
-    folders: namesOf(visible.filter((entry) => entry.isDirectory())),
-    files: namesOf(visible.filter((entry) => entry.isFile())),
-    links: namesOf(visible.filter((entry) => entry.isSymbolicLink())),
+    folders: namesOf(visible.filter((entry) => entry.isDirectory() || kinds.get(entry.name) === 'folder')),
+    files: namesOf(visible.filter((entry) => entry.isFile() || kinds.get(entry.name) === 'file')),
+    hidden: namesOf(sorted.filter(({ name }) => name.startsWith('.'))),
+    badLinks: namesOf(visible.filter(({ name }) => kinds.get(name) === 'bad')),
   }
+}
+
+/** @param here the folder of the link, free of links */
+async function kindOfLink(link: string, here: string): Promise<'file' | 'folder' | 'bad'> {
+  const found = await stat(link).catch(() => undefined)
+  if (!found?.isDirectory()) return found?.isFile() ? 'file' : 'bad'
+  const target = await realpath(link)
+  const inside = target.endsWith(sep) ? target : target + sep
+  return `${here}${sep}`.startsWith(inside) ? 'bad' : 'folder'
 }
 
 function compareBytes(a: string, b: string): number {

@@ -23,13 +23,11 @@ export interface ShareOptions {
 /** A data set, some of its images test images. `share` is taken where the options have none. */
 export async function openForTesting(
   data: string,
-  options: DataOptions & PictureOptions & ShareOptions,
+  { cache = defaultCacheDir(), ...options }: DataOptions & PictureOptions & ShareOptions,
   hooks: Hooks,
   share?: number,
 ): Promise<Dataset> {
-  const { root, imageColumn, labelColumn, cache = defaultCacheDir(), skipBadImages = false, testShare } = options
-  const how = { root, imageColumn, labelColumn, cache, skipBadImages, testShare: testShare ?? share }
-  const dataset = await openDataset(data, how, hooks)
+  const dataset = await openDataset(data, { ...options, cache, testShare: options.testShare ?? share }, hooks)
   checkShareUsed(dataset, data, options)
   checkTestable(dataset, data)
   return dataset

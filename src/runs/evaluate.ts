@@ -79,7 +79,8 @@ export async function evaluateRun(
   const saved = await readSavedRun(run, options.methods)
   const canTransfer = saved.method.transfers(saved.settings)
   if (transfer && !canTransfer) throw boundToItsClasses(saved)
-  const whole = await openForTesting(data, options, hooks, saved.testShare)
+  const { exif = saved.exif ?? 'ignore' } = options
+  const whole = await openForTesting(data, { ...options, exif }, hooks, saved.testShare)
   warnOfOtherShare(saved, options, hooks)
   const dataset = transfer ? whole : learnedPart(saved, whole, hooks)
   const { classNames, templates = DEFAULT_TEMPLATES, test } = dataset
@@ -159,7 +160,8 @@ export async function classifyImages(
 ): Promise<Classified[]> {
   const saved = await readSavedRun(run, options.methods)
   const pictures = { ...options, transforms: transformsFor(saved, options, hooks) }
-  const items = files.map((path) => ({ path, label: 0 }))
+  const { exif = saved.exif ?? 'ignore' } = options
+  const items = files.map((path) => ({ path, label: 0, turned: exif === 'turn' }))
   return withClassifier(saved, options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
     const labels = labelsOf(classifier, await logitsOf(classifier, clip, images, pictures, hooks))

@@ -22,7 +22,7 @@ import { pixelSource } from './pixels.ts'
 /** Test images of some classes, encoded. */
 export interface TestSet {
   readonly name: string
-  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs' | 'testShare'>
+  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs' | 'train' | 'test' | 'testShare'>
   readonly images: EncodedItems
 }
 

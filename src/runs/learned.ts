@@ -8,6 +8,7 @@ import { openSealed, writeSealed } from '../formats/sealed.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { Tensors } from '../learning/types.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
+import { EXIF_WAYS, type Exif } from '../pictures/picture.ts'
 import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
 
 /** What a method learned from a data set, and everything needed to use it. */
@@ -22,6 +23,8 @@ export interface SavedLearned {
   readonly model: { readonly name: string; readonly fingerprint: string }
   /** How pictures were cut. */
   readonly transforms: Transforms
+  /** What was done with their EXIF orientation; undefined: it was ignored. */
+  readonly exif?: Exif
   /** `base`: the classes are the first half of the data set's. */
   readonly split: ClassSplit
   /** Share of each class that was held out for testing, where the data set marks no test images. */
@@ -39,15 +42,16 @@ const aboutSchema = z.strictObject({
   templates: z.array(z.string()).min(1),
   model: z.strictObject({ name: z.string().min(1), fingerprint: z.string().regex(/^[0-9a-f]+$/) }),
   transforms: z.enum(TRANSFORMS_NAMES),
+  exif: z.enum(EXIF_WAYS).optional(),
   split: z.enum(CLASS_SPLITS),
   testShare: z.number().min(0).max(1).optional(),
 })
 
 /** The bytes of a safetensors file with its hash: the tensors in float32; all else as JSON in its metadata entry `learned`. */
 export function writeLearned(saved: SavedLearned): Promise<Uint8Array<ArrayBuffer>> {
-  const { method, settings, classNames, templates, model, transforms, split, testShare, tensors } = saved
+  const { method, settings, classNames, templates, model, transforms, exif, split, testShare, tensors } = saved
   const names = { format: FORMAT, method: method.name, settings, classNames, templates }
-  const about = { ...names, model, transforms, split, testShare }
+  const about = { ...names, model, transforms, exif, split, testShare }
   return writeSealed(tensors, { learned: JSON.stringify(about) })
 }
 

@@ -10,7 +10,7 @@ import { softmaxRows } from '../learning/vectors.ts'
 import type { AnyMethod } from '../methods/index.ts'
 import { decodeImage } from '../node/image.ts'
 import { nodeRuntime } from '../node/runtime.ts'
-import { type Picture, pictureName } from '../pictures/picture.ts'
+import { type Exif, type Picture, pictureName } from '../pictures/picture.ts'
 import { preprocess } from '../pictures/preprocess.ts'
 import { TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
@@ -47,6 +47,8 @@ export interface OpenRunOptions extends RuntimeOptions, Hooks {
   readonly methods?: readonly AnyMethod[]
   /** How pictures are cut; default: as for its training. */
   readonly transforms?: Transforms
+  /** Whether pictures are turned as their EXIF orientation says; default: as for its training. */
+  readonly exif?: Exif
 }
 
 /** Pictures that are encoded at a time; fewer than some are encoded one by one, as a batch costs what it holds at most. */
@@ -64,14 +66,14 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
     if (options.runtime === undefined) await runtime.close()
     throw cause
   })
-  const { transforms = saved.transforms } = options
+  const { transforms = saved.transforms, exif = saved.exif } = options
   const [encoder, single] = [imageEncoder(clip, runtime, BATCH), imageEncoder(clip, runtime, 1)]
 
   async function seen(pictures: readonly Picture[], first: number): Promise<FloatTensor> {
     const { preprocess: config, embedDim } = clip.config
     const pixels = await Promise.all(
       pictures.map(async (picture, i) => {
-        const image = await decodeImage(picture, pictureName(picture, first + i))
+        const image = await decodeImage(picture, pictureName(picture, first + i), { exif })
         return preprocess(image, config, TRANSFORMS[transforms].test)
       }),
     )

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { randomFor } from '../base/random.ts'
 import type { RgbImage } from '../clip/types.ts'
@@ -53,6 +54,21 @@ it('the same cache keeps pictures cut in two ways apart', async () => {
     expect(await encode(views, { cache, transforms: '2021-10' })).toEqual(today)
     expect(await encode(views, { cache, transforms: '2021-09' })).toEqual(before)
   }
+})
+
+it('the same cache keeps turned pictures and the same unturned apart', async () => {
+  const cache = join(root, 'turned')
+  const path = join(root, 'phone.jpg')
+  const { data, width, height } = noise(40, 24, 9)
+  await sharp(data, { raw: { width, height, channels: 3 } })
+    .withMetadata({ orientation: 6 })
+    .jpeg()
+    .toFile(path)
+  const seen = async (turned: boolean) =>
+    (await encodeSets(clip, runtime, [{ items: [{ path, label: 0, turned }] }], { cache }))[0].features
+  const [turned, unturned] = [await seen(true), await seen(false)]
+  expect(turned).not.toEqual(unturned)
+  expect([await seen(true), await seen(false)]).toEqual([turned, unturned])
 })
 
 it('the image tower is loaded for pictures that are not in the cache, and only then', async () => {

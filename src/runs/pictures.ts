@@ -2,13 +2,14 @@ import type { Hooks } from '../base/progress.ts'
 import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
 import type { Clip } from '../clip/types.ts'
 import { type FeatureOptions, featuresOf } from '../data/features.ts'
-import type { Item } from '../data/items.ts'
+import { exifOf, type Item } from '../data/items.ts'
 import { onlineViews } from '../data/online.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { OnlineViews } from '../learning/batches.ts'
 import { contentHash, hashOf } from '../node/content-hash.ts'
 import { openFeatureCache } from '../node/feature-cache.ts'
 import { decodeImage } from '../node/image.ts'
+import type { Exif, Picture } from '../pictures/picture.ts'
 import { normalize, preprocess } from '../pictures/preprocess.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import { augmentedView, type Views } from '../pictures/views.ts'
@@ -23,6 +24,11 @@ export interface PictureOptions {
   readonly skipBadImages?: boolean
   /** How pictures are cut, for training and for testing; default: as the official code does today. */
   readonly transforms?: Transforms
+  /**
+   * Whether pictures are turned as their EXIF orientation says. Default: those of one's own folders, lists and parquet files
+   * are, those of the paper's data sets are not (as in the official code); for a finished run, as in its training.
+   */
+  readonly exif?: Exif
 }
 
 /** Features of labelled pictures; those that could not be read are left out of all three. */
@@ -83,7 +89,7 @@ async function encodeSet(
   { cache, skipBadImages = false, transforms }: PictureOptions,
   { onProgress, onWarning }: { onProgress: (p: { done: number }) => void; onWarning?: (text: string) => void },
 ): Promise<EncodedItems> {
-  const how = encoding(clip, encoder, transforms)
+  const how = encoding(clip, encoder, items, transforms)
   const { features, kept, bad, key } = await featuresOf(
     items.map(({ path }) => path),
     {
@@ -108,11 +114,14 @@ type Encoding = Pick<FeatureOptions, 'content' | 'load' | 'prepare' | 'encode' |
 function encoding(
   { config: { preprocess: config, embedDim }, fingerprint }: Clip,
   { encode }: ImageEncoder,
+  items: readonly Item[],
   transforms: Transforms = DEFAULT_TRANSFORMS,
 ): Encoding {
+  const exifs = new Map(items.map((item) => [item.path, exifOf(item)]))
+  const exif = (picture: Picture) => (typeof picture === 'string' ? exifs.get(picture) : undefined)
   return {
-    content: contentHash,
-    load: decodeImage,
+    content: (picture) => contentHash(picture, exif(picture)),
+    load: (picture, name) => decodeImage(picture, name, { exif: exif(picture) }),
     prepare: (image, view) =>
       view === undefined
         ? preprocess(image, config, TRANSFORMS[transforms].test)
@@ -142,7 +151,7 @@ export async function openOnlineViews(
 ): Promise<{ readonly online: OnlineViews; dispose(): Promise<void> }> {
   const encoder = imageEncoder(clip, runtime, BATCH)
   const paths = items.map(({ path }) => path)
-  const online = await onlineViews(paths, { ...encoding(clip, encoder, transforms), seed })
+  const online = await onlineViews(paths, { ...encoding(clip, encoder, items, transforms), seed })
   return { online, dispose: () => encoder.dispose() }
 }
 

@@ -1,5 +1,5 @@
 import type { Clip } from '../clip/types.ts'
-import type { Item } from '../data/items.ts'
+import { exifOf, type Item } from '../data/items.ts'
 import { mapLimited } from '../data/overlap.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { PixelSource } from '../learning/batches.ts'
@@ -27,10 +27,15 @@ export function pixelSource(
 ): PixelSource {
   const side = config.size
   async function pixelsOf(i: number, epoch: number): Promise<Float32Array> {
-    const path = items[i]?.path ?? ''
-    const image = await decodeImage(path)
+    const { path, ...item } = items[i] ?? { path: '' }
+    const exif = exifOf(item)
+    const image = await decodeImage(path, path, { exif })
     if (views === 0) return preprocess(image, config, TRANSFORMS[transforms].test)
-    const view = { seed, content: await contentHash(path), index: views === 'online' ? epoch : (epoch + i) % views }
+    const view = {
+      seed,
+      content: await contentHash(path, exif),
+      index: views === 'online' ? epoch : (epoch + i) % views,
+    }
     return normalize(augmentedView(image, side, view, transforms), config)
   }
   return {

@@ -1,6 +1,7 @@
 import type { Hooks } from '../base/progress.ts'
 import { architectureOf } from '../clip/known-models.ts'
 import { placesAmong } from '../data/class-names.ts'
+import { exifOfDataset } from '../data/items.ts'
 import { dims } from '../graph/tensor.ts'
 import { atChance, lossOf, neverFell } from '../learning/chance.ts'
 import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'
@@ -49,6 +50,7 @@ export async function runJob(
   const { classNames, epochs, testShare } = test.dataset
   const classes = { clip, runtime, classNames, templates: test.dataset.templates ?? DEFAULT_TEMPLATES }
   const settings = whatDecides(job, inputs)
+  const exif = exifOfDataset(test.dataset)
   await beginRun(folder, settings)
 
   const checkpoint = runCheckpoint(folder, settings, context.checkpointSeconds)
@@ -61,7 +63,7 @@ export async function runJob(
   const model = { name: modelName, fingerprint: clip.fingerprint }
   await writeFileAtomic(
     runFile(folder, 'learned'),
-    await writeLearned({ ...job, ...classes, testShare, method, model, ...learned }),
+    await writeLearned({ ...job, ...classes, testShare, method, model, exif, ...learned }),
   )
 
   const classifier = await method.classifier(classes, job.settings, learned)
@@ -125,13 +127,12 @@ export function whatDecides(job: Job, inputs: Pick<JobInputs, 'clip' | 'test' | 
 }
 
 /** What of it is known before a picture is looked at. */
-export function decidesBefore(
-  job: Job,
-  fingerprint: string,
-  { classNames, templates = DEFAULT_TEMPLATES, testShare }: TestSet['dataset'],
-): Decisive {
+export function decidesBefore(job: Job, fingerprint: string, dataset: TestSet['dataset']): Decisive {
+  const { classNames, templates = DEFAULT_TEMPLATES, testShare } = dataset
   const { method, settings, shots, seed, views, transforms, split } = job
-  const drawn = { shots, seed, views, transforms, split, testShare }
+  // runs before there was a choice ignored it and say nothing
+  const exif = exifOfDataset(dataset) === 'turn' ? 'turn' : undefined
+  const drawn = { shots, seed, views, transforms, exif, split, testShare }
   return { method, settings, ...drawn, model: fingerprint, classNames, templates }
 }
 

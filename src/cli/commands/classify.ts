@@ -1,7 +1,7 @@
 import { columns, percent } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
 import { flags, whole } from '../options.ts'
-import { COMPUTING, modelOfRun, PICTURES, runOperand, transformsOfRun } from '../shared-options.ts'
+import { COMPUTING, exifOfRun, modelOfRun, PICTURES, runOperand, transformsOfRun } from '../shared-options.ts'
 
 export const classify = defineCommand({
   name: 'classify',
@@ -12,6 +12,7 @@ export const classify = defineCommand({
     top: whole(1).default(5).register(flags, { flag: '--top', argument: 'N', help: 'labels shown for each picture' }),
     model: modelOfRun,
     transforms: transformsOfRun,
+    exif: exifOfRun,
     ...PICTURES,
     ...COMPUTING,
   },

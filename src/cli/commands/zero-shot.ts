@@ -4,6 +4,7 @@ import {
   COMPUTING,
   DATA,
   dataOperand,
+  exif,
   model,
   PICTURES,
   templates,
@@ -23,7 +24,7 @@ export const zeroShot = defineCommand({
     'coop-ts zero-shot photos --template "a photo of a {}." --template "a drawing of a {}."',
     'coop-ts zero-shot photos --template imagenet80',
   ],
-  options: { testShare: testShareOfRun, templates, model, transforms, ...DATA, ...PICTURES, ...COMPUTING },
+  options: { testShare: testShareOfRun, templates, model, transforms, exif, ...DATA, ...PICTURES, ...COMPUTING },
   async run(settings, [data = ''], hooks) {
     const { evaluateZeroShot } = await import('../../runs/evaluate.ts')
     const result = await evaluateZeroShot(data, settings, hooks)

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileError } from '../../node/files.ts'
-import { isImageName } from '../folder.ts'
+import { isImageName } from '../image-names.ts'
 
 /** Names of the images directly in a folder, hidden ones left out, in Python's order of strings. No file is looked at. */
 export async function imageNames(folder: string): Promise<string[]> {

@@ -1,0 +1,64 @@
+import { readdir } from 'node:fs/promises'
+import { extname } from 'node:path'
+import type { FolderListing } from '../node/list-folder.ts'
+
+const words = (text: string) => new Set(text.split(' '))
+
+/** Extensions of the pictures that `decodeImage` reads. */
+export const IMAGE_EXTENSIONS = words(
+  '.jpg .jpeg .jpe .jfif .png .webp .gif .bmp .tif .tiff .avif .heic .heif .hif .ppm .pgm .pbm .pnm',
+)
+
+/** Pictures of other kinds, which people have beside these. */
+const OTHER_PICTURES = words(
+  '.svg .jp2 .jxl .psd .ico .tga .exr .hdr .eps .pdf .cr2 .cr3 .nef .arw .dng .raf .orf .rw2 .raw',
+)
+
+/** What operating systems leave in folders. */
+const LEFTOVERS = words('thumbs.db ehthumbs.db desktop.ini')
+
+/** Whether the file's extension is that of a picture that can be read. */
+export function isImageName(file: string): boolean {
+  return IMAGE_EXTENSIONS.has(extensionOf(file))
+}
+
+const extensionOf = (file: string) => extname(file).toLowerCase()
+
+/** Counts what a reader of folders leaves out. */
+export class LeftOut {
+  readonly #counts = new Map<string, number>()
+
+  add(what: string, count: number): void {
+    if (count > 0) this.#counts.set(what, (this.#counts.get(what) ?? 0) + count)
+  }
+
+  /** What is directly in a class folder besides the pictures. */
+  async addBeside(folder: string, { files, folders, hidden, badLinks }: FolderListing): Promise<void> {
+    const others = files.filter((file) => !isImageName(file) && !LEFTOVERS.has(file.toLowerCase()))
+    for (const file of others) this.add(extensionOf(file) || 'without an extension', 1)
+    // ._NAME are what macOS keeps beside a picture
+    this.add('hidden', hidden.filter((file) => isImageName(file) && !file.startsWith('._')).length)
+    this.addLinks(badLinks)
+    for (const name of folders) this.add('in sub-folders', await countImages(`${folder}/${name}`))
+  }
+
+  addLinks(badLinks: readonly string[]): void {
+    this.add(badLinks.length === 1 ? 'broken or circular link' : 'broken or circular links', badLinks.length)
+  }
+
+  /** `3 .dng (not read: convert them to JPEG or PNG), 2 in sub-folders`; empty when nothing was. */
+  toString(): string {
+    const counts = [...this.#counts].map(([what, count]) => {
+      const remedy = OTHER_PICTURES.has(what) ? ' (not read: convert to JPEG or PNG)' : ''
+      return `${count} ${what}${remedy}`
+    })
+    return counts.join(', ')
+  }
+}
+
+/** Pictures in a folder and all below it, of whatever kind; links are not followed. */
+export async function countImages(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  const isPicture = (name: string) => isImageName(name) || OTHER_PICTURES.has(extensionOf(name))
+  return entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.') && isPicture(entry.name)).length
+}
