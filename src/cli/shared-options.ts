@@ -21,9 +21,11 @@ export const COMPUTING = {
   threads: whole(1, 1024)
     .optional()
     .register(flags, { flag: '--threads', argument: 'N', help: 'processor threads', otherwise: 'one per core' }),
-  device: oneOf(DEVICES)
-    .default('cpu')
-    .register(flags, { flag: '--device', argument: 'NAME', help: 'where to compute: cpu, webgpu, cuda or auto' }),
+  device: oneOf(DEVICES).default('cpu').register(flags, {
+    flag: '--device',
+    argument: 'NAME',
+    help: 'where to compute: cpu, webgpu (any graphics card), cuda (NVIDIA), or auto, the first of them that is there',
+  }),
 }
 
 export const model = text('a folder, or a model on the hub').default(BUNDLED).register(flags, {

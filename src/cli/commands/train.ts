@@ -3,7 +3,7 @@ import { countOf } from '../../base/count.ts'
 import { WARMUPS } from '../../learning/schedule.ts'
 import { RECIPE_NAMES, RECIPES } from '../../methods/coop/recipes.ts'
 import { PAPER_SETTINGS } from '../../methods/coop/train-prompt.ts'
-import { methodNamed } from '../../methods/index.ts'
+import { METHOD_NAMES, methodNamed } from '../../methods/index.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
 import { columns, percent, took } from '../../report/text.ts'
@@ -51,9 +51,12 @@ export const train = defineCommand({
     'coop-ts train photos --method tip-adapter-f --shots 4 --set epochs=50 --set alpha=2',
   ],
   options: {
-    method: text('the name of a method')
-      .default('coop')
-      .register(flags, { flag: '--method', argument: 'NAME', help: 'learning method; coop-ts methods lists them' }),
+    method: text('the name of a method').default('coop').register(flags, {
+      flag: '--method',
+      argument: 'NAME',
+      help: 'learning method; coop-ts methods lists them',
+      values: METHOD_NAMES,
+    }),
     set: z
       .array(text('KEY=VALUE').regex(/^[^=\s]+=.*\S/s, { error: 'KEY=VALUE' }))
       .optional()
