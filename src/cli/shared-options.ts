@@ -114,7 +114,15 @@ export const resume = toggle().register(flags, {
   flag: '--resume',
   help: 'continue from the last checkpoint of the run',
 })
-export const force = toggle().register(flags, { flag: '--force', help: 'overwrite an existing run' })
+export const force = toggle().register(flags, {
+  flag: '--force',
+  help: 'overwrite an existing run, or write into a folder that holds other files, which stay',
+})
+
+export const forceBeside = toggle().register(flags, {
+  flag: '--force',
+  help: 'write into a folder that holds other files, which stay',
+})
 
 export const dataOperand: Operand = {
   name: 'data',

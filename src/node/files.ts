@@ -136,7 +136,7 @@ export async function removeLeftovers(folder: string, age = 0): Promise<void> {
   }
 }
 
-const TEMPORARY = /^\..+\.tmp$/
+const TEMPORARY = /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
 
 /**
  * Throws FileError when files could not be written into `folder`, which need not exist: for work that takes long and

@@ -25,12 +25,22 @@ export async function decodeImage(picture: Picture, name = 'the picture'): Promi
     const { space } = await sharp(bytes, OPTIONS).metadata()
     return space === 'cmyk' ? await decodeCmyk(bytes) : await decodeRgb(bytes)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.trim() : String(cause)
-    throw new FileError(`${what} cannot be read as a picture: ${why}`, REMEDY, { cause })
+    throw new FileError(`${what} cannot be read as a picture: ${reasonOf(cause)}`, REMEDY, { cause })
   }
 }
 
 const REMEDY = 'remove the file, or replace it with a PNG, JPEG, WebP, GIF, TIFF or AVIF picture'
+
+/** What the decoder means, in plain words; its own are kept as the cause. */
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/unsupported image format/i, 'it is not a picture of a kind that is known'],
+  [/pixel limit/i, `it has more than ${MAX_PIXELS / 1e6} million pixels`],
+]
+
+function reasonOf(cause: unknown): string {
+  const found = REASONS.find(([pattern]) => pattern.test(String(cause)))
+  return found === undefined ? 'it is damaged, or only part of it is there' : found[1]
+}
 
 async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
   const { data, info } = await sharp(bytes, OPTIONS)

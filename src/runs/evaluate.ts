@@ -15,6 +15,7 @@ import { checkThere, type DataOptions, openForTesting, some } from './dataset.ts
 import { answersOf, logitsOf, type Shares, sharesOf } from './measure.ts'
 import { withModel, withRuntime } from './model.ts'
 import { classifierOf, clipOf, type Label, labelsOf } from './open-run.ts'
+import { pictureFiles } from './picture-files.ts'
 import { encodeSets, type PictureOptions } from './pictures.ts'
 import { readSavedRun, type SavedRun } from './saved-run.ts'
 
@@ -137,7 +138,7 @@ export interface ClassifyOptions extends AskOptions {
   readonly top: number
 }
 
-/** What a finished run sees on pictures: the most probable classes of each. */
+/** What a finished run sees on pictures, in files and in folders: the most probable classes of each. */
 export async function classifyImages(
   run: string,
   files: readonly string[],
@@ -146,7 +147,7 @@ export async function classifyImages(
 ): Promise<Classified[]> {
   const saved = await readSavedRun(run, options.methods)
   const pictures = { ...options, transforms: transformsFor(saved, options, hooks) }
-  const items = files.map((path) => ({ path, label: 0 }))
+  const items = (await pictureFiles(files, hooks)).map((path) => ({ path, label: 0 }))
   return withClassifier(saved, options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
     const labels = labelsOf(classifier, await logitsOf(classifier, clip, images, pictures, hooks))

@@ -11,6 +11,7 @@ import { runsCsv, summaryCsv } from '../report/record-csv.ts'
 import { countsText, groupTitle, mainTable, sweepReport } from '../report/report.ts'
 import type { FailedRun } from '../report/sweeps.ts'
 import { tableText } from '../report/text.ts'
+import { checkOutFolder } from './out-folder.ts'
 import { readSweepFolder, type SweepFolder } from './sweep-folder.ts'
 import { writeSweepEvents } from './tensorboard.ts'
 
@@ -23,6 +24,8 @@ export interface ReportChoice {
   readonly published?: boolean
   /** Leave out damaged results. */
   readonly skip?: boolean
+  /** Write into a folder that holds other files; these stay. */
+  readonly force?: boolean
   /** Folder for TensorBoard's event files. */
   readonly tensorboard?: string
 }
@@ -55,7 +58,7 @@ export async function reportSweeps(
   for (const folder of [...new Set(folders)]) read.push(await readSweepFolder(folder, choice.skip ?? false, hooks))
   const records = mergeRecords(read.flatMap(({ found }) => found))
   checkAny(folders, records.length, read)
-  await checkWritableFolder(out)
+  await checkOutFolder(out, ['sweep', 'report'], choice)
   if (choice.tensorboard !== undefined) await checkWritableFolder(choice.tensorboard)
 
   const sweeps = read.map(({ found, ...sweep }) => ({ ...sweep, records: found.map(({ record }) => record) }))

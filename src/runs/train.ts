@@ -53,8 +53,8 @@ export interface TrainResult extends RunRecord {
  * keeps all of it in a folder, which `openRun` opens. All that can be refused is refused before the first picture is
  * read; with `resume` a stopped run continues from its checkpoint, and a finished one is read.
  *
- * @throws UsageError when the folder has a run and neither `resume` nor `force` is set, or on resume another method or
- * other settings
+ * @throws UsageError when the folder has a run and neither `resume` nor `force` is set, or files of others and `force`
+ * is not set, or on resume another method or other settings
  */
 export async function train(data: string, options: TrainOptions = {}, hooks: Hooks = {}): Promise<TrainResult> {
   const {
@@ -88,7 +88,7 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
     paths: (await exists(data)) ? { [data]: resolve(data) } : {},
     root: options.root,
   }
-  await checkRunFolder(run, rerun)
+  await checkRunFolder(run, rerun, { method: method.name })
   const inputs = openInputs({ ...options, cache })
   const dataset = await inputs.dataset(job, data, hooks)
   checkTestable(dataset, data)

@@ -78,7 +78,7 @@ export const datasets = defineCommand({
 
 function listing(sets: readonly ListedDataset[]): Outcome {
   const inspected = sets.some(({ status }) => status)
-  return { json: sets, text: inspected ? sets.map(statusText).join('\n') : tableText(sets) }
+  return { json: { datasets: sets }, text: inspected ? sets.map(statusText).join('\n') : tableText(sets) }
 }
 
 function tableText(sets: readonly ListedDataset[]): string {

@@ -30,7 +30,7 @@ export const methods = defineCommand({
       const listed = settingNames({ settings }).map((name) => ({ name, default: defaults.get(name) }))
       return { name, summary, source, settings: listed, transfers: transfers(settings.parse({})) }
     })
-    return { json: listed, text: listed.map(methodText).join('\n\n') }
+    return { json: { methods: listed }, text: listed.map(methodText).join('\n\n') }
   },
 })
 

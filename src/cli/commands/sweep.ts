@@ -2,7 +2,7 @@ import { countOf } from '../../base/count.ts'
 import { columns, took } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
 import { flags, text, toggle, whole } from '../options.ts'
-import { COMPUTING, PICTURES, root } from '../shared-options.ts'
+import { COMPUTING, forceBeside, PICTURES, root } from '../shared-options.ts'
 
 const PLAN = `A plan is a YAML file. A key that is left out has the value shown here; a list of values means one run for each:
 
@@ -52,6 +52,7 @@ export const sweep = defineCommand({
       flag: '--dry-run',
       help: 'check the plan, its models and data sets, but run nothing',
     }),
+    force: forceBeside,
     ...PICTURES,
     ...COMPUTING,
   },

@@ -10,13 +10,14 @@ import { halfOf } from '../../data/halves.ts'
 import { type AnyMethod, methodNamed } from '../../methods/index.ts'
 import { DEFAULT_TEMPLATES } from '../../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../../node/cache-dir.ts'
-import { checkWritableFolder, writeFileAtomic } from '../../node/files.ts'
+import { writeFileAtomic } from '../../node/files.ts'
 import type { RunRecord } from '../../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../../runtime/types.ts'
 import { checkThere } from '../dataset.ts'
 import { type InputOptions, type Inputs, openInputs } from '../inputs.ts'
 import type { Job } from '../job.ts'
 import { withPool } from '../model.ts'
+import { checkOutFolder } from '../out-folder.ts'
 import { readRecord, runFile } from '../run-folder.ts'
 import { runOne } from '../run-one.ts'
 import { runsFolder } from '../sweep-folder.ts'
@@ -32,6 +33,8 @@ export interface SweepOptions extends RuntimeOptions, Partial<InputOptions> {
   readonly parallel?: number
   /** Only check the plan: models, data sets, settings. */
   readonly dryRun?: boolean
+  /** Write into a folder that holds other files; these stay. */
+  readonly force?: boolean
   /** Methods in addition to METHODS. */
   readonly methods?: readonly AnyMethod[]
   /** Seconds between checkpoints of a run (default 10). */
@@ -70,7 +73,7 @@ export async function sweep(planFile: string, options: SweepOptions = {}, hooks:
   const { dryRun = false, methods, cache = defaultCacheDir() } = options
   const plan = await readPlan(planFile, methods)
   const out = options.out ?? join('runs', basename(planFile).replace(/\.ya?ml$/, ''))
-  await checkWritableFolder(out)
+  await checkOutFolder(out, ['sweep', 'report'], { force: options.force, own: planFile })
   const jobs = jobsOf({ ...plan, root: options.root ?? plan.root }, methods)
   const inputs = openInputs({ ...options, cache })
   await checkDatasets(jobs, inputs, options, hooks)
