@@ -1,3 +1,4 @@
+import { aList, anObject, checkArguments, wholeFrom } from '../base/arguments.ts'
 import { countOf } from '../base/count.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Dataset, Item } from './items.ts'
@@ -21,6 +22,7 @@ export function drawFewShot<T extends Labelled>(
   shots: number,
   seed: number | bigint,
 ): { train: T[]; val: T[] } {
+  checkArguments('drawFewShot', { train, val }, { train: aList, val: aList })
   if (!Number.isInteger(shots) || shots < 1) {
     throw new UsageError(`the number of shots must be a whole number from 1 up, not ${shots}`)
   }
@@ -48,6 +50,7 @@ export function drawSubset(
 
 /** Throws UsageError, naming classes and counts, when some class has fewer than `shots` training images. */
 export function checkShots(dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>, shots: number): void {
+  checkArguments('checkShots', { dataset, shots }, { dataset: anObject, shots: wholeFrom(1) })
   const lack = lackOfImages(dataset, shots)
   if (lack === undefined) return
   throw new UsageError(

@@ -1,4 +1,5 @@
 import { basename, extname, join, resolve } from 'node:path'
+import { anObject, aText, checkArguments } from '../base/arguments.ts'
 import { FileError } from '../base/errors.ts'
 import { checkDistinctClasses } from '../data/class-names.ts'
 import type { Dataset, Item } from '../data/items.ts'
@@ -36,6 +37,7 @@ interface ClassFolder {
  * class, class names that differ only in case or `_`, and classes in `val/` or `test/` that `train/` lacks.
  */
 export async function readImageFolder(folder: string, options: FolderOptions = {}): Promise<Dataset> {
+  checkArguments('readImageFolder', { folder, options }, { folder: aText, options: anObject })
   const parts = await readSplitFolders(folder)
   const classes = parts?.train ?? (await readClassFolders(folder))
   const names = classes.map(({ name }) => name)

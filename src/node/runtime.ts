@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { anObject, checkArguments } from '../base/arguments.ts'
 import { openRuntime, type WorkerPort } from '../runtime/client.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 
@@ -10,6 +11,7 @@ import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
  * @throws CoopError when no execution provider answers
  */
 export async function nodeRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
+  checkArguments('nodeRuntime', { options }, { options: anObject })
   const flags = new Int32Array(new SharedArrayBuffer(8))
   const worker = new Worker(new URL('worker.js', import.meta.url), { execArgv: [], workerData: { flags } })
   return openRuntime(workerPort(worker, flags), { ...options, threads: options.threads ?? availableParallelism() })

@@ -1,3 +1,4 @@
+import { aClip, aRuntime, aTensor, checkArguments, wholeFrom } from '../base/arguments.ts'
 import type { Clip } from '../clip/types.ts'
 import { constantParameters, weightOf } from '../clip/weights/parameters.ts'
 import { type FloatTensor, floatTensor, Graph, matmul, program } from '../graph/index.ts'
@@ -33,6 +34,11 @@ export async function nearestWords(
   ctx: FloatTensor,
   { count = 1, allTokens = false }: NearestOptions = {},
 ): Promise<NearWord[][]> {
+  checkArguments(
+    'nearestWords',
+    { clip, runtime, ctx, count },
+    { clip: aClip, runtime: aRuntime, ctx: aTensor, count: wholeFrom(1) },
+  )
   const { vocabSize, width } = clip.config.text
   const table = weightOf(clip.weights, 'token_embedding.weight').data
   const squares = Float64Array.from({ length: vocabSize }, (_, token) => squareOf(table, token * width, width))

@@ -1,3 +1,4 @@
+import { anObject, aText, checkArguments, checkOptions } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
@@ -43,12 +44,36 @@ export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOpt
   readonly templates?: readonly string[]
 }
 
+const ZERO_SHOT_OPTIONS: Readonly<Record<keyof ZeroShotOptions, true>> = {
+  model: true,
+  templates: true,
+  device: true,
+  threads: true,
+  cache: true,
+  skipBadImages: true,
+  transforms: true,
+  root: true,
+  imageColumn: true,
+  labelColumn: true,
+}
+
 /** Accuracy of hand-written prompts on a data set's test images. */
 export async function evaluateZeroShot(
   data: string,
   options: ZeroShotOptions = {},
   hooks: Hooks = {},
 ): Promise<Evaluated> {
+  checkOptions('evaluateZeroShot', options, Object.keys(ZERO_SHOT_OPTIONS))
+  return evaluateZeroShotAsGiven(data, options, hooks)
+}
+
+/** The same for a caller whose options have more in them, as a command has its flags. */
+export async function evaluateZeroShotAsGiven(
+  data: string,
+  options: ZeroShotOptions = {},
+  hooks: Hooks = {},
+): Promise<Evaluated> {
+  checkArguments('evaluateZeroShot', { data, options }, { data: aText, options: anObject })
   const dataset = await openForTesting(data, options, hooks)
   const { classNames, test } = dataset
   await checkThere(dataset, test, options)
@@ -59,6 +84,20 @@ export async function evaluateZeroShot(
     const answers = await answersOf(classifier, clip, images, options).finally(() => classifier.dispose())
     return { transforms, ...sharesOf(classNames, answers, images.labels) }
   })
+}
+
+const EVALUATE_OPTIONS: Readonly<Record<keyof EvaluateOptions, true>> = {
+  transfer: true,
+  model: true,
+  methods: true,
+  device: true,
+  threads: true,
+  cache: true,
+  skipBadImages: true,
+  transforms: true,
+  root: true,
+  imageColumn: true,
+  labelColumn: true,
 }
 
 /**
@@ -74,6 +113,18 @@ export async function evaluateRun(
   options: EvaluateOptions = {},
   hooks: Hooks = {},
 ): Promise<Evaluated> {
+  checkOptions('evaluateRun', options, Object.keys(EVALUATE_OPTIONS))
+  return evaluateRunAsGiven(run, data, options, hooks)
+}
+
+/** The same for a caller whose options have more in them, as a command has its flags. */
+export async function evaluateRunAsGiven(
+  run: string,
+  data: string,
+  options: EvaluateOptions = {},
+  hooks: Hooks = {},
+): Promise<Evaluated> {
+  checkArguments('evaluateRun', { run, data, options }, { run: aText, data: aText, options: anObject })
   const { transfer = false } = options
   const saved = await readSavedRun(run, options.methods)
   const canTransfer = saved.method.transfers(saved.settings)

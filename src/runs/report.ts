@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { anObject, checkArguments, texts } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkWritableFolder, writeFileAtomic } from '../node/files.ts'
@@ -53,6 +54,7 @@ export async function reportSweeps(
   choice: ReportChoice = {},
   hooks: Hooks = {},
 ): Promise<ReportResult> {
+  checkArguments('reportSweeps', { folders, choice }, { folders: texts, choice: anObject })
   const out = choice.out ?? (folders.length === 1 ? (folders[0] ?? '.') : DEFAULT_OUT)
   const read: SweepFolder[] = []
   for (const folder of [...new Set(folders)]) read.push(await readSweepFolder(folder, choice.skip ?? false, hooks))

@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path'
+import { anObject, aText, checkArguments, checkOptions } from '../base/arguments.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkShots } from '../data/fewshot.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
@@ -48,6 +49,29 @@ export interface TrainResult extends RunRecord {
   readonly run: string
 }
 
+const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
+  method: true,
+  settings: true,
+  shots: true,
+  seed: true,
+  views: true,
+  model: true,
+  templates: true,
+  out: true,
+  checkpointSeconds: true,
+  signal: true,
+  resume: true,
+  force: true,
+  device: true,
+  threads: true,
+  cache: true,
+  skipBadImages: true,
+  transforms: true,
+  root: true,
+  imageColumn: true,
+  labelColumn: true,
+}
+
 /**
  * Learns by any method from a few images of a data set (as `openDataset` takes it), measures on its test images, and
  * keeps all of it in a folder, which `openRun` opens. All that can be refused is refused before the first picture is
@@ -57,6 +81,13 @@ export interface TrainResult extends RunRecord {
  * is not set, or on resume another method or other settings
  */
 export async function train(data: string, options: TrainOptions = {}, hooks: Hooks = {}): Promise<TrainResult> {
+  checkOptions('train', options, Object.keys(TRAIN_OPTIONS))
+  return trainAsGiven(data, options, hooks)
+}
+
+/** The same for a caller whose options have more in them, as a command has its flags. */
+export async function trainAsGiven(data: string, options: TrainOptions = {}, hooks: Hooks = {}): Promise<TrainResult> {
+  checkArguments('train', { data, options }, { data: aText, options: anObject })
   const {
     seed = 1,
     transforms = DEFAULT_TRANSFORMS,

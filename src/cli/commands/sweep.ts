@@ -57,8 +57,8 @@ export const sweep = defineCommand({
     ...COMPUTING,
   },
   async run(settings, [plan = ''], hooks) {
-    const { sweep } = await import('../../runs/sweep/sweep.ts')
-    const result = await sweep(plan, settings, hooks)
+    const { sweepAsGiven } = await import('../../runs/sweep/sweep.ts')
+    const result = await sweepAsGiven(plan, settings, hooks)
     const { out, runs, before, finished, failed, collapsed, seconds } = result
     if (settings.dryRun) {
       return { json: result, text: `${plan} is valid: ${countOf(runs, 'run')}, ${before} of them finished in ${out}` }

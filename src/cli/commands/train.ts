@@ -153,8 +153,8 @@ export const train = defineCommand({
   async run(settings, [data = ''], hooks, given) {
     const method = methodNamed(settings.method)
     const learning = methodSettings(method, settings, given)
-    const { train } = await import('../../runs/train.ts')
-    const result = await train(data, { ...settings, settings: learning }, hooks)
+    const { trainAsGiven } = await import('../../runs/train.ts')
+    const result = await trainAsGiven(data, { ...settings, settings: learning }, hooks)
     const what = method.name === 'coop' ? 'learned prompt' : result.title
     const shots = method.pictures === 'none' ? '' : `, ${countOf(settings.shots, 'shot')}`
     const table = columns([

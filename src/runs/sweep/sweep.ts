@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
+import { anObject, aText, checkArguments, checkOptions } from '../../base/arguments.ts'
 import { countOf } from '../../base/count.ts'
 import { CoopError } from '../../base/errors.ts'
 import type { Hooks, Progress } from '../../base/progress.ts'
@@ -62,6 +63,23 @@ export interface SweepResult {
   readonly seconds: number
 }
 
+const SWEEP_OPTIONS: Readonly<Record<keyof SweepOptions, true>> = {
+  root: true,
+  out: true,
+  parallel: true,
+  dryRun: true,
+  force: true,
+  methods: true,
+  checkpointSeconds: true,
+  imageColumn: true,
+  labelColumn: true,
+  device: true,
+  threads: true,
+  cache: true,
+  skipBadImages: true,
+  transforms: true,
+}
+
 /**
  * Runs all of a plan that is not finished in the folder yet. What can be refused is refused before the first run; a run
  * that fails later is kept as a failure, and the others go on.
@@ -69,6 +87,17 @@ export interface SweepResult {
  * @throws UsageError, FileError where plan, models and data sets do not fit
  */
 export async function sweep(planFile: string, options: SweepOptions = {}, hooks: Hooks = {}): Promise<SweepResult> {
+  checkOptions('sweep', options, Object.keys(SWEEP_OPTIONS))
+  return sweepAsGiven(planFile, options, hooks)
+}
+
+/** The same for a caller whose options have more in them, as a command has its flags. */
+export async function sweepAsGiven(
+  planFile: string,
+  options: SweepOptions = {},
+  hooks: Hooks = {},
+): Promise<SweepResult> {
+  checkArguments('sweep', { planFile, options }, { planFile: aText, options: anObject })
   const started = performance.now()
   const { dryRun = false, methods, cache = defaultCacheDir() } = options
   const plan = await readPlan(planFile, methods)
