@@ -1,6 +1,6 @@
 import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
-import { type NearestOptions, nearestWords } from '../prompt/nearest-words.ts'
+import { type NearestOptions, type NearWord, nearestWords } from '../prompt/nearest-words.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
 import { withRuntime } from './model.ts'
 import { clipOf } from './open-run.ts'
@@ -10,7 +10,7 @@ import { readSavedRun } from './saved-run.ts'
 export interface VectorWords {
   /** Its place in the context, counted from 1. */
   readonly vector: number
-  readonly words: readonly { readonly word: string; readonly distance: number }[]
+  readonly words: readonly Omit<NearWord, 'token'>[]
 }
 
 /** What a run's vectors are near to: one context, or one for each class. */
@@ -43,7 +43,7 @@ export async function wordsOfRun(run: string, options: WordsOptions, hooks: Hook
     const near = await nearestWords(clip, runtime, ctx, options)
     const rows = near.map((words, i) => ({
       vector: (i % M) + 1,
-      words: words.map(({ word, distance }) => ({ word, distance })),
+      words: words.map(({ word, piece, distance }) => ({ word, piece, distance })),
     }))
     const contextOf = (c: number) => rows.slice(c * M, (c + 1) * M)
     if (ctx.shape.length === 2) return { contexts: [{ vectors: contextOf(0) }] }
