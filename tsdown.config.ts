@@ -15,5 +15,6 @@ export default defineConfig({
   fixedExtension: false,
   // a file for each module: a worker stays beside the code that starts it, and a stack names the source
   unbundle: true,
-  dts: true,
+  // with src/ in the package, an editor goes from a name to its source
+  dts: { sourcemap: true },
 })

@@ -99,7 +99,7 @@ function unpack(): string[] {
 }
 
 function isWanted(file: string): boolean {
-  const wanted = /^(dist|models|docs\/plans)\/|^(package\.json|README\.md|LICENSE|NOTICE)$/.test(file)
+  const wanted = /^(dist|models|docs\/plans|src)\/|^(package\.json|README\.md|LICENSE|NOTICE)$/.test(file)
   return wanted && !/\.test\.|fixtures|testing|\blab\b/.test(file)
 }
 

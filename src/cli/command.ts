@@ -9,6 +9,8 @@ export interface Operand {
   readonly variadic?: boolean
   /** May be left out: `[name]`. */
   readonly optional?: boolean
+  /** What completion offers in place of files. */
+  readonly values?: readonly string[]
 }
 
 /** What a command leaves: the object of `--json`, or the text that a person reads. */

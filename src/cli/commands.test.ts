@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -112,14 +112,42 @@ describe('from a folder of pictures to an answer', () => {
     const images = ['red/1.png', 'blue/2.png'].map((name) => join(world.photos, name))
     const ended = await coopProcess(['classify', trained(), ...images, ...common()])
     const labels = ['blue', 'green', 'red'].map(() => ({ label: expect.any(String), probability }))
-    expect(onlyJson(ended)).toEqual(images.map((file) => ({ file, labels })))
-    const [first] = JSON.parse(ended.stdout)
+    expect(onlyJson(ended)).toEqual({ images: images.map((file) => ({ file, labels })) })
+    const [first] = JSON.parse(ended.stdout).images
     const found = first.labels.map((entry: { probability: number }) => entry.probability)
     expect(found).toEqual([...found].sort((a, b) => b - a))
     expect(found.reduce((a: number, b: number) => a + b)).toBeCloseTo(1, 4)
-    expect(onlyJson(await coop('classify', trained(), ...images, '--top', '1', ...common()))).toMatchObject(
-      images.map(() => ({ labels: [{}] })),
+    expect(onlyJson(await coop('classify', trained(), ...images, '--top', '1', ...common()))).toMatchObject({
+      images: images.map(() => ({ labels: [{}] })),
+    })
+  })
+
+  it('classify: folders, paths on standard input, and CSV', async () => {
+    await mkdir(at('inbox/deeper, "still"'), { recursive: true })
+    const files = ['inbox/b.png', 'inbox/a.png', 'inbox/deeper, "still"/c.png'].map(at)
+    for (const file of files) await copyFile(join(world.photos, 'red', '1.png'), file)
+    for (const name of ['notes.txt', 'IMG.heic']) await writeFile(at(`inbox/${name}`), 'x')
+    const quiet = ['--top', '1', '--threads', '1', '--cache', at('cache')]
+    const listed = await coop('classify', trained(), at('inbox'), ...quiet, '--csv')
+    const [head, ...rows] = listed.stdout.split('\n')
+    expect(head).toBe('file,label,probability')
+    expect(rows.map((row) => row.replace(/,(red|blue|green),[01]?\.\d+$/, ''))).toEqual([
+      at('inbox/a.png'),
+      at('inbox/b.png'),
+      `"${at('inbox/deeper, ""still""/c.png')}"`,
+      '',
+    ])
+    expect(listed.stderr).toMatch(/left out of .*inbox: 2 files are not pictures \(\.heic, \.txt\)/)
+    expectFailure(await coop('classify', trained(), at('inbox'), ...quiet, '--csv', '--json'), 2, /--csv and --json/)
+
+    const given = `${files.join('\n')}\n${join(world.photos, 'red', 'broken1.png')}\n`
+    const piped = await coopProcess(['classify', trained(), '-', ...quiet, '--skip-bad-images', '--json'], (child) =>
+      child.stdin?.end(given),
     )
+    expect(onlyJson(piped)).toMatchObject({ images: files.map((file) => ({ file, labels: [{}] })) })
+    expect(piped.stderr).toMatch(/left out: .*broken1\.png cannot be read as a picture: it is not a picture of a kind/)
+    const none = await coopProcess(['classify', trained(), '-', ...quiet, '--json'], (child) => child.stdin?.end())
+    expectFailure(none, 2, /no picture is given/)
   })
 
   it('zero-shot: what train compared with', async () => {

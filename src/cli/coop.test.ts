@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { coop, expectFailure } from '../testing/coop.ts'
+import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
 import { createCoop } from './coop.ts'
 import { Interrupted } from './failure.ts'
 
@@ -23,6 +23,16 @@ describe('coop', () => {
   it('says which images are counted', async () => {
     for (const command of ['train', 'evaluate', 'zero-shot'])
       expect((await coop(command, '--help')).stdout).toMatch(/test\s+images/)
+  })
+
+  it('has help and version as commands too', async () => {
+    expect(await coop('help')).toEqual(await coop('--help'))
+    for (const name of ['train', 'datasets', 'help', 'version', 'completion'])
+      expect(await coop('help', name)).toEqual(await coop(name, '--help'))
+    expect(await coop('version')).toEqual(await coop('--version'))
+    expect(onlyJson(await coop('version', '--json'))).toEqual({ version: (await coop('version')).stdout.trim() })
+    expectFailure(await coop('help', 'trian', '--json'), 2, /unknown command 'trian' \(did you mean train\?\)/)
+    expectFailure(await coop('completion', 'tcsh', '--json'), 2, /no completion for tcsh/)
   })
 
   it('tells its version', async () => {

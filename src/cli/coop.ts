@@ -2,6 +2,7 @@ import { CommanderError } from 'commander'
 import type { Hooks } from '../base/progress.ts'
 import { packageVersion } from '../node/package.ts'
 import type { Command } from './command.ts'
+import { aboutCommands } from './commands/about.ts'
 import { classify } from './commands/classify.ts'
 import { datasets } from './commands/datasets.ts'
 import { evaluate } from './commands/evaluate.ts'
@@ -57,11 +58,16 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
   }
   const run = async () => {
     let status: number = EXIT.ok
-    const program = createProgram(commands, packageVersion(), { stdout, stderr }, async (command, typed, operands) => {
-      const outcome = await command.execute(typed, operands, hooks)
-      stdout.write(json ? `${JSON.stringify(outcome.json)}\n` : `${outcome.text}\n`)
-      if (outcome.failed) status = EXIT.failure
-    })
+    const program = createProgram(
+      aboutCommands(commands),
+      packageVersion(),
+      { stdout, stderr },
+      async (command, typed, operands) => {
+        const outcome = await command.execute(typed, operands, hooks)
+        stdout.write(json ? `${JSON.stringify(outcome.json)}\n` : `${outcome.text}\n`)
+        if (outcome.failed) status = EXIT.failure
+      },
+    )
     try {
       await program.parseAsync(words, { from: 'user' })
       return status

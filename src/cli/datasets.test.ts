@@ -45,9 +45,9 @@ describe('coop-ts datasets', () => {
     expect(stdout).toMatch(/food101 +incomplete\n.*missing: food-101.split_zhou_Food101.json/s)
     expect(stdout).toMatch(/ucf101 +not found\n {2}missing: ucf101\n {2}get UCF-101-midframes: https/)
 
-    const listed = onlyJson(await coop('datasets', '--root', root, '--json'))
-    expect(listed).toHaveLength(15)
-    expect(listed).toContainEqual(
+    const listed = Object.assign({ datasets: [] }, onlyJson(await coop('datasets', '--root', root, '--json')))
+    expect(listed.datasets).toHaveLength(15)
+    expect(listed.datasets).toContainEqual(
       expect.objectContaining({
         id: 'eurosat',
         counts: { classes: 10, train: 13500, val: 5400, test: 8100 },

@@ -5,12 +5,14 @@ import { demo } from '../lab/commands/demo.ts'
 import { pretrain } from '../lab/commands/pretrain.ts'
 import { METHODS, settingNames } from '../methods/index.ts'
 import { ended } from '../testing/coop.ts'
+import { aboutCommands } from './commands/about.ts'
 import { train } from './commands/train.ts'
 import { COMMANDS } from './coop.ts'
 import { flags, list, positive, readSettings, whole, wholeOr } from './options.ts'
 import { seed, templates } from './shared-options.ts'
 
-const ALL = [...COMMANDS, demo, pretrain]
+const TABLE = [...COMMANDS, demo, pretrain]
+const ALL = aboutCommands(TABLE)
 
 function refusal(read: () => unknown): string {
   try {
@@ -26,7 +28,7 @@ describe.each(ALL)('coop $name', ({ name, options }) => {
   it('has each flag once, and shows each once in its help', async () => {
     const own = options.map(({ flag }) => flag)
     expect(new Set(own).size).toBe(own.length)
-    const { stdout } = await ended([name, '--help'], ALL)
+    const { stdout } = await ended([name, '--help'], TABLE)
     const shown = [...stdout.matchAll(/^ {2}(--[a-z-]+)(?: |$)/gm)].map(([, flag]) => flag)
     expect(shown).toEqual(own)
   })

@@ -11,6 +11,8 @@ export interface Flag {
   readonly help: string
   /** What the help shows for a default that is decided later. */
   readonly otherwise?: string
+  /** What completion offers, where the schema does not say it. */
+  readonly values?: readonly string[]
 }
 
 export const flags = z.registry<Flag>()
@@ -76,8 +78,14 @@ export function optionsOf(options: z.ZodRawShape): CommandOption[] {
   return Object.entries(options).map(([key, schema]) => {
     const flag = flags.get(schema)
     if (!flag) throw new Error(`the option ${key} has no flag`)
-    return { ...flag, key, defaultText: flag.otherwise ?? defaultText(schema) }
+    return { ...flag, key, defaultText: flag.otherwise ?? defaultText(schema), values: flag.values ?? wordsOf(schema) }
   })
+}
+
+/** The words that a value may be, where there are only so many. */
+function wordsOf(schema: z.core.$ZodType): readonly string[] | undefined {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return wordsOf(schema.unwrap())
+  return schema instanceof z.ZodEnum ? schema.options.map(String) : undefined
 }
 
 function defaultText(schema: z.core.$ZodType): string | undefined {

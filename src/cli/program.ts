@@ -1,4 +1,6 @@
 import { Command as Commander, Option } from 'commander'
+import { UsageError } from '../base/errors.ts'
+import { nearestWord } from '../base/spelling.ts'
 import type { Command, Operand } from './command.ts'
 import type { CommandOption, Typed } from './options.ts'
 import type { Output } from './progress.ts'
@@ -30,6 +32,22 @@ export function createProgram(commands: readonly Command[], version: string, out
     describe(sub, command, run)
   }
   return program
+}
+
+/** The help of the program, or of a command, as `--help` prints it. Throws UsageError where there is no such command. */
+export function helpOf(commands: readonly Command[], name?: string): string {
+  let text = ''
+  const written = { write: (more: string) => (text += more) }
+  const program = createProgram(commands, '', { stdout: written, stderr: written }, async () => {})
+  const shown = name === undefined ? program : program.commands.find((command) => command.name() === name)
+  if (shown === undefined) {
+    const names = commands.map((command) => command.name)
+    const near = nearestWord(name ?? '', names)
+    const meant = near === undefined ? '' : ` (did you mean ${near}?)`
+    throw new UsageError(`unknown command '${name}'${meant}`, `the commands are ${names.join(', ')}`)
+  }
+  shown.outputHelp()
+  return text.trimEnd()
 }
 
 function describe(sub: Commander, command: Command, run: Run): void {

@@ -54,7 +54,7 @@ describe('coop-ts train --method', () => {
     expect(await ask('evaluate', at(method), world.photos)).toMatchObject({ accuracy, perClass: { red: share } })
 
     const image = join(world.photos, 'red', '1.png')
-    const [found] = Object.values(Object(await ask('classify', at(method), image)))
+    const [found] = Object(await ask('classify', at(method), image)).images
     const probabilities: number[] = Object(found).labels.map((label: object) => Object(label).probability)
     expect(probabilities).toHaveLength(3)
     expect(probabilities.reduce((a, b) => a + b)).toBeCloseTo(1, 5)
@@ -139,7 +139,7 @@ describe('coop-ts train --method', () => {
   it('says in its help what there is', async () => {
     const { stdout } = await coop('train', '--help')
     for (const { name } of METHODS) expect(stdout).toMatch(new RegExp(`^ {2}${name.replaceAll('+', '\\+')} +\\w`, 'm'))
-    const listed = onlyJson(await coop('methods', '--json'))
+    const { methods: listed } = Object.assign({ methods: [] }, onlyJson(await coop('methods', '--json')))
     expect(listed).toHaveLength(METHODS.length)
     expect(listed).toContainEqual(
       expect.objectContaining({
@@ -198,7 +198,7 @@ describe('a run of a sweep', () => {
   it('classifies, and has words where it learned context vectors', async () => {
     const { folder } = runOf('tip-adapter')
     const found = await ask('classify', folder, join(world.photos, 'red', '1.png'), '--top', '1')
-    expect(found).toMatchObject([{ labels: [{ label: 'red', probability: share }] }])
+    expect(found).toMatchObject({ images: [{ labels: [{ label: 'red', probability: share }] }] })
     const words = (run: string) => coop('words', run, '--all-tokens', '--threads', '1', '--json')
     const counts = (run: { contexts: { vectors: unknown[] }[] }) => run.contexts.map(({ vectors }) => vectors.length)
     expect(counts(Object(onlyJson(await words(runOf('kgcoop').folder))))).toEqual([3])

@@ -22,9 +22,11 @@ export const COMPUTING = {
   threads: whole(1, 1024)
     .optional()
     .register(flags, { flag: '--threads', argument: 'N', help: 'processor threads', otherwise: 'one per core' }),
-  device: oneOf(DEVICES)
-    .default('cpu')
-    .register(flags, { flag: '--device', argument: 'NAME', help: 'where to compute: cpu, webgpu, cuda or auto' }),
+  device: oneOf(DEVICES).default('cpu').register(flags, {
+    flag: '--device',
+    argument: 'NAME',
+    help: 'where to compute: cpu, webgpu (any graphics card), cuda (NVIDIA), or auto, the first of them that is there',
+  }),
 }
 
 export const model = text('a folder, or a model on the hub').default(BUNDLED).register(flags, {
@@ -131,7 +133,15 @@ export const resume = toggle().register(flags, {
   flag: '--resume',
   help: 'continue from the last checkpoint of the run',
 })
-export const force = toggle().register(flags, { flag: '--force', help: 'overwrite an existing run' })
+export const force = toggle().register(flags, {
+  flag: '--force',
+  help: 'overwrite an existing run, or write into a folder that holds other files, which stay',
+})
+
+export const forceBeside = toggle().register(flags, {
+  flag: '--force',
+  help: 'write into a folder that holds other files, which stay',
+})
 
 export const dataOperand: Operand = {
   name: 'data',

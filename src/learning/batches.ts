@@ -70,7 +70,7 @@ export function featureFeeds(set: TrainingSet, online?: OnlineViews, epochs = Nu
 /** `pixels` `(batch, 3, size, size)` and `labels` `(batch)`. Throws ShapeError where there is not a label an image. */
 export function pixelFeeds(source: PixelSource, labels: readonly number[]): Feeds {
   if (source.images !== labels.length) {
-    throw new ShapeError(`there are pixels of ${countOf(source.images, 'image')}, but labels of ${labels.length}`)
+    throw new ShapeError(`there are pixels of ${countOf(source.images, 'image')}, but labels for ${labels.length}`)
   }
   return {
     images: source.images,

@@ -1,4 +1,6 @@
-import { DivergedError, ShapeError } from '../base/errors.ts'
+import { aClip, aFunction, anObject, aRuntime, aTensor, checkArguments, texts, wholes } from '../base/arguments.ts'
+import { countOf } from '../base/count.ts'
+import { DivergedError, ShapeError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
 import { type FloatTensor, floatTensor, type Shape, type Value } from '../graph/index.ts'
@@ -41,6 +43,11 @@ export function graphClassifier(
   logitsOf: (images: Value) => Value,
   takes: Looks = 'features',
 ): ImageClassifier {
+  checkArguments(
+    'graphClassifier',
+    { clip, runtime, classNames, logitsOf },
+    { clip: aClip, runtime: aRuntime, classNames: texts, logitsOf: aFunction },
+  )
   const most = takes === 'pixels' ? PIXEL_ROWS : undefined
   return rowClassifier(clip, classNames, rowFunction(runtime, shapeOf(clip, takes), logitsOf, most), takes)
 }
@@ -87,6 +94,7 @@ function shapeOf({ config }: Clip, takes: Looks): Shape {
  * finite, as those of a prompt learned at too high a rate.
  */
 export function textClassifier(classes: NamedClasses, textFeatures: FloatTensor): ImageClassifier {
+  checkArguments('textClassifier', { classes, textFeatures }, { classes: anObject, textFeatures: aTensor })
   if (!textFeatures.data.every(Number.isFinite)) {
     throw new DivergedError(
       'the text features of the prompts are not finite numbers',
@@ -96,12 +104,32 @@ export function textClassifier(classes: NamedClasses, textFeatures: FloatTensor)
   return graphClassifier(classes, (x) => imageLogits(classes.clip, x, x.graph.weight('text', textFeatures)))
 }
 
-/** Share of images whose most probable class is theirs, a fraction of 1, in all and by class (NaN without images). */
+/**
+ * Share of images whose most probable class is theirs, a fraction of 1, in all and by class (NaN without images).
+ *
+ * @param predicted for each image an index into `classNames`, as are its `labels`
+ * @throws ShapeError for lists of unequal length, UsageError for what is no such index
+ */
 export function accuracyOf(
   classNames: readonly string[],
   predicted: readonly number[],
   labels: readonly number[],
 ): { accuracy: number; perClass: number[] } {
+  checkArguments(
+    'accuracyOf',
+    { classNames, predicted, labels },
+    { classNames: texts, predicted: wholes, labels: wholes },
+  )
+  if (predicted.length !== labels.length) {
+    throw new ShapeError(`accuracyOf: ${countOf(predicted.length, 'answer')} for ${countOf(labels.length, 'label')}`)
+  }
+  const strange = [predicted, labels].flatMap((list) => list.find((c) => c < 0 || c >= classNames.length) ?? [])[0]
+  if (strange !== undefined) {
+    throw new UsageError(
+      `accuracyOf: ${strange} is not the index of one of ${countOf(classNames.length, 'class name')}`,
+      'give the class names, then for each image the index predicted and its own',
+    )
+  }
   const right = classNames.map(() => 0)
   const total = classNames.map(() => 0)
   for (const [i, label] of labels.entries()) {

@@ -1,8 +1,11 @@
+import { aClip, anObject, aRuntime, aTensor, checkArguments, someTexts, wholes } from '../base/arguments.ts'
+import { UsageError } from '../base/errors.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { TrainingSet } from '../learning/batches.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
 import { largestClass } from '../learning/labelled-rows.ts'
 import type { LearnOptions } from '../learning/types.ts'
+import { checkClassNames } from '../prompt/layout.ts'
 import type { AnyMethod, Learned, Task } from './method.ts'
 import { readSettings } from './settings.ts'
 import { methodNamed } from './table.ts'
@@ -39,6 +42,21 @@ export interface FewShotResult {
  * @throws UsageError for settings that the method has not; CoopError or ShapeError where classes, images and model do not fit
  */
 export async function learnFewShot(task: FewShotTask, options: LearnOptions = {}): Promise<FewShotResult> {
+  checkArguments('learnFewShot', { task }, { task: anObject })
+  checkArguments(
+    'learnFewShot',
+    { ...task },
+    { clip: aClip, runtime: aRuntime, classNames: someTexts, train: anObject },
+  )
+  checkArguments('learnFewShot (train)', { ...task.train }, { features: aTensor, labels: wholes })
+  checkClassNames(task.clip.tokenizer, task.classNames)
+  for (const [what, set] of Object.entries({ train: task.train, val: task.val })) {
+    if (set === undefined || set.features.data.every(Number.isFinite)) continue
+    throw new UsageError(
+      `learnFewShot: the features in ${what} are not all finite numbers (NaN or infinite)`,
+      'compute them again: a picture or the model may be damaged',
+    )
+  }
   const { clip, train, templates = DEFAULT_TEMPLATES, seed = 1, shots = largestClass(train.labels) } = task
   const method = typeof task.method === 'object' ? task.method : methodNamed(task.method ?? 'coop')
   const settings = readSettings(method, task.settings ?? {})

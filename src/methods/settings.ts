@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { anObject, checkArguments } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import type { AnyMethod } from './method.ts'
 
@@ -13,6 +14,7 @@ export function settingNames({ settings }: Pick<AnyMethod, 'settings'>): string[
 
 /** Complete settings of a method. Throws one UsageError that names every one that is unknown or wrong. */
 export function readSettings(method: Described, given: object): Readonly<Record<string, unknown>> {
+  checkArguments('readSettings', { method, given }, { method: anObject, given: anObject })
   const result = method.settings.safeParse(given)
   if (result.success) return z.record(z.string(), z.unknown()).parse(result.data)
   const lines = result.error.issues.map(({ path, message }) =>

@@ -1,3 +1,4 @@
+import { aText, checkArguments } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { nearestWord } from '../base/spelling.ts'
 import { classMean } from './class-mean/index.ts'
@@ -31,6 +32,7 @@ export const METHOD_NAMES: readonly string[] = METHODS.map(({ name }) => name)
  * The method of that name, one of `more` or else a row of METHODS. Throws UsageError naming all of them when there is none.
  */
 export function methodNamed(name: string, more: readonly AnyMethod[] = []): AnyMethod {
+  checkArguments('methodNamed', { name }, { name: aText })
   const all = [...more, ...METHODS]
   const found = all.find((method) => method.name === name)
   if (found) return found

@@ -1,4 +1,5 @@
 import type { RgbImage } from '../clip/types.ts'
+import { PictureFault } from './picture-fault.ts'
 
 /** How a BMP says that its pixels are packed. */
 const [PLAIN, RUNS_8, RUNS_4, MASKS, MASKS_ALPHA] = [0, 1, 2, 3, 6]
@@ -56,17 +57,17 @@ export function decodeBmp(bytes: Uint8Array): RgbImage {
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 function headerOf(view: DataView): Header {
-  if (view.byteLength < 26) throw new Error('it is cut short')
+  if (view.byteLength < 26) throw new PictureFault('it is cut short')
   const size = view.getUint32(14, true)
-  if (!HEADERS.includes(size)) throw new Error(`a BMP with a header of ${size} bytes is not supported`)
-  if (view.byteLength < 14 + size) throw new Error('it is cut short')
+  if (!HEADERS.includes(size)) throw new PictureFault(`a BMP with a header of ${size} bytes is not supported`)
+  if (view.byteLength < 14 + size) throw new PictureFault('it is cut short')
   const old = size === OS2
   const width = old ? view.getUint16(18, true) : view.getInt32(18, true)
   const signed = old ? view.getUint16(20, true) : view.getInt32(22, true)
   const bits = view.getUint16(old ? 24 : 28, true)
   const packing = size < 40 ? PLAIN : view.getUint32(30, true)
   const height = Math.abs(signed)
-  if (width < 1 || height < 1) throw new Error(`a BMP of ${width} x ${height} is not a picture`)
+  if (width < 1 || height < 1) throw new PictureFault(`a BMP of ${width} x ${height} is not a picture`)
   const bitsOfRuns = packing === RUNS_8 ? [8] : [4]
   const possible =
     packing === PLAIN
@@ -76,7 +77,8 @@ function headerOf(view: DataView): Header {
         : (packing === MASKS || packing === MASKS_ALPHA) && size !== 64
           ? [16, 32]
           : []
-  if (!possible.includes(bits)) throw new Error(`a BMP of ${bits} bits and compression ${packing} is not supported`)
+  if (!possible.includes(bits))
+    throw new PictureFault(`a BMP of ${bits} bits and compression ${packing} is not supported`)
   const stated = size < 40 ? 0 : view.getUint32(46, true)
   const colours = stated === 0 || stated > 2 ** bits ? 2 ** Math.min(bits, 8) : stated
   const rows = view.getUint32(10, true)
@@ -90,7 +92,7 @@ function plainRows(bytes: Uint8Array, header: Header): Uint8Array {
   const rows = bytes.subarray(header.rows)
   // the filling of the last row may be missing
   if (rows.length < strideOf(header) * (header.height - 1) + Math.ceil((header.width * header.bits) / 8)) {
-    throw new Error('it is cut short')
+    throw new PictureFault('it is cut short')
   }
   return rows
 }
@@ -133,7 +135,7 @@ function decodeDirect(view: DataView, header: Header): RgbImage {
 /** Where red, green and blue stand in a pixel. */
 function masksOf(view: DataView, { packing, bits }: Header): number[] {
   if (packing === PLAIN) return bits === 16 ? [0x7c00, 0x3e0, 0x1f] : [0xff0000, 0xff00, 0xff]
-  if (view.byteLength < 66) throw new Error('it is cut short')
+  if (view.byteLength < 66) throw new PictureFault('it is cut short')
   return [54, 58, 62].map((at) => view.getUint32(at, true))
 }
 
@@ -149,13 +151,13 @@ const MOST_BY_RUNS = 1024
 
 /** Run-length coded rows as an index a byte; what is skipped is 0. */
 function decodeRuns(bytes: Uint8Array, { width, height, packing, rows }: Header): Uint8Array {
-  if (width * height > MOST_BY_RUNS * bytes.length) throw new Error('it is cut short')
+  if (width * height > MOST_BY_RUNS * bytes.length) throw new PictureFault('it is cut short')
   const indices = new Uint8Array(width * height)
   const half = packing === RUNS_4
   let [x, y, at] = [0, 0, rows]
   const byte = () => {
     const value = bytes[at++]
-    if (value === undefined) throw new Error('it is cut short')
+    if (value === undefined) throw new PictureFault('it is cut short')
     return value
   }
   const put = (index: number) => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { access, constants, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { aText, checkArguments } from '../base/arguments.ts'
 import { FileError } from '../base/errors.ts'
 import type { ModelFiles } from '../clip/load.ts'
 import { readClipTables } from '../clip/tokenizer/load.ts'
@@ -10,6 +11,7 @@ import { clipMerges } from './package.ts'
 
 /** The files of a model in a local folder. */
 export function folderModelFiles(folder: string): ModelFiles {
+  checkArguments('folderModelFiles', { folder }, { folder: aText })
   return {
     name: folder,
     async has(file) {
@@ -61,6 +63,7 @@ export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> 
 
 /** Random access to a file; it is opened for each read, so there is nothing to close. */
 export async function fileSource(path: string): Promise<ByteSource> {
+  checkArguments('fileSource', { path }, { path: aText })
   try {
     const { size } = await stat(path)
     return { name: path, size, read: (offset, length) => readRange(path, offset, length) }
@@ -102,6 +105,7 @@ export async function writeFileAtomic(
   content: Uint8Array | string,
   { sync = true }: { readonly sync?: boolean } = {},
 ): Promise<void> {
+  checkArguments('writeFileAtomic', { path }, { path: aText })
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`)
   try {
     await makeFolder(dirname(path))
@@ -136,7 +140,7 @@ export async function removeLeftovers(folder: string, age = 0): Promise<void> {
   }
 }
 
-const TEMPORARY = /^\..+\.tmp$/
+const TEMPORARY = /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
 
 /**
  * Throws FileError when files could not be written into `folder`, which need not exist: for work that takes long and

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { z } from 'zod'
 import type { RgbImage } from '../clip/types.ts'
+import { PictureFault } from './picture-fault.ts'
 
 /** What is used of libheif (https://github.com/strukturag/libheif), by its own names; a number is a pointer's. */
 interface Libheif {
@@ -55,7 +56,7 @@ export const decodeHeic = (bytes: Uint8Array): RgbImage =>
     const { image, channels } = decoded.parse(checked(heif.heif_js_decode_image2(handle, rgb, interleaved)))
     heif.heif_image_release(image)
     const [plane] = channels
-    if (plane === undefined) throw new Error('it has no pixels')
+    if (plane === undefined) throw new PictureFault('it has no pixels')
     const { width, height, stride } = plane
     const data = new Uint8Array(width * height * 3)
     for (let y = 0; y < height; y++) data.set(plane.data.subarray(y * stride, y * stride + width * 3), y * width * 3)

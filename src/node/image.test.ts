@@ -160,3 +160,20 @@ describe('pictures that cannot be read', () => {
     )
   })
 })
+
+it.each([
+  [
+    'nothing known',
+    (_: Uint8Array) => new TextEncoder().encode('not a picture'),
+    'it is not a picture of a kind that is known',
+  ],
+  [
+    'a part of a picture',
+    (png: Uint8Array) => png.slice(0, png.length - 40),
+    'it is damaged, or only part of it is there',
+  ],
+])('%s is refused in one plain sentence', async (_, damage, reason) => {
+  const data = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 251)
+  const png = await encodePng({ width: 64, height: 64, data })
+  await expect(decodeImage(damage(png), 'x.png')).rejects.toThrow(`x.png cannot be read as a picture: ${reason}`)
+})

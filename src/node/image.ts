@@ -8,6 +8,7 @@ import { bmpSize, decodeBmp } from './bmp.ts'
 import { fileError, readBytes } from './files.ts'
 import { hasOwnColours, paintAround, withoutTransparency } from './gif.ts'
 import { decodeHeic, heicSize, isHeic } from './heic.ts'
+import { PictureFault } from './picture-fault.ts'
 import { decodePnm, pnmSize } from './pnm.ts'
 
 /** Pictures above this are refused: they would fill the memory (Pillow's own limit is near it). */
@@ -44,8 +45,7 @@ export async function decodeImage(
       // what the caller does with the pixels at once belongs to their time in memory
       return await decode().finally(() => setImmediate(leave))
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message.trim() : String(cause)
-      throw new FileError(`${what} cannot be read as a picture: ${why}`, REMEDY, { cause })
+      throw new FileError(`${what} cannot be read as a picture: ${reasonOf(cause)}`, REMEDY, { cause })
     }
   })
 }
@@ -79,6 +79,18 @@ export async function specialDecoding(bytes: Uint8Array, exif: Exif): Promise<'t
   return known !== undefined && turns(known, exif) ? 'turned' : undefined
 }
 
+/** What the decoder means, in plain words; its own are kept as the cause. */
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/unsupported image format/i, 'it is not a picture of a kind that is known'],
+  [/pixel limit/i, `it has more than ${MAX_PIXELS / 1e6} million pixels`],
+]
+
+function reasonOf(cause: unknown): string {
+  if (cause instanceof PictureFault) return cause.message
+  const found = REASONS.find(([pattern]) => pattern.test(String(cause)))
+  return found === undefined ? 'it is damaged, or only part of it is there' : found[1]
+}
+
 const isTiff = ([first, second]: Uint8Array) => first === second && (first === 0x49 || first === 0x4d)
 
 const turns = ({ format, orientation = 1 }: Pick<Metadata, 'format' | 'orientation'>, exif: Exif) =>
@@ -108,7 +120,7 @@ async function inspect(bytes: Uint8Array, exif: Exif): Promise<Known> {
   const own = ownReader(bytes)
   if (own !== undefined) {
     const { width, height } = own.size(bytes)
-    if (width * height > MAX_PIXELS) throw new Error(`${width} x ${height} pixels are more than ${MAX_PIXELS}`)
+    if (width * height > MAX_PIXELS) throw new PictureFault(`${width} x ${height} pixels are more than ${MAX_PIXELS}`)
     return { pixels: width * height, decode: async () => own.decode(bytes) }
   }
   const known = await sharp(bytes, OPTIONS).metadata()

@@ -1,5 +1,6 @@
 import { roundHalfEven } from '../base/round.ts'
 import type { RgbImage } from '../clip/types.ts'
+import { PictureFault } from './picture-fault.ts'
 
 interface Header {
   /** 1 to 6: bits, greys and colours as text, and the same as bytes. */
@@ -42,12 +43,12 @@ function headerOf(bytes: Uint8Array): Header {
     }
     let digits = ''
     for (; /\d/.test(character()) && digits.length < 10; at++) digits += character()
-    if (digits === '') throw new Error('its header is damaged')
+    if (digits === '') throw new PictureFault('its header is damaged')
     return Number(digits)
   }
   const kind = (bytes[1] ?? 0) - 48
   const [width, height, max] = [number(), number(), kind % 3 === 1 ? 1 : number()]
-  if (width < 1 || height < 1 || max < 1 || max > 65535) throw new Error('its header is damaged')
+  if (width < 1 || height < 1 || max < 1 || max > 65535) throw new PictureFault('its header is damaged')
   return { kind, width, height, max, start: at + 1 }
 }
 
@@ -58,7 +59,7 @@ function rawValues(
 ): Uint8Array | Uint16Array {
   const row = kind === 4 ? Math.ceil(width / 8) : width * channels * (max > 255 ? 2 : 1)
   const raw = bytes.subarray(start, start + row * height)
-  if (raw.length < row * height) throw new Error('it is cut short')
+  if (raw.length < row * height) throw new PictureFault('it is cut short')
   if (kind === 4) {
     return Uint8Array.from({ length: width * height }, (_, i) => {
       const x = i % width
@@ -73,6 +74,6 @@ function textValues(bytes: Uint8Array, { kind, width, height, start }: Header, c
   const text = new TextDecoder('latin1').decode(bytes.subarray(start)).replace(/#[^\r\n]*/g, ' ')
   // bits need no space between them
   const words = text.match(kind === 1 ? /[01]/g : /\d+/g) ?? []
-  if (words.length < width * height * channels) throw new Error('it is cut short')
+  if (words.length < width * height * channels) throw new PictureFault('it is cut short')
   return Uint16Array.from({ length: width * height * channels }, (_, i) => Math.min(Number(words[i]), 65535))
 }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { anObject, checkArguments } from '../base/arguments.ts'
 import { CoopError } from '../base/errors.ts'
 import { openRuntime, type WorkerPort } from '../runtime/client.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
@@ -14,6 +15,7 @@ import { disableTelemetry } from './telemetry.ts'
  * @throws CoopError when ONNX Runtime is not installed, or no execution provider answers
  */
 export async function nodeRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
+  checkArguments('nodeRuntime', { options }, { options: anObject })
   checkInstalled()
   await disableTelemetry()
   const flags = new Int32Array(new SharedArrayBuffer(8))

@@ -35,6 +35,7 @@ const options = () => ({
 /** @type {{ [K in Request['kind']]: (request: Extract<Request, { kind: K }>) => Promise<Record<string, FloatTensor>> }} */
 const handlers = {
   async open(request) {
+    if (request.provider === 'webgpu') checkVulkan()
     provider = request.provider
     threads = request.threads
     const session = await ort.InferenceSession.create(request.probe, options())
@@ -64,6 +65,17 @@ const handlers = {
     sessions.delete(session)
     return {}
   },
+}
+
+/** Without its library for graphics on Linux, WebGPU would print lines of its own source code to standard error. */
+function checkVulkan() {
+  if (process.platform !== 'linux') return
+  try {
+    process.dlopen({ exports: {} }, 'libvulkan.so.1')
+  } catch (error) {
+    // found, it is refused as it is no module of Node
+    if (String(error).includes('cannot open shared object file')) throw error
+  }
 }
 
 /** @param {ort.Tensor} tensor @returns {FloatTensor} */

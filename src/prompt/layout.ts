@@ -1,3 +1,4 @@
+import { anObject, aTokenizer, checkArguments, someTexts } from '../base/arguments.ts'
 import { countOf } from '../base/count.ts'
 import { CoopError, UsageError } from '../base/errors.ts'
 import type { Tokenizer } from '../clip/tokenizer/tokenizer.ts'
@@ -54,6 +55,11 @@ const ARRANGEMENTS: Record<Position, (parts: Parts) => readonly number[]> = {
  * @throws CoopError when a name has no words or the prompt does not fit the text tower
  */
 export function promptLayout(tokenizer: Tokenizer, classNames: readonly string[], shape: PromptShape): PromptLayout {
+  checkArguments(
+    'promptLayout',
+    { tokenizer, classNames, shape },
+    { tokenizer: aTokenizer, classNames: someTexts, shape: anObject },
+  )
   const { M, position, classSpecific } = shape
   if (!Number.isInteger(M) || M < 1)
     throw new UsageError(`the number of context vectors must be a whole number above 0, not ${M}`)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { anObject, aSource, checkArguments } from '../base/arguments.ts'
 import { CoopError, FileError } from '../base/errors.ts'
 import type { Clip } from '../clip/types.ts'
 import { parseJson } from '../formats/json.ts'
@@ -48,6 +49,7 @@ export function writePrompt(
   prompt: LearnedPrompt,
   settings: Readonly<Record<string, unknown>> = {},
 ): Uint8Array<ArrayBuffer> {
+  checkArguments('writePrompt', { prompt, settings }, { prompt: anObject, settings: anObject })
   const { ctx, M, position, classSpecific, classNames, model } = prompt
   const about = { format: FORMAT, M, position, classSpecific, classNames, model }
   return writeSafetensors(new Map([['ctx', ctx]]), {
@@ -58,6 +60,7 @@ export function writePrompt(
 
 /** Reads what writePrompt wrote. Throws FileError when the file is damaged, is something else, or contradicts itself. */
 export async function readPrompt(source: ByteSource): Promise<LearnedPrompt> {
+  checkArguments('readPrompt', { source }, { source: aSource })
   const file = await openSafetensors(source)
   const text = file.metadata.get('prompt')
   if (text === undefined || !file.entries.has('ctx')) {

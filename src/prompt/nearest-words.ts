@@ -1,3 +1,4 @@
+import { aClip, aRuntime, aTensor, checkArguments, wholeFrom } from '../base/arguments.ts'
 import type { Clip } from '../clip/types.ts'
 import { constantParameters, weightOf } from '../clip/weights/parameters.ts'
 import { type FloatTensor, floatTensor, Graph, matmul, program } from '../graph/index.ts'
@@ -5,6 +6,8 @@ import type { Runtime } from '../runtime/types.ts'
 
 export interface NearWord {
   readonly word: string
+  /** For a token that is no whole word: `start`, what a longer word goes on from; `ending`, what longer words end in. */
+  readonly piece?: 'start' | 'ending'
   /** Its id in the vocabulary. */
   readonly token: number
   /** Euclidean distance between context vector and token embedding. */
@@ -33,9 +36,15 @@ export async function nearestWords(
   ctx: FloatTensor,
   { count = 1, allTokens = false }: NearestOptions = {},
 ): Promise<NearWord[][]> {
+  checkArguments(
+    'nearestWords',
+    { clip, runtime, ctx, count },
+    { clip: aClip, runtime: aRuntime, ctx: aTensor, count: wholeFrom(1) },
+  )
   const { vocabSize, width } = clip.config.text
   const table = weightOf(clip.weights, 'token_embedding.weight').data
   const squares = Float64Array.from({ length: vocabSize }, (_, token) => squareOf(table, token * width, width))
+  const pieceOf = pieces(clip)
   const allowed = allTokens ? () => true : isWord(clip)
 
   const graph = new Graph()
@@ -63,7 +72,30 @@ export async function nearestWords(
 
   function nearWord(vector: Float32Array, token: number): NearWord {
     const distance = Math.sqrt(vector.reduce((sum, x, j) => sum + (x - table[token * width + j]!) ** 2, 0))
-    return { word: clip.tokenizer.tokenText(token), token, distance }
+    return { word: clip.tokenizer.tokenText(token), piece: pieceOf(token), token, distance }
+  }
+}
+
+/**
+ * What piece of a word a token is. One without the end-of-word mark is a start; one with it can stand alone, but where a
+ * longer token ends in it and what is left is no word (`people` and `ple`, unlike `football` and `ball`), it is an ending.
+ */
+function pieces({ tokenizer, config }: Clip): (token: number) => NearWord['piece'] {
+  const isLetters = (text: string) => /^\p{L}+$/u.test(text)
+  const endsWord = (token: number) => tokenizer.decode([token, token]).includes(' ')
+  const ids = Array.from({ length: config.text.vocabSize }, (_, token) => token)
+  const words = new Set(
+    ids
+      .filter(endsWord)
+      .map((token) => tokenizer.tokenText(token))
+      .filter(isLetters),
+  )
+  return (token) => {
+    const text = tokenizer.tokenText(token)
+    if (!isLetters(text)) return undefined
+    if (!endsWord(token)) return 'start'
+    const rest = [...words].flatMap((word) => (word.endsWith(text) ? word.slice(0, -text.length) : []))
+    return rest.some((left) => left.length > 1 && !words.has(left)) ? 'ending' : undefined
   }
 }
 

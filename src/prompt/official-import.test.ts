@@ -89,7 +89,7 @@ describe('class names', () => {
     await expect(given('csc-middle', ['dog', 'cat', 'paper', 'house'])).rejects.toThrow(
       /learned with other classes: paper, house are not among them, toilet paper, small house are missing/,
     )
-    await expect(given('csc-middle', ['dog'])).rejects.toThrow(/contexts for 4 classes, but 1 class names were given/)
+    await expect(given('csc-middle', ['dog'])).rejects.toThrow(/contexts for 4 classes, but 1 class name was given/)
   })
 
   it('of a file that does not say them must be given', async () => {

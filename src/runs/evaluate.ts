@@ -1,3 +1,4 @@
+import { anObject, aText, checkArguments, checkOptions } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
@@ -15,6 +16,7 @@ import { checkThere, type DataOptions, openForTesting, type ShareOptions, some, 
 import { answersOf, logitsOf, type Shares, sharesOf } from './measure.ts'
 import { withModel, withRuntime } from './model.ts'
 import { classifierOf, clipOf, type Label, labelsOf } from './open-run.ts'
+import { pictureFiles } from './picture-files.ts'
 import { encodeSets, type PictureOptions } from './pictures.ts'
 import { readSavedRun, type SavedRun } from './saved-run.ts'
 
@@ -42,12 +44,38 @@ export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOpt
   readonly templates?: readonly string[]
 }
 
+const ZERO_SHOT_OPTIONS: Readonly<Record<keyof ZeroShotOptions, true>> = {
+  model: true,
+  templates: true,
+  device: true,
+  threads: true,
+  cache: true,
+  skipBadImages: true,
+  transforms: true,
+  exif: true,
+  root: true,
+  imageColumn: true,
+  labelColumn: true,
+  testShare: true,
+}
+
 /** Accuracy of hand-written prompts on a data set's test images. */
 export async function evaluateZeroShot(
   data: string,
   options: ZeroShotOptions = {},
   hooks: Hooks = {},
 ): Promise<Evaluated> {
+  checkOptions('evaluateZeroShot', options, Object.keys(ZERO_SHOT_OPTIONS))
+  return evaluateZeroShotAsGiven(data, options, hooks)
+}
+
+/** The same for a caller whose options have more in them, as a command has its flags. */
+export async function evaluateZeroShotAsGiven(
+  data: string,
+  options: ZeroShotOptions = {},
+  hooks: Hooks = {},
+): Promise<Evaluated> {
+  checkArguments('evaluateZeroShot', { data, options }, { data: aText, options: anObject })
   const dataset = await openForTesting(data, options, hooks)
   const { classNames, test } = dataset
   await checkThere(dataset, test, options)
@@ -59,6 +87,22 @@ export async function evaluateZeroShot(
     const answers = await answersOf(classifier, clip, images, options).finally(() => classifier.dispose())
     return { transforms, ...sharesOf(classNames, answers, images.labels) }
   })
+}
+
+const EVALUATE_OPTIONS: Readonly<Record<keyof EvaluateOptions, true>> = {
+  transfer: true,
+  model: true,
+  methods: true,
+  device: true,
+  threads: true,
+  cache: true,
+  skipBadImages: true,
+  transforms: true,
+  exif: true,
+  root: true,
+  imageColumn: true,
+  labelColumn: true,
+  testShare: true,
 }
 
 /**
@@ -75,6 +119,18 @@ export async function evaluateRun(
   options: EvaluateOptions = {},
   hooks: Hooks = {},
 ): Promise<Evaluated> {
+  checkOptions('evaluateRun', options, Object.keys(EVALUATE_OPTIONS))
+  return evaluateRunAsGiven(run, data, options, hooks)
+}
+
+/** The same for a caller whose options have more in them, as a command has its flags. */
+export async function evaluateRunAsGiven(
+  run: string,
+  data: string,
+  options: EvaluateOptions = {},
+  hooks: Hooks = {},
+): Promise<Evaluated> {
+  checkArguments('evaluateRun', { run, data, options }, { run: aText, data: aText, options: anObject })
   const { transfer = false } = options
   const saved = await readSavedRun(run, options.methods)
   const canTransfer = saved.method.transfers(saved.settings)
@@ -151,7 +207,7 @@ export interface ClassifyOptions extends AskOptions {
   readonly top: number
 }
 
-/** What a finished run sees on pictures: the most probable classes of each. */
+/** What a finished run sees on pictures, in files and in folders: the most probable classes of each. */
 export async function classifyImages(
   run: string,
   files: readonly string[],
@@ -161,7 +217,7 @@ export async function classifyImages(
   const saved = await readSavedRun(run, options.methods)
   const pictures = { ...options, transforms: transformsFor(saved, options, hooks) }
   const { exif = saved.exif ?? 'ignore' } = options
-  const items = files.map((path) => ({ path, label: 0, turned: exif === 'turn' }))
+  const items = (await pictureFiles(files, hooks)).map((path) => ({ path, label: 0, turned: exif === 'turn' }))
   return withClassifier(saved, options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
     const labels = labelsOf(classifier, await logitsOf(classifier, clip, images, pictures, hooks))

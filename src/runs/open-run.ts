@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { anObject, aText, checkArguments, checkOptions } from '../base/arguments.ts'
 import { CoopError, FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { imageEncoder } from '../clip/encode.ts'
@@ -51,6 +52,18 @@ export interface OpenRunOptions extends RuntimeOptions, Hooks {
   readonly exif?: Exif
 }
 
+const OPEN_RUN_OPTIONS: Readonly<Record<keyof OpenRunOptions, true>> = {
+  runtime: true,
+  model: true,
+  methods: true,
+  transforms: true,
+  exif: true,
+  device: true,
+  threads: true,
+  onProgress: true,
+  onWarning: true,
+}
+
 /** Pictures that are encoded at a time; fewer than some are encoded one by one, as a batch costs what it holds at most. */
 const [BATCH, FEW] = [32, 8]
 
@@ -59,6 +72,8 @@ const [BATCH, FEW] = [32, 8]
  * @throws FileError if it is not a run folder or damaged; CoopError for a model other than the one it learned with
  */
 export async function openRun(folder: string, options: OpenRunOptions = {}): Promise<OpenRun> {
+  checkOptions('openRun', options, Object.keys(OPEN_RUN_OPTIONS))
+  checkArguments('openRun', { folder, options }, { folder: aText, options: anObject })
   const saved = await readSavedRun(folder, options.methods)
   const clip = await clipOf(saved, options.model, options)
   const runtime = options.runtime ?? (await nodeRuntime(options))

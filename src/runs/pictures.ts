@@ -1,3 +1,4 @@
+import { aClip, aList, anObject, aRuntime, checkArguments } from '../base/arguments.ts'
 import type { Hooks } from '../base/progress.ts'
 import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
 import type { Clip } from '../clip/types.ts'
@@ -65,6 +66,11 @@ export async function encodeSets(
   options: PictureOptions = {},
   hooks: Hooks = {},
 ): Promise<readonly EncodedItems[]> {
+  checkArguments(
+    'encodeSets',
+    { clip, runtime, sets, options },
+    { clip: aClip, runtime: aRuntime, sets: aList, options: anObject },
+  )
   const encoder = imageEncoder(clip, runtime, BATCH)
   const total = sets.reduce((sum, { items }) => sum + items.length, 0)
   const encoded: EncodedItems[] = []

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { anObject, checkArguments, texts } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkWritableFolder, writeFileAtomic } from '../node/files.ts'
@@ -11,6 +12,7 @@ import { runsCsv, summaryCsv } from '../report/record-csv.ts'
 import { countsText, groupTitle, mainTable, sweepReport } from '../report/report.ts'
 import type { FailedRun } from '../report/sweeps.ts'
 import { tableText } from '../report/text.ts'
+import { checkOutFolder } from './out-folder.ts'
 import { readSweepFolder, type SweepFolder } from './sweep-folder.ts'
 import { writeSweepEvents } from './tensorboard.ts'
 
@@ -23,6 +25,8 @@ export interface ReportChoice {
   readonly published?: boolean
   /** Leave out damaged results. */
   readonly skip?: boolean
+  /** Write into a folder that holds other files; these stay. */
+  readonly force?: boolean
   /** Folder for TensorBoard's event files. */
   readonly tensorboard?: string
 }
@@ -50,12 +54,13 @@ export async function reportSweeps(
   choice: ReportChoice = {},
   hooks: Hooks = {},
 ): Promise<ReportResult> {
+  checkArguments('reportSweeps', { folders, choice }, { folders: texts, choice: anObject })
   const out = choice.out ?? (folders.length === 1 ? (folders[0] ?? '.') : DEFAULT_OUT)
   const read: SweepFolder[] = []
   for (const folder of [...new Set(folders)]) read.push(await readSweepFolder(folder, choice.skip ?? false, hooks))
   const records = mergeRecords(read.flatMap(({ found }) => found))
   checkAny(folders, records.length, read)
-  await checkWritableFolder(out)
+  await checkOutFolder(out, ['sweep', 'report'], choice)
   if (choice.tensorboard !== undefined) await checkWritableFolder(choice.tensorboard)
 
   const sweeps = read.map(({ found, ...sweep }) => ({ ...sweep, records: found.map(({ record }) => record) }))

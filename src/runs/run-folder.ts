@@ -5,17 +5,11 @@ import { readSchema } from '../formats/schema.ts'
 import { openSealed, writeSealed } from '../formats/sealed.ts'
 import type { CheckpointStore, Step, Tensors } from '../learning/types.ts'
 import { hashOf } from '../node/content-hash.ts'
-import {
-  checkWritableFolder,
-  fileError,
-  fileSource,
-  readText,
-  removeLeftovers,
-  writeFileAtomic,
-} from '../node/files.ts'
-import { checkSameSettings, exists, type Rerun, readJsonObject, refuseExistingRun } from '../node/run-folder.ts'
+import { fileError, fileSource, readText, removeLeftovers, writeFileAtomic } from '../node/files.ts'
+import { checkSameSettings, exists, type Rerun, readJsonObject } from '../node/run-folder.ts'
 import { type RunRecord, recordSchema } from '../report/record.ts'
 import { readTensors } from './learned.ts'
+import { checkOutFolder } from './out-folder.ts'
 
 /** A run is a folder of plain files, each of which appears whole or not at all. */
 export const RUN_FILES = {
@@ -41,12 +35,12 @@ export const runFile = (folder: string, file: RunFile): string => join(folder, R
 export type Decisive = Readonly<Record<string, unknown>>
 
 /**
- * Refuses, before any work, a folder that cannot be written, one with a run when the caller does not say what to do with
+ * Refuses, before any work, a folder that cannot be written, one with files of others, one with a run when the caller does not say what to do with
  * it, and on resume another method or other settings than the run's, as far as `known` names them.
  */
 export async function checkRunFolder(folder: string, rerun: Rerun, known: Decisive = {}): Promise<void> {
-  await refuseExistingRun(folder, RUN_FILES.settings, rerun)
-  await checkWritableFolder(folder)
+  const held = await checkOutFolder(folder, ['run'], rerun)
+  if (held.kind === 'run' && !rerun.resume && !rerun.force) throw alreadyARun(folder, held.method, known.method)
   if (!rerun.resume || !(await exists(runFile(folder, 'settings')))) return
   const then = await readJsonObject(runFile(folder, 'settings'))
   if (known.method !== undefined && then.method !== known.method) {
@@ -56,6 +50,14 @@ export async function checkRunFolder(folder: string, rerun: Rerun, known: Decisi
     )
   }
   checkSameSettings(folder, then, known)
+}
+
+function alreadyARun(folder: string, then: string, now: unknown): UsageError {
+  const message = `there is already a run in ${folder}, of the method ${then}`
+  if (now !== undefined && now !== then) {
+    return new UsageError(`${message}, not ${now}`, 'choose another folder (--out), or overwrite it (--force)')
+  }
+  return new UsageError(message, 'continue it (--resume), overwrite it (--force), or choose another folder (--out)')
 }
 
 /** Writes settings.json when a run begins; if the folder has a run with exactly the same settings, that run continues. */

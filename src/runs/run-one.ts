@@ -1,3 +1,4 @@
+import { anObject, checkArguments } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
@@ -31,6 +32,7 @@ export interface RunOneOptions extends RuntimeOptions, Partial<InputOptions> {
  * @throws UsageError, FileError where method, model or data set cannot be used
  */
 export async function runOne(job: Job, options: RunOneOptions, hooks: Hooks = {}): Promise<RunRecord> {
+  checkArguments('runOne', { job, options }, { job: anObject, options: anObject })
   const { out, methods } = options
   readSettings(methodNamed(job.method, methods), job.settings)
   const finished = await readRecord(out)

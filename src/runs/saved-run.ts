@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { aText, checkArguments } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { AnyMethod } from '../methods/index.ts'
 import { fileSource } from '../node/files.ts'
@@ -32,6 +33,7 @@ export async function readSavedRun(run: string, methods?: readonly AnyMethod[]):
 
 /** The context vectors of a run of coop as a prompt by itself, for writePrompt. Throws UsageError for a run of another kind. */
 export async function promptOfRun(run: string): Promise<LearnedPrompt> {
+  checkArguments('promptOfRun', { run }, { run: aText })
   const { method, settings, classNames, model, tensors } = await readSavedRun(run)
   const ctx = tensors.get('ctx')
   const shape = shapeSchema.safeParse(settings)

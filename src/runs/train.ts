@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path'
+import { anObject, aText, checkArguments, checkOptions } from '../base/arguments.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkLearnable, lackOfImages, type RunShots, type Shots } from '../data/fewshot.ts'
 import type { Dataset, Item } from '../data/items.ts'
@@ -60,15 +61,47 @@ export interface TrainResult extends RunRecord {
   readonly before?: boolean
 }
 
+const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
+  method: true,
+  settings: true,
+  shots: true,
+  seed: true,
+  views: true,
+  model: true,
+  templates: true,
+  out: true,
+  checkpointSeconds: true,
+  signal: true,
+  resume: true,
+  force: true,
+  device: true,
+  threads: true,
+  cache: true,
+  skipBadImages: true,
+  transforms: true,
+  exif: true,
+  root: true,
+  imageColumn: true,
+  labelColumn: true,
+  testShare: true,
+}
+
 /**
  * Learns by any method from images of a data set (as `openDataset` takes it), measures on its test images if there are
  * any, and keeps all of it in a folder, which `openRun` opens. All that can be refused is refused before the first picture is
  * read; with `resume` a stopped run continues from its checkpoint, and a finished one is read.
  *
- * @throws UsageError when the folder has a run and neither `resume` nor `force` is set, or on resume another method or
- * other settings
+ * @throws UsageError when the folder has a run and neither `resume` nor `force` is set, or files of others and `force`
+ * is not set, or on resume another method or other settings
  */
 export async function train(data: string, options: TrainOptions = {}, hooks: Hooks = {}): Promise<TrainResult> {
+  checkOptions('train', options, Object.keys(TRAIN_OPTIONS))
+  return trainAsGiven(data, options, hooks)
+}
+
+/** The same for a caller whose options have more in them, as a command has its flags. */
+export async function trainAsGiven(data: string, options: TrainOptions = {}, hooks: Hooks = {}): Promise<TrainResult> {
+  checkArguments('train', { data, options }, { data: aText, options: anObject })
   const {
     seed = 1,
     transforms = DEFAULT_TRANSFORMS,
@@ -102,7 +135,7 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
     paths: (await exists(data)) ? { [data]: resolve(data) } : {},
     root: options.root,
   }
-  await checkRunFolder(run, rerun)
+  await checkRunFolder(run, rerun, { method: method.name })
   const inputs = openInputs({ ...options, cache })
   const dataset = await inputs.dataset(job, data, hooks)
   checkShareUsed(dataset, data, options)

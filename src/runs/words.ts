@@ -1,7 +1,7 @@
 import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { distinctNames } from '../data/class-names.ts'
-import { type NearestOptions, nearestWords } from '../prompt/nearest-words.ts'
+import { type NearestOptions, type NearWord, nearestWords } from '../prompt/nearest-words.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
 import { withRuntime } from './model.ts'
 import { clipOf } from './open-run.ts'
@@ -11,7 +11,7 @@ import { readSavedRun } from './saved-run.ts'
 export interface VectorWords {
   /** Its place in the context, counted from 1. */
   readonly vector: number
-  readonly words: readonly { readonly word: string; readonly distance: number }[]
+  readonly words: readonly Omit<NearWord, 'token'>[]
 }
 
 /** What a run's vectors are near to: one context, or one for each class. */
@@ -44,7 +44,7 @@ export async function wordsOfRun(run: string, options: WordsOptions, hooks: Hook
     const near = await nearestWords(clip, runtime, ctx, options)
     const rows = near.map((words, i) => ({
       vector: (i % M) + 1,
-      words: words.map(({ word, distance }) => ({ word, distance })),
+      words: words.map(({ word, piece, distance }) => ({ word, piece, distance })),
     }))
     const contextOf = (c: number) => rows.slice(c * M, (c + 1) * M)
     if (ctx.shape.length === 2) return { contexts: [{ vectors: contextOf(0) }] }

@@ -5,7 +5,15 @@ import { lower } from '../graph/lowering.ts'
 import { encodeOnnx } from '../graph/onnx.ts'
 import { type Program, program } from '../graph/program.ts'
 import { type FloatTensor, sizeOf, type Tensor } from '../graph/tensor.ts'
-import type { Answer, Device, Request, Runtime, RuntimeOptions, Session } from './types.ts'
+import {
+  type Answer,
+  DEVICES,
+  type Device,
+  type Request,
+  type Runtime,
+  type RuntimeOptions,
+  type Session,
+} from './types.ts'
 
 /** A worker (Node's or the browser's) that answers requests; what a platform must bring. */
 export interface WorkerPort {
@@ -15,37 +23,63 @@ export interface WorkerPort {
   terminate(): Promise<void>
 }
 
-const CANDIDATES: Record<Device, readonly Runtime['device'][]> = {
+/** Providers of each device; the first that answers is taken. */
+const CANDIDATES: Readonly<Record<Device, readonly Runtime['device'][]>> = {
   cpu: ['cpu'],
-  webgpu: ['webgpu', 'cpu'],
-  cuda: ['cuda', 'cpu'],
+  webgpu: ['webgpu'],
+  cuda: ['cuda'],
   auto: ['cuda', 'webgpu', 'cpu'],
 }
 
-/** Opens a runtime on a worker: the first provider of the wanted device's list that answers a probe. */
+/** What a device needs to be there. */
+const NEEDS = {
+  webgpu: 'a graphics card with a driver for Vulkan, Metal or Direct3D 12',
+  cuda: 'an NVIDIA graphics card, its driver and cuDNN, and the CUDA files of onnxruntime-node',
+}
+
+/**
+ * Opens a runtime on a worker, with the provider that was asked for, or for `auto` the first one that answers a probe.
+ *
+ * @throws UsageError when `threads` is not a whole number from 1 up, or there is no device of that name
+ * @throws CoopError when the device is not there
+ */
 export async function openRuntime(port: WorkerPort, options: RuntimeOptions & { threads: number }): Promise<Runtime> {
   const { device = 'cpu', threads } = options
   if (!Number.isInteger(threads) || threads < 1) {
     await port.terminate()
     throw new UsageError(`threads: ${threads} is not a whole number from 1 up`)
   }
+  if (!Object.hasOwn(CANDIDATES, device)) {
+    await port.terminate()
+    throw new UsageError(`there is no device ${JSON.stringify(device)}`, `the devices are ${DEVICES.join(', ')}`)
+  }
   const channel = new Channel(port)
-  const refused: string[] = []
+  const refused: Error[] = []
   for (const provider of CANDIDATES[device]) {
     try {
       await channel.ask({ kind: 'open', provider, threads, probe: probe() })
     } catch (error) {
-      refused.push(`${provider}: ${String(error instanceof Error ? error.message : error).trim()}`)
+      refused.push(error instanceof Error ? error : new Error(String(error)))
       continue
     }
     const note =
-      refused.length > 0 && device !== 'auto'
-        ? `no ${device} here, running on ${provider} (${refused.join('; ')})`
-        : undefined
+      provider === 'cpu' && refused.length > 0 ? 'no graphics card can be used: running on the CPU' : undefined
     return new WorkerRuntime(channel, provider, note)
   }
   await port.terminate()
-  throw new CoopError(`no execution provider answers: ${refused.join('; ')}`, 'run with the CPU (--device cpu)')
+  // what ONNX Runtime says is for its own developers: kept as the cause, shown by --verbose
+  const [cause] = refused
+  if (device === 'cpu' || device === 'auto') {
+    throw new CoopError(
+      `ONNX Runtime cannot run here: ${refused.at(-1)?.message.trim()}`,
+      'install onnxruntime-node again',
+    )
+  }
+  throw new CoopError(
+    `the device ${device} cannot be used here: it needs ${NEEDS[device]}`,
+    'use the CPU (--device cpu), or whichever device is there (--device auto)',
+    { cause },
+  )
 }
 
 /** y = x + x of one number: does the provider answer at all? */

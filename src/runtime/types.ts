@@ -4,7 +4,7 @@ import type { FloatTensor, Tensor } from '../graph/tensor.ts'
 /** What operators can run on. */
 const PROVIDERS = ['cpu', 'webgpu', 'cuda'] as const
 
-/** Where operators run. `auto` takes a GPU where one answers, else the CPU. */
+/** Where operators run. `auto` takes a graphics card where one answers, else the CPU; any other must be there. */
 export const DEVICES = [...PROVIDERS, 'auto'] as const
 export type Device = (typeof DEVICES)[number]
 
@@ -21,7 +21,7 @@ export interface RuntimeOptions {
 export interface Runtime {
   /** The provider that runs in fact. */
   readonly device: (typeof PROVIDERS)[number]
-  /** Said once when it is not the one asked for: why, and what runs instead. */
+  /** Said once where `auto` found no graphics card. */
   readonly note?: string
   /**
    * Makes a session; its weights are held until it is disposed. Weights in shared memory (see sharedFloats) are read

@@ -2,6 +2,7 @@ import { countOf } from '../../base/count.ts'
 import { UsageError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
 import type { DatasetStatus, ListedDataset } from '../../datasets/official/status.ts'
+import { OFFICIAL_DATASETS } from '../../datasets/official/table.ts'
 import type { Counts } from '../../datasets/official/types.ts'
 import { columns } from '../../report/text.ts'
 import { defineCommand, type Outcome } from '../command.ts'
@@ -42,8 +43,18 @@ export const datasets = defineCommand({
     "coop-ts datasets split NAME writes a missing split file, made from the data set's annotation with --seed.",
   ].join('\n\n'),
   operands: [
-    { name: 'subset|split', help: 'what to do; if left out, list the data sets', optional: true },
-    { name: 'name', help: 'a data set, such as caltech101', optional: true },
+    {
+      name: 'subset|split',
+      help: 'what to do; if left out, list the data sets',
+      optional: true,
+      values: [...WORKS.keys()],
+    },
+    {
+      name: 'name',
+      help: 'a data set, such as caltech101',
+      optional: true,
+      values: OFFICIAL_DATASETS.map(({ id }) => id),
+    },
   ],
   examples: [
     'coop-ts datasets --root ~/data',
@@ -71,7 +82,7 @@ export const datasets = defineCommand({
 
 function listing(sets: readonly ListedDataset[]): Outcome {
   const inspected = sets.some(({ status }) => status)
-  return { json: sets, text: inspected ? sets.map(statusText).join('\n') : tableText(sets) }
+  return { json: { datasets: sets }, text: inspected ? sets.map(statusText).join('\n') : tableText(sets) }
 }
 
 function tableText(sets: readonly ListedDataset[]): string {

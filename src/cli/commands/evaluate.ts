@@ -40,8 +40,8 @@ export const evaluate = defineCommand({
     ...COMPUTING,
   },
   async run(settings, [run = '', data = ''], hooks) {
-    const { evaluateRun } = await import('../../runs/evaluate.ts')
-    const result = await evaluateRun(run, data, settings, hooks)
+    const { evaluateRunAsGiven } = await import('../../runs/evaluate.ts')
+    const result = await evaluateRunAsGiven(run, data, settings, hooks)
     return { json: result, text: accuracyTable(result) }
   },
 })

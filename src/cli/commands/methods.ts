@@ -40,7 +40,7 @@ export const methods = defineCommand({
         validates: validates?.(own) ?? false,
       }
     })
-    return { json: listed, text: listed.map(methodText).join('\n\n') }
+    return { json: { methods: listed }, text: listed.map(methodText).join('\n\n') }
   },
 })
 

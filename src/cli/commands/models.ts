@@ -16,7 +16,7 @@ export const models = defineCommand({
     const { checkModel, listModels } = await import('../../runs/models.ts')
     if (model === undefined) {
       const listed = await listModels()
-      return { json: listed, text: listText(listed) }
+      return { json: { models: listed }, text: listText(listed) }
     }
     const checked = await checkModel(model, hooks)
     return { json: checked, text: checkedText(checked) }

@@ -1,7 +1,7 @@
 import { countOf } from '../../base/count.ts'
 import { defineCommand } from '../command.ts'
 import { flags, text, toggle } from '../options.ts'
-import { EVERY } from '../shared-options.ts'
+import { EVERY, forceBeside } from '../shared-options.ts'
 
 export const report = defineCommand({
   name: 'report',
@@ -36,6 +36,7 @@ export const report = defineCommand({
       otherwise: 'not written',
     }),
     skip: toggle().register(flags, { flag: '--skip', help: 'leave out damaged results, with a warning for each' }),
+    force: forceBeside,
     ...EVERY,
   },
   async run(settings, folders, hooks) {

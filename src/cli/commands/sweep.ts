@@ -2,7 +2,7 @@ import { countOf } from '../../base/count.ts'
 import { columns, took } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
 import { flags, text, toggle, whole } from '../options.ts'
-import { COMPUTING, PICTURES, root } from '../shared-options.ts'
+import { COMPUTING, forceBeside, PICTURES, root } from '../shared-options.ts'
 
 const PLAN = `A plan is a YAML file. A key that is left out has the value shown here; a list of values means one run for each:
 
@@ -52,12 +52,13 @@ export const sweep = defineCommand({
       flag: '--dry-run',
       help: 'check the plan, its models and data sets, but run nothing',
     }),
+    force: forceBeside,
     ...PICTURES,
     ...COMPUTING,
   },
   async run(settings, [plan = ''], hooks) {
-    const { sweep } = await import('../../runs/sweep/sweep.ts')
-    const result = await sweep(plan, settings, hooks)
+    const { sweepAsGiven } = await import('../../runs/sweep/sweep.ts')
+    const result = await sweepAsGiven(plan, settings, hooks)
     const { out, runs, before, finished, failed, collapsed, seconds } = result
     if (settings.dryRun) {
       return { json: result, text: `${plan} is valid: ${countOf(runs, 'run')}, ${before} of them finished in ${out}` }

@@ -4,7 +4,7 @@ import { shotsText } from '../../data/fewshot.ts'
 import { WARMUPS } from '../../learning/schedule.ts'
 import { RECIPE_NAMES, RECIPES } from '../../methods/coop/recipes.ts'
 import { PAPER_SETTINGS } from '../../methods/coop/train-prompt.ts'
-import { type AnyMethod, methodNamed } from '../../methods/index.ts'
+import { type AnyMethod, METHOD_NAMES, methodNamed } from '../../methods/index.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
 import { columns, percent, took, worthText } from '../../report/text.ts'
@@ -56,9 +56,12 @@ export const train = defineCommand({
     'coop-ts train photos --method tip-adapter-f --shots 4 --set epochs=50 --set alpha=2',
   ],
   options: {
-    method: text('the name of a method')
-      .default('coop')
-      .register(flags, { flag: '--method', argument: 'NAME', help: 'learning method; coop-ts methods lists them' }),
+    method: text('the name of a method').default('coop').register(flags, {
+      flag: '--method',
+      argument: 'NAME',
+      help: 'learning method; coop-ts methods lists them',
+      values: METHOD_NAMES,
+    }),
     set: z
       .array(text('KEY=VALUE').regex(/^[^=\s]+=.*\S/s, { error: 'KEY=VALUE' }))
       .optional()
@@ -167,8 +170,8 @@ export const train = defineCommand({
   async run(settings, [data = ''], hooks, given) {
     const method = methodNamed(settings.method)
     const learning = methodSettings(method, settings, given)
-    const { train } = await import('../../runs/train.ts')
-    const result = await train(data, { ...settings, settings: learning }, hooks)
+    const { trainAsGiven } = await import('../../runs/train.ts')
+    const result = await trainAsGiven(data, { ...settings, settings: learning }, hooks)
     return { json: result, text: textOf(result, method) }
   },
 })

@@ -12,8 +12,9 @@ export const nearestWords = defineCommand({
   name: 'words',
   summary: 'show the words nearest to the learned vectors',
   details:
-    'For each learned context vector, lists the words with the nearest embeddings and their Euclidean distances (Table 4 of the ' +
-    'paper). The nearest word can still be far away, and need not be what the vector means.',
+    'For each learned context vector, lists the words of the vocabulary with the nearest embeddings and their Euclidean ' +
+    'distances (Table 4 of the paper). The nearest word can still be far away, and need not be what the vector means. ' +
+    'A hyphen marks pieces: pho- begins longer words, -ple also ends longer ones.',
   operands: [runOperand],
   examples: ['coop-ts words runs/photos', 'coop-ts words runs/photos --top 3 --json'],
   options: {
@@ -28,7 +29,7 @@ export const nearestWords = defineCommand({
   async run(settings, [run = ''], hooks) {
     const { wordsOfRun } = await import('../../runs/words.ts')
     const words = await wordsOfRun(run, settings, hooks)
-    return { json: words, text: textOf(words) }
+    return { json: words, text: `${ABOUT}\n\n${textOf(words)}` }
   },
 })
 
@@ -43,11 +44,17 @@ function textOf({ contexts }: RunWords): string {
   ].join('\n\n')
 }
 
+const ABOUT =
+  'Learned vectors by their place, the nearest words and how far they are (Euclidean distance); a hyphen marks pieces of words.'
+
+const marked = ({ word, piece }: VectorWords['words'][number]): string =>
+  piece === 'start' ? `${word}-` : piece === 'ending' ? `-${word}` : word
+
 /** A line a vector. */
 function tableOf(vectors: readonly VectorWords[]): string {
   const cells = vectors.map(({ vector, words }) => [
     String(vector),
-    ...words.flatMap(({ word, distance }) => [word, distance.toFixed(4)]),
+    ...words.flatMap((near) => [marked(near), near.distance.toFixed(4)]),
   ])
   return columns(cells)
 }

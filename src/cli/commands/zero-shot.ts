@@ -26,8 +26,8 @@ export const zeroShot = defineCommand({
   ],
   options: { testShare: testShareOfRun, templates, model, transforms, exif, ...DATA, ...PICTURES, ...COMPUTING },
   async run(settings, [data = ''], hooks) {
-    const { evaluateZeroShot } = await import('../../runs/evaluate.ts')
-    const result = await evaluateZeroShot(data, settings, hooks)
+    const { evaluateZeroShotAsGiven } = await import('../../runs/evaluate.ts')
+    const result = await evaluateZeroShotAsGiven(data, settings, hooks)
     return { json: result, text: accuracyTable(result) }
   },
 })

@@ -84,7 +84,7 @@ export async function splitFileOf({ splitFile }: OfficialDataset, { folder }: Pl
 async function readRaw(row: OfficialDataset, place: Place, seed: number): Promise<Split> {
   if (!(await stat(place.folder).catch(() => undefined))) {
     throw new FileError(
-      `${row.name} is not in ${place.root}: no folder ${place.folder}`,
+      `${row.name} was not found: there is no folder ${place.folder}`,
       `give the folder that contains the data sets (--root DIR); "coop-ts datasets --root ${place.root}" shows which it found and where to get the rest`,
     )
   }

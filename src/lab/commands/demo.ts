@@ -15,7 +15,7 @@ export const demo = defineCommand({
     'npm run demo -- --json --figure figure.svg > demo.json',
   ],
   options: {
-    quick: toggle().register(flags, { flag: '--quick', help: 'fewer tasks and one seed: two minutes on two cores' }),
+    quick: toggle().register(flags, { flag: '--quick', help: 'fewer tasks and one seed: one minute on two cores' }),
     tasks: list(text('names of tasks'), 'names of tasks').optional().register(flags, {
       flag: '--tasks',
       argument: 'NAMES',

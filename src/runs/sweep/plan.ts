@@ -1,6 +1,7 @@
 import { basename, dirname, resolve } from 'node:path'
 import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
 import { z } from 'zod'
+import { aText, checkArguments } from '../../base/arguments.ts'
 import { UsageError } from '../../base/errors.ts'
 import { nearestWord } from '../../base/spelling.ts'
 import type { Shots } from '../../data/fewshot.ts'
@@ -79,6 +80,7 @@ const RESERVED = ['method', 'shots', 'seeds', 'views']
 
 /** Reads a plan; `methods` are known in addition to METHODS. Throws UsageError with the line of each key that is unknown or wrong. */
 export async function readPlan(file: string, methods?: readonly AnyMethod[]): Promise<Plan> {
+  checkArguments('readPlan', { file }, { file: aText })
   return parsePlan(await readText(file), file, methods)
 }
 

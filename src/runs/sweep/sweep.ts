@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
+import { anObject, aText, checkArguments, checkOptions } from '../../base/arguments.ts'
 import { CoopError } from '../../base/errors.ts'
 import { largest } from '../../base/extremes.ts'
 import type { Hooks, Progress } from '../../base/progress.ts'
@@ -10,7 +11,7 @@ import type { Item } from '../../data/items.ts'
 import { type AnyMethod, methodNamed } from '../../methods/index.ts'
 import { DEFAULT_TEMPLATES } from '../../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../../node/cache-dir.ts'
-import { checkWritableFolder, writeFileAtomic } from '../../node/files.ts'
+import { writeFileAtomic } from '../../node/files.ts'
 import { BUNDLED } from '../../node/package.ts'
 import type { RunRecord } from '../../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../../runtime/types.ts'
@@ -18,6 +19,7 @@ import { checkTestable, checkThere, warnOfPhotographs } from '../dataset.ts'
 import { type InputOptions, type Inputs, openInputs, partsOf, subsetOf } from '../inputs.ts'
 import { countedShots, type Job } from '../job.ts'
 import { withPool } from '../model.ts'
+import { checkOutFolder } from '../out-folder.ts'
 import { readRecord, runFile } from '../run-folder.ts'
 import { runOne } from '../run-one.ts'
 import { runsFolder } from '../sweep-folder.ts'
@@ -33,6 +35,8 @@ export interface SweepOptions extends RuntimeOptions, Partial<InputOptions> {
   readonly parallel?: number
   /** Only check the plan: models, data sets, settings. */
   readonly dryRun?: boolean
+  /** Write into a folder that holds other files; these stay. */
+  readonly force?: boolean
   /** Methods in addition to METHODS. */
   readonly methods?: readonly AnyMethod[]
   /** Seconds between checkpoints of a run (default 10). */
@@ -60,6 +64,24 @@ export interface SweepResult {
   readonly seconds: number
 }
 
+const SWEEP_OPTIONS: Readonly<Record<keyof SweepOptions, true>> = {
+  root: true,
+  out: true,
+  parallel: true,
+  dryRun: true,
+  force: true,
+  methods: true,
+  checkpointSeconds: true,
+  imageColumn: true,
+  labelColumn: true,
+  device: true,
+  threads: true,
+  cache: true,
+  skipBadImages: true,
+  transforms: true,
+  exif: true,
+}
+
 /**
  * Runs all of a plan that is not finished in the folder yet. What can be refused is refused before the first run; a run
  * that fails later is kept as a failure, and the others go on.
@@ -67,11 +89,22 @@ export interface SweepResult {
  * @throws UsageError, FileError where plan, models and data sets do not fit
  */
 export async function sweep(planFile: string, options: SweepOptions = {}, hooks: Hooks = {}): Promise<SweepResult> {
+  checkOptions('sweep', options, Object.keys(SWEEP_OPTIONS))
+  return sweepAsGiven(planFile, options, hooks)
+}
+
+/** The same for a caller whose options have more in them, as a command has its flags. */
+export async function sweepAsGiven(
+  planFile: string,
+  options: SweepOptions = {},
+  hooks: Hooks = {},
+): Promise<SweepResult> {
+  checkArguments('sweep', { planFile, options }, { planFile: aText, options: anObject })
   const started = performance.now()
   const { dryRun = false, methods, cache = defaultCacheDir() } = options
   const plan = await readPlan(planFile, methods)
   const out = options.out ?? join('runs', basename(planFile).replace(/\.ya?ml$/, ''))
-  await checkWritableFolder(out)
+  await checkOutFolder(out, ['sweep', 'report'], { force: options.force, own: planFile })
   const jobs = jobsOf({ ...plan, root: options.root ?? plan.root }, methods)
   const inputs = openInputs({ ...options, cache })
   await checkDatasets(jobs, inputs, options, hooks)

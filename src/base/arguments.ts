@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import { UsageError } from './errors.ts'
+import { nearestWord } from './spelling.ts'
+
+// What callers without types give to the functions of the package. Each schema's message completes "NAME must be ...".
+
+const instance = (what: string, fits: (value: object) => boolean) =>
+  z.custom<object>((value) => typeof value === 'object' && value !== null && fits(value), { error: what })
+
+/** Whether an object has these members, and no `undefined` for them. */
+const has =
+  (...names: readonly string[]) =>
+  (value: object): boolean =>
+    names.every((name) => name in value && Reflect.get(value, name) !== undefined)
+
+export const aText = z.string({ error: 'text' }).min(1, { error: 'text that is not empty' })
+export const texts = z.array(z.string({ error: 'a list of texts' }), { error: 'a list of texts' })
+export const someTexts = texts.min(1, { error: 'a list of at least one text' })
+export const numbers = z.array(z.number({ error: 'a list of numbers' }), { error: 'a list of numbers' })
+export const wholes = z.array(z.int({ error: 'a list of whole numbers' }), { error: 'a list of whole numbers' })
+export const wholeFrom = (least: number) => {
+  const error = `a whole number from ${least} up`
+  return z.int({ error }).min(least, { error })
+}
+export const aList = z.array(z.unknown(), { error: 'a list' })
+export const anObject = instance('an object', (value) => !Array.isArray(value))
+export const aFunction = z.custom<unknown>((value) => typeof value === 'function', { error: 'a function' })
+export const bytes = z.instanceof(Uint8Array, { error: 'bytes (a Uint8Array)' })
+export const aTensor = instance('a tensor { dtype, shape, data }, as floatTensor makes it', (value) =>
+  has('dtype', 'shape', 'data')(value),
+)
+export const aClip = instance('a model, as loadClip gives it', has('config', 'weights', 'tokenizer'))
+export const aRuntime = instance('a runtime, as nodeRuntime gives it', has('load', 'close'))
+export const aTokenizer = instance('a tokenizer, as loadClip(...).tokenizer', has('encode', 'tokenize'))
+export const aSource = instance('a source of bytes, as fileSource gives it', has('name', 'size', 'read'))
+export const optional = (schema: z.ZodType) => schema.optional()
+
+/** Throws one UsageError that names every argument of a function that is not what it must be. */
+export function checkArguments(
+  caller: string,
+  given: Readonly<Record<string, unknown>>,
+  schemas: Readonly<Record<string, z.ZodType>>,
+): void {
+  const lines = Object.entries(schemas).flatMap(([name, schema]) => {
+    const { error } = schema.safeParse(given[name])
+    return error === undefined ? [] : [`${name} must be ${error.issues[0]?.message}, not ${shown(given[name])}`]
+  })
+  if (lines.length > 0) throw new UsageError(`${caller}: ${lines.join('; ')}`, `correct the call of ${caller}`)
+}
+
+/** Throws UsageError for options that a function does not have, which are mostly misspelt. */
+export function checkOptions(caller: string, options: unknown, known: readonly string[]): void {
+  checkArguments(caller, { options }, { options: anObject })
+  for (const key of Object.keys(Object(options))) {
+    if (known.includes(key)) continue
+    const near = nearestWord(key, known)
+    const meant = near === undefined ? '' : ` (did you mean "${near}"?)`
+    throw new UsageError(`${caller} has no option "${key}"${meant}`, `its options are ${known.join(', ')}`)
+  }
+}
+
+/** A value in a few words. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 37)}...` : value)
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list that begins with ${shown(value[0])}`
+  if (typeof value === 'object' && value !== null) return `an object (${value.constructor?.name ?? 'without a class'})`
+  return typeof value === 'function' ? 'a function' : String(value)
+}

@@ -1,0 +1,63 @@
+import { readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { UsageError } from '../base/errors.ts'
+import { checkWritableFolder } from '../node/files.ts'
+import { readJsonObject } from '../node/run-folder.ts'
+import { some } from './dataset.ts'
+
+/** Files and folders that coop-ts report writes. */
+const REPORT_NAMES = ['report.md', 'report.html', 'report.csv', 'summary.csv', 'figures']
+/** What is in the folder of a sweep. */
+const SWEEP_NAMES = ['plan.yaml', 'runs', ...REPORT_NAMES]
+
+/** What is in a folder that is to be written to. */
+export type Held =
+  | { readonly kind: 'nothing' | 'sweep' | 'report' }
+  | { readonly kind: 'run'; readonly method: string }
+  | { readonly kind: 'others'; readonly names: readonly string[] }
+
+/** Looks into a folder, which need not exist; hidden files (.DS_Store) are not counted, nor is the file `own`. */
+export async function heldBy(folder: string, own?: string): Promise<Held> {
+  const found = await readdir(folder).catch(() => [])
+  const names = found.filter((name) => !name.startsWith('.') && join(resolve(folder), name) !== resolve(own ?? ''))
+  if (names.length === 0) return { kind: 'nothing' }
+  const method = await methodOfRun(folder, names)
+  if (method !== undefined) return { kind: 'run', method }
+  const only = (known: readonly string[]) => names.every((name) => known.includes(name))
+  if (names.includes('runs') && (names.includes('plan.yaml') || only(SWEEP_NAMES))) return { kind: 'sweep' }
+  if (only(['plan.yaml'])) return { kind: 'nothing' }
+  return names.includes('report.html') && names.includes('report.csv') ? { kind: 'report' } : { kind: 'others', names }
+}
+
+/** The method of the run in a folder: a settings.json of another program names none. */
+async function methodOfRun(folder: string, names: readonly string[]): Promise<string | undefined> {
+  for (const file of ['settings.json', 'results.json']) {
+    if (!names.includes(file)) continue
+    const { method } = await readJsonObject(join(folder, file)).catch((): Record<string, unknown> => ({}))
+    return typeof method === 'string' ? method : undefined
+  }
+  return undefined
+}
+
+/**
+ * Refuses a folder with files of other people or other commands, unless `force` says to write beside them; whatever is
+ * said, only files with the names of our own are ever replaced. What it may hold is `allowed`, or nothing.
+ */
+export async function checkOutFolder(
+  folder: string,
+  allowed: readonly Held['kind'][],
+  { force = false, own }: { readonly force?: boolean; readonly own?: string } = {},
+): Promise<Held> {
+  const held = await heldBy(folder, own)
+  if (!force && held.kind !== 'nothing' && !allowed.includes(held.kind)) {
+    const remedy = 'choose another folder (--out), or write beside what is there (--force)'
+    throw new UsageError(`${folder} holds ${heldText(held)}`, remedy)
+  }
+  await checkWritableFolder(folder)
+  return held
+}
+
+function heldText(held: Held): string {
+  if (held.kind === 'run') return `a run of ${held.method}`
+  return held.kind === 'others' ? `other files: ${some(held.names)}` : `a ${held.kind}`
+}
