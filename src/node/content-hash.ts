@@ -1,11 +1,22 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { type Picture, pictureHash } from '../pictures/picture.ts'
 import { fileError, readBytes } from './files.ts'
 
-/** Hex SHA-256 of what a picture is; of one on disk the file's bytes. Throws FileError naming the file. */
+/** Hashes of files that this process has read, by all that changes when their content does. */
+const known = new Map<string, string>()
+
+/** Hex SHA-256 of what a picture is; of one on disk the file's bytes, read once. Throws FileError naming the file. */
 export async function contentHash(picture: Picture): Promise<string> {
-  return typeof picture === 'string' ? hashOf(await readBytes(picture)) : pictureHash(picture)
+  if (typeof picture !== 'string') return pictureHash(picture)
+  const about = await stat(picture).catch((cause: unknown) => {
+    throw fileError('read', picture, cause)
+  })
+  const key = [picture, about.dev, about.ino, about.size, about.mtimeMs, about.ctimeMs].join(' ')
+  const hash = known.get(key) ?? hashOf(await readBytes(picture))
+  known.set(key, hash)
+  return hash
 }
 
 /** Hex SHA-256 of a file's bytes, without holding it in memory. Throws FileError naming the file. */

@@ -9,6 +9,7 @@ import type { FloatTensor } from '../graph/tensor.ts'
 import type { Tensors } from '../learning/types.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
 import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
+import type { RememberedModel } from './model-word.ts'
 
 /** What a method learned from a data set, and everything needed to use it. */
 export interface SavedLearned {
@@ -18,8 +19,8 @@ export interface SavedLearned {
   readonly classNames: readonly string[]
   /** The hand-written prompts of the data set, for methods that are given none of their own. */
   readonly templates: readonly string[]
-  /** The model it was learned on, and a word by which that is found from anywhere. */
-  readonly model: { readonly name: string; readonly fingerprint: string }
+  /** The model it was learned on. */
+  readonly model: RememberedModel
   /** How pictures were cut. */
   readonly transforms: Transforms
   /** `base`: the classes are the first half of the data set's. */
@@ -35,7 +36,11 @@ const aboutSchema = z.strictObject({
   settings: z.record(z.string(), z.unknown()),
   classNames: z.array(z.string()).min(1),
   templates: z.array(z.string()).min(1),
-  model: z.strictObject({ name: z.string().min(1), fingerprint: z.string().regex(/^[0-9a-f]+$/) }),
+  model: z.strictObject({
+    name: z.string().min(1),
+    place: z.string().optional(),
+    fingerprint: z.string().regex(/^[0-9a-f]+$/),
+  }),
   transforms: z.enum(TRANSFORMS_NAMES),
   split: z.enum(CLASS_SPLITS),
 })

@@ -26,7 +26,7 @@ Paths are relative to the plan. A method may have its own shots, seeds and views
 export const sweep = defineCommand({
   name: 'sweep',
   summary: 'run a whole plan: data sets, models, methods, shots, seeds',
-  details: `A sweep can be stopped at any time; started again, it continues where it stopped. Finished runs are not repeated, failed ones are tried again.\n\n${PLAN}`,
+  details: `A sweep can be stopped at any time; started again, it continues where it stopped. Finished runs are not repeated, failed ones are tried again. If the pictures of finished runs have changed, the sweep stops and says what changed; --force repeats them.\n\n${PLAN}`,
   operands: [{ name: 'plan', help: 'YAML file' }],
   examples: [
     'coop-ts sweep plan.yaml --out runs/plan',
@@ -50,6 +50,10 @@ export const sweep = defineCommand({
     dryRun: toggle().register(flags, {
       flag: '--dry-run',
       help: 'check the plan, its models and data sets, but run nothing',
+    }),
+    force: toggle().register(flags, {
+      flag: '--force',
+      help: 'repeat finished runs whose pictures or classes have changed since',
     }),
     ...PICTURES,
     ...COMPUTING,
