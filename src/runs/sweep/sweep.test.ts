@@ -92,26 +92,30 @@ describe('a sweep', () => {
   })
 
   it('does not keep results of pictures that have changed: says what did, and repeats these runs when asked to', async () => {
-    await cp(at('photos'), at('pets'), { recursive: true })
-    const plan = ['datasets: [pets, photos]', 'models: model', 'methods: [class-mean]', 'shots: 2', 'seeds: 1']
-    await write('pets.yaml', plan)
-    await coop(...words('pets.yaml', 'pets-out'))
-    const before = await recordsOf('pets-out')
-    await rename(at('pets/red'), at('pets/other'))
-    await rename(at('pets/blue'), at('pets/red'))
-    await rename(at('pets/other'), at('pets/blue'))
-    const swapped = await coop(...words('pets.yaml', 'pets-out'), '--json')
-    expectFailure(swapped, 2, /has a run of pictures that have changed since:\n {2}pets, train: other pictures \(6\)/)
-    await cp(at('pets/green'), at('pets/violet'), { recursive: true })
-    const added = await coop(...words('pets.yaml', 'pets-out'), '--json')
-    expectFailure(added, 2, /pets, the class "violet" is new \(1 run\)\n {2}pets, train: 6 pictures then, 8 now/)
-    expect(await recordsOf('pets-out')).toEqual(before)
+    await cp(at('photos'), at('animals'), { recursive: true })
+    const plan = ['datasets: [animals, photos]', 'models: model', 'methods: [class-mean]', 'shots: 2', 'seeds: 1']
+    await write('animals.yaml', plan)
+    await coop(...words('animals.yaml', 'animals-out'))
+    const before = await recordsOf('animals-out')
+    await rename(at('animals/red'), at('animals/other'))
+    await rename(at('animals/blue'), at('animals/red'))
+    await rename(at('animals/other'), at('animals/blue'))
+    const swapped = await coop(...words('animals.yaml', 'animals-out'), '--json')
+    expectFailure(
+      swapped,
+      2,
+      /has a run of pictures that have changed since:\n {2}animals, train: other pictures \(6\)/,
+    )
+    await cp(at('animals/green'), at('animals/violet'), { recursive: true })
+    const added = await coop(...words('animals.yaml', 'animals-out'), '--json')
+    expectFailure(added, 2, /animals, the class "violet" is new \(1 run\)\n {2}animals, train: 6 pictures then, 8 now/)
+    expect(await recordsOf('animals-out')).toEqual(before)
 
-    const again = onlyJson(await coop(...words('pets.yaml', 'pets-out'), '--force', '--json'))
+    const again = onlyJson(await coop(...words('animals.yaml', 'animals-out'), '--force', '--json'))
     expect(again).toMatchObject({ runs: 2, before: 1, finished: 1, failed: [] })
-    await coop(...words('pets.yaml', 'pets-fresh'))
-    expect(numbersOf(await recordsOf('pets-out'))).toEqual(numbersOf(await recordsOf('pets-fresh')))
-    const last = await coop(...words('pets.yaml', 'pets-out'), '--json')
+    await coop(...words('animals.yaml', 'animals-fresh'))
+    expect(numbersOf(await recordsOf('animals-out'))).toEqual(numbersOf(await recordsOf('animals-fresh')))
+    const last = await coop(...words('animals.yaml', 'animals-out'), '--json')
     expect(onlyJson(last)).toMatchObject({ runs: 2, before: 2, finished: 0 })
     expect(last.stderr).toBe('')
   })
