@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { FileError } from '../base/errors.ts'
 import { CLASS_SPLITS, type ClassSplit } from '../data/halves.ts'
 import { parseJson } from '../formats/json.ts'
-import type { ByteSource, SafetensorsFile } from '../formats/safetensors.ts'
+import { type ByteSource, openSafetensors, type SafetensorsFile } from '../formats/safetensors.ts'
 import { readSchema } from '../formats/schema.ts'
-import { openSealed, writeSealed } from '../formats/sealed.ts'
+import { HASH, openSealed, writeSealed } from '../formats/sealed.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { Tensors } from '../learning/types.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
@@ -56,8 +56,9 @@ export function writeLearned(saved: SavedLearned): Promise<Uint8Array<ArrayBuffe
  * Reads what writeLearned wrote; `methods` are known in addition to METHODS. Throws FileError when the file is damaged, is something else, or contradicts itself.
  */
 export async function readLearned(source: ByteSource, methods: readonly AnyMethod[] = []): Promise<SavedLearned> {
-  const file = await openSealed(source)
+  const file = await openSafetensors(source)
   const text = file.metadata.get('learned')
+  if (text !== undefined || file.metadata.has(HASH)) await openSealed(source)
   if (text === undefined) {
     throw new FileError(`${file.name} contains nothing that a method learned`, 'give a run folder')
   }
