@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { relative, resolve, sep } from 'node:path'
+import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { HubError, hubModel, parseHubId } from '../node/hub/index.ts'
@@ -27,13 +27,14 @@ export interface RememberedModel {
   readonly fingerprint: string
 }
 
-/** What a run in a folder writes down of its model. */
+/** What a run in a folder writes down of its model; a path that was not given as an absolute one is from the current folder. */
 export function rememberedModel({ name, path }: UsedModel, run: string, fingerprint: string): RememberedModel {
-  const place = path === undefined ? undefined : relative(resolve(run), resolve(path)).replaceAll(sep, '/')
-  return { name, place, fingerprint }
+  if (path === undefined) return { name, fingerprint }
+  const from = (folder: string) => relative(resolve(folder), resolve(path)).replaceAll(sep, '/')
+  return { name: isAbsolute(name) ? name : from('.'), place: from(run), fingerprint }
 }
 
-/** Words by which a run's model may be found: the path as given, then from the run's folder; each place once. */
+/** Words by which a run's model may be found: the path from the current folder, then from the run's folder; each place once. */
 export function waysTo({ name, place }: RememberedModel, run: string): string[] {
   return place === undefined ? [name] : [...new Set([resolve(name), resolve(run, place)])]
 }
