@@ -1,7 +1,8 @@
 import { cp, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ByteSource, openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
+import { type ByteSource, openSafetensors } from '../formats/safetensors.ts'
+import { writeSealed } from '../formats/sealed.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import { METHODS } from '../methods/index.ts'
 import { fileSource } from '../node/files.ts'
@@ -210,7 +211,7 @@ describe('a run of a sweep', () => {
   it('learns what coop-ts train learns', async () => {
     const settings = ['M=3', 'init=null', 'epochs=3'].flatMap((text) => ['--set', text])
     await train('kgcoop', 'same', '--views', '2', ...settings)
-    const learned = (folder: string) => readFile(join(folder, 'learned.safetensors'))
+    const learned = async (folder: string) => (await readSavedRun(folder)).tensors
     expect(await learned(at('same'))).toEqual(await learned(runOf('kgcoop').folder))
   })
 
@@ -280,6 +281,6 @@ describe('a run of a sweep', () => {
     const tensors = new Map<string, FloatTensor>()
     for (const name of file.entries.keys()) tensors.set(name, await file.readFloat(name))
     change(about, tensors)
-    return writeSafetensors(tensors, { learned: JSON.stringify(about) })
+    return writeSealed(tensors, { learned: JSON.stringify(about) })
   }
 })

@@ -5,7 +5,7 @@ import { type ByteSource, openSafetensors, type SafetensorsFile, writeSafetensor
 
 // A file of tensors that can be damaged without anybody seeing it has, among its metadata, the SHA-256 of all its bytes,
 // those of the hash itself being zeros.
-const KEY = 'sha256'
+export const HASH = 'sha256'
 const BLANK = '0'.repeat(64)
 
 /** The bytes of a safetensors file (see writeSafetensors) with a hash of all that is in it. */
@@ -13,7 +13,7 @@ export async function writeSealed(
   tensors: ReadonlyMap<string, FloatTensor | IntTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const file = writeSafetensors(tensors, { [KEY]: BLANK, ...metadata })
+  const file = writeSafetensors(tensors, { [HASH]: BLANK, ...metadata })
   const hash = await sha256(file)
   sealOf(file).set(new TextEncoder().encode(hash))
   return file
@@ -35,7 +35,7 @@ function sealOf(file: Uint8Array): Uint8Array {
   const headerEnd = 8 + Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true))
   // one character a byte; within other texts the quotes have backslashes
   const header = new TextDecoder('latin1').decode(file.subarray(0, headerEnd))
-  const mark = `"${KEY}":"`
+  const mark = `"${HASH}":"`
   const at = header.indexOf(mark)
   const start = at < 0 ? headerEnd : at + mark.length
   return file.subarray(start, at < 0 ? start : Math.min(start + BLANK.length, headerEnd))

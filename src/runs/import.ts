@@ -20,6 +20,7 @@ import type { DataOptions } from './dataset.ts'
 import { environmentOf } from './environment.ts'
 import { writeLearned } from './learned.ts'
 import { openModel } from './model.ts'
+import { rememberedModel } from './model-word.ts'
 import { beginRun, checkRunFolder, clearRun, finishRun, runFile } from './run-folder.ts'
 
 export interface ImportOptions extends DataOptions {
@@ -62,7 +63,7 @@ export async function importCheckpoint(file: string, options: ImportOptions, hoo
   const position = options.position ?? positionOf(file)
   const checkpoint = await readOfficialCheckpoint(await fileSource(file))
   const given = await givenNames(options, hooks)
-  const { clip, name: model } = await openModel(options.model, hooks)
+  const { clip, ...model } = await openModel(options.model, hooks)
   const { prompt, names } = importPrompt(clip, checkpoint, position, given)
   const { M, classSpecific, classNames } = prompt
   if (names === 'given' && classSpecific) {
@@ -77,7 +78,7 @@ export async function importCheckpoint(file: string, options: ImportOptions, hoo
   }
   const { epoch } = checkpoint
   const settings = readSettings(coop, { M, position, classSpecific })
-  const facts = { imported: resolve(file), epoch }
+  const facts = { imported: basename(file), epoch }
   await clearRun(out)
   await beginRun(out, { method: coop.name, settings, model: clip.fingerprint, classNames, transforms, ...facts })
   const saved = {
@@ -85,7 +86,7 @@ export async function importCheckpoint(file: string, options: ImportOptions, hoo
     settings,
     classNames,
     templates: DEFAULT_TEMPLATES,
-    model: { name: model, fingerprint: clip.fingerprint },
+    model: rememberedModel(model, out, clip.fingerprint),
     transforms,
     split: 'all' as const,
     tensors: new Map([['ctx', prompt.ctx]]),
@@ -115,7 +116,7 @@ export async function importCheckpoint(file: string, options: ImportOptions, hoo
     seconds: 0,
     environment: environmentOf({ device: 'cpu' }, {}),
   })
-  return { run: out, model, M, position, classSpecific, classNames, names, epoch }
+  return { run: out, model: model.path ?? model.name, M, position, classSpecific, classNames, names, epoch }
 }
 
 const IMAGENET_CLASSES = 1000

@@ -1,21 +1,22 @@
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
-import { drawSubset } from '../data/fewshot.ts'
 import { type Half, halfOf } from '../data/halves.ts'
 import type { Dataset, Item } from '../data/items.ts'
-import { holdOutVal } from '../data/split.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
 import { openDataset } from '../datasets/open.ts'
 import type { OnlineViews, PixelSource } from '../learning/batches.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { BUNDLED } from '../node/package.ts'
 import type { Views } from '../pictures/views.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { type DataOptions, some } from './dataset.ts'
+import { type Datasets, type Drawn, drawnBy, subsetOf } from './drawn.ts'
 import type { Job } from './job.ts'
 import { answersOf, sharesOf } from './measure.ts'
 import { openModel } from './model.ts'
+import type { UsedModel } from './model-word.ts'
 import { type EncodedItems, encodeSets, openOnlineViews, type PictureOptions, pictureSet } from './pictures.ts'
 import { pixelSource } from './pixels.ts'
 
@@ -29,8 +30,7 @@ export interface TestSet {
 /** What a job learns from and is measured on. */
 export interface JobInputs {
   readonly clip: Clip
-  /** The model by a word that finds it from anywhere. */
-  readonly modelName: string
+  readonly model: UsedModel
   readonly train: EncodedItems
   /** Where new views are drawn for each epoch. */
   readonly online?: OnlineViews
@@ -38,6 +38,8 @@ export interface JobInputs {
   readonly val: EncodedItems
   readonly test: TestSet
   readonly elsewhere: readonly TestSet[]
+  /** Which pictures all these are. */
+  readonly drawn: Drawn
   /** Accuracy of hand-written prompts on the test images; null where there are none. */
   readonly zeroShot: number | null
   /** Frees what they hold. */
@@ -49,9 +51,8 @@ export interface InputOptions extends PictureOptions, Omit<DataOptions, 'root'> 
 }
 
 /** Models, data sets and features of jobs, opened when they are first asked for and remembered. */
-export interface Inputs {
-  model(job: Job, hooks: Hooks): Promise<{ readonly clip: Clip; readonly name: string }>
-  dataset(job: Job, word: string, hooks: Hooks): Promise<Dataset>
+export interface Inputs extends Datasets {
+  model(job: Job, hooks: Hooks): ReturnType<typeof openModel>
   /** @param templates hand-written prompts to compare with, instead of the data set's own */
   prepare(job: Job, runtime: Runtime, hooks: Hooks, templates?: readonly string[]): Promise<JobInputs>
 }
@@ -69,7 +70,10 @@ export function openInputs(options: InputOptions): Inputs {
   const dataKey = (job: Job, word: string) => [dataPlace(job, word), job.root ?? '', job.testShare ?? ''].join('\n')
 
   const inputs: Inputs = {
-    model: (job, hooks) => models(placeOf(job, job.model), () => openModel(placeOf(job, job.model), hooks)),
+    model: (job, hooks) => {
+      const place = job.model === BUNDLED ? BUNDLED : placeOf(job, job.model)
+      return models(place, () => openModel(place, hooks))
+    },
 
     dataset: (job, word, hooks) =>
       datasets(dataKey(job, word), () => {
@@ -78,7 +82,7 @@ export function openInputs(options: InputOptions): Inputs {
       }),
 
     async prepare(job, runtime, hooks, templates) {
-      const { clip, name: modelName } = await inputs.model(job, hooks)
+      const { clip, ...model } = await inputs.model(job, hooks)
       const dataset = await inputs.dataset(job, job.dataset, hooks)
       const pictures = { ...options, transforms: job.transforms }
       const about = `${clip.fingerprint} ${job.transforms}`
@@ -110,33 +114,24 @@ export function openInputs(options: InputOptions): Inputs {
         const answers = await answersOf(classifier, clip, test.images, pictures).finally(() => classifier.dispose())
         return sharesOf(classNames, answers, test.images.labels).accuracy
       })
-      const drawn =
+      const views =
         job.views === 'online' ? await openOnlineViews(clip, runtime, train.items, job.seed, pictures) : undefined
       return {
         clip,
-        modelName,
+        model: model.path === undefined ? model : { ...model, name: job.model },
         train,
-        online: drawn?.online,
+        drawn: await drawnBy(job, inputs, hooks),
+        online: views?.online,
         pixels: pixelSource(clip, train.items, job.views, job.seed, pictures),
         val,
         test,
         elsewhere,
         zeroShot,
-        dispose: async () => drawn?.dispose(),
+        dispose: async () => views?.dispose(),
       }
     },
   }
   return inputs
-}
-
-/** What a job may draw from: with validation images, where its method chooses by them. */
-export const partsOf = ({ validates }: Job, dataset: Dataset): Dataset => (validates ? holdOutVal(dataset) : dataset)
-
-/** What a job learns from: drawn from all classes, as in the official code, and then halved. */
-export function subsetOf(job: Job, dataset: Dataset): Dataset {
-  const { shots, seed, split } = job
-  const drawn = shots === 0 ? { train: [], val: [] } : drawSubset(partsOf(job, dataset), shots, seed)
-  return halfOf({ ...dataset, ...drawn }, split)
 }
 
 /** Throws FileError when no picture of a class was left, which would then be learned from nothing. */

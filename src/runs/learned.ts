@@ -2,14 +2,15 @@ import { z } from 'zod'
 import { FileError } from '../base/errors.ts'
 import { CLASS_SPLITS, type ClassSplit } from '../data/halves.ts'
 import { parseJson } from '../formats/json.ts'
-import type { ByteSource, SafetensorsFile } from '../formats/safetensors.ts'
+import { type ByteSource, openSafetensors, type SafetensorsFile } from '../formats/safetensors.ts'
 import { readSchema } from '../formats/schema.ts'
-import { openSealed, writeSealed } from '../formats/sealed.ts'
+import { HASH, openSealed, writeSealed } from '../formats/sealed.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { Tensors } from '../learning/types.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
 import { EXIF_WAYS, type Exif } from '../pictures/picture.ts'
 import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
+import type { RememberedModel } from './model-word.ts'
 
 /** What a method learned from a data set, and everything needed to use it. */
 export interface SavedLearned {
@@ -19,8 +20,8 @@ export interface SavedLearned {
   readonly classNames: readonly string[]
   /** The hand-written prompts of the data set, for methods that are given none of their own. */
   readonly templates: readonly string[]
-  /** The model it was learned on, and a word by which that is found from anywhere. */
-  readonly model: { readonly name: string; readonly fingerprint: string }
+  /** The model it was learned on. */
+  readonly model: RememberedModel
   /** How pictures were cut. */
   readonly transforms: Transforms
   /** What was done with their EXIF orientation; undefined: it was ignored. */
@@ -40,7 +41,11 @@ const aboutSchema = z.strictObject({
   settings: z.record(z.string(), z.unknown()),
   classNames: z.array(z.string()).min(1),
   templates: z.array(z.string()).min(1),
-  model: z.strictObject({ name: z.string().min(1), fingerprint: z.string().regex(/^[0-9a-f]+$/) }),
+  model: z.strictObject({
+    name: z.string().min(1),
+    place: z.string().optional(),
+    fingerprint: z.string().regex(/^[0-9a-f]+$/),
+  }),
   transforms: z.enum(TRANSFORMS_NAMES),
   exif: z.enum(EXIF_WAYS).optional(),
   split: z.enum(CLASS_SPLITS),
@@ -59,8 +64,9 @@ export function writeLearned(saved: SavedLearned): Promise<Uint8Array<ArrayBuffe
  * Reads what writeLearned wrote; `methods` are known in addition to METHODS. Throws FileError when the file is damaged, is something else, or contradicts itself.
  */
 export async function readLearned(source: ByteSource, methods: readonly AnyMethod[] = []): Promise<SavedLearned> {
-  const file = await openSealed(source)
+  const file = await openSafetensors(source)
   const text = file.metadata.get('learned')
+  if (text !== undefined || file.metadata.has(HASH)) await openSealed(source)
   if (text === undefined) {
     throw new FileError(`${file.name} contains nothing that a method learned`, 'give a run folder')
   }

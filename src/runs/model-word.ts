@@ -1,20 +1,43 @@
 import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { HubError, hubModel, parseHubId } from '../node/hub/index.ts'
 import { BUNDLED, bundledModel } from '../node/package.ts'
 
-/** A model that a word names, on this disk. */
-export interface ResolvedModel {
-  /** Its folder, or the one file that it is (OpenAI's RN50.pt): see modelFilesAt. */
-  readonly path: string
-  /** A word for the same model from anywhere and at any time: an absolute path, or a hub id with its commit. */
+/** A model as a word named it. */
+export interface UsedModel {
+  /** `bundled`, a hub id with its commit, or a path as it was given. */
   readonly name: string
+  /** Of a model that is neither bundled nor of the hub: where it is. */
+  readonly path?: string
 }
 
-/** Whether a word may name a model that is no folder. */
-export const isModelWord = (word: string): boolean => word === BUNDLED || parseHubId(word) !== undefined
+/** A model that a word names, on this disk. */
+export interface ResolvedModel extends UsedModel {
+  /** Its folder, or the one file that it is (OpenAI's RN50.pt): see modelFilesAt. */
+  readonly files: string
+}
+
+/** A model as a run remembers it: no place is absolute but one that was given so. */
+export interface RememberedModel {
+  readonly name: string
+  /** Of a path: the same from the run's folder, so that both can be moved together. */
+  readonly place?: string
+  readonly fingerprint: string
+}
+
+/** What a run in a folder writes down of its model; a path that was not given as an absolute one is from the current folder. */
+export function rememberedModel({ name, path }: UsedModel, run: string, fingerprint: string): RememberedModel {
+  if (path === undefined) return { name, fingerprint }
+  const from = (folder: string) => relative(resolve(folder), resolve(path)).replaceAll(sep, '/')
+  return { name: isAbsolute(name) ? name : from('.'), place: from(run), fingerprint }
+}
+
+/** Words by which a run's model may be found: the path from the current folder, then from the run's folder; each place once. */
+export function waysTo({ name, place }: RememberedModel, run: string): string[] {
+  return place === undefined ? [name] : [...new Set([resolve(name), resolve(run, place)])]
+}
 
 /**
  * The model behind the word of `--model`: `bundled`, a folder, one of OpenAI's files, or a model of the hub (`owner/name`,
@@ -22,16 +45,16 @@ export const isModelWord = (word: string): boolean => word === BUNDLED || parseH
  * Throws FileError or HubError that say what was tried.
  */
 export async function resolveModel(word: string, hooks: Hooks): Promise<ResolvedModel> {
-  if (word === BUNDLED) return { path: bundledModel(), name: BUNDLED }
+  if (word === BUNDLED || resolve(word) === bundledModel()) return { files: bundledModel(), name: BUNDLED }
   const found = await stat(word).catch(() => undefined)
-  if (found) return { path: word, name: resolve(word) }
+  if (found) return { files: word, name: word, path: resolve(word) }
   const repo = parseHubId(word)
   if (repo === undefined) {
     throw new FileError(`the model ${word}: no such folder or file, and not a hub id (owner/name)`, WAYS)
   }
   try {
     const model = await hubModel(repo, hooks)
-    return { path: model.folder, name: `${repo.id}@${model.repo.revision}` }
+    return { files: model.folder, name: `${repo.id}@${model.repo.revision}` }
   } catch (error) {
     throw error instanceof HubError && isGuess(word, error) ? withBothTries(word, error) : error
   }

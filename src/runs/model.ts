@@ -4,15 +4,12 @@ import type { Clip } from '../clip/types.ts'
 import { modelFilesAt } from '../node/files.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
-import { resolveModel } from './model-word.ts'
+import { resolveModel, type UsedModel } from './model-word.ts'
 
-/**
- * The model that a command or a plan names, and a name by which the same model is found again from anywhere.
- * Throws FileError or HubError when there is none that can be used.
- */
-export async function openModel(word: string, hooks: Hooks): Promise<{ readonly clip: Clip; readonly name: string }> {
-  const { path, name } = await resolveModel(word, hooks)
-  return { clip: await loadClip(await modelFilesAt(path)), name }
+/** The model that a command or a plan names. Throws FileError or HubError when there is none that can be used. */
+export async function openModel(word: string, hooks: Hooks): Promise<UsedModel & { readonly clip: Clip }> {
+  const { files, ...used } = await resolveModel(word, hooks)
+  return { clip: await loadClip(await modelFilesAt(files)), ...used }
 }
 
 /** A model and a runtime to use it on, which is closed afterwards. Throws as openModel does. */

@@ -64,12 +64,12 @@ export interface CheckedModel extends ModelSizes {
  * Their values are not read. Throws FileError or HubError with what is wrong.
  */
 export async function checkModel(word: string, hooks: Hooks): Promise<CheckedModel> {
-  const { path, name } = await resolveModel(word, hooks)
-  const files = await modelFilesAt(path)
+  const { files: place, name, path = name } = await resolveModel(word, hooks)
+  const files = await modelFilesAt(place)
   const { format, config, checkpoint, tokenizer } = await openFiles(files)
   const isFile = files.single !== undefined && format === 'OpenAI'
   return {
-    name,
+    name: path,
     layout: format,
     ...sizesOf(config),
     precision: precisionOf(checkpoint.tensors),

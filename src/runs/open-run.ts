@@ -10,13 +10,15 @@ import type { ImageClassifier } from '../learning/classifier.ts'
 import { softmaxRows } from '../learning/vectors.ts'
 import type { AnyMethod } from '../methods/index.ts'
 import { decodeImage } from '../node/image.ts'
+import { exists } from '../node/run-folder.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import { type Exif, type Picture, pictureName } from '../pictures/picture.ts'
 import { preprocess } from '../pictures/preprocess.ts'
 import { TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { openModel } from './model.ts'
-import { LEARN_AGAIN, modelOf, readSavedRun, type SavedRun } from './saved-run.ts'
+import { waysTo } from './model-word.ts'
+import { LEARN_AGAIN, readSavedRun, type SavedRun } from './saved-run.ts'
 
 /** A class and how probable it is. */
 export interface Label {
@@ -156,16 +158,41 @@ export function labelsOf({ classNames }: Pick<ImageClassifier, 'classNames'>, lo
   )
 }
 
-/** A run's model: the one given, or the one that a word names, else where it was. Throws CoopError for another. */
+/**
+ * A run's model: the one given, or the one that a word names, else the one of its fingerprint where it was, as the path
+ * was given or as it lay from the run's folder. Throws CoopError for another, UsageError where there is none.
+ */
 export async function clipOf(saved: SavedRun, model: string | Clip | undefined, hooks: Hooks): Promise<Clip> {
-  const { run, model: own, tensors } = saved
-  const word = typeof model === 'object' ? 'the given model' : (model ?? (await modelOf(saved)))
-  const clip = typeof model === 'object' ? model : (await openModel(word, hooks)).clip
+  const { run, model: own } = saved
+  if (typeof model === 'object') return checkedClip(saved, model, 'the given model')
+  if (model !== undefined) return checkedClip(saved, (await openModel(model, hooks)).clip, model)
+  const ways = waysTo(own, run)
+  const there =
+    own.place === undefined
+      ? ways
+      : (await Promise.all(ways.map(exists))).flatMap((is, i) => (is ? (ways[i] ?? []) : []))
+  let refused: unknown = new UsageError(
+    `the model that ${run} was trained on is no longer in ${ways.join(' or ')}; its fingerprint is ${short(own.fingerprint)}`,
+    'give its new location (--model)',
+  )
+  for (const [i, word] of there.entries()) {
+    try {
+      return checkedClip(saved, (await openModel(word, hooks)).clip, word)
+    } catch (cause) {
+      if (i === 0) refused = cause
+    }
+  }
+  throw refused
+}
+
+const short = (fingerprint: string) => `${fingerprint.slice(0, 12)}...`
+
+/** A model, if it is the one that a run learned with. */
+function checkedClip({ run, model: own, tensors }: SavedRun, clip: Clip, word: string): Clip {
   if (clip.fingerprint === own.fingerprint) return clip
   const what = `the ${tensors.has('ctx') ? 'prompt' : 'classifier'} of ${run}`
-  const [then, now] = [own.fingerprint, clip.fingerprint].map((fingerprint) => `${fingerprint.slice(0, 12)}...`)
   throw new CoopError(
-    `${what} was learned with another model, ${own.name} with fingerprint ${then}; the fingerprint of ${word} is ${now}`,
+    `${what} was learned with another model, ${own.name} with fingerprint ${short(own.fingerprint)}; the fingerprint of ${word} is ${short(clip.fingerprint)}`,
     'give the model that it was learned with (--model), or learn it again',
   )
 }

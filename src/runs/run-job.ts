@@ -16,6 +16,7 @@ import type { JobInputs, TestSet } from './inputs.ts'
 import { countedShots, type Job } from './job.ts'
 import { writeLearned } from './learned.ts'
 import { answersOf, logitsOf, sharesOf } from './measure.ts'
+import { rememberedModel } from './model-word.ts'
 import type { PictureOptions } from './pictures.ts'
 import { beginRun, type Decisive, finishRun, metricsWriter, runCheckpoint, runFile } from './run-folder.ts'
 
@@ -45,7 +46,7 @@ export async function runJob(
   hooks: Hooks,
 ): Promise<RunRecord> {
   const { runtime, pictures } = context
-  const { clip, test, train, online, pixels, val, modelName } = inputs
+  const { clip, test, train, online, pixels, val } = inputs
   const method = methodNamed(job.method, context.methods)
   const { classNames, epochs, testShare } = test.dataset
   const classes = { clip, runtime, classNames, templates: test.dataset.templates ?? DEFAULT_TEMPLATES }
@@ -60,7 +61,7 @@ export async function runJob(
   const { signal } = context
   const learned = await method.learn(task, job.settings, { ...hooks, checkpoint, onSteps: metrics.onSteps, signal })
   await metrics.end(learned.steps)
-  const model = { name: modelName, fingerprint: clip.fingerprint }
+  const model = rememberedModel(inputs.model, folder, clip.fingerprint)
   await writeFileAtomic(
     runFile(folder, 'learned'),
     await writeLearned({ ...job, ...classes, testShare, method, model, exif, ...learned }),
@@ -118,11 +119,15 @@ export async function runJob(
 }
 
 /** What settings.json says: all that decides a run's numbers. */
-export function whatDecides(job: Job, inputs: Pick<JobInputs, 'clip' | 'test' | 'train' | 'val' | 'online'>): Decisive {
-  const { train, val, test, online } = inputs
+export function whatDecides(
+  job: Job,
+  inputs: Pick<JobInputs, 'clip' | 'test' | 'train' | 'val' | 'online' | 'drawn'>,
+): Decisive {
+  const { train, val, test, online, drawn } = inputs
   return {
     ...decidesBefore(job, inputs.clip.fingerprint, test.dataset),
     images: { train: online?.key ?? train.key, val: val.key, test: test.images.key },
+    pictures: drawn,
   }
 }
 

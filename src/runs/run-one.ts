@@ -5,6 +5,7 @@ import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
 import type { RunRecord } from '../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
+import { changesSince } from './drawn.ts'
 import type { InputOptions, Inputs } from './inputs.ts'
 import { openInputs } from './inputs.ts'
 import type { Job } from './job.ts'
@@ -27,7 +28,7 @@ export interface RunOneOptions extends RuntimeOptions, Partial<InputOptions> {
 
 /**
  * Does one job of a sweep by itself, from its plain JSON: learns, measures, and keeps the run in a folder. A run that was
- * stopped there goes on; a finished one is read.
+ * stopped there goes on; a finished one is read if its pictures are what they were.
  *
  * @throws UsageError, FileError where method, model or data set cannot be used
  */
@@ -36,9 +37,17 @@ export async function runOne(job: Job, options: RunOneOptions, hooks: Hooks = {}
   const { out, methods } = options
   readSettings(methodNamed(job.method, methods), job.settings)
   const finished = await readRecord(out)
-  if (finished?.id === job.id) return finished
-  if (finished) throw new UsageError(`${out} holds another run, ${finished.id}`, 'give the job its own folder')
+  if (finished && finished.id !== job.id)
+    throw new UsageError(`${out} holds another run, ${finished.id}`, 'give the job its own folder')
   const inputs = options.inputs ?? openInputs({ ...options, cache: options.cache ?? defaultCacheDir() })
+  if (finished) {
+    const changes = await changesSince(out, job, inputs, hooks)
+    if (changes.length === 0) return finished
+    throw new UsageError(
+      `the pictures of ${job.dataset} have changed since the run in ${out} finished:\n  ${changes.join('\n  ')}`,
+      'give the job another folder, or remove this one',
+    )
+  }
   const work = async (runtime: Runtime) => {
     const prepared = await inputs.prepare(job, runtime, hooks)
     const context = { ...options, runtime, pictures: { ...options, transforms: job.transforms } }

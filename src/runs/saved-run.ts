@@ -9,7 +9,6 @@ import { exists } from '../node/run-folder.ts'
 import { POSITIONS } from '../prompt/layout.ts'
 import { type LearnedPrompt, learnedPrompt } from '../prompt/learned-prompt.ts'
 import { readLearned, type SavedLearned } from './learned.ts'
-import { isModelWord } from './model-word.ts'
 import { orRemedy, RUN_FILES, type RunFile, runFile } from './run-folder.ts'
 
 /** What a finished run learned, and what messages call it. */
@@ -71,14 +70,5 @@ async function noRun(run: string): Promise<FileError> {
   return new FileError(
     `${run} is not a run folder: it has no ${RUN_FILES.learned}`,
     'give a folder that coop-ts train wrote, or the folder of a run in a sweep',
-  )
-}
-
-/** The word for a run's model, if the model is still there. */
-export async function modelOf({ run, model: { name } }: SavedRun): Promise<string> {
-  if (isModelWord(name) || (await exists(name))) return name
-  throw new UsageError(
-    `the model that ${run} was trained on is no longer in ${name}`,
-    'give its new location (--model)',
   )
 }

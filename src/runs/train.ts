@@ -24,7 +24,8 @@ import {
   some,
   warnOfPhotographs,
 } from './dataset.ts'
-import { openInputs, partsOf, subsetOf } from './inputs.ts'
+import { partsOf, subsetOf } from './drawn.ts'
+import { openInputs } from './inputs.ts'
 import { countedShots, type Job } from './job.ts'
 import { withRuntime } from './model.ts'
 import type { PictureOptions } from './pictures.ts'

@@ -2,7 +2,7 @@ import { countOf } from '../../base/count.ts'
 import { columns, took } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
 import { flags, text, toggle, whole } from '../options.ts'
-import { COMPUTING, forceBeside, PICTURES, root } from '../shared-options.ts'
+import { COMPUTING, PICTURES, root } from '../shared-options.ts'
 
 const PLAN = `A plan is a YAML file. A key that is left out has the value shown here; a list of values means one run for each:
 
@@ -27,7 +27,7 @@ Paths are relative to the plan. A method may have its own shots, seeds and views
 export const sweep = defineCommand({
   name: 'sweep',
   summary: 'run a whole plan: data sets, models, methods, shots, seeds',
-  details: `A sweep can be stopped at any time; started again, it continues where it stopped. Finished runs are not repeated, failed ones are tried again.\n\n${PLAN}`,
+  details: `A sweep can be stopped at any time; started again, it continues where it stopped. Finished runs are not repeated, failed ones are tried again. If the pictures of finished runs have changed, the sweep stops and says what changed; --force repeats them.\n\n${PLAN}`,
   operands: [{ name: 'plan', help: 'YAML file' }],
   examples: [
     'coop-ts sweep plan.yaml --out runs/plan',
@@ -52,7 +52,10 @@ export const sweep = defineCommand({
       flag: '--dry-run',
       help: 'check the plan, its models and data sets, but run nothing',
     }),
-    force: forceBeside,
+    force: toggle().register(flags, {
+      flag: '--force',
+      help: 'repeat finished runs whose pictures or classes have changed since; write into a folder that holds other files, which stay',
+    }),
     ...PICTURES,
     ...COMPUTING,
   },

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { type RunShots, shotsRank } from '../../data/fewshot.ts'
 import { defaultEpochs } from '../../learning/schedule.ts'
 import { type AnyMethod, methodNamed } from '../../methods/index.ts'
+import { BUNDLED } from '../../node/package.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
 import { type Job, jobId } from '../job.ts'
 import { takesViews } from '../train.ts'
@@ -54,7 +55,7 @@ export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
 
 /** The data sets and models of a plan that are paths, resolved from the plan's folder. */
 function pathsOf(plan: Plan): Job['paths'] {
-  const words = [...plan.datasets, ...plan.elsewhere, ...plan.models]
+  const words = [...plan.datasets, ...plan.elsewhere, ...plan.models.filter((model) => model !== BUNDLED)]
   const places = words.map((word) => [word, resolve(dirname(plan.file), word)] as const)
   return Object.fromEntries(places.filter(([, path]) => existsSync(path)))
 }

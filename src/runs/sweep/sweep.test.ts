@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -89,6 +89,48 @@ describe('a sweep', () => {
       remedy: expect.stringMatching(/smaller learning rate/),
     })
     expect(onlyJson(await coop(...words('wild.yaml', 'wild'), '--json'))).toMatchObject({ before: 3, failed: [{}] })
+  })
+
+  it('does not keep results of pictures that have changed: says what did, and repeats these runs when asked to', async () => {
+    await cp(at('photos'), at('animals'), { recursive: true })
+    const plan = ['datasets: [animals, photos]', 'models: model', 'methods: [class-mean]', 'shots: 2', 'seeds: 1']
+    await write('animals.yaml', plan)
+    await coop(...words('animals.yaml', 'animals-out'))
+    const before = await recordsOf('animals-out')
+    await rename(at('animals/red'), at('animals/other'))
+    await rename(at('animals/blue'), at('animals/red'))
+    await rename(at('animals/other'), at('animals/blue'))
+    const swapped = await coop(...words('animals.yaml', 'animals-out'), '--json')
+    expectFailure(
+      swapped,
+      2,
+      /has a run of pictures that have changed since:\n {2}animals, train: other pictures \(6\)/,
+    )
+    await cp(at('animals/green'), at('animals/violet'), { recursive: true })
+    const added = await coop(...words('animals.yaml', 'animals-out'), '--json')
+    expectFailure(added, 2, /animals, the class "violet" is new \(1 run\)\n {2}animals, train: 6 pictures then, 8 now/)
+    expect(await recordsOf('animals-out')).toEqual(before)
+
+    const again = onlyJson(await coop(...words('animals.yaml', 'animals-out'), '--force', '--json'))
+    expect(again).toMatchObject({ runs: 2, before: 1, finished: 1, failed: [] })
+    await coop(...words('animals.yaml', 'animals-fresh'))
+    expect(numbersOf(await recordsOf('animals-out'))).toEqual(numbersOf(await recordsOf('animals-fresh')))
+    const last = await coop(...words('animals.yaml', 'animals-out'), '--json')
+    expect(onlyJson(last)).toMatchObject({ runs: 2, before: 2, finished: 0 })
+    expect(last.stderr).toBe('')
+  })
+
+  it('notices changed pictures elsewhere, and says that a folder has runs of another plan', async () => {
+    await cp(at('photos'), at('shifted'), { recursive: true })
+    const plan = ['datasets: photos', 'models: model', 'methods: [class-mean]', 'shots: 2', 'seeds: 1']
+    await write('here.yaml', [...plan, 'elsewhere: shifted'])
+    await coop(...words('here.yaml', 'here-out'))
+    await write('there.yaml', plan)
+    const mixed = await coop(...words('there.yaml', 'here-out'))
+    expect(mixed.stderr).toMatch(/warning: .*here-out also holds a run of another plan/)
+    await rm(at('shifted/red/1.png'))
+    const lost = await coop(...words('here.yaml', 'here-out'), '--json')
+    expectFailure(lost, 2, /photos, shifted: 9 pictures then, 8 now|photos, shifted: other pictures/)
   })
 
   it('killed at any moment, again and again, ends with the numbers of one left alone', async () => {

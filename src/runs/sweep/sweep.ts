@@ -1,8 +1,8 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { anObject, aText, checkArguments, checkOptions } from '../../base/arguments.ts'
-import { CoopError } from '../../base/errors.ts'
+import { CoopError, UsageError } from '../../base/errors.ts'
 import { largest } from '../../base/extremes.ts'
 import type { Hooks, Progress } from '../../base/progress.ts'
 import type { Clip } from '../../clip/types.ts'
@@ -15,8 +15,9 @@ import { writeFileAtomic } from '../../node/files.ts'
 import { BUNDLED } from '../../node/package.ts'
 import type { RunRecord } from '../../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../../runtime/types.ts'
-import { checkTestable, checkThere, warnOfPhotographs } from '../dataset.ts'
-import { type InputOptions, type Inputs, openInputs, partsOf, subsetOf } from '../inputs.ts'
+import { checkTestable, checkThere, some, warnOfPhotographs } from '../dataset.ts'
+import { changesSince, partsOf, subsetOf } from '../drawn.ts'
+import { type InputOptions, type Inputs, openInputs } from '../inputs.ts'
 import { countedShots, type Job } from '../job.ts'
 import { withPool } from '../model.ts'
 import { checkOutFolder } from '../out-folder.ts'
@@ -35,7 +36,7 @@ export interface SweepOptions extends RuntimeOptions, Partial<InputOptions> {
   readonly parallel?: number
   /** Only check the plan: models, data sets, settings. */
   readonly dryRun?: boolean
-  /** Write into a folder that holds other files; these stay. */
+  /** Repeat finished runs whose pictures have changed since; write into a folder that holds other files, which stay. */
   readonly force?: boolean
   /** Methods in addition to METHODS. */
   readonly methods?: readonly AnyMethod[]
@@ -109,6 +110,11 @@ export async function sweepAsGiven(
   const inputs = openInputs({ ...options, cache })
   await checkDatasets(jobs, inputs, options, hooks)
   const records = await finishedRuns(out, jobs, hooks)
+  await warnOfOthers(out, jobs, hooks)
+  for (const id of await changedRuns(out, jobs, records, inputs, options, hooks)) {
+    if (!dryRun) await rm(runFile(join(runsFolder(out), id), 'results'))
+    records.delete(id)
+  }
   const before = records.size
   const state: State = { out, jobs, inputs, records, failed: [] }
 
@@ -201,6 +207,48 @@ async function finishedRuns(out: string, jobs: readonly Job[], hooks: Hooks): Pr
     }
   }
   return records
+}
+
+/**
+ * The finished runs whose classes or pictures are no longer what they learned from and were measured on.
+ * @throws UsageError that says what has changed, unless they are to be repeated (`force`)
+ */
+async function changedRuns(
+  out: string,
+  jobs: readonly Job[],
+  records: ReadonlyMap<string, RunRecord>,
+  inputs: Inputs,
+  { force = false }: SweepOptions,
+  hooks: Hooks,
+): Promise<string[]> {
+  const changed: string[] = []
+  const lines = new Map<string, number>()
+  for (const job of jobs.filter(({ id }) => records.has(id))) {
+    const changes = await changesSince(join(runsFolder(out), job.id), job, inputs, hooks)
+    if (changes.length > 0) changed.push(job.id)
+    for (const change of changes) {
+      const line = `${job.dataset}, ${change}`
+      lines.set(line, (lines.get(line) ?? 0) + 1)
+    }
+  }
+  if (changed.length === 0) return []
+  const runs = changed.length === 1 ? 'a run' : `${changed.length} runs`
+  const found = Array.from(lines, ([line, count]) => `  ${line} (${count === 1 ? '1 run' : `${count} runs`})`)
+  const what = `${out} has ${runs} of pictures that have changed since:\n${found.join('\n')}`
+  if (!force) throw new UsageError(what, 'repeat these runs (--force), or give another folder (--out)')
+  hooks.onWarning?.(`${what}\nthey are repeated`)
+  return changed
+}
+
+/** Says that a folder has runs which are not of this plan. */
+async function warnOfOthers(out: string, jobs: readonly Job[], { onWarning }: Hooks): Promise<void> {
+  const own = new Set(jobs.map(({ id }) => id))
+  const folders = await readdir(runsFolder(out)).catch(() => [])
+  const others = folders.filter((id) => !own.has(id) && !id.startsWith('.')).sort()
+  if (others.length === 0) return
+  onWarning?.(
+    `${out} also holds ${others.length === 1 ? 'a run' : `${others.length} runs`} of another plan, which coop-ts report shows together with those of this one: ${some(others)}`,
+  )
 }
 
 /** Size of weights below which every thread gets its own model and runs: small programs gain little from a second thread. */
