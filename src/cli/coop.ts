@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import type { CoopError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { packageVersion } from '../node/package.ts'
 import type { Command } from './command.ts'
@@ -37,6 +38,8 @@ export interface Coop {
   run(): Promise<number>
   /** Prints a failure; returns the exit status. */
   fail(error: unknown): number
+  /** Prints why, and tells the command to end; `run` then returns what the reason has for an exit status. */
+  stop(reason: CoopError): void
 }
 
 /** The command line without its process: what was typed after `coop`, and where the output goes. */
@@ -44,9 +47,20 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
   // looked up by hand, because an error in the other words must obey them too
   const [json, verbose, quiet] = ['--json', '--verbose', '--quiet'].map((flag) => words.includes(flag))
   const printer = createProgressPrinter(stderr)
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const heard =
+    <T>(listener: (event: T) => void) =>
+    (event: T) => {
+      if (!signal.aborted) listener(event)
+    }
   const hooks: Hooks = quiet
-    ? {}
-    : { onProgress: (event) => printer.show(event), onWarning: (text) => printer.say(`warning: ${text}`) }
+    ? { signal }
+    : {
+        signal,
+        onProgress: heard((event) => printer.show(event)),
+        onWarning: heard((text) => printer.say(`warning: ${text}`)),
+      }
 
   const fail = (error: unknown) => {
     printer.clear()
@@ -59,6 +73,7 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
     let status: number = EXIT.ok
     const program = createProgram(commands, packageVersion(), { stdout, stderr }, async (command, typed, operands) => {
       const outcome = await command.execute(typed, operands, hooks)
+      signal.throwIfAborted()
       stdout.write(json ? `${JSON.stringify(outcome.json)}\n` : `${outcome.text}\n`)
       if (outcome.failed) status = EXIT.failure
     })
@@ -66,11 +81,16 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
       await program.parseAsync(words, { from: 'user' })
       return status
     } catch (error) {
+      if (signal.aborted) return describeFailure(signal.reason).exitCode
       const shown = error instanceof CommanderError ? SHOWN[error.code] : undefined
       return shown ?? fail(error)
     }
   }
-  return { run, fail }
+  const stop = (reason: CoopError) => {
+    fail(reason)
+    stopping.abort(reason)
+  }
+  return { run, fail, stop }
 }
 
 /** Exit status where commander has printed what was asked for. */

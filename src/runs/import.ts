@@ -11,6 +11,7 @@ import { coop } from '../methods/coop/index.ts'
 import { readSettings } from '../methods/index.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
+import { withClaim } from '../node/claim.ts'
 import { fileSource, readText, writeFileAtomic } from '../node/files.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 import { POSITIONS, type Position } from '../prompt/layout.ts'
@@ -56,8 +57,13 @@ export interface ImportResult {
  * Throws FileError when it is something else, CoopError when it was learned on another model or on other classes.
  */
 export async function importCheckpoint(file: string, options: ImportOptions, hooks: Hooks): Promise<ImportResult> {
-  const { out, force, transforms } = options
+  const { out, force } = options
   await checkRunFolder(out, { force })
+  return withClaim(out, hooks, (hooks) => importClaimed(file, options, hooks))
+}
+
+async function importClaimed(file: string, options: ImportOptions, hooks: Hooks): Promise<ImportResult> {
+  const { out, transforms } = options
   await checkFile(file)
   const position = options.position ?? positionOf(file)
   const checkpoint = await readOfficialCheckpoint(await fileSource(file))

@@ -27,8 +27,6 @@ export interface JobContext {
   readonly methods?: readonly AnyMethod[]
   /** Seconds between checkpoints (default 10). */
   readonly checkpointSeconds?: number
-  /** Stops learning before its next step. */
-  readonly signal?: AbortSignal
 }
 
 /**
@@ -54,8 +52,7 @@ export async function runJob(
   const checkpoint = runCheckpoint(folder, settings, context.checkpointSeconds)
   const metrics = metricsWriter(folder)
   const task = { ...classes, train, online, pixels, val, shots: job.shots, seed: job.seed, epochs }
-  const { signal } = context
-  const learned = await method.learn(task, job.settings, { ...hooks, checkpoint, onSteps: metrics.onSteps, signal })
+  const learned = await method.learn(task, job.settings, { ...hooks, checkpoint, onSteps: metrics.onSteps })
   await metrics.end(learned.steps)
   const model = { name: modelName, fingerprint: clip.fingerprint }
   await writeFileAtomic(runFile(folder, 'learned'), writeLearned({ ...job, ...classes, method, model, ...learned }))

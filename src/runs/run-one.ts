@@ -2,6 +2,7 @@ import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
+import { withClaim } from '../node/claim.ts'
 import type { RunRecord } from '../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import type { InputOptions, Inputs } from './inputs.ts'
@@ -29,10 +30,16 @@ export interface RunOneOptions extends RuntimeOptions, Partial<InputOptions> {
  * stopped there goes on; a finished one is read.
  *
  * @throws UsageError, FileError where method, model or data set cannot be used
+ * @throws ClaimedError while another process does a job there
  */
 export async function runOne(job: Job, options: RunOneOptions, hooks: Hooks = {}): Promise<RunRecord> {
   const { out, methods } = options
   readSettings(methodNamed(job.method, methods), job.settings)
+  return withClaim(out, hooks, (hooks) => runClaimed(job, options, hooks))
+}
+
+async function runClaimed(job: Job, options: RunOneOptions, hooks: Hooks): Promise<RunRecord> {
+  const { out } = options
   const finished = await readRecord(out)
   if (finished?.id === job.id) return finished
   if (finished) throw new UsageError(`${out} holds another run, ${finished.id}`, 'give the job its own folder')

@@ -1,10 +1,12 @@
 import { basename, resolve } from 'node:path'
 import type { Hooks } from '../base/progress.ts'
+import { anySignal } from '../base/stop.ts'
 import { checkShots } from '../data/fewshot.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { templatesSetting } from '../methods/templates-setting.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
+import { withClaim } from '../node/claim.ts'
 import { BUNDLED } from '../node/package.ts'
 import { exists, type Rerun } from '../node/run-folder.ts'
 import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
@@ -39,7 +41,7 @@ export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOption
   readonly out?: string
   /** Seconds between checkpoints (default 10). */
   readonly checkpointSeconds?: number
-  /** Stops learning before its next step; the promise is then rejected with the signal's reason. */
+  /** Stops soon, with a checkpoint where it is learning; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
@@ -55,8 +57,9 @@ export interface TrainResult extends RunRecord {
  *
  * @throws UsageError when the folder has a run and neither `resume` nor `force` is set, or on resume another method or
  * other settings
+ * @throws ClaimedError while another process works in the folder
  */
-export async function train(data: string, options: TrainOptions = {}, hooks: Hooks = {}): Promise<TrainResult> {
+export async function train(data: string, options: TrainOptions = {}, given: Hooks = {}): Promise<TrainResult> {
   const {
     seed = 1,
     transforms = DEFAULT_TRANSFORMS,
@@ -66,6 +69,7 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
     force,
   } = options
   const rerun = { resume, force }
+  const hooks = { ...given, signal: anySignal(given.signal, options.signal) }
   const method = typeof options.method === 'object' ? options.method : methodNamed(options.method ?? 'coop')
   const settings = readSettings(method, options.settings ?? {})
   const learns = method.pictures !== 'none'
@@ -103,19 +107,21 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
   // a method of one's own may call something else so
   const prompts = options.templates ?? templatesSetting.safeParse(settings.templates).data
 
-  return withRuntime(options, hooks, async (runtime) => {
-    const prepared = await inputs.prepare(job, runtime, hooks, prompts)
-    try {
-      await checkRunFolder(run, rerun, whatDecides(job, prepared))
-      const finished = resume ? await readRecord(run) : undefined
-      if (finished) return { ...finished, run }
-      if (!resume) await clearRun(run)
-      const context = { ...options, runtime, pictures: { ...options, transforms }, methods: [method] }
-      return { ...(await runJob(run, job, prepared, context, hooks)), run }
-    } finally {
-      await prepared.dispose()
-    }
-  })
+  const inFolder = (hooks: Hooks) =>
+    withRuntime(options, hooks, async (runtime) => {
+      const prepared = await inputs.prepare(job, runtime, hooks, prompts)
+      try {
+        await checkRunFolder(run, rerun, whatDecides(job, prepared))
+        const finished = resume ? await readRecord(run) : undefined
+        if (finished) return { ...finished, run }
+        if (!resume) await clearRun(run)
+        const context = { ...options, runtime, pictures: { ...options, transforms }, methods: [method] }
+        return { ...(await runJob(run, job, prepared, context, hooks)), run }
+      } finally {
+        await prepared.dispose()
+      }
+    })
+  return withClaim(run, hooks, inFolder)
 }
 
 /** Whether a method learns from augmented views. */
