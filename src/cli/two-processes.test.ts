@@ -88,7 +88,7 @@ describe('Ctrl-C', () => {
   })
 
   it('ends a search', async () => {
-    const busy = ['--method', 'tip-adapter', '--set', 'betaSteps=1000', '--set', 'alphaSteps=1000']
+    const busy = ['--method', 'tip-adapter', '--set', 'betaSteps=10000', '--set', 'alphaSteps=200']
     const words = ['train', world.photos, '--model', world.model, ...busy, '--shots', '2', '--out', at('search')]
     const ended = await coopProcess([...words, ...common()], async (child) => {
       while (child.exitCode === null && !(await isThere(join(at('search'), 'settings.json')))) await sleep(5)

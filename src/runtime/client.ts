@@ -22,12 +22,14 @@ const CANDIDATES: Record<Device, readonly Runtime['device'][]> = {
   auto: ['cuda', 'webgpu', 'cpu'],
 }
 
+const MAX_THREADS = 1024
+
 /** Opens a runtime on a worker: the first provider of the wanted device's list that answers a probe. */
 export async function openRuntime(port: WorkerPort, options: RuntimeOptions & { threads: number }): Promise<Runtime> {
   const { device = 'cpu', threads } = options
-  if (!Number.isInteger(threads) || threads < 1) {
+  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
     await port.terminate()
-    throw new UsageError(`threads: ${threads} is not a whole number from 1 up`)
+    throw new UsageError(`threads: ${threads} is not a whole number from 1 to ${MAX_THREADS}`)
   }
   const channel = new Channel(port)
   const refused: string[] = []
