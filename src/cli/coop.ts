@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import type { CoopError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import { visibleJson, visibleText } from '../base/visible.ts'
 import { packageVersion } from '../node/package.ts'
 import type { Command } from './command.ts'
 import { classify } from './commands/classify.ts'
@@ -65,8 +66,8 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
   const fail = (error: unknown) => {
     printer.clear()
     const { message, remedy, exitCode } = describeFailure(error)
-    if (json) stdout.write(`${JSON.stringify({ error: message, remedy })}\n`)
-    stderr.write(`${failureText(error, verbose === true)}\n`)
+    if (json) stdout.write(`${visibleJson({ error: message, remedy })}\n`)
+    stderr.write(`${visibleText(failureText(error, verbose === true))}\n`)
     return exitCode
   }
   const run = async () => {
@@ -74,7 +75,7 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
     const program = createProgram(commands, packageVersion(), { stdout, stderr }, async (command, typed, operands) => {
       const outcome = await command.execute(typed, operands, hooks)
       signal.throwIfAborted()
-      stdout.write(json ? `${JSON.stringify(outcome.json)}\n` : `${outcome.text}\n`)
+      stdout.write(`${json ? visibleJson(outcome.json) : visibleText(outcome.text)}\n`)
       if (outcome.failed) status = EXIT.failure
     })
     try {

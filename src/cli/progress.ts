@@ -1,4 +1,5 @@
 import type { Progress, ProgressKind } from '../base/progress.ts'
+import { visible, visibleText } from '../base/visible.ts'
 import { byteText } from '../node/byte-text.ts'
 import { duration } from '../report/text.ts'
 
@@ -76,14 +77,14 @@ export function createProgressPrinter(terminal: Terminal, now: () => number = Da
       const isLast = event.done >= event.total
       if (!isLast && time - shownAt < (isTTY ? REDRAW_MS : LINE_EVERY_MS)) return
       shownAt = time
-      const line = progressLine(event, time - phase.startedAt, event.done - phase.startedFrom)
+      const line = visible(progressLine(event, time - phase.startedAt, event.done - phase.startedFrom))
       if (!isTTY) terminal.write(`${line}\n`)
       else
         terminal.write(`${CLEAR_LINE}${line.slice(0, (terminal.columns || DEFAULT_COLUMNS) - 1)}${isLast ? '\n' : ''}`)
     },
     say(text) {
       clear()
-      terminal.write(`${text}\n`)
+      terminal.write(`${visibleText(text)}\n`)
       shownAt = Number.NEGATIVE_INFINITY
     },
     clear,

@@ -1,10 +1,10 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { nearestWord } from '../base/spelling.ts'
 import type { Dataset } from '../data/items.ts'
-import { readText } from '../node/files.ts'
+import { readText, statIfThere } from '../node/files.ts'
 import {
   HubError,
   type HubListing,
@@ -49,7 +49,7 @@ const README = 'README.md'
  */
 export async function openDataset(what: string, options: OpenOptions, hooks: Hooks = {}): Promise<Dataset> {
   if (what.startsWith(HUB)) return openHubDataset(what, options, hooks)
-  const found = await stat(what).catch(() => undefined)
+  const found = await statIfThere(what)
   const official = findOfficialDataset(what)
   if (official) {
     if (found?.isDirectory() && resolve(what) !== resolve(options.root ?? defaultRoot(), official.folder)) {

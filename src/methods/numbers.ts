@@ -7,7 +7,8 @@ import { z } from 'zod'
 export const MANY = 1_000_000
 export const MAX_EPOCHS = 100_000
 export const MAX_CONTEXT = 1000
-export const MAX_RATE = 1000
+/** Above it the first step ends in numbers that are none. */
+export const MAX_RATE = 1e30
 
 /** A whole number in these bounds. */
 export function wholeNumber(min: number, max: number) {

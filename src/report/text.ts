@@ -1,3 +1,4 @@
+import { visible } from '../base/visible.ts'
 import type { Table } from './document.ts'
 
 /** `0.7346` -> `73.5 %` */
@@ -14,7 +15,8 @@ export function duration(ms: number): string {
 export const took = (seconds: number): string => duration(1000 * seconds)
 
 /** Lines of columns, the first flush left, the others flush right. */
-export function columns(rows: readonly (readonly string[])[]): string {
+export function columns(names: readonly (readonly string[])[]): string {
+  const rows = names.map((cells) => cells.map(visible))
   const widthOf = (i: number) => Math.max(...rows.map((row) => row[i]?.length ?? 0))
   const widths = Array.from({ length: Math.max(...rows.map((row) => row.length)) }, (_, i) => widthOf(i))
   const pad = (cell: string, i: number) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))
@@ -30,7 +32,7 @@ export function accuracyTable(result: { accuracy: number; perClass: Readonly<Rec
 
 /** A table for a terminal: columns of words flush left, of numbers flush right. */
 export function tableText({ head, rows, words }: Pick<Table, 'head' | 'rows' | 'words'>): string {
-  const lines = [head, ...rows.map(({ cells }) => cells)]
+  const lines = [head, ...rows.map(({ cells }) => cells)].map((cells) => cells.map(visible))
   const widths = head.map((_, i) => Math.max(...lines.map((cells) => cells[i]?.length ?? 0)))
   const pad = (cell: string, i: number) => (i < words ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))
   return lines.map((cells) => cells.map(pad).join('  ').trimEnd()).join('\n')

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { z } from 'zod'
 import { FileError, UsageError } from '../base/errors.ts'
@@ -12,7 +11,7 @@ import { readSettings } from '../methods/index.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
 import { withClaim } from '../node/claim.ts'
-import { fileSource, readText, writeFileAtomic } from '../node/files.ts'
+import { fileSource, readText, statIfThere, writeFileAtomic } from '../node/files.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 import { POSITIONS, type Position } from '../prompt/layout.ts'
 import { readOfficialCheckpoint } from '../prompt/official-checkpoint.ts'
@@ -127,7 +126,7 @@ async function importClaimed(file: string, options: ImportOptions, hooks: Hooks)
 const IMAGENET_CLASSES = 1000
 
 async function checkFile(file: string): Promise<void> {
-  const found = await stat(file).catch(() => undefined)
+  const found = await statIfThere(file)
   if (found?.isDirectory())
     throw new FileError(`${file} is a folder`, 'give the file prompt_learner/model.pth.tar-N in it')
 }

@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import { statIfThere } from '../node/files.ts'
 import { HubError, hubModel, parseHubId } from '../node/hub/index.ts'
 import { BUNDLED, bundledModel } from '../node/package.ts'
 
@@ -23,7 +23,7 @@ export const isModelWord = (word: string): boolean => word === BUNDLED || parseH
  */
 export async function resolveModel(word: string, hooks: Hooks): Promise<ResolvedModel> {
   if (word === BUNDLED) return { path: bundledModel(), name: BUNDLED }
-  const found = await stat(word).catch(() => undefined)
+  const found = await statIfThere(word)
   if (found) return { path: word, name: resolve(word) }
   const repo = parseHubId(word)
   if (repo === undefined) {

@@ -1,3 +1,4 @@
+import { visible } from '../../base/visible.ts'
 import { columns, percent } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
 import { flags, whole } from '../options.ts'
@@ -19,7 +20,7 @@ export const classify = defineCommand({
     const { classifyImages } = await import('../../runs/evaluate.ts')
     const results = await classifyImages(run, images, settings, hooks)
     const blocks = results.map(({ file, labels }) => {
-      return `${file}\n${columns(labels.map(({ label, probability }) => [`  ${label}`, percent(probability)]))}`
+      return `${visible(file)}\n${columns(labels.map(({ label, probability }) => [`  ${label}`, percent(probability)]))}`
     })
     return { json: results, text: blocks.join('\n') }
   },

@@ -1,5 +1,6 @@
 import { UsageError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
+import { visible } from '../../base/visible.ts'
 import type { DatasetStatus, ListedDataset } from '../../datasets/official/status.ts'
 import type { Counts } from '../../datasets/official/types.ts'
 import { columns } from '../../report/text.ts'
@@ -14,7 +15,7 @@ type Work = (name: string, settings: Settings<typeof options>, hooks: Hooks) => 
 const subset: Work = async (name, settings, hooks) => {
   const { officialSubset } = await import('../../datasets/official/subset.ts')
   const drawn = await officialSubset(name, settings, hooks)
-  const lines = (['train', 'val'] as const).flatMap((part) => drawn[part].map((path) => `${part}\t${path}`))
+  const lines = (['train', 'val'] as const).flatMap((part) => drawn[part].map((path) => `${part}\t${visible(path)}`))
   return { json: drawn, text: lines.join('\n') }
 }
 

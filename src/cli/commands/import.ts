@@ -1,3 +1,4 @@
+import { visible } from '../../base/visible.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
 import type { NamesFrom } from '../../prompt/official-import.ts'
 import type { ImportResult } from '../../runs/import.ts'
@@ -78,7 +79,7 @@ function textOf({ run, M, position, classSpecific, classNames, names, epoch }: I
   const trained = epoch === undefined ? '' : `, of epoch ${epoch}`
   return [
     `${M} context vectors ${context}, class name ${PLACES[position]}${trained}`,
-    `${classNames.length} classes (${NAMES[names]}): ${classNames.slice(0, 6).join(', ')}${classNames.length > 6 ? ' ...' : ''}`,
+    `${classNames.length} classes (${NAMES[names]}): ${classNames.slice(0, 6).map(visible).join(', ')}${classNames.length > 6 ? ' ...' : ''}`,
     `saved in ${run}`,
     `Try it: coop-ts evaluate ${run} DATA`,
   ].join('\n')

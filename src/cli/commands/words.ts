@@ -1,3 +1,4 @@
+import { visible } from '../../base/visible.ts'
 import { columns } from '../../report/text.ts'
 import type { RunWords, VectorWords } from '../../runs/words.ts'
 import { defineCommand } from '../command.ts'
@@ -34,7 +35,9 @@ export const nearestWords = defineCommand({
 function textOf({ contexts }: RunWords): string {
   const blocks = contexts
     .slice(0, SHOWN_CLASSES)
-    .map(({ className, vectors }) => (className === undefined ? tableOf(vectors) : `${className}\n${tableOf(vectors)}`))
+    .map(({ className, vectors }) =>
+      className === undefined ? tableOf(vectors) : `${visible(className)}\n${tableOf(vectors)}`,
+    )
   const more = contexts.length - blocks.length
   return [...blocks, ...(more > 0 ? [`... and ${more} more classes: --json shows all`] : [])].join('\n\n')
 }
