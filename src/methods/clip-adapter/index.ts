@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DivergedError } from '../../base/errors.ts'
 import { shuffled } from '../../learning/batches.ts'
 import { graphClassifier } from '../../learning/classifier.ts'
 import { checkEachClass } from '../../learning/labelled-rows.ts'
@@ -42,7 +43,14 @@ export const clipAdapter = defineMethod({
     checkEachClass(train, classNames, embedDim)
     const text = await zeroShotFeatures(withTemplates(task, settings))
     const start = randomAdapter(embedDim, hiddenOf(embedDim, reduction), seed)
-    const learned = await trainAdapter(clip, task, text, start, { ...settings, epochs }, shuffled(seed), options)
+    const learned = await trainAdapter(clip, task, text, start, { ...settings, epochs }, shuffled(seed), options).catch(
+      (error: unknown) => {
+        if (!(error instanceof DivergedError) || settings.ratio < 1) throw error
+        const remedy =
+          'with ratio=1 nothing is left of a feature for which the adapter gives zeros, and zeros have no direction: set a ratio below 1'
+        throw new DivergedError(error.message, remedy, { cause: error })
+      },
+    )
     return { ...learned, facts: { epochs } }
   },
 
