@@ -51,7 +51,7 @@ describe('two processes in one folder', () => {
   })
 
   it('of a sweep: the second is refused, and no run fails', async () => {
-    const methods = '[{method: coop, M: 2, epochs: 600}]'
+    const methods = '[{method: coop, M: 2, epochs: 4000}]'
     const plan = `datasets: [photos]\nmodels: [model]\nmethods: ${methods}\nshots: [2]\nseeds: [1, 2]\n`
     await writeFile(at('plan.yaml'), plan)
     const sweep = ['sweep', at('plan.yaml'), '--out', at('sweep'), '--parallel', '1', ...common()]

@@ -123,8 +123,7 @@ function takeStep(state: State, outputs: Readonly<Record<string, FloatTensor>>, 
   const { tensors, optimisers, steps } = state
   const { step, learningRate } = about
   const loss = output(outputs, 'loss').data[0] ?? Number.NaN
-  if (!Number.isFinite(loss))
-    throw step === 1 ? lossFromTheStart(loss) : diverged(`the loss of step ${step} is ${loss}`, learningRate)
+  if (!Number.isFinite(loss)) throw diverged(`the loss of step ${step} is ${loss}`, learningRate, step === 1)
   let squares = 0
   for (const [name, { data }] of tensors) {
     const gradient = output(outputs, gradientOf(name)).data
@@ -143,18 +142,14 @@ function output(outputs: Readonly<Record<string, FloatTensor>>, name: string): F
   return tensor
 }
 
-/** Before the first step nothing has been learned, at whatever rate. */
-const lossFromTheStart = (loss: number) =>
-  new DivergedError(
-    `training failed: the loss is ${loss} before anything is learned`,
-    'check the settings of the method, and that the model and its image features are finite',
-  )
-
 /** What to say when loss or values are no numbers any more. */
-export function diverged(what: string, learningRate: number): DivergedError {
+export function diverged(what: string, learningRate: number, fromTheStart = false): DivergedError {
   return new DivergedError(
     `training failed: ${what} (learning rate ${learningRate})`,
-    'use a smaller learning rate, and check that the image features are finite',
+    // before the first step nothing has been learned, at whatever rate
+    fromTheStart
+      ? 'check the settings of the method, and that the model and its image features are finite'
+      : 'use a smaller learning rate, and check that the image features are finite',
   )
 }
 
