@@ -26,4 +26,9 @@ export interface Hooks {
   readonly onProgress?: (event: Progress) => void
   /** Something was left out or done differently than requested; work continues. */
   readonly onWarning?: (text: string) => void
+  /**
+   * Stops long work soon; the promise is then rejected with the signal's reason. Learning keeps a checkpoint of the last
+   * step first.
+   */
+  readonly signal?: AbortSignal
 }

@@ -244,3 +244,35 @@ async function trainBeside(dir: string): Promise<void> {
   await mkdir(join(dir, 'train'))
   for (const name of ['blue', 'green']) await rename(join(dir, name), join(dir, 'train', name))
 }
+
+describe('names that would do something to a terminal', () => {
+  const NASTY = { 'cat\u001b[31m': 'red', 'dog\u202egnp\nx': 'blue' }
+  const UNSEEN = /[^\P{C}\n\t]/u
+  const write = async () => {
+    const names = Object.entries(NASTY)
+    const rows = names.flatMap(([name, folder]) =>
+      Array.from({ length: 6 }, (_, i) => ({
+        path: `photos/${folder}/${i}.png`,
+        label: name,
+        split: i < 4 ? 'train' : 'test',
+      })),
+    )
+    await writeFile(at('nasty.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'))
+    return at('nasty.jsonl')
+  }
+
+  it('are written out, in text, in JSON and in refusals', async () => {
+    const words = ['zero-shot', await write(), '--model', world.model, '--threads', '1', '--cache', at('cache')]
+    const text = await coop(...words)
+    expect(text).toMatchObject({ status: 0 })
+    expect(text.stdout).toMatch(/^cat\\u001b\[31m +\d/m)
+    expect(text.stdout).toMatch(/^dog\\u202egnp\\nx +\d/m)
+    const json = await coop(...words, '--json')
+    expect(Object.keys(Object.assign({ perClass: {} }, onlyJson(json)).perClass).sort()).toEqual(
+      Object.keys(NASTY).sort(),
+    )
+    const refused = await coop('zero-shot', 'no\u001b[2J\u202efolder', '--json')
+    expectFailure(refused, 1, /no such folder|no file|cannot/)
+    for (const { stdout, stderr } of [text, json, refused]) expect(stdout + stderr).not.toMatch(UNSEEN)
+  })
+})

@@ -1,14 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawnSync } from 'node:child_process'
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { coop, type Ended, expectFailure, onlyJson } from '../testing/coop.ts'
+import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
+import { coopProcess, NODE } from '../testing/coop-process.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
-
-const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
-const NODE = ['--import', 'tsx', MAIN]
 
 let world: TinyWorld
 beforeAll(async () => {
@@ -18,21 +15,6 @@ afterAll(() => world.remove())
 
 const at = (name: string) => join(world.root, name)
 const common = () => ['--threads', '1', '--cache', at('cache'), '--json']
-
-/** `coop WORDS` in a process of its own; `meanwhile` may do something to it. */
-async function coopProcess(words: readonly string[], meanwhile?: (child: ChildProcess) => unknown): Promise<Ended> {
-  const child = spawn(process.execPath, [...NODE, ...words])
-  const written = { stdout: '', stderr: '' }
-  child.stdout.on('data', (text) => {
-    written.stdout += text
-  })
-  child.stderr.on('data', (text) => {
-    written.stderr += text
-  })
-  const status = new Promise<number | null>((resolve) => child.on('close', resolve))
-  await meanwhile?.(child)
-  return { status: await status, ...written }
-}
 
 describe('from a folder of pictures to an answer', () => {
   const trained = () => at('run')

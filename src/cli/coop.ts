@@ -1,5 +1,7 @@
 import { CommanderError } from 'commander'
+import type { CoopError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import { visibleJson, visibleText } from '../base/visible.ts'
 import { packageVersion } from '../node/package.ts'
 import type { Command } from './command.ts'
 import { aboutCommands } from './commands/about.ts'
@@ -38,6 +40,8 @@ export interface Coop {
   run(): Promise<number>
   /** Prints a failure; returns the exit status. */
   fail(error: unknown): number
+  /** Prints why, and tells the command to end; `run` then returns what the reason has for an exit status. */
+  stop(reason: CoopError): void
 }
 
 /** The command line without its process: what was typed after `coop`, and where the output goes. */
@@ -45,15 +49,26 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
   // looked up by hand, because an error in the other words must obey them too
   const [json, verbose, quiet] = ['--json', '--verbose', '--quiet'].map((flag) => words.includes(flag))
   const printer = createProgressPrinter(stderr)
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const heard =
+    <T>(listener: (event: T) => void) =>
+    (event: T) => {
+      if (!signal.aborted) listener(event)
+    }
   const hooks: Hooks = quiet
-    ? {}
-    : { onProgress: (event) => printer.show(event), onWarning: (text) => printer.say(`warning: ${text}`) }
+    ? { signal }
+    : {
+        signal,
+        onProgress: heard((event) => printer.show(event)),
+        onWarning: heard((text) => printer.say(`warning: ${text}`)),
+      }
 
   const fail = (error: unknown) => {
     printer.clear()
     const { message, remedy, exitCode } = describeFailure(error)
-    if (json) stdout.write(`${JSON.stringify({ error: message, remedy })}\n`)
-    stderr.write(`${failureText(error, verbose === true)}\n`)
+    if (json) stdout.write(`${visibleJson({ error: message, remedy })}\n`)
+    stderr.write(`${visibleText(failureText(error, verbose === true))}\n`)
     return exitCode
   }
   const run = async () => {
@@ -64,7 +79,8 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
       { stdout, stderr },
       async (command, typed, operands) => {
         const outcome = await command.execute(typed, operands, hooks)
-        stdout.write(json ? `${JSON.stringify(outcome.json)}\n` : `${outcome.text}\n`)
+        signal.throwIfAborted()
+        stdout.write(`${json ? visibleJson(outcome.json) : visibleText(outcome.text)}\n`)
         if (outcome.failed) status = EXIT.failure
       },
     )
@@ -72,11 +88,16 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
       await program.parseAsync(words, { from: 'user' })
       return status
     } catch (error) {
+      if (signal.aborted) return describeFailure(signal.reason).exitCode
       const shown = error instanceof CommanderError ? SHOWN[error.code] : undefined
       return shown ?? fail(error)
     }
   }
-  return { run, fail }
+  const stop = (reason: CoopError) => {
+    fail(reason)
+    stopping.abort(reason)
+  }
+  return { run, fail, stop }
 }
 
 /** Exit status where commander has printed what was asked for. */

@@ -8,7 +8,7 @@ export class Interrupted extends CoopError {
   constructor() {
     super(
       'interrupted',
-      'no file is left half-written; continue coop-ts train with --resume; a sweep or a download continues when you start it again',
+      'no file is left half-written; continue coop-ts train with --resume; a sweep or a download continues when you start it again (a second Ctrl-C ends it at once)',
     )
   }
 }

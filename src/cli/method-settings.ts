@@ -1,8 +1,8 @@
-import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { UsageError } from '../base/errors.ts'
 import { nearestWord } from '../base/spelling.ts'
 import { type AnyMethod, METHODS, settingNames } from '../methods/index.ts'
+import { readYaml } from '../node/yaml.ts'
 
 /** Not only a setting of methods: zero-shot is measured by it, whatever the method. */
 const FITS_ALL = 'templates'
@@ -43,7 +43,7 @@ export function methodSettings(
   const lines = result.error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, method.name, known))
     const { from = '--set', value } = assigned.find(({ key }) => key === issue.path[0]) ?? {}
-    const expected = issue.message.replace(/^Invalid (input|option): /, '').replace(/, received \w+$/, '')
+    const expected = issue.message.replace(/^Invalid (input|option): /, '').replace(/, received .*$/s, '')
     return `${from}: ${expected}, received ${JSON.stringify(value)}`
   })
   throw new UsageError([...new Set(lines)].join('\n'), remedy)
@@ -60,15 +60,16 @@ function readAssignment(text: string): Assignment {
   const at = text.indexOf('=')
   const [key, source] = [text.slice(0, at), text.slice(at + 1)]
   const from = `--set ${key}`
-  const document = parseDocument(source, { prettyErrors: false })
-  const [fault] = document.errors
+  const {
+    faults: [fault],
+    value,
+  } = readYaml(source)
   if (fault !== undefined) {
     throw new UsageError(
       `${from}: ${JSON.stringify(source)} is not a valid value: ${fault.message}`,
       `put text in quotes: --set '${key}="..."'`,
     )
   }
-  const value: unknown = document.toJS()
   if (isScalar(value) || (Array.isArray(value) && value.every(isScalar))) return { key, value, from }
   throw new UsageError(
     `${from}: expected a number, a word, true, false, null or a list of these, received ${JSON.stringify(source)}`,

@@ -18,30 +18,35 @@ export interface Flag {
 export const flags = z.registry<Flag>()
 
 // Every message below completes the sentence "--flag expects ..., received ...".
-function number(error: string, fits: (value: number) => boolean) {
+function number(error: string, fits: (value: number) => boolean, max: number) {
   const isNumber = (text: string) => text.trim() !== '' && Number.isFinite(Number(text))
   return z
     .string({ error })
-    .refine((text) => isNumber(text) && fits(Number(text)), { error })
+    .refine((text) => isNumber(text) && fits(Number(text)), { error, abort: true })
+    .refine((text) => Number(text) <= max, { error: `no more than ${max}` })
     .transform(Number)
 }
 
-export const positive = () => number('a number above 0', (value) => value > 0)
+/** More than is ever meant. */
+const MANY = 1_000_000
 
 /** A number from 0 to 1; `below1`: less than 1. */
 export function share({ below1 = false }: { readonly below1?: boolean } = {}) {
   const error = below1 ? 'a number from 0 to below 1' : 'a number from 0 to 1'
-  return number(error, (value) => value >= 0 && (below1 ? value < 1 : value <= 1))
+  return number(error, (value) => value >= 0 && (below1 ? value < 1 : value <= 1), 1)
 }
 
-export function whole(min: number, max = Number.MAX_SAFE_INTEGER) {
-  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
-  return number(`a whole number ${range}`, (value) => Number.isInteger(value) && value >= min && value <= max)
+export const positive = (max = MANY) => number('a number above 0', (value) => value > 0, max)
+
+export function whole(min: number, max = MANY) {
+  const range = max === MANY ? `of at least ${min}` : `from ${min} to ${max}`
+  const fits = (value: number) => Number.isInteger(value) && value >= min && (value <= max || max === MANY)
+  return number(`a whole number ${range}`, fits, max)
 }
 
 /** A whole number of at least `min`, or this word. */
-export function wholeOr<const Word extends string>(word: Word, min = 0) {
-  return z.union([z.literal(word), whole(min)], { error: `a whole number of at least ${min}, or ${word}` })
+export function wholeOr<const Word extends string>(word: Word, min = 0, max = MANY) {
+  return z.union([z.literal(word), whole(min, max)], { error: `a whole number from ${min} to ${max}, or ${word}` })
 }
 
 /** Any text but that of a flag: in `--out --resume` the folder was forgotten. */

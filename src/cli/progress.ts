@@ -1,5 +1,6 @@
 import stringWidth from 'string-width'
 import type { Progress, ProgressKind } from '../base/progress.ts'
+import { visible, visibleText } from '../base/visible.ts'
 import { byteText } from '../node/byte-text.ts'
 import { duration } from '../report/text.ts'
 
@@ -90,15 +91,15 @@ export function createProgressPrinter(terminal: Terminal, now: () => number = Da
       if (!isLast && time - shownAt < (isTTY ? REDRAW_MS : LINE_EVERY_MS)) return
       shownAt = time
       const pace = paceOf(phase, time)
-      if (!isTTY) terminal.write(`${progressLine(event, pace)}\n`)
+      if (!isTTY) terminal.write(`${visible(progressLine(event, pace))}\n`)
       else {
-        const line = progressLine(event, pace, (terminal.columns || DEFAULT_COLUMNS) - 1)
+        const line = visible(progressLine(event, pace, (terminal.columns || DEFAULT_COLUMNS) - 1))
         terminal.write(`${CLEAR_LINE}${line}${isLast ? '\n' : ''}`)
       }
     },
     say(text) {
       clear()
-      terminal.write(`${text}\n`)
+      terminal.write(`${visibleText(text)}\n`)
       shownAt = Number.NEGATIVE_INFINITY
     },
     clear,

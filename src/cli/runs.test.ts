@@ -117,7 +117,11 @@ describe('coop-ts train --method', () => {
   it.each([
     ['tipadapter', [], /no method "tipadapter" \(did you mean "tip-adapter"\?\)/],
     ['cocoop', ['--set', 'positon=end'], /cocoop has no setting "positon" \(did you mean "position"\?\)/],
-    ['cocoop', ['--set', 'M=four', '--set', 'weigth=1'], /--set M: expected number, received "four"\n--set weigth: /],
+    [
+      'cocoop',
+      ['--set', 'M=four', '--set', 'weigth=1'],
+      /--set M: expected a whole number from 1 to 1000, received "four"\n--set weigth: /,
+    ],
     [
       'tip-adapter',
       ['--position', 'end', '--class-specific'],
@@ -126,7 +130,21 @@ describe('coop-ts train --method', () => {
     ['kgcoop', ['--warmup', 'linear'], /^--warmup: the method kgcoop has no such setting/],
     ['kgcoop', ['--set', 'M=3', '--context-length', '4'], /given twice: --set M/],
     ['coop', ['--set', 'M=3', '--set', 'M=4'], /given twice: --set M/],
-    ['coop', ['--set', 'M=[3, 4]'], /--set M: expected number, received \[3,4\]/],
+    ['coop', ['--set', 'M=*nowhere'], /--set M: "\*nowhere" is not a valid value: the alias \*nowhere has no anchor/],
+    ['coop', ['--set', '__proto__=4'], /--set __proto__: the method coop has no setting/],
+    [
+      'coop',
+      ['--set', 'epochScale=1e300'],
+      /--set epochScale: expected a number above 0, up to 1000, received 1e\+300/,
+    ],
+    ['coop', ['--views', '1e9'], /--views expects a whole number from 0 to 1000, or online, received "1e9"/],
+    ['coop', ['--batch-size', '1e9'], /--batch-size expects no more than 1000000, received "1e9"/],
+    [
+      'tip-adapter',
+      ['--set', 'alphaSteps=100000'],
+      /--set alphaSteps: expected a whole number from 1 to 500, received 100000/,
+    ],
+    ['coop', ['--set', 'M=[3, 4]'], /--set M: expected a whole number from 1 to 1000, received \[3,4\]/],
     ['coop', ['--set', 'weight=3'], /coop has no setting "weight"/],
     ['coop', ['--set', 'M'], /--set expects KEY=VALUE, received "M"/],
     ['coop', ['--set', 'M={a: 1}'], /--set M: expected a number, a word/],

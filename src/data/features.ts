@@ -1,6 +1,7 @@
 import { countOf } from '../base/count.ts'
 import { CoopError, FileError } from '../base/errors.ts'
 import { sha256 } from '../base/sha256.ts'
+import { orStopped } from '../base/stop.ts'
 import type { RgbImage } from '../clip/types.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { type Picture, pictureName } from '../pictures/picture.ts'
@@ -37,6 +38,8 @@ export interface FeatureOptions {
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void
   /** Called when features cannot be cached (full disk, read-only folder); the run continues. */
   readonly onWarning?: (warning: string) => void
+  /** Stops soon, and keeps what is encoded by then; the promise is then rejected with the signal's reason. */
+  readonly signal?: AbortSignal
   readonly batchSize?: number
 }
 
@@ -104,9 +107,10 @@ export async function featuresOf(pictures: readonly Picture[], options: FeatureO
     progress(indices.length)
   }
 
-  const contents = await mapLimited(pictures, 16, (picture, i) =>
-    options.content(picture).catch((cause: unknown) => badImage(names[i] ?? '', cause)),
-  )
+  const contents = await mapLimited(pictures, 16, (picture, i) => {
+    options.signal?.throwIfAborted()
+    return options.content(picture).catch((cause: unknown) => badImage(names[i] ?? '', cause))
+  })
   for (const [i, content] of contents.entries()) if (content instanceof FileError) reject(content, [i])
   const sources = await sourcesOf(pictures, names, contents, choices)
   const store = await openStore(new Set(sources.flatMap(({ rows }) => rows.map(({ id }) => id))), options)
@@ -236,6 +240,7 @@ function pendingBatches(jobs: readonly Pending[], size: number): Pending[][] {
 
 function prepareAll(jobs: readonly Pending[], options: FeatureOptions): Promise<Prepared[]> {
   return mapLimited(jobs, 8, async (job) => {
+    options.signal?.throwIfAborted()
     const { content, picture, name } = job.source
     const image = await options.load(picture, name).catch((cause: unknown) => badImage(name, cause))
     if (image instanceof FileError) return { job, bad: image }
@@ -248,14 +253,14 @@ async function encodeAll(
   prepared: readonly { readonly job: Pending; readonly pixels: readonly Float32Array[] }[],
   options: FeatureOptions,
 ): Promise<[id: string, row: Float32Array][]> {
-  const { dim, encode } = options
+  const { dim, encode, signal } = options
   const inputs = prepared.flatMap(({ job, pixels }) =>
     pixels.map((image, i) => ({ id: job.missing[i]?.id ?? '', name: job.source.name, image })),
   )
   const rows: [string, Float32Array][] = []
   for (let start = 0; start < inputs.length; start += batchSizeOf(options)) {
     const batch = inputs.slice(start, start + batchSizeOf(options))
-    const values = await encode(batch.map(({ image }) => image))
+    const values = await orStopped(encode(batch.map(({ image }) => image)), signal)
     if (values.length !== batch.length * dim) {
       throw new CoopError(`the image encoder gave ${values.length} values for ${batch.length} images of ${dim} each`)
     }

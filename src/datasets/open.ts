@@ -1,11 +1,10 @@
-import { stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { anObject, aText, checkArguments } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { nearestWord } from '../base/spelling.ts'
 import { type Dataset, seenBy } from '../data/items.ts'
-import { readText } from '../node/files.ts'
+import { readText, statIfThere } from '../node/files.ts'
 import {
   HubError,
   type HubListing,
@@ -61,7 +60,7 @@ export async function openDataset(what: string, options: OpenOptions, hooks: Hoo
 
 async function openAny(what: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
   if (what.startsWith(HUB)) return openHubDataset(what, options, hooks)
-  const found = await stat(what).catch(() => undefined)
+  const found = await statIfThere(what)
   const official = findOfficialDataset(what)
   if (official) {
     if (found?.isDirectory() && resolve(what) !== resolve(options.root ?? defaultRoot(), official.folder)) {

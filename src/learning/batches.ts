@@ -102,7 +102,7 @@ function drawnAhead(online: OnlineViews, shape: readonly number[], epochs: numbe
     },
     /** Nothing is running any more when the caller continues and frees the encoder. */
     async close(): Promise<void> {
-      await next?.features.catch(() => undefined)
+      for (const drawn of [now, next]) await drawn?.features.catch(() => undefined)
     },
   }
 }

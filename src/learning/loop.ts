@@ -1,4 +1,5 @@
 import { CoopError, DivergedError, ShapeError } from '../base/errors.ts'
+import { orStopped } from '../base/stop.ts'
 import { type FloatTensor, floatTensor, gradients, type Program, program, type Value } from '../graph/index.ts'
 import type { Runtime, Session } from '../runtime/types.ts'
 import { type BatchOrder, batchesOf, type Feeds, stepsOf } from './batches.ts'
@@ -45,7 +46,8 @@ export function stepOf<Name extends string, Other extends string = never>(
 
 /**
  * Learns by gradients: epoch after epoch, batch after batch, one run of the program a step. Killed after any step and
- * called again with the same task and checkpoint, it ends with the same numbers.
+ * called again with the same task and checkpoint, it ends with the same numbers. Stopped by the signal, it keeps a
+ * checkpoint first.
  *
  * @throws DivergedError when loss or tensors are no numbers any more; ShapeError for a checkpoint of something else
  */
@@ -66,6 +68,10 @@ export async function learnByGradients(task: GradientTask, options: LearnOptions
   if (kept) restore(state, kept, total, about)
   if (steps.length > 0) await onSteps?.(steps)
   let written = Date.now()
+  const keep = async () => {
+    await checkpoint?.write(new Map(Array.from(stateTensors(state), ([name, tensor]) => [name, copy(tensor)])))
+    written = Date.now()
+  }
 
   const sessions = new Map<number, Session>()
   const sessionFor = async (size: number) => {
@@ -78,17 +84,19 @@ export async function learnByGradients(task: GradientTask, options: LearnOptions
       const batches = batchesOf(order(epoch, n), batchSize, keepLast)
       for (const images of batches.slice(steps.length - epoch * perEpoch)) {
         signal?.throwIfAborted()
-        const feed = await feeds.of(images, epoch)
+        const feed = await orStopped(feeds.of(images, epoch), signal)
         const session = await sessionFor(images.length)
-        const outputs = await session.run({ ...Object.fromEntries(state.tensors), ...feed })
+        const outputs = await orStopped(session.run({ ...Object.fromEntries(state.tensors), ...feed }), signal)
         takeStep(state, outputs, about(steps.length))
         onProgress?.({ kind: 'train', done: steps.length, total, loss: steps.at(-1)?.loss ?? 0 })
         await onSteps?.(steps)
-        if (checkpoint === undefined || Date.now() - written < 1000 * (checkpoint.seconds ?? 10)) continue
-        await checkpoint.write(new Map(Array.from(stateTensors(state), ([name, tensor]) => [name, copy(tensor)])))
-        written = Date.now()
+        if (checkpoint && Date.now() - written >= 1000 * (checkpoint.seconds ?? 10)) await keep()
       }
     }
+  } catch (error) {
+    // between two steps, whatever was under way
+    if (signal?.aborted && error === signal.reason && steps.length > 0) await keep()
+    throw error
   } finally {
     await feeds.close?.()
     for (const session of sessions.values()) await session.dispose()
@@ -115,7 +123,7 @@ function takeStep(state: State, outputs: Readonly<Record<string, FloatTensor>>, 
   const { tensors, optimisers, steps } = state
   const { step, learningRate } = about
   const loss = output(outputs, 'loss').data[0] ?? Number.NaN
-  if (!Number.isFinite(loss)) throw diverged(`the loss of step ${step} is ${loss}`, learningRate)
+  if (!Number.isFinite(loss)) throw diverged(`the loss of step ${step} is ${loss}`, learningRate, step === 1)
   let squares = 0
   for (const [name, { data }] of tensors) {
     const gradient = output(outputs, gradientOf(name)).data
@@ -135,10 +143,13 @@ function output(outputs: Readonly<Record<string, FloatTensor>>, name: string): F
 }
 
 /** What to say when loss or values are no numbers any more. */
-export function diverged(what: string, learningRate: number): DivergedError {
+export function diverged(what: string, learningRate: number, fromTheStart = false): DivergedError {
   return new DivergedError(
     `training failed: ${what} (learning rate ${learningRate})`,
-    'use a smaller learning rate, and check that the image features are finite',
+    // before the first step nothing has been learned, at whatever rate
+    fromTheStart
+      ? 'check the settings of the method, and that the model and its image features are finite'
+      : 'use a smaller learning rate, and check that the image features are finite',
   )
 }
 

@@ -29,6 +29,4 @@ export interface LearnOptions extends Hooks {
   readonly checkpoint?: CheckpointStore
   /** Gets all steps so far: first those of a checkpoint that training resumes from, then after each step. Awaited. */
   readonly onSteps?: (steps: readonly Step[]) => unknown
-  /** Stops learning before the next step; the promise is then rejected with the signal's reason. */
-  readonly signal?: AbortSignal
 }

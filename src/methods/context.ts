@@ -10,6 +10,7 @@ import { learnedPrompt } from '../prompt/learned-prompt.ts'
 import { promptClassifier } from '../prompt/prompt-classifier.ts'
 import { contextShape } from '../prompt/prompted-tower.ts'
 import type { Classes, Learned, Task } from './method.ts'
+import { MAX_CONTEXT, wholeNumber } from './numbers.ts'
 
 /** A prompt to learn and what it starts from. */
 export interface ContextSettings extends PromptShape {
@@ -56,7 +57,7 @@ const USUAL_START = 'a photo of a'
 /** The settings of a method that learns one context for all classes. */
 export const sharedContextSettings = {
   /** Context vectors; with `init` as many as it has tokens. */
-  M: z.int().min(1).default(4),
+  M: wholeNumber(1, MAX_CONTEXT).default(4),
   position: z.enum(POSITIONS).default('end'),
   /** Words to start from; null: random vectors. */
   init: z.string().min(1).nullable().default(USUAL_START),

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { CoopError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import { anySignal } from '../base/stop.ts'
 import { fileError, makeFolder } from './files.ts'
 import { heartbeat, isAtWork } from './owner.ts'
 
@@ -42,10 +43,10 @@ process.on('exit', () => {
  * Works in a folder, which is made where it is missing, as the only process that does: on this machine or on another that
  * shares it. A claim whose owner is gone is taken over.
  *
- * @param work gets a signal for the moment when the claim is lost, as after a long sleep of the machine
+ * @param work its hooks tell it to stop when the claim is lost, as it may be after a long sleep of the machine
  * @throws ClaimedError where another process works in it
  */
-export async function withClaim<T>(folder: string, hooks: Hooks, work: (lost: AbortSignal) => Promise<T>): Promise<T> {
+export async function withClaim<T>(folder: string, hooks: Hooks, work: (hooks: Hooks) => Promise<T>): Promise<T> {
   const isNew = (await stat(folder).catch(() => undefined)) === undefined
   const path = join(folder, CLAIM)
   const token = randomUUID()
@@ -55,10 +56,11 @@ export async function withClaim<T>(folder: string, hooks: Hooks, work: (lost: Ab
   const stop = heartbeat(path, async () => {
     // twice: a claim that is looked at may be away for a moment
     if ((await tokenAt(path)) === token || (await tokenAt(path)) === token) return
-    lost.abort(new ClaimedError(`another process has taken over ${folder}`, 'look whether it is at work there'))
+    const gone = `${path} is gone: another process has taken over the folder, or somebody has removed the file`
+    lost.abort(new ClaimedError(gone, 'look whether another process is at work there'))
   })
   try {
-    return await work(lost.signal)
+    return await work({ ...hooks, signal: anySignal(hooks.signal, lost.signal) })
   } finally {
     stop()
     held.delete(path)
@@ -77,7 +79,8 @@ async function take(path: string, token: string, hooks: Hooks): Promise<void> {
     if (other?.host !== own.host) {
       hooks.onWarning?.(`${path}: looking whether the process on ${other?.host ?? 'another machine'} is still at work`)
     }
-    if (held.get(path) === other?.token || (await isAtWork(path, other))) throw claimedBy(dirname(path), other)
+    if ((other && held.get(path) === other.token) || (await isAtWork(path, other)))
+      throw claimedBy(dirname(path), other)
     await removeClaim(path, text, token)
   }
 }

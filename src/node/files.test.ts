@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { FileError } from '../base/errors.ts'
-import { folderModelFiles, writeFileAtomic } from './files.ts'
+import { folderModelFiles, statIfThere, writeFileAtomic } from './files.ts'
+import { readJsonObject } from './run-folder.ts'
 
 let folder = ''
 beforeEach(async () => {
@@ -37,4 +38,19 @@ it('leaves the old content and no temporary file when it cannot write', async ()
   await mkdir(join(folder, 'taken'))
   await expect(writeFileAtomic(join(folder, 'taken'), 'x')).rejects.toThrow(/cannot write .*taken/)
   expect(await readdir(folder)).toEqual(['taken'])
+})
+
+it('tells what is not there from what cannot be seen', async () => {
+  await writeFile(join(folder, 'a'), '')
+  await symlink('loop', join(folder, 'loop'))
+  expect(await statIfThere(join(folder, 'none'))).toBeUndefined()
+  expect(await statIfThere(join(folder, 'a', 'below'))).toBeUndefined()
+  await expect(statIfThere(join(folder, 'loop'))).rejects.toThrow(FileError)
+})
+
+it('does not advise to download a damaged file of a run', async () => {
+  await writeFile(join(folder, 'results.json'), '{"a": ')
+  await expect(readJsonObject(join(folder, 'results.json'))).rejects.toMatchObject({
+    remedy: 'restore the file, or start the run again',
+  })
 })

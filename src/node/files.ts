@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Stats } from 'node:fs'
 import { access, constants, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { aText, checkArguments } from '../base/arguments.ts'
@@ -15,10 +16,7 @@ export function folderModelFiles(folder: string): ModelFiles {
   return {
     name: folder,
     async has(file) {
-      return access(join(folder, file)).then(
-        () => true,
-        () => false,
-      )
+      return (await statIfThere(join(folder, file))) !== undefined
     },
     text: (file) => readText(join(folder, file)),
     open: (file) => fileSource(join(folder, file)),
@@ -42,6 +40,17 @@ export async function modelFilesAt(path: string): Promise<ModelFiles> {
   if (found.isDirectory()) return folderModelFiles(path)
   return { ...folderModelFiles(dirname(path)), single: basename(path) }
 }
+
+/** What is at a path; undefined where nothing is. Throws FileError where that cannot be seen, as without permission. */
+export async function statIfThere(path: string): Promise<Stats | undefined> {
+  return stat(path).catch((cause: unknown) => {
+    if (NOTHING_THERE.includes(codeOf(cause))) return undefined
+    throw fileError('read', path, cause)
+  })
+}
+
+/** Among them what no path can be. */
+const NOTHING_THERE = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']
 
 /** A file's text (UTF-8). Throws FileError naming the file. */
 export async function readText(path: string): Promise<string> {
@@ -149,7 +158,7 @@ const TEMPORARY = /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/
 export async function checkWritableFolder(folder: string): Promise<void> {
   let existing = resolve(folder)
   for (;;) {
-    const found = await stat(existing).catch(() => undefined)
+    const found = await statIfThere(existing)
     if (found && !found.isDirectory()) {
       throw new FileError(`cannot write into ${folder}: ${existing} is a file`, 'choose another folder')
     }
@@ -163,7 +172,7 @@ export async function checkWritableFolder(folder: string): Promise<void> {
 
 /** The same for one file, which may be there already. */
 export async function checkWritableFile(path: string): Promise<void> {
-  const found = await stat(path).catch(() => undefined)
+  const found = await statIfThere(path)
   if (found?.isDirectory()) throw new FileError(`cannot write ${path}: it is a folder`, 'give the name of a file')
   await checkWritableFolder(dirname(path))
 }

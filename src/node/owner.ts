@@ -33,8 +33,8 @@ export function heartbeat(path: string, eachTime?: () => Promise<void>): () => v
  * @param thisHost what an owner of this machine calls its host
  */
 export async function isAtWork(path: string, owner: Owner | undefined, thisHost = hostname()): Promise<boolean> {
-  const isHere = owner?.host === thisHost
-  if (isHere && owner.pid !== process.pid && !isRunning(owner.pid)) return false
+  const isHere = owner === undefined || owner.host === thisHost
+  if (owner && isHere && owner.pid !== process.pid && !isRunning(owner.pid)) return false
   const first = await timeOf(path)
   const now = Date.now()
   const end = isHere ? Math.min(first ?? now, now) + PATIENCE.here : now + PATIENCE.elsewhere

@@ -1,8 +1,7 @@
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileError, UsageError } from '../base/errors.ts'
 import { parseJson } from '../formats/json.ts'
-import { readText } from './files.ts'
+import { readText, statIfThere } from './files.ts'
 
 /** What to do where a run is already. */
 export interface Rerun {
@@ -51,14 +50,19 @@ const short = (text = 'nothing') => (text.length > 40 ? `${text.slice(0, 37)}...
 
 /** A JSON object in a file. Throws FileError when it is missing, damaged or something else. */
 export async function readJsonObject(path: string): Promise<Record<string, unknown>> {
-  const value = parseJson(await readText(path), path)
-  if (!isObject(value)) throw new FileError(`${path} is not a JSON object`, 'restore the file, or start the run again')
+  const remedy = 'restore the file, or start the run again'
+  const text = await readText(path)
+  let value: unknown
+  try {
+    value = parseJson(text, path)
+  } catch (cause) {
+    throw cause instanceof FileError ? new FileError(cause.message, remedy, { cause }) : cause
+  }
+  if (!isObject(value)) throw new FileError(`${path} is not a JSON object`, remedy)
   return value
 }
 
-export function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
+/** Whether something is at a path. Throws FileError where that cannot be seen, as without permission. */
+export async function exists(path: string): Promise<boolean> {
+  return (await statIfThere(path)) !== undefined
 }

@@ -12,9 +12,12 @@ export interface View {
   readonly index: number
 }
 
+/** Far more than help, and than a disk holds features of. */
+export const MAX_VIEWS = 1000
+
 /** Augmented views to learn from: a number for each image, none (0: the image as for testing), or a new one each epoch. */
-export const viewsSchema = z.union([z.int().min(0), z.literal('online')], {
-  error: 'expected a number of views from 0 up, or online',
+export const viewsSchema = z.union([z.int().min(0).max(MAX_VIEWS), z.literal('online')], {
+  error: `expected a number of views from 0 to ${MAX_VIEWS}, or online`,
 })
 export type Views = z.output<typeof viewsSchema>
 

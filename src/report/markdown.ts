@@ -1,4 +1,5 @@
 import { largest } from '../base/extremes.ts'
+import { visible } from '../base/visible.ts'
 import type { Block, Document, Table } from './document.ts'
 
 /** Path of a figure, as a link relative to the Markdown file; undefined where figures are not written. */
@@ -34,8 +35,7 @@ function markdownTable({ head, rows, words }: Table): string {
 
 /** Text that stands for itself: no markup, no HTML, no new cell or line. */
 function escapeMarkdown(text: string): string {
-  return text
-    .replace(/\s*[\r\n]+\s*/g, ' ')
+  return visible(text.replace(/\s*[\r\n]+\s*/g, ' '))
     .replace(/[\\`*_[\]|~#]/g, '\\$&')
     .replace(/&/g, '&amp;')
     .replace(/</g, '&lt;')

@@ -1,9 +1,11 @@
+import { visibleText } from '../base/visible.ts'
+
 /** Those that are undefined are not written. */
 type Attributes = Readonly<Record<string, string | number | undefined>>
 
 /** Text that is safe in HTML or SVG, between tags or in an attribute. */
 export function escapeMarkup(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+  return visibleText(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
 /** An element of SVG or HTML; `children` are markup already. */

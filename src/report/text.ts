@@ -1,4 +1,5 @@
 import stringWidth from 'string-width'
+import { visible } from '../base/visible.ts'
 import type { Table } from './document.ts'
 
 /** `0.7346` -> `73.5 %` */
@@ -18,7 +19,8 @@ export const took = (seconds: number): string => duration(1000 * seconds)
  * Lines of columns, those of words flush left, the others flush right. A cell is as wide as a terminal shows it: Chinese
  * characters and emoji take two columns, combining marks none.
  */
-export function columns(rows: readonly (readonly string[])[], words = 1): string {
+export function columns(names: readonly (readonly string[])[], words = 1): string {
+  const rows = names.map((cells) => cells.map(visible))
   const count = rows.reduce((most, { length }) => Math.max(most, length), 0)
   const widths = Array.from({ length: count }, (_, i) =>
     rows.reduce((most, row) => Math.max(most, stringWidth(row[i] ?? '')), 0),

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { z } from 'zod'
 import { FileError, UsageError } from '../base/errors.ts'
@@ -11,7 +10,8 @@ import { coop } from '../methods/coop/index.ts'
 import { readSettings } from '../methods/index.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
-import { fileSource, readText, writeFileAtomic } from '../node/files.ts'
+import { withClaim } from '../node/claim.ts'
+import { fileSource, readText, statIfThere, writeFileAtomic } from '../node/files.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 import { POSITIONS, type Position } from '../prompt/layout.ts'
 import { readOfficialCheckpoint } from '../prompt/official-checkpoint.ts'
@@ -57,8 +57,13 @@ export interface ImportResult {
  * Throws FileError when it is something else, CoopError when it was learned on another model or on other classes.
  */
 export async function importCheckpoint(file: string, options: ImportOptions, hooks: Hooks): Promise<ImportResult> {
-  const { out, force, transforms } = options
+  const { out, force } = options
   await checkRunFolder(out, { force })
+  return withClaim(out, hooks, (hooks) => importClaimed(file, options, hooks))
+}
+
+async function importClaimed(file: string, options: ImportOptions, hooks: Hooks): Promise<ImportResult> {
+  const { out, transforms } = options
   await checkFile(file)
   const position = options.position ?? positionOf(file)
   const checkpoint = await readOfficialCheckpoint(await fileSource(file))
@@ -122,7 +127,7 @@ export async function importCheckpoint(file: string, options: ImportOptions, hoo
 const IMAGENET_CLASSES = 1000
 
 async function checkFile(file: string): Promise<void> {
-  const found = await stat(file).catch(() => undefined)
+  const found = await statIfThere(file)
   if (found?.isDirectory())
     throw new FileError(`${file} is a folder`, 'give the file prompt_learner/model.pth.tar-N in it')
 }

@@ -63,7 +63,7 @@ export function openInputs(options: InputOptions): Inputs {
   const datasets = memory<Dataset>(Number.POSITIVE_INFINITY)
   const encoded = memory<EncodedItems>(8)
   const zeroShots = memory<number | null>(Number.POSITIVE_INFINITY)
-  const placeOf = ({ paths }: Job, word: string) => paths[word] ?? word
+  const placeOf = ({ paths }: Job, word: string) => (Object.hasOwn(paths, word) ? paths[word] : undefined) ?? word
   // a folder of runs may be called like a data set of the paper
   const dataPlace = (job: Job, word: string) => (findOfficialDataset(word) ? word : placeOf(job, word))
   /** Jobs may mean different data sets by the same word. */

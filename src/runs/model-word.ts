@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises'
 import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import { statIfThere } from '../node/files.ts'
 import { HubError, hubModel, parseHubId } from '../node/hub/index.ts'
 import { BUNDLED, bundledModel } from '../node/package.ts'
 
@@ -46,7 +46,7 @@ export function waysTo({ name, place }: RememberedModel, run: string): string[] 
  */
 export async function resolveModel(word: string, hooks: Hooks): Promise<ResolvedModel> {
   if (word === BUNDLED || resolve(word) === bundledModel()) return { files: bundledModel(), name: BUNDLED }
-  const found = await stat(word).catch(() => undefined)
+  const found = await statIfThere(word)
   if (found) return { files: word, name: word, path: resolve(word) }
   const repo = parseHubId(word)
   if (repo === undefined) {

@@ -64,6 +64,7 @@ const OPEN_RUN_OPTIONS: Readonly<Record<keyof OpenRunOptions, true>> = {
   threads: true,
   onProgress: true,
   onWarning: true,
+  signal: true,
 }
 
 /** Pictures that are encoded at a time; fewer than some are encoded one by one, as a batch costs what it holds at most. */

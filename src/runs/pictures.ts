@@ -93,7 +93,7 @@ async function encodeSet(
   encoder: ImageEncoder,
   { items, views }: PictureSet,
   { cache, skipBadImages = false, transforms }: PictureOptions,
-  { onProgress, onWarning }: { onProgress: (p: { done: number }) => void; onWarning?: (text: string) => void },
+  { onProgress, onWarning, signal }: Omit<Hooks, 'onProgress'> & { onProgress: (p: { done: number }) => void },
 ): Promise<EncodedItems> {
   const how = encoding(clip, encoder, items, transforms)
   const { features, kept, bad, key } = await featuresOf(
@@ -103,6 +103,7 @@ async function encodeSet(
       skipBadImages,
       onProgress,
       onWarning,
+      signal,
       views,
       cache: cache === undefined ? undefined : openFeatureCache(cache, how.encoderKey, how.dim),
     },

@@ -81,7 +81,9 @@ export async function clearRun(folder: string): Promise<void> {
 /** The result of a finished run; undefined if it has not finished. Throws FileError if it is damaged. */
 export async function readRecord(folder: string): Promise<RunRecord | undefined> {
   const file = runFile(folder, 'results')
-  return (await exists(file)) ? readSchema(recordSchema, await readJsonObject(file), file) : undefined
+  if (!(await exists(file))) return undefined
+  const reading = readJsonObject(file).then((value) => readSchema(recordSchema, value, file))
+  return orRemedy(reading, 'restore the file, or learn it again (--force); a sweep repeats the run by itself')
 }
 
 /** Keeps the result of a run, which has then finished. */

@@ -29,8 +29,6 @@ export interface JobContext {
   readonly methods?: readonly AnyMethod[]
   /** Seconds between checkpoints (default 10). */
   readonly checkpointSeconds?: number
-  /** Stops learning before its next step. */
-  readonly signal?: AbortSignal
 }
 
 /**
@@ -58,8 +56,7 @@ export async function runJob(
   const metrics = metricsWriter(folder)
   const shots = countedShots(job, train.labels)
   const task = { ...classes, train, online, pixels, val, shots, seed: job.seed, epochs }
-  const { signal } = context
-  const learned = await method.learn(task, job.settings, { ...hooks, checkpoint, onSteps: metrics.onSteps, signal })
+  const learned = await method.learn(task, job.settings, { ...hooks, checkpoint, onSteps: metrics.onSteps })
   await metrics.end(learned.steps)
   const model = rememberedModel(inputs.model, folder, clip.fingerprint)
   await writeFileAtomic(

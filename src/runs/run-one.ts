@@ -3,6 +3,7 @@ import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
+import { withClaim } from '../node/claim.ts'
 import type { RunRecord } from '../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { changesSince } from './drawn.ts'
@@ -31,11 +32,17 @@ export interface RunOneOptions extends RuntimeOptions, Partial<InputOptions> {
  * stopped there goes on; a finished one is read if its pictures are what they were.
  *
  * @throws UsageError, FileError where method, model or data set cannot be used
+ * @throws ClaimedError while another process does a job there
  */
 export async function runOne(job: Job, options: RunOneOptions, hooks: Hooks = {}): Promise<RunRecord> {
   checkArguments('runOne', { job, options }, { job: anObject, options: anObject })
   const { out, methods } = options
   readSettings(methodNamed(job.method, methods), job.settings)
+  return withClaim(out, hooks, (hooks) => runClaimed(job, options, hooks))
+}
+
+async function runClaimed(job: Job, options: RunOneOptions, hooks: Hooks): Promise<RunRecord> {
+  const { out } = options
   const finished = await readRecord(out)
   if (finished && finished.id !== job.id)
     throw new UsageError(`${out} holds another run, ${finished.id}`, 'give the job its own folder')

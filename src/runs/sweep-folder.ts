@@ -1,10 +1,9 @@
-import { stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { readSchema } from '../formats/schema.ts'
-import { readText } from '../node/files.ts'
+import { readText, statIfThere } from '../node/files.ts'
 import { listFolder } from '../node/list-folder.ts'
 import { exists, readJsonObject } from '../node/run-folder.ts'
 import type { FoundRecord } from '../report/merge.ts'
@@ -59,10 +58,10 @@ export async function readSweepFolder(folder: string, skip: boolean, hooks: Hook
 /** Throws FileError that says what the folder is instead, as far as it can be seen. */
 async function checkIsSweep(folder: string): Promise<void> {
   const remedy = 'give the folder that coop-ts sweep wrote (its --out)'
-  const about = await stat(folder).catch(() => undefined)
+  const about = await statIfThere(folder)
   if (!about) throw new FileError(`${folder}: no such folder`, remedy)
   if (!about.isDirectory()) throw new FileError(`${folder} is a file, not a sweep folder`, remedy)
-  const runs = await stat(runsFolder(folder)).catch(() => undefined)
+  const runs = await statIfThere(runsFolder(folder))
   if (runs?.isDirectory()) return
   const single = await exists(join(folder, 'results.json'))
   const why = single ? 'it is a single run' : 'it has no folder runs/'
@@ -85,7 +84,8 @@ async function readRun(sweep: string, id: string): Promise<FoundRecord | FailedR
   }
   const failure = fileOf(sweep, id, 'error')
   if (!(await exists(failure))) return undefined
-  return { id, ...readSchema(failureSchema, await readJsonObject(failure), failure) }
+  const reading = readJsonObject(failure).then((value) => readSchema(failureSchema, value, failure))
+  return { id, ...(await orRemedy(reading, REMEDY)) }
 }
 
 const REMEDY = 'run the sweep again, which repeats only that run, or leave out damaged results (--skip)'

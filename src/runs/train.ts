@@ -1,6 +1,7 @@
 import { basename, resolve } from 'node:path'
 import { anObject, aText, checkArguments, checkOptions } from '../base/arguments.ts'
 import type { Hooks } from '../base/progress.ts'
+import { anySignal } from '../base/stop.ts'
 import { checkLearnable, lackOfImages, type RunShots, type Shots } from '../data/fewshot.ts'
 import type { Dataset, Item } from '../data/items.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
@@ -8,6 +9,7 @@ import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { templatesSetting } from '../methods/templates-setting.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
+import { withClaim } from '../node/claim.ts'
 import { BUNDLED } from '../node/package.ts'
 import { exists, type Rerun } from '../node/run-folder.ts'
 import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
@@ -51,7 +53,7 @@ export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOption
   readonly out?: string
   /** Seconds between checkpoints (default 10). */
   readonly checkpointSeconds?: number
-  /** Stops learning before its next step; the promise is then rejected with the signal's reason. */
+  /** Stops soon, with a checkpoint where it is learning; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
@@ -94,6 +96,7 @@ const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
  *
  * @throws UsageError when the folder has a run and neither `resume` nor `force` is set, or files of others and `force`
  * is not set, or on resume another method or other settings
+ * @throws ClaimedError while another process works in the folder
  */
 export async function train(data: string, options: TrainOptions = {}, hooks: Hooks = {}): Promise<TrainResult> {
   checkOptions('train', options, Object.keys(TRAIN_OPTIONS))
@@ -101,7 +104,7 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
 }
 
 /** The same for a caller whose options have more in them, as a command has its flags. */
-export async function trainAsGiven(data: string, options: TrainOptions = {}, hooks: Hooks = {}): Promise<TrainResult> {
+export async function trainAsGiven(data: string, options: TrainOptions = {}, given: Hooks = {}): Promise<TrainResult> {
   checkArguments('train', { data, options }, { data: aText, options: anObject })
   const {
     seed = 1,
@@ -112,6 +115,7 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, hoo
     force,
   } = options
   const rerun = { resume, force }
+  const hooks = { ...given, signal: anySignal(given.signal, options.signal) }
   const method = typeof options.method === 'object' ? options.method : methodNamed(options.method ?? 'coop')
   const settings = readSettings(method, options.settings ?? {})
   const learns = method.pictures !== 'none'
@@ -153,19 +157,21 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, hoo
   // a method of one's own may call something else so
   const prompts = options.templates ?? templatesSetting.safeParse(settings.templates).data
 
-  return withRuntime(options, hooks, async (runtime) => {
-    const prepared = await inputs.prepare(job, runtime, hooks, prompts)
-    try {
-      await checkRunFolder(run, rerun, whatDecides(job, prepared))
-      const finished = resume ? await readRecord(run) : undefined
-      if (finished) return { ...finished, run, before: true }
-      if (!resume) await clearRun(run)
-      const context = { ...options, runtime, pictures: { ...options, transforms }, methods: [method] }
-      return { ...(await runJob(run, job, prepared, context, hooks)), run }
-    } finally {
-      await prepared.dispose()
-    }
-  })
+  const inFolder = (hooks: Hooks) =>
+    withRuntime(options, hooks, async (runtime) => {
+      const prepared = await inputs.prepare(job, runtime, hooks, prompts)
+      try {
+        await checkRunFolder(run, rerun, whatDecides(job, prepared))
+        const finished = resume ? await readRecord(run) : undefined
+        if (finished) return { ...finished, run, before: true }
+        if (!resume) await clearRun(run)
+        const context = { ...options, runtime, pictures: { ...options, transforms }, methods: [method] }
+        return { ...(await runJob(run, job, prepared, context, hooks)), run }
+      } finally {
+        await prepared.dispose()
+      }
+    })
+  return withClaim(run, hooks, inFolder)
 }
 
 /** Refuses what nothing can be learned from, and says which classes have few images, or none to test on. */

@@ -31,6 +31,8 @@ const CANDIDATES: Readonly<Record<Device, readonly Runtime['device'][]>> = {
   auto: ['cuda', 'webgpu', 'cpu'],
 }
 
+const MAX_THREADS = 1024
+
 /** What a device needs to be there. */
 const NEEDS = {
   webgpu: 'a graphics card with a driver for Vulkan, Metal or Direct3D 12',
@@ -40,14 +42,14 @@ const NEEDS = {
 /**
  * Opens a runtime on a worker, with the provider that was asked for, or for `auto` the first one that answers a probe.
  *
- * @throws UsageError when `threads` is not a whole number from 1 up, or there is no device of that name
+ * @throws UsageError when `threads` is not a whole number from 1 to 1024, or there is no device of that name
  * @throws CoopError when the device is not there
  */
 export async function openRuntime(port: WorkerPort, options: RuntimeOptions & { threads: number }): Promise<Runtime> {
   const { device = 'cpu', threads } = options
-  if (!Number.isInteger(threads) || threads < 1) {
+  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
     await port.terminate()
-    throw new UsageError(`threads: ${threads} is not a whole number from 1 up`)
+    throw new UsageError(`threads: ${threads} is not a whole number from 1 to ${MAX_THREADS}`)
   }
   if (!Object.hasOwn(CANDIDATES, device)) {
     await port.terminate()

@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { UsageError } from '../../base/errors.ts'
+import { visible } from '../../base/visible.ts'
 import { csv } from '../../report/csv.ts'
 import { columns, percent } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
@@ -45,7 +46,7 @@ export const classify = defineCommand({
       return { json, text: csv(['file', 'label', 'probability'], rows).trimEnd() }
     }
     const blocks = results.map(({ file, labels }) => {
-      return `${file}\n${columns(labels.map(({ label, probability }) => [`  ${label}`, percent(probability)]))}`
+      return `${visible(file)}\n${columns(labels.map(({ label, probability }) => [`  ${label}`, percent(probability)]))}`
     })
     return { json, text: blocks.join('\n') }
   },

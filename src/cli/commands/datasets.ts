@@ -1,6 +1,7 @@
 import { countOf } from '../../base/count.ts'
 import { UsageError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
+import { visible } from '../../base/visible.ts'
 import type { DatasetStatus, ListedDataset } from '../../datasets/official/status.ts'
 import { OFFICIAL_DATASETS } from '../../datasets/official/table.ts'
 import type { Counts } from '../../datasets/official/types.ts'
@@ -20,7 +21,7 @@ type Work = (name: string, settings: Settings<typeof options>, hooks: Hooks) => 
 const subset: Work = async (name, settings, hooks) => {
   const { officialSubset } = await import('../../datasets/official/subset.ts')
   const drawn = await officialSubset(name, settings, hooks)
-  const lines = (['train', 'val'] as const).flatMap((part) => drawn[part].map((path) => `${part}\t${path}`))
+  const lines = (['train', 'val'] as const).flatMap((part) => drawn[part].map((path) => `${part}\t${visible(path)}`))
   return { json: drawn, text: lines.join('\n') }
 }
 

@@ -1,4 +1,5 @@
 import { countOf } from '../../base/count.ts'
+import { visible } from '../../base/visible.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
 import type { NamesFrom } from '../../prompt/official-import.ts'
 import type { ImportResult } from '../../runs/import.ts'
@@ -79,7 +80,7 @@ function textOf({ run, M, position, classSpecific, classNames, names, epoch }: I
   const trained = epoch === undefined ? '' : `, of epoch ${epoch}`
   return [
     `${countOf(M, 'context vector')} ${context}, class name ${PLACES[position]}${trained}`,
-    `${countOf(classNames.length, 'class', 'classes')} (${NAMES[names]}): ${classNames.slice(0, 6).join(', ')}${classNames.length > 6 ? ' ...' : ''}`,
+    `${countOf(classNames.length, 'class', 'classes')} (${NAMES[names]}): ${classNames.slice(0, 6).map(visible).join(', ')}${classNames.length > 6 ? ' ...' : ''}`,
     `saved in ${run}`,
     `Try it: coop-ts evaluate ${run} DATA`,
   ].join('\n')

@@ -5,7 +5,8 @@ import { WARMUPS } from '../../learning/schedule.ts'
 import { RECIPE_NAMES, RECIPES } from '../../methods/coop/recipes.ts'
 import { PAPER_SETTINGS } from '../../methods/coop/train-prompt.ts'
 import { type AnyMethod, METHOD_NAMES, methodNamed } from '../../methods/index.ts'
-import { DEFAULT_VIEWS } from '../../pictures/views.ts'
+import { MAX_EPOCHS, MAX_RATE } from '../../methods/numbers.ts'
+import { DEFAULT_VIEWS, MAX_VIEWS } from '../../pictures/views.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
 import { columns, percent, took, worthText } from '../../report/text.ts'
 import type { TrainResult } from '../../runs/train.ts'
@@ -114,13 +115,13 @@ export const train = defineCommand({
       argument: 'NAME',
       help: 'how CoOp learns: paper, or fast (AdamW over all images at once, a hundred steps)',
     }),
-    epochs: whole(1).optional().register(flags, {
+    epochs: whole(1, MAX_EPOCHS).optional().register(flags, {
       flag: '--epochs',
       argument: 'N',
       help: 'passes over the training images',
       otherwise: '50 for 1 shot, 100 up to 4, 200 above (of all: in the largest class); 100 with the fast recipe',
     }),
-    learningRate: positive()
+    learningRate: positive(MAX_RATE)
       .optional()
       .register(flags, {
         flag: '--lr',
@@ -144,7 +145,7 @@ export const train = defineCommand({
         help: 'learning rate during the first epochs: constant (1e-5), linear (rising to --lr) or none (--lr at once)',
         otherwise: byRecipe('warmup'),
       }),
-    warmupEpochs: whole(1)
+    warmupEpochs: whole(1, MAX_EPOCHS)
       .optional()
       .register(flags, {
         flag: '--warmup-epochs',
@@ -152,7 +153,7 @@ export const train = defineCommand({
         help: 'epochs of warm-up',
         otherwise: byRecipe('warmupEpochs'),
       }),
-    views: wholeOr('online').default(DEFAULT_VIEWS).register(flags, {
+    views: wholeOr('online', 0, MAX_VIEWS).default(DEFAULT_VIEWS).register(flags, {
       flag: '--views',
       argument: 'N',
       help: 'augmented views of each training image; 0: the image as it is; online: a new one for each epoch',

@@ -1,4 +1,5 @@
 import { countOf } from '../../base/count.ts'
+import { visible } from '../../base/visible.ts'
 import { columns } from '../../report/text.ts'
 import type { RunWords, VectorWords } from '../../runs/words.ts'
 import { defineCommand } from '../command.ts'
@@ -36,7 +37,9 @@ export const nearestWords = defineCommand({
 function textOf({ contexts }: RunWords): string {
   const blocks = contexts
     .slice(0, SHOWN_CLASSES)
-    .map(({ className, vectors }) => (className === undefined ? tableOf(vectors) : `${className}\n${tableOf(vectors)}`))
+    .map(({ className, vectors }) =>
+      className === undefined ? tableOf(vectors) : `${visible(className)}\n${tableOf(vectors)}`,
+    )
   const more = contexts.length - blocks.length
   return [
     ...blocks,

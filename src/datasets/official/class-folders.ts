@@ -25,7 +25,7 @@ export function classFolders({ ignored = [], renames = {} }: ClassFolderRules = 
     if (folders.length === 0) {
       throw new FileError(`${images} has no class folders`, 'check that the whole data set was unpacked')
     }
-    const classNames = folders.map((folder) => renames[folder] ?? folder)
+    const classNames = folders.map((folder) => (Object.hasOwn(renames, folder) ? renames[folder] : undefined) ?? folder)
     const lists = await listImages(images, folders)
     const classes = lists.map((names, label) => ({ label, className: classNames[label] ?? '', names }))
     return { classNames, ...splitClasses(images, classes, random) }

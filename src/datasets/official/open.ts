@@ -1,10 +1,10 @@
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CoopError, FileError, UsageError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
 import { nearestWord } from '../../base/spelling.ts'
 import type { Dataset, Item } from '../../data/items.ts'
 import { PythonRandom } from '../../data/python-random.ts'
+import { statIfThere } from '../../node/files.ts'
 import { readSplitFile, writeSplitFile } from './split-file.ts'
 import { findOfficialDataset, OFFICIAL_DATASETS } from './table.ts'
 import type { Entry, OfficialDataset, Place, Split } from './types.ts'
@@ -78,11 +78,11 @@ export function placeOf(row: OfficialDataset, root: string): Place {
 export async function splitFileOf({ splitFile }: OfficialDataset, { folder }: Place): Promise<string | undefined> {
   if (splitFile === undefined) return undefined
   const file = join(folder, splitFile)
-  return (await stat(file).catch(() => undefined)) && file
+  return (await statIfThere(file)) && file
 }
 
 async function readRaw(row: OfficialDataset, place: Place, seed: number): Promise<Split> {
-  if (!(await stat(place.folder).catch(() => undefined))) {
+  if (!(await statIfThere(place.folder))) {
     throw new FileError(
       `${row.name} was not found: there is no folder ${place.folder}`,
       `give the folder that contains the data sets (--root DIR); "coop-ts datasets --root ${place.root}" shows which it found and where to get the rest`,

@@ -1,5 +1,5 @@
-import { parse } from 'yaml'
 import { z } from 'zod'
+import { readYaml } from '../../node/yaml.ts'
 
 /** What the README of a data set on the Hugging Face hub says between its `---` lines, as far as it is needed here. */
 export interface DatasetCard {
@@ -44,7 +44,7 @@ const EMPTY: DatasetCard = { configs: [], labelNames: new Map() }
 export function readCard(readme: string): DatasetCard {
   const front = /^\uFEFF?---\r?\n(.*?)\r?\n---/s.exec(readme)?.[1]
   if (front === undefined) return EMPTY
-  const card = cardSchema.safeParse(parsed(front))
+  const card = cardSchema.safeParse(readYaml(front).value)
   if (!card.success) return EMPTY
   const configs = card.data.configs.map(({ config_name: name, default: isDefault = false, data_files: files }) => ({
     name,
@@ -57,14 +57,6 @@ export function readCard(readme: string): DatasetCard {
     ({ config_name, features }) => [config_name, labelsOf(features)] as const,
   )
   return { configs, labelNames: new Map(labelNames) }
-}
-
-function parsed(yaml: string): unknown {
-  try {
-    return parse(yaml)
-  } catch {
-    return undefined
-  }
 }
 
 function labelsOf(features: readonly { name: string; dtype: unknown }[]): Map<string, readonly string[]> {

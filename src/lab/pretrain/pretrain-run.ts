@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import type { Hooks } from '../../base/progress.ts'
+import { anySignal } from '../../base/stop.ts'
 import { imageEncoder } from '../../clip/encode.ts'
+import { withClaim } from '../../node/claim.ts'
 import { checkWritableFolder, writeFileAtomic } from '../../node/files.ts'
 import { checkSameSettings, exists, readJsonObject, refuseExistingRun } from '../../node/run-folder.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
@@ -41,6 +43,10 @@ const LONGEST_TIMER = 2 ** 31 - 1
 
 /** The whole of `npm run pretrain`: pictures, training with checkpoints, and the model in `OUT/model`. */
 export async function pretrainSmallClip(options: PretrainOptions, hooks: Hooks): Promise<PretrainResult> {
+  return withClaim(options.out, hooks, (hooks) => pretrainClaimed(options, hooks))
+}
+
+async function pretrainClaimed(options: PretrainOptions, hooks: Hooks): Promise<PretrainResult> {
   const started = performance.now()
   const { out, seed, hours, resume, force, cache } = options
   const settings = { ...PRETRAIN_DEFAULTS, seed, steps: options.steps ?? PRETRAIN_DEFAULTS.steps }
@@ -53,11 +59,20 @@ export async function pretrainSmallClip(options: PretrainOptions, hooks: Hooks):
   const art = await openArt(pictures)
   const runtime = await nodeRuntime(options)
   if (runtime.note !== undefined) hooks.onWarning?.(runtime.note)
-  const signal =
+  const timeUp =
     hours === undefined ? undefined : AbortSignal.timeout(Math.min(Math.round(hours * 3_600_000), LONGEST_TIMER))
   const model = join(out, 'model')
   try {
-    const { state, step, loss } = await pretrain(art, settings, runtime, out, goesOn, hooks, signal)
+    const { state, step, loss } = await pretrain(
+      art,
+      settings,
+      runtime,
+      out,
+      goesOn,
+      hooks,
+      anySignal(hooks.signal, timeUp),
+    )
+    hooks.signal?.throwIfAborted()
     await exportModel({ state, step, loss }, art, settings, model)
     const heldOut = await measureHeldOut(model, options, hooks)
     await writeFileAtomic(join(out, 'held-out.json'), `${JSON.stringify(heldOut, null, 2)}\n`)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { DivergedError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
+import { orStopped } from '../../base/stop.ts'
 import { type FloatTensor, floatTensor, type Tensor } from '../../graph/index.ts'
 import { adamWStep } from '../../learning/optimisers.ts'
 import { writeFileAtomic } from '../../node/files.ts'
@@ -60,7 +61,13 @@ export async function pretrain(
     const running = session.run({ ...parameterFeeds(step, state), ...next })
     // The next batch is drawn while this one is in the worker.
     next = batchFeeds(art, settings, state.step + 1)
-    const outputs = await running
+    const outputs = await orStopped(running, signal).catch((error: unknown) => {
+      if (!signal?.aborted) throw error
+    })
+    if (outputs === undefined) {
+      await saveState(checkpoint, state, settings)
+      break
+    }
     const lr = learningRate(state.step, settings)
     const updated = update(step, state, outputs, settings, lr)
     loss = updated.loss

@@ -1,10 +1,12 @@
 import { z } from 'zod'
+import { DivergedError } from '../../base/errors.ts'
 import { shuffled } from '../../learning/batches.ts'
 import { graphClassifier } from '../../learning/classifier.ts'
 import { checkEachClass } from '../../learning/labelled-rows.ts'
 import { defaultEpochs } from '../../learning/schedule.ts'
 import { learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
+import { anyNumber, MANY, MAX_EPOCHS, MAX_RATE, positiveNumber, wholeNumber } from '../numbers.ts'
 import { templatesSetting, withTemplates } from '../templates-setting.ts'
 import { zeroShotFeatures } from '../zero-shot/features.ts'
 import { adapterLogits, DOWN, hiddenOf, randomAdapter, UP } from './adapter.ts'
@@ -13,13 +15,13 @@ import { trainAdapter } from './train.ts'
 const settings = z.strictObject({
   templates: templatesSetting,
   /** Share of the adapter's output in the feature; the rest is the encoder's. */
-  ratio: z.number().min(0).max(1).default(0.2),
+  ratio: anyNumber(0, 1).default(0.2),
   /** The bottleneck is that many times narrower than the feature. */
-  reduction: z.number().min(1).default(4),
+  reduction: anyNumber(1, 10_000).default(4),
   /** Default: those of CoOp for that many shots, by whose command the official code is run. */
-  epochs: z.int().min(1).optional(),
-  batchSize: z.int().min(1).default(32),
-  learningRate: z.number().positive().default(0.002),
+  epochs: wholeNumber(1, MAX_EPOCHS).optional(),
+  batchSize: wholeNumber(1, MANY).default(32),
+  learningRate: positiveNumber(MAX_RATE).default(0.002),
 })
 
 /** A small network after the image encoder; prompts stay as written by hand. */
@@ -41,7 +43,14 @@ export const clipAdapter = defineMethod({
     checkEachClass(train, classNames, embedDim)
     const text = await zeroShotFeatures(withTemplates(task, settings))
     const start = randomAdapter(embedDim, hiddenOf(embedDim, reduction), seed)
-    const learned = await trainAdapter(clip, task, text, start, { ...settings, epochs }, shuffled(seed), options)
+    const learned = await trainAdapter(clip, task, text, start, { ...settings, epochs }, shuffled(seed), options).catch(
+      (error: unknown) => {
+        if (!(error instanceof DivergedError) || settings.ratio < 1) throw error
+        const remedy =
+          'with ratio=1 nothing is left of a feature for which the adapter gives zeros, and zeros have no direction: set a ratio below 1'
+        throw new DivergedError(error.message, remedy, { cause: error })
+      },
+    )
     return { ...learned, facts: { epochs } }
   },
 

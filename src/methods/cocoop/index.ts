@@ -7,16 +7,17 @@ import { checkClassNames, promptLayout } from '../../prompt/layout.ts'
 import { contextOf, contextWords, sharedContextSettings } from '../context.ts'
 import { learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
+import { MANY, MAX_EPOCHS, MAX_RATE, positiveNumber, wholeNumber } from '../numbers.ts'
 import { paperRecipe } from '../paper-recipe.ts'
 import { imageConditionalClassifier } from './classifier.ts'
 import { cocoopShapes, cocoopStep } from './program.ts'
 
 const settings = z.strictObject({
   ...sharedContextSettings,
-  epochs: z.int().min(1).default(10),
+  epochs: wholeNumber(1, MAX_EPOCHS).default(10),
   /** Each image of a batch costs the text tower as much as a whole step of CoOp. */
-  batchSize: z.int().min(1).default(1),
-  learningRate: z.number().positive().default(0.002),
+  batchSize: wholeNumber(1, MANY).default(1),
+  learningRate: positiveNumber(MAX_RATE).default(0.002),
 })
 
 /** Prompt learning whose context depends on the image. */

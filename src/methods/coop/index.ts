@@ -3,6 +3,7 @@ import { defaultEpochs, WARMUPS } from '../../learning/schedule.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
 import { contextClassifier, contextOf } from '../context.ts'
 import { defineMethod } from '../method.ts'
+import { MANY, MAX_CONTEXT, MAX_EPOCHS, MAX_RATE, positiveNumber, wholeNumber } from '../numbers.ts'
 import { learnContext } from './learn.ts'
 import { RECIPE_NAMES, RECIPES } from './recipes.ts'
 
@@ -12,7 +13,7 @@ const PAPER_M = 16
 const settings = z
   .strictObject({
     /** Context vectors; with `init` as many as it has tokens. */
-    M: z.int().min(1).default(PAPER_M),
+    M: wholeNumber(1, MAX_CONTEXT).default(PAPER_M),
     position: z.enum(POSITIONS).default('end'),
     /** A separate context for each class, instead of one for all. */
     classSpecific: z.boolean().default(false),
@@ -21,14 +22,14 @@ const settings = z
     /** How it is learned; the settings below default to what it says. */
     recipe: z.enum(RECIPE_NAMES).default('paper'),
     /** null: the paper's for that many shots. */
-    epochs: z.int().min(1).nullable().optional(),
+    epochs: wholeNumber(1, MAX_EPOCHS).nullable().optional(),
     /** The paper's epochs times this, where `epochs` is null: 0.25 for a first look at a quarter of the cost. */
-    epochScale: z.number().positive().default(1),
+    epochScale: positiveNumber(1000).default(1),
     /** null: all images at once. */
-    batchSize: z.int().min(1).nullable().optional(),
-    learningRate: z.number().positive().optional(),
+    batchSize: wholeNumber(1, MANY).nullable().optional(),
+    learningRate: positiveNumber(MAX_RATE).optional(),
     warmup: z.enum(WARMUPS).optional(),
-    warmupEpochs: z.int().min(1).optional(),
+    warmupEpochs: wholeNumber(1, MAX_EPOCHS).optional(),
   })
   .transform((given) => {
     const { defaults } = RECIPES[given.recipe]

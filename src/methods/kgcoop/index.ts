@@ -3,6 +3,7 @@ import { checkTrainingSet } from '../../learning/batches.ts'
 import { learnByGradients } from '../../learning/loop.ts'
 import { contextClassifier, contextOf, contextWords, sharedContextSettings } from '../context.ts'
 import { defineMethod } from '../method.ts'
+import { anyNumber, MANY, MAX_EPOCHS, MAX_RATE, positiveNumber, wholeNumber } from '../numbers.ts'
 import { paperRecipe } from '../paper-recipe.ts'
 import { templatesSetting, withTemplates } from '../templates-setting.ts'
 import { zeroShotFeatures } from '../zero-shot/features.ts'
@@ -10,13 +11,13 @@ import { kgcoopStep } from './program.ts'
 
 const settings = z.strictObject({
   /** lambda: what a distance of 1 from the hand-written prompts costs. */
-  weight: z.number().min(0).default(8),
+  weight: anyNumber(0, MANY).default(8),
   /** Hand-written prompts instead of the data set's own; several are averaged. */
   templates: templatesSetting,
   ...sharedContextSettings,
-  epochs: z.int().min(1).default(100),
-  batchSize: z.int().min(1).default(128),
-  learningRate: z.number().positive().default(0.002),
+  epochs: wholeNumber(1, MAX_EPOCHS).default(100),
+  batchSize: wholeNumber(1, MANY).default(128),
+  learningRate: positiveNumber(MAX_RATE).default(0.002),
 })
 
 /** CoOp held close to the hand-written prompts, so that it does not forget what other classes need. */

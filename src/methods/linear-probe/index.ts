@@ -3,6 +3,7 @@ import { graphClassifier } from '../../learning/classifier.ts'
 import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
 import { learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
+import { MANY, positiveNumber, wholeNumber } from '../numbers.ts'
 import { linearLogits, modelTensors } from './linear-model.ts'
 import type { Fit } from './logistic-regression.ts'
 import { fitsOfSearch, probeAt, searchedProbe } from './probe.ts'
@@ -19,10 +20,10 @@ export const linearProbe = defineMethod({
   pictures: 'plain',
   settings: z.strictObject({
     /** Inverse strength of the penalty, as scikit-learn's; null: searched on the validation images. */
-    C: z.number().positive().nullable().default(null),
+    C: positiveNumber(1e12).nullable().default(null),
     /** Rounds of bisection after the coarse search. */
-    rounds: z.int().min(0).default(8),
-    maxIterations: z.int().min(1).default(1000),
+    rounds: wholeNumber(0, 100).default(8),
+    maxIterations: wholeNumber(1, MANY).default(1000),
   }),
   title: ({ C }) => (C === null ? 'linear probe' : `linear probe, C=${C}`),
   transfers: () => false,

@@ -6,6 +6,7 @@ import { unitRows } from '../../learning/logits.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
 import { learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
+import { MANY, wholeNumber } from '../numbers.ts'
 import { templatesSetting, withTemplates } from '../templates-setting.ts'
 import { zeroShotFeatures } from '../zero-shot/features.ts'
 import { learnLp } from './learn.ts'
@@ -14,7 +15,7 @@ import { lpLogits } from './program.ts'
 const settings = z.strictObject({
   templates: templatesSetting,
   /** Steps over all images. */
-  iterations: z.int().min(1).default(300),
+  iterations: wholeNumber(1, MANY).default(300),
 })
 
 /** A linear probe that blends image and text features, class by class; its step sizes follow from the features. */

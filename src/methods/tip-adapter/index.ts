@@ -9,6 +9,7 @@ import type { LearnOptions } from '../../learning/types.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
 import { learnedTensor } from '../learned-tensor.ts'
 import { type Classes, defineMethod, type Learned, type Task } from '../method.ts'
+import { anyNumber, MANY, MAX_EPOCHS, MAX_RATE, positiveNumber, wholeNumber } from '../numbers.ts'
 import { templatesSetting, withTemplates } from '../templates-setting.ts'
 import { zeroShotClassifier, zeroShotFeatures } from '../zero-shot/features.ts'
 import { type Cache, searchWeighting, tipLogits, type Weighting } from './cache.ts'
@@ -21,20 +22,20 @@ const SOURCE =
 const settings = z.strictObject({
   templates: templatesSetting,
   /** Weight of the cache: fine-tuned with, and taken where nothing is searched. */
-  alpha: z.number().min(0).default(1.17),
+  alpha: anyNumber(0, MANY).default(1.17),
   /** Sharpness of the cache, likewise. */
-  beta: z.number().positive().default(1),
+  beta: positiveNumber(MANY).default(1),
   /** Whether alpha and beta are searched on the validation images, if there are any. */
   search: z.boolean().default(true),
-  maxAlpha: z.number().min(0.1).default(3),
-  alphaSteps: z.int().min(1).default(20),
-  maxBeta: z.number().min(0.1).default(7),
-  betaSteps: z.int().min(1).default(200),
+  maxAlpha: anyNumber(0.1, MANY).default(3),
+  alphaSteps: wholeNumber(1, 500).default(20),
+  maxBeta: anyNumber(0.1, MANY).default(7),
+  betaSteps: wholeNumber(1, 10_000).default(200),
 })
 const fineTuning = settings.extend({
-  epochs: z.int().min(1).default(20),
-  batchSize: z.int().min(1).default(256),
-  learningRate: z.number().positive().default(0.001),
+  epochs: wholeNumber(1, MAX_EPOCHS).default(20),
+  batchSize: wholeNumber(1, MANY).default(256),
+  learningRate: positiveNumber(MAX_RATE).default(0.001),
 })
 type Settings = z.output<typeof settings>
 

@@ -21,6 +21,12 @@ shots: [1, 16]
 seeds: [1, 2, 3]
 `
 
+const explode = (n: number) => {
+  const list = `[${Array.from({ length: n }, (_, i) => i + 1)}]`
+  const lists = ['M', 'epochs', 'batchSize', 'warmupEpochs', 'seeds'].map((key) => `    ${key}: ${list}`)
+  return ['datasets: x', 'methods:', '  - method: coop', ...lists, '    shots: [1, 2, 4, 8, 16]'].join('\n')
+}
+
 describe('a plan', () => {
   const plan = parsePlan(PLAN, '/plans/p.yaml')
 
@@ -74,6 +80,22 @@ describe('a plan', () => {
     ['bad YAML', 'datasets: [a\nmethods: b\n', /p.yaml:\d: /],
     ['a key twice', `${PLAN}shots: 1\n`, /p.yaml:12: .*unique/],
     ['nothing', '', /datasets/],
+    ['an alias of nothing', 'datasets: *nowhere\nmethods: [coop]\n', /p.yaml:1: the alias \*nowhere has no anchor/],
+    [
+      'aliases that double',
+      'datasets: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\nmethods: [coop]\n',
+      /p.yaml:3: the alias \*b stands for something that has aliases itself/,
+    ],
+    ['more runs than can be', explode(59), /p.yaml:3: the plan has 3574621495 runs .*; the most are 100000/],
+    ['an absurd setting', PLAN.replace('M: 4', 'epochs: 1e300'), /p.yaml:9: .*epochs: expected .* to 100000, received/],
+    ['an absurd number of seeds', PLAN.replace('seeds: [1, 2, 3]', 'seeds: 1e12'), /p.yaml:11: seeds.*: .* received/],
+    [
+      'a data set that objects have',
+      `${PLAN}elsewhere: [a, __proto__]\n`,
+      /p.yaml:12: elsewhere.1: .*write \.\/__proto__/,
+    ],
+    ['a key that objects have', `${PLAN}__proto__: {a: 1}\n`, /p.yaml:12: unknown key "__proto__"/],
+    ['a setting that objects have', PLAN.replace('M: 4', '__proto__: 4'), /p.yaml:9: unknown key "__proto__"/],
     ['a list', '- a\n', /p.yaml/],
   ])('with %s is refused with its line', (_, text, message) => {
     expect(() => parsePlan(text, 'p.yaml')).toThrow(UsageError)

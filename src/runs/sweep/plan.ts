@@ -1,5 +1,5 @@
 import { basename, dirname, resolve } from 'node:path'
-import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
+import { type Document, isMap, isScalar, type LineCounter, type Node } from 'yaml'
 import { z } from 'zod'
 import { aText, checkArguments } from '../../base/arguments.ts'
 import { UsageError } from '../../base/errors.ts'
@@ -7,8 +7,10 @@ import { nearestWord } from '../../base/spelling.ts'
 import type { Shots } from '../../data/fewshot.ts'
 import { CLASS_SPLITS } from '../../data/halves.ts'
 import { type AnyMethod, METHODS, methodNamed, settingNames } from '../../methods/index.ts'
+import { MANY, wholeNumber } from '../../methods/numbers.ts'
 import { readText } from '../../node/files.ts'
 import { BUNDLED } from '../../node/package.ts'
+import { readYaml } from '../../node/yaml.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../../pictures/transforms.ts'
 import { type Views, viewsSchema } from '../../pictures/views.ts'
 
@@ -16,16 +18,19 @@ import { type Views, viewsSchema } from '../../pictures/views.ts'
 const oneOrMore = <T extends z.ZodType>(item: T) =>
   z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(item).min(1))
 
-const word = z.string({ error: 'expected a word' }).min(1)
+const word = z
+  .string({ error: 'expected a word' })
+  .min(1)
+  // results are objects with these words as keys
+  .refine((text) => !(text in {}), {
+    error: ({ input }) => `"${input}" is a word that JavaScript keeps: write ./${input}`,
+  })
 const shots = oneOrMore(
-  z.union([z.int().min(1), z.literal('all')], { error: 'expected a whole number of images of at least 1, or all' }),
+  z.union([wholeNumber(1, MANY), z.literal('all')], {
+    error: `expected a whole number of images from 1 to ${MANY}, or all`,
+  }),
 )
-const seeds = oneOrMore(
-  z
-    .int({ error: 'expected a whole number' })
-    .min(0)
-    .max(2 ** 32 - 1),
-)
+const seeds = oneOrMore(wholeNumber(0, 2 ** 32 - 1))
 
 /** A method and its settings; a list of values stands for one method with each value. */
 const method = z.preprocess(
@@ -85,16 +90,16 @@ export async function readPlan(file: string, methods?: readonly AnyMethod[]): Pr
 }
 
 export function parsePlan(text: string, file: string, more: readonly AnyMethod[] = []): Plan {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
-  const faults = new Faults(file, document, lines)
-  for (const { message, pos } of document.errors) faults.at(pos[0], message.split('\n')[0] ?? message)
+  const yaml = readYaml(text)
+  const faults = new Faults(file, yaml.document, yaml.lines)
+  for (const { offset, message } of yaml.faults) faults.at(offset, message)
   faults.throwAny()
 
-  const result = planSchema.safeParse(document.toJS() ?? {}, { reportInput: true })
+  const result = planSchema.safeParse(yaml.value ?? {}, { reportInput: true })
   if (!result.success) faults.add([], result.error.issues, Object.keys(planSchema.shape))
   faults.throwAny()
-  const plan = planSchema.parse(document.toJS())
+  const plan = planSchema.parse(yaml.value)
+  checkCount(plan, faults, more)
   const methods = plan.methods.map((entry, i) => readMethod(entry, ['methods', i], faults, more))
   faults.throwAny()
   // paths in a plan are relative to it
@@ -115,12 +120,7 @@ function readMethod(
     return { method: name, grid: [] }
   }
   const found = methodNamed(name, more)
-  const given = Object.entries(entry).filter(([key]) => !RESERVED.includes(key))
-  const choices = given.map(([key, value]) => {
-    // a list that is one value of its setting stays whole, such as the templates of zero-shot
-    const whole = !Array.isArray(value) || found.settings.safeParse({ [key]: value }).success
-    return { key, values: whole ? [value] : value }
-  })
+  const choices = choicesOf(entry, found)
   const grid = product(choices).flatMap((settings) => {
     const result = found.settings.safeParse(settings)
     if (!result.success) {
@@ -130,6 +130,34 @@ function readMethod(
     return [Object.fromEntries(Object.entries(Object(result.data)))]
   })
   return { method: name, shots, seeds, views, grid }
+}
+
+/** Runs of the largest plan; the paper's whole study has some thousands. */
+const MAX_RUNS = 100_000
+
+/** Refuses, before they are made, more runs than a sweep can do. */
+function checkCount(plan: z.output<typeof planSchema>, faults: Faults, more: readonly AnyMethod[]): void {
+  let all = 0
+  for (const [i, entry] of plan.methods.entries()) {
+    const found = [...METHODS, ...more].find(({ name }) => name === entry.method)
+    const lists = [plan.datasets, plan.models, entry.shots ?? plan.shots, entry.seeds ?? plan.seeds]
+    const choices = found ? choicesOf(entry, found).map(({ values }) => values) : []
+    all += [...lists, ...choices].reduce((product, { length }) => product * length, 1)
+    if (all <= MAX_RUNS) continue
+    faults.at(faults.offsetOf(['methods', i]), `the plan has ${all} runs up to here; the most are ${MAX_RUNS}`)
+    break
+  }
+  faults.throwAny()
+}
+
+/** The settings of an entry, each with the values that it is to have. */
+function choicesOf(entry: z.output<typeof method>, { settings }: AnyMethod) {
+  return Object.entries(entry).flatMap(([key, value]) => {
+    if (RESERVED.includes(key)) return []
+    // a list that is one value of its setting stays whole, such as the templates of zero-shot
+    const whole = !Array.isArray(value) || settings.safeParse({ [key]: value }).success
+    return [{ key, values: whole ? [value] : value }]
+  })
 }
 
 function product(choices: readonly { key: string; values: readonly unknown[] }[]): Record<string, unknown>[] {
@@ -166,8 +194,8 @@ class Faults {
   add(base: readonly (string | number)[], issues: readonly Issue[], known: readonly string[]): void {
     for (const { path, message, keys } of issues) {
       const full = [...base, ...path.map((part) => (typeof part === 'symbol' ? String(part) : part))]
-      if (keys === undefined) this.at(this.#offsetOf(full), `${full.join('.') || 'the plan'}: ${message}`)
-      else for (const key of keys) this.at(this.#offsetOf([...full, key]), `unknown key "${key}"${meant(key, known)}`)
+      if (keys === undefined) this.at(this.offsetOf(full), `${full.join('.') || 'the plan'}: ${message}`)
+      else for (const key of keys) this.at(this.offsetOf([...full, key]), `unknown key "${key}"${meant(key, known)}`)
     }
   }
 
@@ -180,7 +208,7 @@ class Faults {
   }
 
   /** Where the deepest part of a path that is there begins; a key's own place rather than its value's. */
-  #offsetOf(path: readonly (string | number)[]): number {
+  offsetOf(path: readonly (string | number)[]): number {
     for (let length = path.length; length > 0; length--) {
       const parent: unknown =
         length === 1 ? this.#document.contents : this.#document.getIn(path.slice(0, length - 1), true)

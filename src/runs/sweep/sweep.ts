@@ -11,6 +11,7 @@ import type { Item } from '../../data/items.ts'
 import { type AnyMethod, methodNamed } from '../../methods/index.ts'
 import { DEFAULT_TEMPLATES } from '../../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../../node/cache-dir.ts'
+import { ClaimedError, withClaim } from '../../node/claim.ts'
 import { writeFileAtomic } from '../../node/files.ts'
 import { BUNDLED } from '../../node/package.ts'
 import type { RunRecord } from '../../report/record.ts'
@@ -25,7 +26,7 @@ import { readRecord, runFile } from '../run-folder.ts'
 import { runOne } from '../run-one.ts'
 import { runsFolder } from '../sweep-folder.ts'
 import { jobsOf, timeLeft } from './jobs.ts'
-import { readPlan } from './plan.ts'
+import { type Plan, readPlan } from './plan.ts'
 
 export interface SweepOptions extends RuntimeOptions, Partial<InputOptions> {
   /** Folder that contains the official data sets; default: what the plan says. */
@@ -88,6 +89,7 @@ const SWEEP_OPTIONS: Readonly<Record<keyof SweepOptions, true>> = {
  * that fails later is kept as a failure, and the others go on.
  *
  * @throws UsageError, FileError where plan, models and data sets do not fit
+ * @throws ClaimedError while another sweep works in the folder
  */
 export async function sweep(planFile: string, options: SweepOptions = {}, hooks: Hooks = {}): Promise<SweepResult> {
   checkOptions('sweep', options, Object.keys(SWEEP_OPTIONS))
@@ -101,11 +103,16 @@ export async function sweepAsGiven(
   hooks: Hooks = {},
 ): Promise<SweepResult> {
   checkArguments('sweep', { planFile, options }, { planFile: aText, options: anObject })
-  const started = performance.now()
-  const { dryRun = false, methods, cache = defaultCacheDir() } = options
-  const plan = await readPlan(planFile, methods)
+  const plan = await readPlan(planFile, options.methods)
   const out = options.out ?? join('runs', basename(planFile).replace(/\.ya?ml$/, ''))
   await checkOutFolder(out, ['sweep', 'report'], { force: options.force, own: planFile })
+  const work = (hooks: Hooks) => sweepPlan(plan, out, options, hooks)
+  return options.dryRun ? work(hooks) : withClaim(out, hooks, work)
+}
+
+async function sweepPlan(plan: Plan, out: string, options: SweepOptions, hooks: Hooks): Promise<SweepResult> {
+  const started = performance.now()
+  const { dryRun = false, methods, cache = defaultCacheDir() } = options
   const jobs = jobsOf({ ...plan, root: options.root ?? plan.root }, methods)
   const inputs = openInputs({ ...options, cache })
   await checkDatasets(jobs, inputs, options, hooks)
@@ -285,6 +292,7 @@ async function runModel(model: string, state: State, options: SweepOptions, hook
       try {
         records.set(current.id, await runOne(current, { ...options, out: folder, inputs, runtime, threads }, quiet))
       } catch (error) {
+        hooks.signal?.throwIfAborted()
         await keepFailure(folder, current, error, state, hooks)
       }
       show(current)
@@ -297,8 +305,10 @@ async function keepFailure(folder: string, job: Job, error: unknown, state: Stat
   const message = error instanceof Error ? error.message : String(error)
   const remedy = error instanceof CoopError ? error.remedy : undefined
   const stack = error instanceof Error && !(error instanceof CoopError) ? error.stack : undefined
-  await rm(runFile(folder, 'checkpoint'), { force: true })
-  await writeFileAtomic(runFile(folder, 'error'), `${JSON.stringify({ message, remedy, stack }, null, 2)}\n`)
+  if (!(error instanceof ClaimedError)) {
+    await rm(runFile(folder, 'checkpoint'), { force: true })
+    await writeFileAtomic(runFile(folder, 'error'), `${JSON.stringify({ message, remedy, stack }, null, 2)}\n`)
+  }
   state.failed.push({ id: job.id, title: job.title, error: message })
   hooks.onWarning?.(`${job.id} failed: ${message}`)
 }
