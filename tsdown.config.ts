@@ -9,4 +9,5 @@ export default defineConfig({
   // a file for each module: the worker stays beside the code that starts it, and a stack names the source
   unbundle: true,
   dts: true,
+  inputOptions: { checks: { pluginTimings: false } },
 })
