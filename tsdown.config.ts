@@ -17,4 +17,5 @@ export default defineConfig({
   unbundle: true,
   // with src/ in the package, an editor goes from a name to its source
   dts: { sourcemap: true },
+  inputOptions: { checks: { pluginTimings: false } },
 })

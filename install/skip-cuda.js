@@ -1,6 +1,6 @@
 // npm runs this before the install script of onnxruntime-node. On linux/x64 that script fetches CUDA libraries from nuget.org,
 // unasked, if one of these files is missing, and fails on a closed network; it does nothing else. Empty files leave it nothing
-// to do. Asked for CUDA (ONNXRUNTIME_NODE_INSTALL=cuda12), it overwrites them.
+// to do. Asked for CUDA (ONNXRUNTIME_NODE_INSTALL=true), it overwrites them.
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'

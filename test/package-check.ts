@@ -1,14 +1,23 @@
-// Tries the package as a user gets it: packs dist/ (npm run build first), unpacks it in an empty project, type-checks the
-// README's example against its types, imports it and runs its command in a Node that must not warn.
+// Tries the package as a user gets it: packs dist/ (npm run build first), installs the tarball with npm in empty projects with
+// nothing but the registry in reach, type-checks the README's example against its types and runs it, and the command, in a
+// Node that must not warn. Each npm on a Node of its time.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import sharp from 'sharp'
 import { z } from 'zod'
 import { readmeExample } from './readme.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** What is tried: a version of npm on a version of Node. */
+const PAIRS = [
+  { npm: 10, node: 20 },
+  { npm: 11, node: 22 },
+  { npm: 12, node: 24 },
+]
 
 /** What a user's first lines do: each entry is imported, prompts are asked of the bundled model. */
 const SMOKE = `
@@ -41,14 +50,10 @@ const CONSUMER = {
   files: ['example.ts'],
 }
 
-const project = mkdtempSync(join(tmpdir(), 'coop-package-'))
+const folder = mkdtempSync(join(tmpdir(), 'coop-package-'))
 try {
-  const files = unpack()
-  check(
-    'holds dist, models, plans and papers only',
-    files.every(isWanted),
-    files.filter((file) => !isWanted(file)).join(', '),
-  )
+  const { tarball, files } = pack()
+  check('holds what is wanted only', files.every(isWanted), files.filter((file) => !isWanted(file)).join(', '))
   check(
     'has the files that package.json names',
     named().every((file) =>
@@ -56,27 +61,125 @@ try {
     ),
     named().join(', '),
   )
-
-  writeFileSync(join(project, 'example.ts'), readmeExample())
-  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(CONSUMER))
-  const tsc = node([join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project])
-  check("the README's example fits its types", tsc.status === 0, tsc.stdout)
-
-  writeFileSync(join(project, 'smoke.js'), SMOKE)
-  const smoke = node(['smoke.js'])
-  const expected = JSON.stringify({ sum: 42, finite: true, texts: 1 })
-  check('runs without a warning', smoke.stdout.trim() === expected && smoke.stderr === '', smoke.stdout + smoke.stderr)
-
-  const { version } = packageJson()
-  const command = node(['node_modules/coop-ts/dist/cli/main.js', '--version'])
-  check('has the command', command.stdout.trim() === version && command.stderr === '', command.stdout + command.stderr)
+  const dead = files.filter((file) => file.endsWith('.md')).flatMap((file) => deadLinks(file, files))
+  check('has the files that its documents link to', dead.length === 0, dead.join(', '))
+  const tools = installTools()
+  for (const pair of PAIRS) await tryOut(tarball, tools, pair)
 } finally {
-  rmSync(project, { recursive: true, force: true })
+  rmSync(folder, { recursive: true, force: true })
 }
 
-/** The packed package and links to what it depends on, in an empty project; gives the files of the package. */
-function unpack(): string[] {
-  const said = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project], {
+async function tryOut(tarball: string, tools: string, { npm, node }: (typeof PAIRS)[number]): Promise<void> {
+  const on = `on npm ${npm} and Node ${node}`
+  const project = join(folder, `npm-${npm}`)
+  const home = join(project, 'home')
+  const nodeBin = join(tools, `node${node}`, 'bin')
+  const npmCli = join(tools, `npm${npm}`, 'bin', 'npm-cli.js')
+  const path = [nodeBin, process.env.PATH].join(delimiter)
+  const run = (args: readonly string[], env: NodeJS.ProcessEnv) =>
+    spawnSync(join(nodeBin, 'node'), args, { cwd: project, encoding: 'utf8', env: { ...env, PATH: path } })
+  const install = (...args: readonly string[]) => run([npmCli, 'install', ...args], registryOnly())
+  const inOwnHome = (...args: readonly string[]) => run(args, { HOME: home, XDG_CACHE_HOME: join(home, 'cache') })
+  const command = (...args: readonly string[]) => inOwnHome('node_modules/coop-ts/dist/cli/main.js', ...args)
+  mkdirSync(home, { recursive: true })
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module', private: true }))
+
+  const installed = install(tarball, '@types/node@20')
+  check(`can be installed ${on}`, installed.status === 0, installed.stderr)
+  const fetched = cudaFiles(join(project, 'node_modules', 'onnxruntime-node'))
+  check(`brings no CUDA ${on}`, fetched.length === 0, fetched.join(', '))
+
+  writeFileSync(join(project, 'example.ts'), readmeExample())
+  writeFileSync(join(project, 'example.js'), readmeExample()) // it has no types of its own
+  writeFileSync(join(project, 'smoke.js'), SMOKE)
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(CONSUMER))
+  await savePictures(join(project, 'photos'))
+  const tsc = inOwnHome(join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project)
+  check(`fits the README's example with its types ${on}`, tsc.status === 0, tsc.stdout)
+
+  const smoke = inOwnHome('smoke.js')
+  const expected = JSON.stringify({ sum: 42, finite: true, texts: 1 })
+  check(`runs without a warning ${on}`, smoke.stdout.trim() === expected && smoke.stderr === '', said(smoke))
+  const example = inOwnHome('example.js')
+  const learned = /^accuracy 1 on the test pictures; .*\n\{ label: 'cat', /.test(example.stdout)
+  check(`runs the README's example ${on}`, learned && example.stderr === '', said(example))
+  const written = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter((file) => !isOfCache(file))
+  check(`writes to its own cache folder only ${on}`, written.length === 0, written.join(', '))
+
+  const { version } = packageJson()
+  const asked = command('--version')
+  check(`has the command ${on}`, asked.stdout.trim() === version && asked.stderr === '', said(asked))
+  const classify = () => command('classify', 'runs/photos', 'photos/dog/1.jpg')
+  const classified = classify()
+  check(
+    `classifies on the command line ${on}`,
+    /dog/.test(classified.stdout) && classified.status === 0,
+    said(classified),
+  )
+
+  rmSync(join(project, 'node_modules', 'onnxruntime-node'), { recursive: true })
+  const [, remedy = ''] = /npm install (.*)$/m.exec(classify().stderr) ?? []
+  install(...remedy.split(' '))
+  check(`says how to install ONNX Runtime where npm could not ${on}`, classify().stdout === classified.stdout, remedy)
+}
+
+/** The environment of an npm that reaches the registry; the install script of onnxruntime-node reaches nothing. */
+function registryOnly(): NodeJS.ProcessEnv {
+  const isOurs = (name: string) => /^npm_(?!config_(registry|cache|cafile|userconfig)$)|^onnxruntime/i.test(name)
+  const outside = Object.entries(process.env).filter(([name]) => !isOurs(name))
+  return { ...Object.fromEntries(outside), GLOBAL_AGENT_HTTP_PROXY: 'http://127.0.0.1:9' }
+}
+
+/** Each Node and npm of PAIRS; gives the folder that holds them. */
+function installTools(): string {
+  const tools = join(folder, 'tools')
+  mkdirSync(tools)
+  writeFileSync(join(tools, 'package.json'), JSON.stringify({ private: true }))
+  const system = `${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
+  const wanted = PAIRS.flatMap(({ npm, node }) => [
+    `npm${npm}@npm:npm@${npm}`,
+    `node${node}@npm:node-${system}@${node}`,
+  ])
+  execFileSync('npm', ['install', '--no-audit', '--loglevel=error', '--engine-strict=false', ...wanted], {
+    cwd: tools,
+    env: registryOnly(),
+    stdio: ['ignore', 'ignore', 'inherit'],
+    shell: process.platform === 'win32',
+  })
+  return join(tools, 'node_modules')
+}
+
+/** Files with something in them; empty ones keep its install script from fetching. */
+function cudaFiles(onnxruntime: string): string[] {
+  if (!existsSync(onnxruntime)) return []
+  return readdirSync(onnxruntime, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /providers_\w+\.(so|dll)$/.test(file))
+    .filter((file) => statSync(join(onnxruntime, file)).size > 0)
+}
+
+async function savePictures(photos: string): Promise<void> {
+  for (const [name, [r = 0, g = 0, b = 0]] of Object.entries({ cat: [220, 60, 30], dog: [30, 80, 220] })) {
+    mkdirSync(join(photos, name), { recursive: true })
+    for (let i = 1; i <= 31; i++) {
+      const colour = { width: 64, height: 48, channels: 3, background: { r, g: g + i, b } } as const
+      await sharp({ create: colour })
+        .jpeg()
+        .toFile(join(photos, name, `${i}.jpg`))
+    }
+  }
+}
+
+function isOfCache(file: string): boolean {
+  return /^cache([/\\]coop-ts.*)?$/.test(file)
+}
+
+function said({ stdout, stderr }: { stdout: string; stderr: string }): string {
+  return stdout + stderr
+}
+
+/** Packs the package; gives the tarball and the files in it. */
+function pack(): { tarball: string; files: string[] } {
+  const said = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'ignore'],
     encoding: 'utf8',
@@ -84,22 +187,24 @@ function unpack(): string[] {
   })
   const packed = z
     .array(z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }))
+    .length(1)
     .parse(JSON.parse(said))
-  const modules = join(project, 'node_modules')
-  mkdirSync(modules)
-  execFileSync('tar', ['-xzf', join(project, packed[0]?.filename ?? ''), '-C', modules])
-  symlinkSync(join(modules, 'package'), join(modules, 'coop-ts'), 'junction')
-  for (const name of [...Object.keys(packageJson().dependencies), '@types/node']) {
-    const link = join(modules, name)
-    mkdirSync(dirname(link), { recursive: true })
-    symlinkSync(join(ROOT, 'node_modules', name), link, 'junction')
-  }
-  writeFileSync(join(project, 'package.json'), JSON.stringify({ type: 'module', private: true }))
-  return packed.flatMap(({ files }) => files.map(({ path }) => path))
+  const [{ filename, files } = { filename: '', files: [] }] = packed
+  return { tarball: join(folder, filename), files: files.map(({ path }) => path) }
+}
+
+/** Relative links of a document to files that are not in the package. */
+function deadLinks(document: string, files: readonly string[]): string[] {
+  const links = readFileSync(join(ROOT, document), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)
+  return Array.from(links, ([, link = '']) => join(dirname(document), link).replaceAll('\\', '/'))
+    .filter((file) => !files.some((packed) => packed === file || packed.startsWith(`${file}/`)))
+    .map((file) => `${document} links to ${file}`)
 }
 
 function isWanted(file: string): boolean {
-  const wanted = /^(dist|models|docs\/plans|src)\/|^(package\.json|README\.md|LICENSE|NOTICE)$/.test(file)
+  const wanted = /^(dist|docs|install|models|src)\/|^(package\.json|(README|CONTRIBUTING)\.md|LICENSE|NOTICE)$/.test(
+    file,
+  )
   return wanted && !/\.test\.|fixtures|testing|\blab\b/.test(file)
 }
 
@@ -119,14 +224,9 @@ function packageJson() {
     .object({
       version: z.string(),
       bin: paths,
-      dependencies: paths,
       exports: z.record(z.string(), z.union([z.string(), paths])),
     })
     .parse(JSON.parse(text))
-}
-
-function node(args: readonly string[]) {
-  return spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' })
 }
 
 function check(what: string, holds: boolean, otherwise: string): void {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
 import { createCoop } from './coop.ts'
-import { Interrupted } from './failure.ts'
+import { describeFailure, Interrupted } from './failure.ts'
 
 describe('coop', () => {
   it('shows its help with all commands and exit statuses', async () => {
@@ -73,6 +73,11 @@ describe('coop', () => {
   it('shows a stack with --verbose alone', async () => {
     expect((await coop('train', 'photos', '--shots', '0', '--verbose')).stderr).toMatch(/^\s+at /m)
     expect((await coop('train', 'photos', '--shots', '0')).stderr).not.toMatch(/^\s+at /m)
+  })
+
+  it('leaves the remedy of a library without its binaries to that library', () => {
+    const error = new Error('Could not load the "sharp" module using the linux-x64 runtime\nPossible solutions: ...')
+    expect(describeFailure(error)).toEqual({ message: error.message, remedy: undefined, exitCode: 1 })
   })
 
   it('when interrupted says how to go on, with status 130', () => {

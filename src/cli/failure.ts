@@ -33,6 +33,9 @@ export function describeFailure(error: unknown): Failure {
     return { message: error.message, remedy: error.remedy, exitCode: exitCodeOf(error) }
   }
   const message = error instanceof Error ? error.message : String(error)
+  // an installation without its binaries: sharp's own message says what to do
+  if (message.startsWith('Could not load the "sharp" module'))
+    return { message, remedy: undefined, exitCode: EXIT.failure }
   if (isSystemError(error))
     return { message, remedy: 'check the path, its permissions and the free space', exitCode: EXIT.failure }
   return {

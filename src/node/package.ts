@@ -29,3 +29,6 @@ export const bundledModel = (): string => join(packageFolder(), 'models', 'small
 
 /** File of OpenAI's merges that comes with the package. */
 export const clipMerges = (): string => join(packageFolder(), 'models', 'clip-merges.txt.gz')
+
+/** File of a plan that comes with the package, if there is one of that name. */
+export const bundledPlan = (name: string): string => join(packageFolder(), 'docs', 'plans', `${name}.yaml`)

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { anObject, checkArguments } from '../base/arguments.ts'
@@ -12,28 +11,32 @@ import { disableTelemetry } from './telemetry.ts'
  * ONNX Runtime in a worker thread of this process.
  *
  * @throws UsageError when `threads` is not a whole number from 1 up
- * @throws CoopError when ONNX Runtime is not installed, or no execution provider answers
+ * @throws CoopError when ONNX Runtime cannot be loaded, or no execution provider answers
  */
 export async function nodeRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
   checkArguments('nodeRuntime', { options }, { options: anObject })
-  checkInstalled()
   await disableTelemetry()
   const flags = new Int32Array(new SharedArrayBuffer(8))
   const worker = new Worker(new URL('worker.js', import.meta.url), { execArgv: [], workerData: { flags } })
-  return openRuntime(workerPort(worker, flags), { ...options, threads: options.threads ?? availableParallelism() })
+  let broken: Error | undefined
+  worker.once('error', (error) => {
+    broken = error
+  })
+  try {
+    const { threads = availableParallelism() } = options
+    return await openRuntime(workerPort(worker, flags), { ...options, threads })
+  } catch (error) {
+    throw broken === undefined ? error : notLoaded(broken)
+  }
 }
 
 /** npm leaves an optional dependency out, without a word, where its install script fails. */
-function checkInstalled(): void {
-  try {
-    createRequire(import.meta.url).resolve('onnxruntime-node')
-  } catch (cause) {
-    throw new CoopError(
-      'ONNX Runtime (the package onnxruntime-node) is not installed; npm leaves it out where it could not fetch all of it',
-      `npm install --no-save --ignore-scripts onnxruntime-node@${wantedOnnxRuntime()}`,
-      { cause },
-    )
-  }
+function notLoaded(cause: Error): CoopError {
+  return new CoopError(
+    `ONNX Runtime (the package onnxruntime-node) cannot be loaded on ${process.platform} ${process.arch}: ${cause.message.split('\n')[0]}`,
+    `install it: npm install --no-save --ignore-scripts onnxruntime-node@${wantedOnnxRuntime()}`,
+    { cause },
+  )
 }
 
 /** Cells of the flags shared with the worker: is it at work, and is it told to begin nothing more? */

@@ -28,10 +28,10 @@ export const sweep = defineCommand({
   name: 'sweep',
   summary: 'run a whole plan: data sets, models, methods, shots, seeds',
   details: `A sweep can be stopped at any time; started again, it continues where it stopped. Finished runs are not repeated, failed ones are tried again. If the pictures of finished runs have changed, the sweep stops and says what changed; --force repeats them.\n\n${PLAN}`,
-  operands: [{ name: 'plan', help: 'YAML file' }],
+  operands: [{ name: 'plan', help: 'YAML file, or a plan that comes with coop-ts (docs/sweeps.md), such as paper' }],
   examples: [
     'coop-ts sweep plan.yaml --out runs/plan',
-    'coop-ts sweep plan.yaml --dry-run',
+    'coop-ts sweep paper --root data --dry-run',
     'coop-ts report runs/plan',
   ],
   options: {

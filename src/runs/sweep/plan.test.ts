@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { UsageError } from '../../base/errors.ts'
+import { FileError, UsageError } from '../../base/errors.ts'
 import { KNOWN_MODELS } from '../../clip/known-models.ts'
 import { findOfficialDataset } from '../../datasets/official/table.ts'
 import { jobsOf, timeLeft } from './jobs.ts'
@@ -111,6 +111,12 @@ describe('the plans in docs/plans', () => {
     for (const name of [...plan.datasets, ...plan.elsewhere]) expect(findOfficialDataset(name), name).toBeDefined()
     const known = ['bundled', ...KNOWN_MODELS.map(({ id }) => id)]
     for (const model of plan.models) expect(known).toContain(model)
+  })
+
+  it('are known by their names; a path is a file', async () => {
+    expect(await readPlan('paper')).toEqual(await readPlan(join(folder, 'paper.yaml')))
+    await expect(readPlan('./paper')).rejects.toThrow(FileError)
+    await expect(readPlan('papers')).rejects.toThrow(FileError)
   })
 
   it('hold the whole of the main experiment', async () => {

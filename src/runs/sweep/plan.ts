@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { type Document, isMap, isScalar, type LineCounter, type Node } from 'yaml'
 import { z } from 'zod'
@@ -9,7 +10,7 @@ import { CLASS_SPLITS } from '../../data/halves.ts'
 import { type AnyMethod, METHODS, methodNamed, settingNames } from '../../methods/index.ts'
 import { MANY, wholeNumber } from '../../methods/numbers.ts'
 import { readText } from '../../node/files.ts'
-import { BUNDLED } from '../../node/package.ts'
+import { BUNDLED, bundledPlan } from '../../node/package.ts'
 import { readYaml } from '../../node/yaml.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../../pictures/transforms.ts'
 import { type Views, viewsSchema } from '../../pictures/views.ts'
@@ -83,9 +84,13 @@ export interface Plan extends Omit<z.output<typeof planSchema>, 'methods'> {
 /** Keys of a method's entry that are not settings of the method. */
 const RESERVED = ['method', 'shots', 'seeds', 'views']
 
-/** Reads a plan; `methods` are known in addition to METHODS. Throws UsageError with the line of each key that is unknown or wrong. */
-export async function readPlan(file: string, methods?: readonly AnyMethod[]): Promise<Plan> {
-  checkArguments('readPlan', { file }, { file: aText })
+/**
+ * Reads a plan: a YAML file, or the name of one that comes with the package (`paper`). `methods` are known in addition to
+ * METHODS. Throws UsageError with the line of each key that is unknown or wrong.
+ */
+export async function readPlan(plan: string, methods?: readonly AnyMethod[]): Promise<Plan> {
+  checkArguments('readPlan', { plan }, { plan: aText })
+  const file = /^[\w-]+$/.test(plan) && existsSync(bundledPlan(plan)) ? bundledPlan(plan) : plan
   return parsePlan(await readText(file), file, methods)
 }
 
