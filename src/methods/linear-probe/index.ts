@@ -5,7 +5,7 @@ import { learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
 import { linearLogits, modelTensors } from './linear-model.ts'
 import type { Fit } from './logistic-regression.ts'
-import { fitsOfSearch, probeAt, searchedProbe } from './probe.ts'
+import { fitsOfSearch, probeAt, SOLVERS, searchedProbe } from './probe.ts'
 
 /** The C of scikit-learn, taken where there are no images to search it by. */
 const DEFAULT_C = 1
@@ -23,8 +23,11 @@ export const linearProbe = defineMethod({
     /** Rounds of bisection after the coarse search. */
     rounds: z.int().min(0).default(8),
     maxIterations: z.int().min(1).default(1000),
+    /** `exact`: each fit goes to its optimum; `lpclip`: it stops where the official code's does. */
+    solver: z.enum(SOLVERS).default('exact'),
   }),
-  title: ({ C }) => (C === null ? 'linear probe' : `linear probe, C=${C}`),
+  title: ({ C, solver }) =>
+    ['linear probe', C !== null && `C=${C}`, solver !== 'exact' && `solver ${solver}`].filter(Boolean).join(', '),
   transfers: () => false,
 
   async learn({ clip, runtime, classNames, train, val }, { C, ...search }, { onProgress, signal }) {
