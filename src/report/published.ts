@@ -103,7 +103,7 @@ function settingDifferences({ method, settings }: MeasuredRecord): string[] {
 }
 
 const OPTIMUM =
-  "each fit of the linear probe goes to its optimum; the published ones ended where scikit-learn's solver stopped, after a thousand iterations at most, so that the C chosen and the accuracy can differ (solver: lpclip stops as they did)"
+  "each fit of the linear probe goes to its optimum; the published ones ended where scikit-learn's solver stopped, so that the C chosen and the accuracy can differ (solver: lpclip stops as they did)"
 
 /** What differs from the published runs and is close enough to compare, as long as it is said. */
 export function approximations({ method, views, settings }: MeasuredRecord): string[] {
