@@ -7,11 +7,12 @@ import type { Bench, BenchOptions, BenchResult, Figure } from './bench.ts'
 import { classes } from './classes.bench.ts'
 import { encoders } from './encoders.bench.ts'
 import { images } from './images.bench.ts'
+import { linearProbe } from './linear-probe.bench.ts'
 import { logits } from './logits.bench.ts'
 import { packing } from './packing.bench.ts'
 import { recipes } from './recipes.bench.ts'
 
-const BENCHES: readonly Bench[] = [packing, classes, images, logits, encoders, recipes]
+const BENCHES: readonly Bench[] = [packing, classes, images, logits, encoders, recipes, linearProbe]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

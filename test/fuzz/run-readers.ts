@@ -87,7 +87,7 @@ const NESTED = 'YAML nested thousands of levels deep overflows the stack (item 2
 
 export const runReaders: readonly Reader[] = [
   textReader('plan', [PLAN], (text) => parsePlan(text, 'plan.yaml'), YAML, NESTED),
-  textReader('--set', ASSIGNMENTS, (text) => methodSettings(coop, { set: text.split('\n') }, new Map()), YAML),
+  textReader('--set', ASSIGNMENTS, (text) => methodSettings(coop, { set: text.split('\n') }, new Map()), YAML, NESTED),
   runFile('settings.json', RUN_FILES.settings, [json(SETTINGS)], (folder) =>
     checkRunFolder(folder, { resume: true }, { ...SETTINGS, settings: { M: 4 } }),
   ),

@@ -6,7 +6,7 @@ import { defineMethod } from '../method.ts'
 import { MANY, positiveNumber, wholeNumber } from '../numbers.ts'
 import { linearLogits, modelTensors } from './linear-model.ts'
 import type { Fit } from './logistic-regression.ts'
-import { fitsOfSearch, probeAt, searchedProbe } from './probe.ts'
+import { fitsOfSearch, probeAt, SOLVERS, searchedProbe } from './probe.ts'
 
 /** The C of scikit-learn, taken where there are no images to search it by. */
 const DEFAULT_C = 1
@@ -24,8 +24,11 @@ export const linearProbe = defineMethod({
     /** Rounds of bisection after the coarse search. */
     rounds: wholeNumber(0, 100).default(8),
     maxIterations: wholeNumber(1, MANY).default(1000),
+    /** `exact`: each fit goes to its optimum; `lpclip`: it stops where the official code's does. */
+    solver: z.enum(SOLVERS).default('exact'),
   }),
-  title: ({ C }) => (C === null ? 'linear probe' : `linear probe, C=${C}`),
+  title: ({ C, solver }) =>
+    ['linear probe', C !== null && `C=${C}`, solver !== 'exact' && `solver ${solver}`].filter(Boolean).join(', '),
   transfers: () => false,
   validates: ({ C }) => C === null,
 

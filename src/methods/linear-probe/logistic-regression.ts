@@ -18,6 +18,8 @@ export interface Stop {
   readonly gradient?: number
   /** The last iteration lowered the objective by no more than this share of it. */
   readonly decrease?: number
+  /** The last iteration lowered the objective divided by n by no more than this. */
+  readonly drop?: number
 }
 
 export interface FitOptions {
@@ -70,12 +72,12 @@ export async function fitLogistic(
     start.set(from.weights.subarray((classes - rows) * d))
     start.set(from.intercepts.subarray(classes - rows), size)
   }
-  const { distance = 0, gradient: largest = 0, decrease = 0 } = stop
+  const { distance = 0, gradient: largest = 0, decrease = 0, drop = 0 } = stop
   const problem = logisticObjective(products, labels, rows, C)
   const { objective, toScaled, fromScaled, gradientOf } = scaled(problem, scaleOf(rows, d, scales))
   // The penalty alone curves the objective by `penalty`, so that |W - optimum| <= |gradient| / penalty.
   const reached = (at: Point, before: Point | undefined) => {
-    if (before && before.value - at.value <= decrease * before.value) return true
+    if (before && before.value - at.value <= Math.max(decrease * before.value, drop)) return true
     const gradient = gradientOf(at.gradient)
     const length = norm(fromScaled(at.x).subarray(0, size))
     return norm(gradient) <= distance * penalty * length || gradient.every((g) => Math.abs(g) <= largest)

@@ -11,7 +11,7 @@ import type { Runtime } from '../../runtime/types.ts'
 import { tickShare } from '../../testing/ticks.ts'
 import { linearOutputs } from './linear-model.ts'
 import { type Fit, fitLogistic, logisticObjective } from './logistic-regression.ts'
-import { fitsOfSearch, probeAt, searchedProbe, searchLogC } from './probe.ts'
+import { fitsOfSearch, probeAt, type Solver, searchedProbe, searchLogC } from './probe.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
 
 let runtime: Runtime
@@ -251,6 +251,43 @@ describe('the search for C', () => {
     const [train, val] = [cluster(classes, perClass, width, 3, 'train'), cluster(classes, 4, width, 3, 'val')]
     const share = await tickShare(() => searchedProbe(runtime, train, val, classes, { rounds: 2 }))
     expect(share).toBeGreaterThan(1 / 3)
+  })
+})
+
+/** Features as encoders give them: a mean in common, some directions far wider than others. */
+function skewed(perClass: number, key: string) {
+  const [classes, d] = [10, 24]
+  const labels = Array.from({ length: classes * perClass }, (_, i) => i % classes)
+  const x = floatTensor([labels.length, d])
+  for (const [i, label] of labels.entries()) {
+    const [centre, noise] = [randomFor('centre', label), randomFor(key, i)]
+    for (let j = 0; j < d; j++) x.data[i * d + j] = 2 + (centre.normal() + 2 * noise.normal()) / (1 + j) ** 2
+  }
+  return { x, labels }
+}
+
+// lpclip/linear_probe.py with scikit-learn 1.9.1 on these features: share of the validation images right, iterations.
+const OFFICIAL = new Map([
+  [1e-6, [0.175, 1]],
+  [1e-4, [0.15, 12]],
+  [1e-2, [0.1375, 13]],
+  [1, [0.15, 131]],
+  [1e2, [0.2375, 1000]],
+  [1e4, [0.2625, 1000]],
+])
+
+describe('the solver lpclip', () => {
+  it('stops where the official fits do, and so chooses their C, which is not that of the optimum', async () => {
+    const seen = new Map<number, number[]>()
+    const search = (solver: Solver) =>
+      searchedProbe(runtime, skewed(4, 'train'), skewed(8, 'val'), 10, {
+        solver,
+        onFit: ({ C, valAccuracy }, { iterations }) => void seen.set(C, [valAccuracy, iterations]),
+      })
+    expect((await search('exact')).C).toBe(1e5)
+    seen.clear()
+    expect((await search('lpclip')).C).toBe(1000)
+    for (const [C, figures] of OFFICIAL) expect(seen.get(C), `C ${C}`).toEqual(figures)
   })
 })
 

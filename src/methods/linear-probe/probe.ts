@@ -7,7 +7,13 @@ import { type Fit, fitLogistic, meanCurvature, rowsOf } from './logistic-regress
 import { principalAxes } from './principal-axes.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
 
+/** Where a fit ends: at the optimum, or where the official code's does. */
+export const SOLVERS = ['exact', 'lpclip'] as const
+export type Solver = (typeof SOLVERS)[number]
+
 export interface ProbeOptions {
+  /** Default `exact`. */
+  readonly solver?: Solver
   /** Rounds of bisection; default 8. */
   readonly rounds?: number
   /** Of each fit; default 1000. */
@@ -78,7 +84,7 @@ export async function searchedProbe(
   classes: number,
   { rounds = 8, onFit, ...options }: ProbeOptions = {},
 ): Promise<LinearProbe> {
-  const fitter = await fitterFor(runtime, train, classes, options)
+  const fitter = await FITTERS[options.solver ?? 'exact'](runtime, train, classes, options)
   const fits = new Map<number, Fitted & { readonly tried: Tried }>()
   const fitAt = async (logC: number) => {
     const known = fits.get(logC)
@@ -110,9 +116,9 @@ export async function probeAt(
   train: LabelledRows,
   classes: number,
   C: number,
-  options: Pick<ProbeOptions, 'maxIterations' | 'signal'> = {},
+  options: FitterOptions = {},
 ): Promise<Fit> {
-  const fitter = await fitterFor(runtime, train, classes, options)
+  const fitter = await FITTERS[options.solver ?? 'exact'](runtime, train, classes, options)
   const { fit } = await fitter.fit(C).finally(() => fitter.dispose())
   return fit
 }
@@ -122,6 +128,8 @@ interface Fitted {
   readonly along: Fit
   readonly fit: Fit
 }
+
+type FitterOptions = Pick<ProbeOptions, 'solver' | 'maxIterations' | 'signal'>
 
 /** Fits at one C after the other, over the same rows. */
 interface Fitter {
@@ -137,11 +145,11 @@ const STOP = { distance: 1e-3, decrease: 1e-7 }
  * of iterations. Turned into their principal axes, which leaves objective and penalty as they are, they can be scaled
  * axis by axis: tens of iterations.
  */
-async function fitterFor(
+async function exactFitter(
   runtime: Runtime,
   { x, labels }: LabelledRows,
   classes: number,
-  options: Pick<ProbeOptions, 'maxIterations' | 'signal'>,
+  options: FitterOptions,
 ): Promise<Fitter> {
   const [n = 0, d = 0] = x.shape
   const { rank, axes, squares, mean, coordinates } = await principalAxes(x.data, n, d)
@@ -171,6 +179,34 @@ async function fitterFor(
     dispose: () => products.dispose(),
   }
 }
+
+/**
+ * scikit-learn's LogisticRegression (since 1.5, which divides the objective by n): L-BFGS over the features as they are,
+ * from zeros, until no entry of the gradient is above its `tol` or rounding lets nothing change.
+ */
+const OFFICIAL_STOP = { gradient: 1e-4, drop: 64 * Number.EPSILON }
+
+async function officialFitter(
+  runtime: Runtime,
+  { x, labels }: LabelledRows,
+  classes: number,
+  options: FitterOptions,
+): Promise<Fitter> {
+  const [n = 0, d = 0] = x.shape
+  const rows = rowsOf(classes)
+  const large = isLarge(n, d, rows)
+  const products = large ? await runtimeProducts(runtime, x, rows) : plainProducts(Float64Array.from(x.data), n, d)
+  return {
+    async fit(C) {
+      const rounding = large ? 1e-6 : undefined
+      const fit = await fitLogistic(products, labels, classes, C, { ...options, stop: OFFICIAL_STOP, rounding })
+      return { along: fit, fit }
+    },
+    dispose: () => products.dispose(),
+  }
+}
+
+const FITTERS = { exact: exactFitter, lpclip: officialFitter } as const satisfies Record<Solver, typeof exactFitter>
 
 /** The model for rows as they are of one for their coordinates along axes `(rank, d)` from a mean. */
 async function turnedBack(runtime: Runtime, along: Fit, axes: Float64Array, mean: Float64Array): Promise<Fit> {

@@ -5,6 +5,7 @@ import { cellText, percentText, subjectsOf, usualSeeds } from '../cells.ts'
 import { type Block, groupedTable, heading, list, text } from '../document.ts'
 import type { Group } from '../groups.ts'
 import {
+  approximations,
   differencesFromPaper,
   PUBLISHED_PICTURES,
   PUBLISHED_SOURCE,
@@ -70,7 +71,7 @@ export function orientationSection(groups: readonly Group[]): Block[] {
     ),
     groupedTable(['data set', 'method', ...shots.map(String)], 2, lines),
     text('How the runs of this report differ from the published ones:'),
-    list(differences),
+    list([...differences, ...unique(other.flatMap(approximations)).map((note) => `${note}.`)]),
   ]
 }
 

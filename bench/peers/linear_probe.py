@@ -1,0 +1,37 @@
+"""The search of CoOp's lpclip for C with scikit-learn, on features that linear-probe.bench.ts wrote; prints JSON."""
+import json
+import sys
+import time
+import warnings
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+warnings.filterwarnings("ignore")
+folder, width = sys.argv[1], int(sys.argv[2])
+
+
+def part(name):
+    x = np.fromfile(f"{folder}/{name}.f32", dtype=np.float32).reshape(-1, width)
+    return x, np.array(json.load(open(f"{folder}/{name}.json")))
+
+
+(x, y), (val_x, val_y) = part("train"), part("val")
+started, cpu = time.time(), time.process_time()
+
+
+def accuracy(c):
+    fit = LogisticRegression(solver="lbfgs", max_iter=1000, C=c).fit(x, y)
+    return np.mean(fit.predict(val_x) == val_y)
+
+
+coarse = [1e6, 1e4, 1e2, 1, 1e-2, 1e-4, 1e-6]
+best = coarse[int(np.argmax([accuracy(c) for c in coarse]))]
+low, high = np.log10(best) - 1, np.log10(best) + 1
+for _ in range(8):
+    middle = (low + high) / 2
+    if accuracy(10**low) < accuracy(10**high):
+        best, low = 10**high, middle
+    else:
+        best, high = 10**low, middle
+print(json.dumps({"C": float(best), "ms": 1000 * (time.time() - started), "cpu": 1000 * (time.process_time() - cpu)}))
