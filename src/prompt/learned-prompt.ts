@@ -23,10 +23,10 @@ export interface LearnedPrompt extends PromptShape {
 export function learnedPrompt(
   model: string,
   classNames: readonly string[],
-  { M, position, classSpecific }: PromptShape,
+  { M, position, classSpecific, fixed }: PromptShape,
   ctx: FloatTensor,
 ): LearnedPrompt {
-  return { M, position, classSpecific, ctx, classNames, model }
+  return { M, position, classSpecific, fixed, ctx, classNames, model }
 }
 
 const FORMAT = 'coop-prompt-1'
@@ -36,6 +36,7 @@ const metadataSchema = z.object({
   M: z.int().min(1),
   position: z.enum(POSITIONS),
   classSpecific: z.boolean(),
+  fixed: z.array(z.int().min(0)).optional(),
   classNames: z.array(z.string()).min(1),
   model: z.string().regex(/^[0-9a-f]+$/),
 })
@@ -48,8 +49,8 @@ export function writePrompt(
   prompt: LearnedPrompt,
   settings: Readonly<Record<string, unknown>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const { ctx, M, position, classSpecific, classNames, model } = prompt
-  const about = { format: FORMAT, M, position, classSpecific, classNames, model }
+  const { ctx, M, position, classSpecific, fixed, classNames, model } = prompt
+  const about = { format: FORMAT, M, position, classSpecific, fixed, classNames, model }
   return writeSafetensors(new Map([['ctx', ctx]]), {
     prompt: JSON.stringify(about),
     settings: JSON.stringify(settings),
