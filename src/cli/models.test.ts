@@ -54,7 +54,7 @@ describe('coop-ts models', () => {
       release: 'other',
     })
     expect((await coop('models', world.model)).stdout).toMatch(
-      /layout +OpenCLIP\n[\s\S]*not a known model|not a known model[\s\S]*layout +OpenCLIP\n/,
+      /architecture +with sizes of its own\nlayout +OpenCLIP\n[\s\S]*\npictures +short side to 8, middle of 8 x 8, mean 0\.5 0\.5 0\.5, deviation 0\.25/,
     )
     expect(onlyJson(await coop('models', 'bundled', '--json'))).toMatchObject({ name: 'bundled', embedDim: 128 })
   })

@@ -1,5 +1,5 @@
 import { CoopError, UsageError } from '../base/errors.ts'
-import type { Tokenizer } from '../clip/tokenizer/tokenizer.ts'
+import { encodePlain, type Tokenizer } from '../clip/tokenizer/tokenizer.ts'
 import { type Packing, pack } from '../clip/towers/packing.ts'
 
 /** Where the class name stands among the context vectors. */
@@ -118,7 +118,7 @@ export function checkClassNames(tokenizer: Tokenizer, classNames: readonly strin
 }
 
 function nameTokens(tokenizer: Tokenizer, className: string): number[] {
-  const tokens = tokenizer.encode(className.replaceAll('_', ' '))
+  const tokens = encodePlain(tokenizer, className.replaceAll('_', ' '))
   if (tokens.length > 0) return tokens
   throw new CoopError(
     `the class name ${JSON.stringify(className)} has no words`,
