@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tokenizerFiles } from '../lab/pretrain/save.ts'
@@ -54,7 +54,7 @@ describe('coop-ts models', () => {
       release: 'other',
     })
     expect((await coop('models', world.model)).stdout).toMatch(
-      /layout +OpenCLIP\n[\s\S]*not a known model|not a known model[\s\S]*layout +OpenCLIP\n/,
+      /architecture +with sizes of its own\nlayout +OpenCLIP\n[\s\S]*\npictures +short side to 8, middle of 8 x 8, mean 0\.5 0\.5 0\.5, deviation 0\.25/,
     )
     expect(onlyJson(await coop('models', 'bundled', '--json'))).toMatchObject({ name: 'bundled', embedDim: 128 })
   })
@@ -119,6 +119,26 @@ describe('coop-ts import', () => {
     )
   })
 
+  it('is measured on the data set of its names, whose spelling may differ', async () => {
+    for (const [c, name] of ['DOG', 'Cat', 'Toilet_Paper', 'small_house'].entries())
+      for (const part of ['train', 'test'])
+        await cp(join(world.photos, ['blue', 'green', 'red', 'red'][c] ?? ''), at(`own/${part}/${name}`), {
+          recursive: true,
+        })
+    expect((await importing('unified.pth.tar', 'named', '--position', 'end')).status).toBe(0)
+    const evaluated = await coop('evaluate', at('named'), at('own'), '--cache', at('cache'), '--json')
+    const share = expect.any(Number)
+    expect(onlyJson(evaluated)).toMatchObject({
+      perClass: { dog: share, cat: share, 'toilet paper': share, 'small house': share },
+    })
+    expect(
+      onlyJson(await importing('unified.pth.tar', 'data', '--position', 'end', '--data', at('own'))),
+    ).toMatchObject({
+      names: 'verified',
+      classNames: ['DOG', 'Cat', 'Toilet_Paper', 'small_house'],
+    })
+  })
+
   it('says what is wrong, before anything is written', async () => {
     expectFailure(await importing('unified.pth.tar', 'x'), 2, /does not say where the class name goes/)
     expectFailure(await importing('cocoop.pth.tar', 'x', '--position', 'end'), 1, /is a CoCoOp prompt/)
@@ -144,7 +164,13 @@ describe('coop-ts import', () => {
       1,
       /learned with another model: its vectors have 128 values, the words of this model have 12/,
     )
-    expectFailure(await coop('import', at('unified.pth.tar'), '--json'), 2, /--model expects/)
+    expectFailure(await coop('import', at('unified.pth.tar'), '--json'), 2, /--model expects .*, and was not given/)
+    await writeFile(at('log/checkpoint'), 'model.pth.tar-50\n')
+    expectFailure(
+      await importing('log/checkpoint', 'x', '--position', 'end'),
+      1,
+      /is a text file with the name of a checkpoint, "model\.pth\.tar-50"/,
+    )
     expectFailure(
       await importing(
         'unified.pth.tar',

@@ -114,6 +114,7 @@ export function readSettings<Options extends z.ZodRawShape>(
     const flag = shown.find((option) => option.key === key)?.flag
     const value = typed[String(key)]
     const received = Array.isArray(value) && typeof place === 'number' ? value[place] : value
+    if (value === undefined) return `${flag} expects ${message}, and was not given`
     return `${flag} expects ${message}, received ${JSON.stringify(received)}`
   })
   throw new UsageError([...new Set(lines)].join('\n'), `coop-ts ${command} --help lists the flags`)

@@ -2,6 +2,7 @@ import { aClip, aRuntime, checkArguments, texts as listOfTexts, wholes } from '.
 import { UsageError } from '../base/errors.ts'
 import { dims, type FloatTensor, floatTensor, Graph, program } from '../graph/index.ts'
 import type { Runtime, Session } from '../runtime/types.ts'
+import { encodePlain } from './tokenizer/tokenizer.ts'
 import { imageTower } from './towers/image-tower.ts'
 import { type Packing, pack } from './towers/packing.ts'
 import { textTower } from './towers/text-tower.ts'
@@ -67,6 +68,7 @@ const MAX_ROWS = 8192
  * program begin with is computed once (see packing.ts).
  *
  * @param maxRows of tokens in one program; more texts take several programs
+ * @throws CoopError for a text that spells out the start or end token
  */
 export async function encodeTexts(
   clip: Clip,
@@ -77,7 +79,9 @@ export async function encodeTexts(
   checkArguments('encodeTexts', { clip, runtime, texts }, { clip: aClip, runtime: aRuntime, texts: listOfTexts })
   const { embedDim } = clip.config
   const features = floatTensor([texts.length, embedDim])
-  const sequences = texts.map((text) => clip.tokenizer.tokenize(text))
+  const { tokenizer } = clip
+  for (const text of texts) encodePlain(tokenizer, text)
+  const sequences = texts.map((text) => tokenizer.tokenize(text))
   let start = 0
   for (const chunk of chunksOfRows(sequences, maxRows)) {
     features.data.set(await encodePacked(clip, runtime, pack(chunk)), start * embedDim)

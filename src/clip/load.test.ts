@@ -265,6 +265,54 @@ describe('models that do not fit', () => {
     )
   })
 
+  it("refuses CLIP's own vocabulary where the configuration names another tokenizer", async () => {
+    const named = async (name: string) => {
+      const files = openClipFiles({ ...vit, text: { ...vit.text, vocabSize: 49408 } })
+      for (const file of ['vocab.json', 'merges.txt']) files.delete(file)
+      const config = new TextDecoder().decode(Buffer.from(files.get('open_clip_config.json') ?? ''))
+      files.set('open_clip_config.json', config.replace('"local"', JSON.stringify(name)))
+      const clipTables = async () => tables
+      return loadClip({ ...memoryFiles(files), clipTables }).then(
+        () => 'loaded',
+        (error: Error) => error.message,
+      )
+    }
+    expect(await named('google/canine-s')).toBe(
+      'model: its configuration says that the tokenizer is "google/canine-s" (hf_tokenizer_name), but it has no tokenizer files',
+    )
+    expect(await named('openai/clip-vit-base-patch32')).toBe('loaded')
+  })
+
+  it('says that a model is there as ONNX only', async () => {
+    for (const file of ['model.onnx', 'onnx/vision_model.onnx']) {
+      expect(
+        await failing(
+          new Map([
+            ['config.json', '{}'],
+            [file, ''],
+          ]),
+        ),
+      ).toBe(`model has the model as ONNX only (${file}); coop-ts needs its weights`)
+    }
+  })
+
+  it('refuses needed tensors of types that are not read, before any is read, and no others', async () => {
+    const files = huggingFaceFiles(huggingFaceTensors(someWeights(vit)))
+    const retyped = (tensor: string) => {
+      const bytes = Buffer.from(files.get('model.safetensors') ?? '')
+      const header = bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0)))
+      const entry = header.indexOf(`"${tensor}":{"dtype":"F32"`)
+      bytes.write('U32', 8 + entry + `"${tensor}":{"dtype":"`.length)
+      return new Map(files).set('model.safetensors', bytes)
+    }
+    expect(await failing(retyped('logit_scale'))).toMatch(
+      /of a type that is not supported; .* \(1\):\n {4}logit_scale: U32/,
+    )
+    const more = huggingFaceTensors(someWeights(vit)).set('text_model.embeddings.position_ids', floatTensor([1, 9]))
+    files.set('model.safetensors', writeSafetensors(more))
+    await loadClip(memoryFiles(retyped('text_model.embeddings.position_ids')))
+  })
+
   it('refuses a vocabulary with ids that the text tower does not have', async () => {
     const files = openClipFiles(vit)
     const config = openClipFiles({ ...vit, text: { ...vit.text, vocabSize: vit.text.vocabSize - 1 } })

@@ -5,7 +5,7 @@ import { openSafetensors } from '../formats/safetensors.ts'
 import { readSchema } from '../formats/schema.ts'
 import type { TensorFile } from '../formats/tensor-file.ts'
 import { itemOf, namedTensors, openTorchFile, PyDict, tensorFile } from '../formats/torch-file/index.ts'
-import { type ConfigFile, parseHuggingFaceConfig, parseOpenClipConfig } from './config/index.ts'
+import { type ConfigFile, openClipTokenizer, parseHuggingFaceConfig, parseOpenClipConfig } from './config/index.ts'
 import { openAiConfig } from './config/openai.ts'
 import { sameButHeads } from './known-models.ts'
 import type { ModelFiles } from './model-files.ts'
@@ -27,6 +27,8 @@ interface ModelFormat {
   readonly weights: readonly string[]
   readonly names: Naming
   readConfig(files: ModelFiles): Promise<ClipConfig>
+  /** The repository whose tokenizer it uses, where it says it. */
+  tokenizerName?(files: ModelFiles): Promise<string | undefined>
 }
 
 const FORMATS: readonly ModelFormat[] = [
@@ -36,6 +38,7 @@ const FORMATS: readonly ModelFormat[] = [
     weights: ['open_clip_model.safetensors', 'open_clip_pytorch_model.safetensors', 'open_clip_pytorch_model.bin'],
     names: openClipNames,
     readConfig: async (files) => parseOpenClipConfig(await configFile(files, 'open_clip_config.json')),
+    tokenizerName: async (files) => openClipTokenizer(await configFile(files, 'open_clip_config.json')),
   },
   {
     title: 'Hugging Face',
@@ -95,7 +98,7 @@ export async function openModel(files: ModelFiles): Promise<OpenedModel> {
   const { single } = files
   const isAlone = single !== undefined && !(await isPartOfModel(files, single))
   const opened = isAlone ? await openOpenAi(files, single) : await openFormat(files)
-  const tokenizer = await loadTokenizer(files, opened.config.text)
+  const tokenizer = await loadTokenizer(files, opened.config.text, opened.tokenizerName)
   checkTensors(opened.checkpoint, expectedTensors(opened.config), opened.names)
   return { ...opened, tokenizer }
 }
@@ -106,7 +109,12 @@ async function isPartOfModel(files: ModelFiles, file: string): Promise<boolean> 
   return format !== undefined && files.has(format.config)
 }
 
-async function openFormat(files: ModelFiles): Promise<Omit<OpenedModel, 'tokenizer'>> {
+interface Opened extends Omit<OpenedModel, 'tokenizer'> {
+  /** The repository whose tokenizer the configuration names. */
+  readonly tokenizerName?: string
+}
+
+async function openFormat(files: ModelFiles): Promise<Opened> {
   const { format, weightsFile } = await findFormat(files)
   const config = await format.readConfig(files)
   return {
@@ -114,11 +122,12 @@ async function openFormat(files: ModelFiles): Promise<Omit<OpenedModel, 'tokeniz
     config,
     checkpoint: await openCheckpoint(files, weightsFile),
     names: format.names,
+    tokenizerName: await format.tokenizerName?.(files),
   }
 }
 
 /** One of OpenAI's files: its configuration follows from its tensors. */
-async function openOpenAi(files: ModelFiles, file: string): Promise<Omit<OpenedModel, 'tokenizer'>> {
+async function openOpenAi(files: ModelFiles, file: string): Promise<Opened> {
   const name = pathOf(files, file)
   const torch = await openTorchFile(await files.open(file))
   const wrapped = itemOf(torch.root, 'state_dict')
@@ -164,12 +173,26 @@ async function findFormat(files: ModelFiles): Promise<{ format: ModelFormat; wei
       }
     }
   }
+  for (const file of ONNX_FILES) {
+    if (!(await files.has(file))) continue
+    throw new FileError(
+      `${files.name} has the model as ONNX only (${file}); coop-ts needs its weights`,
+      'download the weights of the model (model.safetensors or pytorch_model.bin), with config.json, from where the ONNX files were made',
+    )
+  }
   const wanted = FORMATS.map(({ config, weights }) => `${config} with ${weights.join(' or ')}`).join(', or ')
   throw new FileError(
     `${files.name} contains no CLIP model: looked for ${wanted}`,
     "give the folder of a CLIP in the Hugging Face or OpenCLIP format, or one of OpenAI's files (RN50.pt, ViT-B-32.pt ...)",
   )
 }
+
+/** Names that exports to ONNX have. */
+const ONNX_FILES = ['', 'onnx/'].flatMap((folder) =>
+  ['model', 'text_model', 'vision_model', 'textual', 'visual', 'model_quantized'].map(
+    (name) => `${folder}${name}.onnx`,
+  ),
+)
 
 const isTorch = (file: string) => file.endsWith('.bin')
 

@@ -1,10 +1,26 @@
 import { sharedFloats } from '../graph/tensor.ts'
 import { halfToFloat } from './half.ts'
 
-/** Bytes a value takes, by safetensors' names for types. */
+/** Bytes a value takes, by safetensors' names for types that are read here. */
 export const DTYPE_BYTES = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const
 
 export type Dtype = keyof typeof DTYPE_BYTES
+
+/** Bits of a value of the format's other types, which a file may have as long as nobody reads them. */
+export const OTHER_BITS: ReadonlyMap<string, number> = new Map([
+  ['F8_E4M3', 8],
+  ['F8_E5M2', 8],
+  ['F8_E8M0', 8],
+  ['F8_E4M3FNUZ', 8],
+  ['F8_E5M2FNUZ', 8],
+  ['F6_E2M3', 6],
+  ['F6_E3M2', 6],
+  ['F4', 4],
+  ['U16', 16],
+  ['U32', 32],
+  ['U64', 64],
+  ['C64', 64],
+])
 
 type Decoders<T> = Partial<Record<Dtype, (bytes: Uint8Array) => T>>
 

@@ -49,8 +49,9 @@ describe('hostile files', () => {
     ['rest at the end', fileOf({ a: entry('F32', [1], 0, 4) }, 6), /2 bytes at its end/],
     ['size is not shape x dtype', fileOf({ a: entry('F32', [3], 0, 8) }, 8), /takes 12 bytes, but its offsets span 8/],
     ['backward offsets', fileOf({ a: entry('F32', [1], 4, 0) }, 4), /offsets span -4/],
-    ['unknown dtype', fileOf({ a: entry('F8_E4M3', [4], 0, 4) }, 4), /"F8_E4M3" is not supported/],
-    ['dtype from the prototype', fileOf({ a: entry('toString', [4], 0, 4) }, 4), /"toString" is not supported/],
+    ['unknown dtype', fileOf({ a: entry('F9', [4], 0, 4) }, 4), /"F9" is not one of the format's/],
+    ['size of a type that is not read', fileOf({ a: entry('F8_E4M3', [4], 0, 5) }, 5), /takes 4 bytes/],
+    ['dtype from the prototype', fileOf({ a: entry('toString', [4], 0, 4) }, 4), /"toString" is not one of/],
     ['negative shape', fileOf({ a: entry('F32', [-1, -1], 0, 4) }, 4), /shape \[-1,-1\]/],
     ['fractional shape', fileOf({ a: entry('F32', [0.5, 2], 0, 4) }, 4), /shape/],
     ['huge shape', fileOf({ a: entry('F32', [2 ** 40, 2 ** 40], 0, 4) }, 4), /offsets span 4/],
@@ -202,4 +203,24 @@ describe('writing', () => {
     const large = new Map([['w', floatTensor([2], Float32Array.of(1, 70000))]])
     expect(() => writeSafetensors(large, {}, { dtype: 'float16' })).toThrow(/"w" has the value 70000/)
   })
+})
+
+it('types that are not read do not make a file invalid; only their values cannot be had', async () => {
+  const types = { F8_E4M3: 1, F8_E5M2: 1, U16: 2, U32: 4, U64: 8, C64: 8 }
+  let end = 0
+  const header = Object.fromEntries(
+    Object.entries(types).map(([type, bytes]) => {
+      const begin = end
+      end += 2 * bytes
+      return [type, entry(type, [2], begin, end)]
+    }),
+  )
+  const four = entry('F4', [3, 2], end, end + 3)
+  const file = await open(fileOf({ ...header, F4: four, a: entry('U8', [1], end + 3, end + 4) }, end + 4))
+  expect((await file.readInt('a')).shape).toEqual([1])
+  for (const type of [...Object.keys(types), 'F4']) {
+    await expect(file.readFloat(type)).rejects.toThrow(
+      new RegExp(`"${type}" is of type ${type}, which is not supported`),
+    )
+  }
 })

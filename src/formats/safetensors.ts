@@ -1,6 +1,6 @@
 import { CoopError, FileError } from '../base/errors.ts'
 import { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, sizeOf } from '../graph/tensor.ts'
-import { DTYPE_BYTES, type Dtype, FLOAT_DECODERS, INT_DECODERS } from './dtypes.ts'
+import { DTYPE_BYTES, type Dtype, FLOAT_DECODERS, INT_DECODERS, OTHER_BITS } from './dtypes.ts'
 import { floatToHalf } from './half.ts'
 import { parseJson } from './json.ts'
 
@@ -14,7 +14,8 @@ export interface ByteSource {
 
 /** Where one tensor is; offsets count from the first byte of the file. */
 export interface TensorEntry {
-  readonly dtype: Dtype
+  /** By the format's names; one that no DTYPE_BYTES has cannot be read. */
+  readonly dtype: string
   readonly shape: Shape
   readonly offset: number
   readonly length: number
@@ -71,13 +72,13 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     entries,
     async readFloat(tensor) {
       const { entry, bytes } = await bytesOf(tensor)
-      const decode = FLOAT_DECODERS[entry.dtype]
+      const decode = isDtype(entry.dtype) ? FLOAT_DECODERS[entry.dtype] : undefined
       if (decode === undefined) throw wrongType(source.name, tensor, entry, 'floating-point numbers')
       return floatTensor(entry.shape, decode(bytes))
     },
     async readInt(tensor) {
       const { entry, bytes } = await bytesOf(tensor)
-      const decode = INT_DECODERS[entry.dtype]
+      const decode = isDtype(entry.dtype) ? INT_DECODERS[entry.dtype] : undefined
       if (decode === undefined) throw wrongType(source.name, tensor, entry, 'integers')
       return intTensor(entry.shape, decode(bytes))
     },
@@ -130,13 +131,12 @@ function readEntry(file: string, tensor: string, value: unknown, dataStart: numb
   const fail = (what: string) => broken(file, `tensor "${tensor}": ${what}`)
   if (!isObject(value)) throw fail('its entry is not an object')
   const { dtype, shape, data_offsets: offsets } = value
-  if (!isDtype(dtype)) {
-    throw fail(`dtype ${show(dtype)} is not supported; supported: ${Object.keys(DTYPE_BYTES).join(', ')}`)
-  }
+  const bits = bitsOf(dtype)
+  if (typeof dtype !== 'string' || bits === undefined) throw fail(`dtype ${show(dtype)} is not one of the format's`)
   if (!isCounts(shape)) throw fail(`shape ${show(shape)} is not a list of sizes`)
   if (!isCounts(offsets) || offsets.length !== 2) throw fail(`data_offsets ${show(offsets)} are not two numbers`)
   const [begin = 0, end = 0] = offsets
-  const expected = sizeOf(shape) * DTYPE_BYTES[dtype]
+  const expected = Math.ceil((sizeOf(shape) * bits) / 8)
   if (end - begin !== expected) {
     throw fail(`shape (${shape.join(', ')}) of ${dtype} takes ${expected} bytes, but its offsets span ${end - begin}`)
   }
@@ -165,10 +165,16 @@ function broken(file: string, what: string, cause?: unknown): FileError {
   })
 }
 
-function wrongType(file: string, tensor: string, entry: TensorEntry, wanted: string): FileError {
+function wrongType(file: string, tensor: string, { dtype }: TensorEntry, wanted: string): FileError {
+  if (isDtype(dtype)) {
+    return new FileError(
+      `${file}: tensor "${tensor}" holds ${dtype}, expected ${wanted}`,
+      'download or write the file again',
+    )
+  }
   return new FileError(
-    `${file}: tensor "${tensor}" holds ${entry.dtype}, expected ${wanted}`,
-    'download or write the file again',
+    `${file}: tensor "${tensor}" is of type ${dtype}, which is not supported`,
+    'save it again as float32 (tensor.float())',
   )
 }
 
@@ -183,6 +189,11 @@ function show(value: unknown): string {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function bitsOf(dtype: unknown): number | undefined {
+  if (isDtype(dtype)) return 8 * DTYPE_BYTES[dtype]
+  return typeof dtype === 'string' ? OTHER_BITS.get(dtype) : undefined
 }
 
 function isDtype(value: unknown): value is Dtype {

@@ -33,11 +33,11 @@ export function contextOf(
   { clip, classNames, seed }: Pick<Task, 'clip' | 'classNames' | 'seed'>,
   settings: ContextSettings,
 ): { readonly ctx: FloatTensor; readonly layout: PromptLayout } {
-  const { init, classSpecific, position } = settings
+  const { init, classSpecific, position, fixed } = settings
   checkClassCount(classNames)
   checkClassNames(clip.tokenizer, classNames)
   const M = contextLength(clip, settings)
-  const layout = promptLayout(clip.tokenizer, classNames, { M, position, classSpecific })
+  const layout = promptLayout(clip.tokenizer, classNames, { M, position, classSpecific, fixed })
   const ctx =
     init === null
       ? randomContext(contextShape(clip, layout), seed)
@@ -46,7 +46,7 @@ export function contextOf(
 }
 
 /** What a title says of a context, unless it is the usual one: from "a photo of a", the class name at the end. */
-export function contextWords({ M, position, init }: Omit<ContextSettings, 'classSpecific'>): string[] {
+export function contextWords({ M, position, init }: Pick<ContextSettings, 'M' | 'position' | 'init'>): string[] {
   const start = init === null ? [`M=${M}`] : init === USUAL_START ? [] : [`from "${init}"`]
   return [...(position === 'end' ? [] : [position]), ...start]
 }
@@ -66,7 +66,7 @@ export const sharedContextSettings = {
 /** The classifier of learned context vectors `ctx`, the same for all images. */
 export async function contextClassifier(
   { clip, runtime, classNames }: Classes,
-  shape: Pick<PromptShape, 'position' | 'classSpecific'>,
+  shape: Omit<PromptShape, 'M'>,
   { tensors }: Pick<Learned, 'tensors'>,
 ): Promise<ImageClassifier> {
   const ctx = tensors.get('ctx')

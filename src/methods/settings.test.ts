@@ -17,6 +17,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   position: fc.constantFrom('end', 'middle', 'front'),
   classSpecific: fc.boolean(),
   init: fc.constantFrom(null, 'a photo of a'),
+  fixed: fc.array(fc.nat(500)),
   recipe: fc.constantFrom('paper', 'fast'),
   epochs: count,
   epochScale: positive,
@@ -81,6 +82,6 @@ it('a refusal says whose settings they are, and which there are', () => {
   if (!(error instanceof UsageError)) throw new Error('it is refused')
   expect(error.message).toMatch(/^settings of coop: M: .*; warmup: /)
   expect(error.remedy).toBe(
-    'its settings are: M, position, classSpecific, init, recipe, epochs, epochScale, batchSize, learningRate, warmup, warmupEpochs',
+    'its settings are: M, position, classSpecific, init, fixed, recipe, epochs, epochScale, batchSize, learningRate, warmup, warmupEpochs',
   )
 })

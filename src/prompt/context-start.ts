@@ -1,6 +1,7 @@
 import { UsageError } from '../base/errors.ts'
 import { randomFor } from '../base/random.ts'
 import { tokenRows } from '../clip/encode.ts'
+import { encodePlain } from '../clip/tokenizer/tokenizer.ts'
 import type { Clip } from '../clip/types.ts'
 import { type FloatTensor, floatTensor, type Shape, sizeOf } from '../graph/tensor.ts'
 
@@ -18,7 +19,7 @@ export function randomContext(shape: Shape, seed: number): FloatTensor {
 
 /** The tokens of words to start from, such as "a photo of a"; their number is M. Throws UsageError when there are none. */
 export function startTokens({ tokenizer }: Pick<Clip, 'tokenizer'>, words: string): number[] {
-  const tokens = tokenizer.encode(words.replaceAll('_', ' '))
+  const tokens = encodePlain(tokenizer, words.replaceAll('_', ' '))
   if (tokens.length === 0)
     throw new UsageError(
       `there are no words to start from in ${JSON.stringify(words)}`,

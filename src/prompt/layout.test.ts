@@ -24,6 +24,7 @@ describe('checkClassNames', () => {
     expect(() => checkClassNames(tokenizer, ['missile', 'cat', 'missile'])).not.toThrow()
     expect(() => checkClassNames(tokenizer, ['sea_horse', 'cat', 'Sea horse'])).toThrow(/"sea_horse" and "Sea horse"/)
     expect(() => checkClassNames(tokenizer, ['cat', ' '])).toThrow(/no words/)
+    expect(() => checkClassNames(tokenizer, ['cat <|endoftext|> dog'])).toThrow(/has <\|endoftext\|> in it/)
   })
 })
 

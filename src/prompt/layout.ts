@@ -1,7 +1,7 @@
 import { anObject, aTokenizer, checkArguments, someTexts } from '../base/arguments.ts'
 import { countOf } from '../base/count.ts'
 import { CoopError, UsageError } from '../base/errors.ts'
-import type { Tokenizer } from '../clip/tokenizer/tokenizer.ts'
+import { encodePlain, type Tokenizer } from '../clip/tokenizer/tokenizer.ts'
 import { type Packing, pack } from '../clip/towers/packing.ts'
 
 /** Where the class name stands among the context vectors. */
@@ -15,6 +15,11 @@ export interface PromptShape {
   readonly position: Position
   /** A separate context for each class, instead of one for all. */
   readonly classSpecific: boolean
+  /**
+   * Ids of tokens that stay before the class name. The official code takes as many tokens of its first words for context
+   * as there are words; where a word has several tokens, the rest of them are these.
+   */
+  readonly fixed?: readonly number[]
 }
 
 /**
@@ -49,7 +54,7 @@ const ARRANGEMENTS: Record<Position, (parts: Parts) => readonly number[]> = {
 
 /**
  * Lays out the prompts of the official code: a class name, its `_` as spaces, is tokenised together with the full stop
- * that follows it; the name's part is as long as the name alone.
+ * that follows it; the name's part is as long as the name alone, and begins with the fixed tokens, if there are some.
  *
  * @throws UsageError when M is not a whole number above 0
  * @throws CoopError when a name has no words or the prompt does not fit the text tower
@@ -60,7 +65,7 @@ export function promptLayout(tokenizer: Tokenizer, classNames: readonly string[]
     { tokenizer, classNames, shape },
     { tokenizer: aTokenizer, classNames: someTexts, shape: anObject },
   )
-  const { M, position, classSpecific } = shape
+  const { M, position, classSpecific, fixed = [] } = shape
   if (!Number.isInteger(M) || M < 1)
     throw new UsageError(`the number of context vectors must be a whole number above 0, not ${M}`)
   const contextRows = classSpecific ? classNames.length * M : M
@@ -71,7 +76,7 @@ export function promptLayout(tokenizer: Tokenizer, classNames: readonly string[]
     return known
   }
   const sequences = classNames.map((className, c) => {
-    const { name, stop } = tokensOf(tokenizer, className, M)
+    const { name, stop } = tokensOf(tokenizer, className, M, fixed)
     const first = classSpecific ? c * M : 0
     const context = Array.from({ length: M }, (_, i) => first + i)
     const between = ARRANGEMENTS[position]({ context, name: name.map(slot), stop: stop.map(slot) })
@@ -120,7 +125,7 @@ export function checkClassNames(tokenizer: Tokenizer, classNames: readonly strin
 }
 
 function nameTokens(tokenizer: Tokenizer, className: string): number[] {
-  const tokens = tokenizer.encode(className.replaceAll('_', ' '))
+  const tokens = encodePlain(tokenizer, className.replaceAll('_', ' '))
   if (tokens.length > 0) return tokens
   throw new CoopError(
     `the class name ${JSON.stringify(className)} has no words`,
@@ -131,9 +136,9 @@ function nameTokens(tokenizer: Tokenizer, className: string): number[] {
 /** Start and end token. */
 const ENDS = 2
 
-function tokensOf(tokenizer: Tokenizer, className: string, M: number): { name: number[]; stop: number[] } {
+function tokensOf(tokenizer: Tokenizer, className: string, M: number, fixed: readonly number[]) {
   const nameLength = nameTokens(tokenizer, className).length
-  const tokens = tokenizer.encode(`${className.replaceAll('_', ' ')}.`)
+  const tokens = [...fixed, ...tokenizer.encode(`${className.replaceAll('_', ' ')}.`)]
   const length = tokens.length + M + ENDS
   const { contextLength } = tokenizer
   if (length > contextLength) {

@@ -24,10 +24,10 @@ export interface LearnedPrompt extends PromptShape {
 export function learnedPrompt(
   model: string,
   classNames: readonly string[],
-  { M, position, classSpecific }: PromptShape,
+  { M, position, classSpecific, fixed }: PromptShape,
   ctx: FloatTensor,
 ): LearnedPrompt {
-  return { M, position, classSpecific, ctx, classNames, model }
+  return { M, position, classSpecific, fixed, ctx, classNames, model }
 }
 
 const FORMAT = 'coop-prompt-1'
@@ -37,6 +37,7 @@ const metadataSchema = z.object({
   M: z.int().min(1),
   position: z.enum(POSITIONS),
   classSpecific: z.boolean(),
+  fixed: z.array(z.int().min(0)).optional(),
   classNames: z.array(z.string()).min(1),
   model: z.string().regex(/^[0-9a-f]+$/),
 })
@@ -50,8 +51,8 @@ export function writePrompt(
   settings: Readonly<Record<string, unknown>> = {},
 ): Uint8Array<ArrayBuffer> {
   checkArguments('writePrompt', { prompt, settings }, { prompt: anObject, settings: anObject })
-  const { ctx, M, position, classSpecific, classNames, model } = prompt
-  const about = { format: FORMAT, M, position, classSpecific, classNames, model }
+  const { ctx, M, position, classSpecific, fixed, classNames, model } = prompt
+  const about = { format: FORMAT, M, position, classSpecific, fixed, classNames, model }
   return writeSafetensors(new Map([['ctx', ctx]]), {
     prompt: JSON.stringify(about),
     settings: JSON.stringify(settings),

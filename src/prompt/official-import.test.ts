@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CoopError, FileError } from '../base/errors.ts'
+import { tokenRows } from '../clip/encode.ts'
 import { loadClip } from '../clip/load.ts'
 import type { Clip } from '../clip/types.ts'
 import { bytesSource } from '../formats/safetensors.ts'
@@ -11,7 +12,8 @@ import type { Runtime } from '../runtime/types.ts'
 import { tinyTables } from '../testing/tiny-clip.ts'
 import { gunzipped } from '../testing/torch-files.ts'
 import figures from './fixtures/official/features.json' with { type: 'json' }
-import type { Position } from './layout.ts'
+import { POSITIONS, type Position, promptLayout } from './layout.ts'
+import { type LearnedPrompt, readPrompt, writePrompt } from './learned-prompt.ts'
 import { type OfficialCheckpoint, readOfficialCheckpoint } from './official-checkpoint.ts'
 import { importPrompt } from './official-import.ts'
 import { promptClassifier } from './prompt-classifier.ts'
@@ -149,4 +151,79 @@ it('what a checkpoint would execute in Python is not executed', async () => {
   expect(epoch).toBe(3)
   await expect(read('evil-ctx')).rejects.toThrow(FileError)
   expect(existsSync('coop-was-executed')).toBe(false)
+})
+
+describe('a context that began from words of several tokens', () => {
+  // as trainers/coop.py does: as many tokens of the words are context as there are words; all else is fixed
+  const START = 'a toilet-photos drawing'
+  const words = START.split(' ').length
+
+  /** The prompts of the official code as `c0 c1 ...` and token ids, and what its checkpoint has. */
+  function official(names: readonly string[], position: Position) {
+    const { tokenizer } = clip
+    const { startToken, endToken } = tokenizer
+    const context = Array.from({ length: words }, (_, i) => `c${i}`)
+    const suffixes = names.map((name) => tokenizer.encode(`${START} ${name.replaceAll('_', ' ')}.`).slice(words))
+    const sequences = suffixes.map((suffix, c) => {
+      const length = position === 'end' ? 0 : tokenizer.encode((names[c] ?? '').replaceAll('_', ' ')).length
+      const half = position === 'middle' ? Math.floor(words / 2) : 0
+      const moved = suffix.slice(0, length)
+      return [
+        startToken,
+        ...context.slice(0, half),
+        ...moved,
+        ...context.slice(half),
+        ...suffix.slice(length),
+        endToken,
+      ]
+    })
+    const padded = suffixes.flatMap((suffix) => {
+      const room = tokenizer.contextLength - 1 - words
+      return [...suffix, endToken, ...Array.from({ length: room }, () => 0)].slice(0, room)
+    })
+    const { width } = clip.config.text
+    const embedded = (tokens: readonly number[]) => {
+      const { data } = tokenRows(clip, tokens)
+      return floatTensor([names.length, tokens.length / names.length, width], data)
+    }
+    const checkpoint: OfficialCheckpoint = {
+      ctx: floatTensor(
+        [words, width],
+        Float32Array.from({ length: words * width }, (_, i) => Math.sin(i)),
+      ),
+      prefix: embedded(names.map(() => startToken)),
+      suffix: embedded(padded),
+      epoch: 50,
+    }
+    return { sequences, checkpoint }
+  }
+
+  function sequencesOf(prompt: LearnedPrompt) {
+    const { sequences, contextRows, tokens } = promptLayout(clip.tokenizer, prompt.classNames, prompt)
+    return sequences.map((slots) => slots.map((slot) => (slot < contextRows ? `c${slot}` : tokens[slot - contextRows])))
+  }
+
+  it.each(POSITIONS)('%s: what is left of them stays before the names, given or not', async (position) => {
+    const { sequences, checkpoint } = official(['Dog', 'cat', 'toilet_paper'], position)
+    const given = importPrompt(clip, checkpoint, position, ['cat', 'toilet_paper', 'Dog'])
+    expect(given).toMatchObject({ names: 'verified', prompt: { classNames: ['Dog', 'cat', 'toilet_paper'] } })
+    expect(sequencesOf(given.prompt)).toEqual(sequences)
+    expect(given.prompt.fixed?.length).toBeGreaterThan(0)
+    const read = importPrompt(clip, checkpoint, position)
+    expect(read).toMatchObject({ names: 'checkpoint', prompt: { classNames: ['dog', 'cat', 'toilet paper'] } })
+    expect(sequencesOf(read.prompt)).toEqual(sequences)
+    const other = importPrompt(clip, checkpoint, position, ['house', 'small_dog'])
+    expect(other.names).toBe('transferred')
+    expect(sequencesOf(other.prompt)).toEqual(official(['house', 'small_dog'], position).sequences)
+    const saved = await readPrompt(bytesSource('prompt', writePrompt(given.prompt)))
+    expect(sequencesOf(saved)).toEqual(sequences)
+  })
+
+  it('names that begin alike are not cut where they are given, or have contexts of their own', async () => {
+    const { checkpoint } = official(['photo dog', 'photo cat'], 'end')
+    const whole = importPrompt(clip, checkpoint, 'end', ['photo cat', 'photo dog'])
+    expect(whole.prompt.classNames).toEqual(['photo dog', 'photo cat'])
+    const own = { ...checkpoint, ctx: floatTensor([2, words, clip.config.text.width]) }
+    expect(importPrompt(clip, own, 'end', undefined).prompt.fixed).toBeUndefined()
+  })
 })

@@ -24,7 +24,9 @@ export interface ImportedPrompt {
 
 /**
  * A checkpoint of the official code as a prompt for `clip`: checked against the model's embeddings, class names taken
- * from it or compared with those that are given.
+ * from it or compared with those that are given. The official code counts the words that a context begins from, takes
+ * that many tokens, and leaves the others before each name: what all names begin with is taken for these (`fixed`)
+ * where one context is for all classes, unless the names that are given begin with it, too.
  *
  * @param classNames in any order, where the checkpoint says which is which; else in the order of the labels
  * @throws CoopError when it was learned on another model, or the class names are not those of its contexts
@@ -39,9 +41,10 @@ export function importPrompt(
   const { ctx } = checkpoint
   const classSpecific = ctx.shape.length === 3
   const M = ctx.shape.at(-2) ?? 0
-  const learned = learnedNames(clip, checkpoint)
-  const { names, from } = chooseNames(clip, learned, classNames, classSpecific ? ctx.shape[0] : undefined)
-  return { prompt: learnedPrompt(clip.fingerprint, names, { M, position, classSpecific }, ctx), names: from }
+  const rows = learnedTokens(clip, checkpoint)
+  const { names, from, fixed } = chooseNames(clip, rows, classNames, classSpecific ? ctx.shape[0] : undefined)
+  const shape = { M, position, classSpecific, fixed: fixed.length > 0 ? fixed : undefined }
+  return { prompt: learnedPrompt(clip.fingerprint, names, shape, ctx), names: from }
 }
 
 function checkModel(clip: Clip, { ctx, prefix }: OfficialCheckpoint): void {
@@ -74,13 +77,10 @@ function ofWidth(width: number | undefined): string {
   return models === undefined ? '' : `; among OpenAI's models, ${models} have vectors of this size`
 }
 
-/** A class as the checkpoint has it: the tokens of its name with the full stop, as text and for comparison. */
-interface LearnedName {
-  readonly text: string
-  readonly key: string
-}
+/** Tokens of what stands behind the context: rest of the first words, class name, full stop. */
+type Tokens = readonly number[]
 
-function learnedNames(clip: Clip, { suffix }: OfficialCheckpoint): readonly LearnedName[] | undefined {
+function learnedTokens(clip: Clip, { suffix }: OfficialCheckpoint): readonly Tokens[] | undefined {
   if (suffix === undefined) return undefined
   const { tokenizer } = clip
   return tokensOfEmbeddings(clip, suffix).map((row, c) => {
@@ -92,6 +92,31 @@ function learnedNames(clip: Clip, { suffix }: OfficialCheckpoint): readonly Lear
         'give the model that the prompt was learned with (--model)',
       )
     }
+    return tokens
+  })
+}
+
+/** What all classes begin with, if each has a word more than that. */
+function sharedBeginning(rows: readonly Tokens[]): Tokens {
+  const [first = [], ...others] = rows
+  if (others.length === 0) return []
+  const room = Math.min(...rows.map((row) => row.length)) - NAME_AND_STOP
+  const differs = first.findIndex((token, i) => i >= room || others.some((row) => row[i] !== token))
+  return first.slice(0, Math.max(0, differs))
+}
+
+const NAME_AND_STOP = 2
+
+/** A class as the checkpoint has it: the tokens of its name with the full stop, as text and for comparison. */
+interface LearnedName {
+  readonly text: string
+  readonly key: string
+}
+
+/** The names that are left without the first `skipped` tokens. */
+function namesAfter({ tokenizer }: Clip, rows: readonly Tokens[], skipped: number): LearnedName[] {
+  return rows.map((row) => {
+    const tokens = row.slice(skipped)
     return { text: tokenizer.decode(tokens).replace(/\s*\.$/, ''), key: tokens.join() }
   })
 }
@@ -99,42 +124,52 @@ function learnedNames(clip: Clip, { suffix }: OfficialCheckpoint): readonly Lear
 interface Chosen {
   readonly names: readonly string[]
   readonly from: NamesFrom
+  /** Tokens before each name. */
+  readonly fixed: Tokens
 }
 
 /** @param contexts number of contexts, where each class has its own */
 function chooseNames(
   clip: Clip,
-  learned: readonly LearnedName[] | undefined,
+  rows: readonly Tokens[] | undefined,
   given: readonly string[] | undefined,
   contexts: number | undefined,
 ): Chosen {
+  // contexts of their own never begin from words
+  const shared = rows === undefined || contexts !== undefined ? [] : sharedBeginning(rows)
   if (given === undefined) {
-    if (learned !== undefined) return { names: readNames(clip, learned), from: 'checkpoint' }
+    if (rows !== undefined) return { ...readNames(clip, rows, shared), from: 'checkpoint' }
     throw new UsageError(
       'the checkpoint does not contain the names of its classes',
       'give them (--classes FILE, one per line, or --data for the names of a data set)',
     )
   }
-  if (learned === undefined) {
+  if (rows === undefined) {
     if (contexts !== undefined && contexts !== given.length) throw wrongCount(contexts, given.length)
-    return { names: given, from: 'given' }
+    return { names: given, from: 'given', fixed: [] }
   }
-  const ordered = inOrderOf(clip, learned, given)
-  if (ordered !== undefined) return { names: ordered, from: 'verified' }
-  if (contexts === undefined) return { names: given, from: 'transferred' }
+  for (let skipped = 0; skipped <= shared.length; skipped++) {
+    const names = inOrderOf(clip, namesAfter(clip, rows, skipped), given)
+    if (names !== undefined) return { names, from: 'verified', fixed: shared.slice(0, skipped) }
+  }
+  if (contexts === undefined) return { names: given, from: 'transferred', fixed: shared }
   if (contexts !== given.length) throw wrongCount(contexts, given.length)
-  throw otherNames(clip, learned, given)
+  throw otherNames(clip, namesAfter(clip, rows, 0), given)
 }
 
 /** The texts of the learned names, which must be the very same words when they are encoded again. */
-function readNames(clip: Clip, learned: readonly LearnedName[]): readonly string[] {
-  return learned.map(({ text, key }, c) => {
-    if (keyOf(clip, text) === key) return text
-    throw new UsageError(
-      `the name of class ${c + 1} cannot be read from its tokens (${JSON.stringify(text)})`,
-      'give the class names (--classes FILE, or --data)',
-    )
-  })
+function readNames(clip: Clip, rows: readonly Tokens[], shared: Tokens): Pick<Chosen, 'names' | 'fixed'> {
+  let wrong = { c: 0, text: '' }
+  for (let skipped = shared.length; skipped >= 0; skipped--) {
+    const names = namesAfter(clip, rows, skipped)
+    const c = names.findIndex(({ text, key }) => keyOf(clip, text) !== key)
+    if (c < 0) return { names: names.map(({ text }) => text), fixed: shared.slice(0, skipped) }
+    wrong = { c, text: names[c]?.text ?? '' }
+  }
+  throw new UsageError(
+    `the name of class ${wrong.c + 1} cannot be read from its tokens (${JSON.stringify(wrong.text)})`,
+    'give the class names (--classes FILE, or --data)',
+  )
 }
 
 /** The given names in the order of the learned ones, where they are the same words. */

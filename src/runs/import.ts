@@ -1,4 +1,5 @@
-import { basename, resolve } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
@@ -48,6 +49,8 @@ export interface ImportResult {
   readonly classNames: readonly string[]
   /** How the class names are known. */
   readonly names: NamesFrom
+  /** Words before each name, left of those that the context began from. */
+  readonly before?: string
   /** Of the last epoch, where the file says it. */
   readonly epoch?: number
 }
@@ -70,10 +73,17 @@ async function importClaimed(file: string, options: ImportOptions, hooks: Hooks)
   const given = await givenNames(options, hooks)
   const { clip, ...model } = await openModel(options.model, hooks)
   const { prompt, names } = importPrompt(clip, checkpoint, position, given)
-  const { M, classSpecific, classNames } = prompt
+  const { M, classSpecific, classNames, fixed } = prompt
+  const before = fixed && clip.tokenizer.decode(fixed)
   if (names === 'given' && classSpecific) {
     hooks.onWarning?.(
       'the checkpoint does not say which classes it has: the given names are assigned to its contexts in this order',
+    )
+  }
+  if (before !== undefined && names !== 'verified') {
+    hooks.onWarning?.(
+      `all classes of the checkpoint begin with ${JSON.stringify(before)}: this is taken for the rest of the words that the context ` +
+        'began from, and stays before each name; if it belongs to the names, give them (--classes or --data)',
     )
   }
   if ((checkpoint.suffix?.shape[0] ?? classNames.length) === IMAGENET_CLASSES && transforms !== '2021-09') {
@@ -82,7 +92,7 @@ async function importClaimed(file: string, options: ImportOptions, hooks: Hooks)
     )
   }
   const { epoch } = checkpoint
-  const settings = readSettings(coop, { M, position, classSpecific })
+  const settings = readSettings(coop, { M, position, classSpecific, fixed })
   const facts = { imported: basename(file), epoch }
   await clearRun(out)
   await beginRun(out, { method: coop.name, settings, model: clip.fingerprint, classNames, transforms, ...facts })
@@ -121,15 +131,25 @@ async function importClaimed(file: string, options: ImportOptions, hooks: Hooks)
     seconds: 0,
     environment: environmentOf({ device: 'cpu' }, {}),
   })
-  return { run: out, model: model.path ?? model.name, M, position, classSpecific, classNames, names, epoch }
+  return { run: out, model: model.path ?? model.name, M, position, classSpecific, classNames, names, before, epoch }
 }
 
 const IMAGENET_CLASSES = 1000
+/** Bytes of a file that may be no more than a file's name. */
+const MAX_NAME = 1000
 
 async function checkFile(file: string): Promise<void> {
   const found = await statIfThere(file)
   if (found?.isDirectory())
     throw new FileError(`${file} is a folder`, 'give the file prompt_learner/model.pth.tar-N in it')
+  // Dassl writes the name of its last checkpoint into a text file "checkpoint" beside it
+  const text = found !== undefined && found.size <= MAX_NAME ? (await readText(file)).trim() : ''
+  if (/^[^\0\n]*\.pth\.tar[^\0\n]*$/.test(text)) {
+    throw new FileError(
+      `${file} is a text file with the name of a checkpoint, ${JSON.stringify(text)}`,
+      `give that file: ${join(dirname(file), basename(text))}`,
+    )
+  }
 }
 
 /** Folders of the official code's runs, such as `nctx16_cscFalse_ctpend`. */

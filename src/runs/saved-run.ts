@@ -45,7 +45,11 @@ export async function promptOfRun(run: string): Promise<LearnedPrompt> {
   return learnedPrompt(model.fingerprint, classNames, { ...shape.data, M: ctx.shape.at(-2) ?? 0 }, ctx)
 }
 
-const shapeSchema = z.object({ position: z.enum(POSITIONS), classSpecific: z.boolean() })
+const shapeSchema = z.object({
+  position: z.enum(POSITIONS),
+  classSpecific: z.boolean(),
+  fixed: z.array(z.int().min(0)).optional(),
+})
 
 /** What is in a folder in place of a finished run. */
 async function noRun(run: string): Promise<FileError> {

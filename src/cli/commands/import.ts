@@ -75,12 +75,13 @@ const PLACES: Readonly<Record<ImportResult['position'], string>> = {
   front: 'in front',
 }
 
-function textOf({ run, M, position, classSpecific, classNames, names, epoch }: ImportResult): string {
+function textOf({ run, M, position, classSpecific, classNames, names, before, epoch }: ImportResult): string {
   const context = classSpecific ? 'for each class' : 'for all classes'
   const trained = epoch === undefined ? '' : `, of epoch ${epoch}`
   return [
     `${countOf(M, 'context vector')} ${context}, class name ${PLACES[position]}${trained}`,
     `${countOf(classNames.length, 'class', 'classes')} (${NAMES[names]}): ${classNames.slice(0, 6).map(visible).join(', ')}${classNames.length > 6 ? ' ...' : ''}`,
+    ...(before === undefined ? [] : [`fixed before each class name: ${JSON.stringify(before)}`]),
     `saved in ${run}`,
     `Try it: coop-ts evaluate ${run} DATA`,
   ].join('\n')

@@ -53,11 +53,12 @@ function checkedText(model: CheckedModel): string {
   return tableText({
     head: ['model', model.name],
     rows: [
-      ['architecture', architecture ?? 'not a known model'],
+      ['architecture', architecture ?? 'with sizes of its own'],
       ['layout', model.layout],
       ...(model.release === undefined ? [] : [['file', releaseText(model.release)]]),
       ['values', `${millions(model)} million, ${precision.join(' and ')}; ${model.megabytes} MB in memory`],
       ['image tower', `${image}, ${model.imageSize} pixels`],
+      ['pictures', preprocessText(config.preprocess)],
       ['text tower', `${blocks(text)}, ${text.contextLength} tokens`],
       ['activation', model.activation],
       ['embedding', String(model.embedDim)],
@@ -65,6 +66,13 @@ function checkedText(model: CheckedModel): string {
     ].map((cells) => ({ cells })),
     words: 2,
   })
+}
+
+function preprocessText({ size, mean, std, resize }: CheckedModel['config']['preprocess']): string {
+  const cut =
+    resize === 'squash' ? `squashed to ${size} x ${size}` : `short side to ${size}, middle of ${size} x ${size}`
+  const three = (values: readonly number[]) => values.map((value) => Number(value.toFixed(4))).join(' ')
+  return `${cut}, mean ${three(mean)}, deviation ${three(std)}`
 }
 
 function releaseText(release: string): string {

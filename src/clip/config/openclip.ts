@@ -112,6 +112,12 @@ const PARTS: readonly (readonly [path: readonly string[], read: z.ZodObject, har
   [['preprocess_cfg'], openPreprocess, HARMLESS.openClipPreprocess],
 ]
 
+/** The repository whose tokenizer a model uses, where its configuration says it. */
+export function openClipTokenizer(config: ConfigFile): string | undefined {
+  const name = ['model_cfg', 'text_cfg', 'hf_tokenizer_name'].reduce(fieldOf, parseJson(config.text, config.name))
+  return typeof name === 'string' && name !== '' ? name : undefined
+}
+
 type OpenVision = z.output<typeof openVision>
 
 /** Configuration of a CLIP (ViT or ModifiedResNet) in the OpenCLIP layout. Throws FileError naming file and keys. */

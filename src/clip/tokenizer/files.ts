@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { FileError } from '../../base/errors.ts'
 import { parseJson } from '../../formats/json.ts'
 import { readSchema } from '../../formats/schema.ts'
-import type { Merge, TokenizerTables } from './tokenizer.ts'
+import { type AddedToken, type Merge, SPECIAL_TOKENS, type TokenizerTables } from './tokenizer.ts'
 
 /** Texts of a tokenizer's two files and what messages call them. */
 export interface VocabularyFiles {
@@ -10,17 +10,30 @@ export interface VocabularyFiles {
   readonly merges: string
   readonly vocabName: string
   readonly mergesName: string
+  /** `added_tokens.json` beside them, or a `tokenizer.json`, which has such tokens, too. */
+  readonly added?: { readonly text: string; readonly name: string }
 }
 
 const vocabSchema = z.record(z.string(), z.int().nonnegative())
 
 /** Tables of `vocab.json` + `merges.txt`. Throws FileError naming file and line. */
-export function parseVocabulary({ vocab, merges, vocabName, mergesName }: VocabularyFiles): TokenizerTables {
+export function parseVocabulary({ vocab, merges, vocabName, mergesName, added }: VocabularyFiles): TokenizerTables {
   const ids = readSchema(vocabSchema, parseJson(vocab, vocabName), vocabName)
-  return {
-    vocab: checkedVocabulary(new Map(Object.entries(ids)), vocabName),
-    merges: parseMerges(merges, mergesName),
+  return withAdded(
+    { vocab: new Map(Object.entries(ids)), merges: parseMerges(merges, mergesName) },
+    added === undefined ? [] : parseAdded(added.text, added.name),
+    vocabName,
+  )
+}
+
+/** Of `added_tokens.json` (content -> id), or of a `tokenizer.json`. */
+function parseAdded(text: string, name: string): AddedToken[] {
+  const parsed = parseJson(text, name)
+  if (!name.endsWith('added_tokens.json')) {
+    return (readSchema(addedSchema, parsed, name).added_tokens ?? []).map(addedToken)
   }
+  const ids = readSchema(vocabSchema, parsed, name)
+  return Object.entries(ids).map(([content, id]) => ({ content, id, normalized: true, singleWord: false }))
 }
 
 /** Merges, one a line, most important first; a first line that states a version is none. Throws FileError naming the line. */
@@ -38,6 +51,36 @@ function mergeOf(line: string, where: string): Merge {
   return [left, right]
 }
 
+const addedSchema = z.object({
+  added_tokens: z
+    .array(
+      z.object({
+        id: z.int().nonnegative(),
+        content: z.string(),
+        normalized: z.boolean().optional(),
+        single_word: z.boolean().optional(),
+      }),
+    )
+    .optional(),
+})
+
+type FastToken = NonNullable<z.output<typeof addedSchema>['added_tokens']>[number]
+
+/** White space that such a token strips (`lstrip`, `rstrip`) makes no tokens in CLIP. */
+function addedToken({ id, content, normalized = true, single_word: singleWord = false }: FastToken): AddedToken {
+  return { id, content, normalized, singleWord }
+}
+
+/** Tables with added tokens in the vocabulary; start and end token are found by themselves. */
+function withAdded(tables: TokenizerTables, added: readonly AddedToken[], name: string): TokenizerTables {
+  const vocab = new Map(tables.vocab)
+  for (const { id, content } of added) vocab.set(content, id)
+  const own = added.filter(({ content }) => !SPECIALS.has(content))
+  return { ...tables, vocab: checkedVocabulary(vocab, name), added: own.length > 0 ? own : undefined }
+}
+
+const SPECIALS = new Set<string>(SPECIAL_TOKENS.flat())
+
 const fastSchema = z.object({
   model: z.object({
     type: z.literal('BPE').optional(),
@@ -45,18 +88,16 @@ const fastSchema = z.object({
     merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
     end_of_word_suffix: z.literal('</w>'),
   }),
-  added_tokens: z.array(z.object({ id: z.int().nonnegative(), content: z.string() })).optional(),
+  added_tokens: addedSchema.shape.added_tokens,
 })
 
 /** Tables of a `tokenizer.json` (the layout of Hugging Face's fast tokenizers). Throws FileError naming the file. */
 export function parseTokenizerJson(text: string, name: string): TokenizerTables {
   const { model, added_tokens: added = [] } = readSchema(fastSchema, parseJson(text, name), name)
-  const vocab = new Map(Object.entries(model.vocab))
-  for (const { id, content } of added) vocab.set(content, id)
   const merges = model.merges.map((merge, index) =>
     typeof merge === 'string' ? mergeOf(merge, `${name}, model.merges[${index}]`) : merge,
   )
-  return { vocab: checkedVocabulary(vocab, name), merges }
+  return withAdded({ vocab: new Map(Object.entries(model.vocab)), merges }, added.map(addedToken), name)
 }
 
 function checkedVocabulary(vocab: ReadonlyMap<string, number>, name: string): ReadonlyMap<string, number> {

@@ -18,6 +18,8 @@ export interface LoadedTokenizer {
 interface TokenizerFormat {
   /** All of these must be there. */
   readonly files: readonly string[]
+  /** The first of these that is there is read, too. */
+  readonly beside?: readonly string[]
   read(names: readonly string[], texts: readonly string[], vocabSize: number): TokenizerTables
   /** The files are compressed. */
   readonly gzip?: boolean
@@ -30,8 +32,9 @@ const readOpenAi: TokenizerFormat['read'] = ([name = ''], [text = ''], vocabSize
 const TOKENIZERS: readonly TokenizerFormat[] = [
   {
     files: ['vocab.json', 'merges.txt'],
-    read: ([vocabName = '', mergesName = ''], [vocab = '', merges = '']) =>
-      parseVocabulary({ vocab, merges, vocabName, mergesName }),
+    beside: ['tokenizer.json', 'added_tokens.json'],
+    read: ([vocabName = '', mergesName = '', name = ''], [vocab = '', merges = '', text]) =>
+      parseVocabulary({ vocab, merges, vocabName, mergesName, added: text === undefined ? undefined : { text, name } }),
   },
   { files: ['tokenizer.json'], read: ([name = ''], [text = '']) => parseTokenizerJson(text, name) },
   { files: ['bpe_simple_vocab_16e6.txt'], read: readOpenAi },
@@ -40,13 +43,17 @@ const TOKENIZERS: readonly TokenizerFormat[] = [
 
 /**
  * The tokenizer beside a model, or CLIP's own where there is none and the model has its vocabulary.
+ *
+ * @param named the repository whose tokenizer the model uses, where its configuration says it
+ *
  * Throws FileError when there is none, or when it has ids that the text tower does not know.
  */
 export async function loadTokenizer(
   files: ModelFiles,
   { contextLength, vocabSize }: Pick<TextConfig, 'contextLength' | 'vocabSize'>,
+  named?: string,
 ): Promise<LoadedTokenizer> {
-  const { tables, name } = (await tablesBeside(files, vocabSize)) ?? (await ownTables(files, vocabSize))
+  const { tables, name } = (await tablesBeside(files, vocabSize)) ?? (await ownTables(files, vocabSize, named))
   checkVocabulary(name, tables.vocab, vocabSize)
   return { tokenizer: createTokenizer({ ...tables, contextLength, name }), name }
 }
@@ -60,16 +67,28 @@ async function tablesBeside(files: ModelFiles, vocabSize: number): Promise<Named
   for (const layout of TOKENIZERS) {
     const there = await Promise.all(layout.files.map((file) => files.has(file)))
     if (!there.every(Boolean)) continue
-    const names = layout.files.map((file) => `${files.name}/${file}`)
+    const beside: string[] = []
+    for (const file of layout.beside ?? []) if (beside.length === 0 && (await files.has(file))) beside.push(file)
+    const all = [...layout.files, ...beside]
+    const names = all.map((file) => `${files.name}/${file}`)
     const texts = await Promise.all(
-      layout.files.map(async (file) => (layout.gzip ? unzipped(await files.open(file)) : files.text(file))),
+      all.map(async (file) => (layout.gzip ? unzipped(await files.open(file)) : files.text(file))),
     )
     return { tables: layout.read(names, texts, vocabSize), name: names[0] ?? '' }
   }
   return undefined
 }
 
-async function ownTables(files: ModelFiles, vocabSize: number): Promise<NamedTables> {
+/** Repositories whose tokenizer is CLIP's own. */
+const CLIP_TOKENIZER = /^(openai|laion)\/clip-vit-/i
+
+async function ownTables(files: ModelFiles, vocabSize: number, named?: string): Promise<NamedTables> {
+  if (vocabSize === CLIP_VOCAB_SIZE && named !== undefined && !CLIP_TOKENIZER.test(named)) {
+    throw new FileError(
+      `${files.name}: its configuration says that the tokenizer is ${JSON.stringify(named)} (hf_tokenizer_name), but it has no tokenizer files`,
+      'copy tokenizer.json, or vocab.json with merges.txt, of that tokenizer into the folder of the weights',
+    )
+  }
   if (vocabSize === CLIP_VOCAB_SIZE && files.clipTables) {
     return { tables: await files.clipTables(), name: "CLIP's own vocabulary" }
   }

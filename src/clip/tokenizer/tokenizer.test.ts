@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { FileError } from '../../base/errors.ts'
 import { BYTE_TO_SYMBOL, BYTES_IN_ID_ORDER } from './byte-symbols.ts'
 import { parseTokenizerJson, parseVocabulary } from './files.ts'
-import { createTokenizer, END_OF_WORD, type Merge, type TokenizerTables } from './tokenizer.ts'
+import { createTokenizer, END_OF_WORD, encodePlain, type Merge, type TokenizerTables } from './tokenizer.ts'
 
 const fixture = z
   .object({
@@ -100,4 +100,57 @@ describe('tables', () => {
     expect(parse('{"a": 1', '')).toThrow('m/vocab.json:1:8: not valid JSON')
     expect(() => parseTokenizerJson('{"model": {"type": "WordPiece"}}', 't.json')).toThrow(/t\.json.*\n {2}model\.type/)
   })
+})
+
+describe('added tokens', () => {
+  const token = { id: 49408, content: '<SKS>', normalized: true, singleWord: false }
+  const withToken = (changes = {}) =>
+    createTokenizer({ ...clipTables(), added: [{ ...token, ...changes }], contextLength: 77 })
+
+  it('are found before words, as transformers finds them', () => {
+    const ids = (text: string) => withToken().encode(text)
+    expect(ids('a photo of a <sks> dog')).toEqual([320, 1125, 539, 320, 49408, 1929])
+    expect(ids('a photo of <SKS>dog')).toEqual([320, 1125, 539, 49408, 1929])
+    expect(withToken().decode(ids('a <sks> dog'))).toBe('a <SKS> dog')
+    // as it is written only
+    const exact = withToken({ normalized: false })
+    expect(exact.encode('a <SKS> dog')).toEqual([320, 49408, 1929])
+    expect(exact.encode('a <sks> dog')).not.toContain(49408)
+    const single = withToken({ content: 'photo', singleWord: true })
+    expect(single.encode('a Photo.')).toEqual([320, 49408, 269])
+    for (const text of ['a photos', 'a photo_1']) expect(single.encode(text)).not.toContain(49408)
+  })
+
+  it('are read from tokenizer.json and from added_tokens.json', () => {
+    const { vocab, merges } = clipTables()
+    const model = { type: 'BPE', vocab: Object.fromEntries(vocab), merges, end_of_word_suffix: '</w>' }
+    const text = JSON.stringify({
+      model,
+      added_tokens: [
+        { id: 49407, content: '<|endoftext|>', special: true, normalized: false },
+        { id: 49408, content: '<SKS>', normalized: true, single_word: false, lstrip: true },
+      ],
+    })
+    expect(parseTokenizerJson(text, 'tokenizer.json').added).toEqual([token])
+    const files = {
+      vocab: JSON.stringify(model.vocab),
+      merges: merges.map((merge) => merge.join(' ')).join('\n'),
+      vocabName: 'vocab.json',
+      mergesName: 'merges.txt',
+    }
+    for (const added of [
+      { text, name: 'tokenizer.json' },
+      { text: '{"<SKS>": 49408}', name: 'added_tokens.json' },
+    ]) {
+      expect(parseVocabulary({ ...files, added }).added).toEqual([token])
+    }
+    expect(parseVocabulary(files).added).toBeUndefined()
+  })
+})
+
+it('text that is part of a prompt does not spell out start and end token', () => {
+  expect(encodePlain(clip, 'a dog')).toEqual(clip.encode('a dog'))
+  for (const text of ['cat <|endoftext|> dog', 'CAT<|EndOfText|>', '<|startoftext|>', 'a &lt;|endoftext|&gt;']) {
+    expect(() => encodePlain(clip, text)).toThrow(/has <\|(end|start)oftext\|> in it/)
+  }
 })

@@ -1,4 +1,4 @@
-import { FileError } from '../../base/errors.ts'
+import { CoopError, FileError } from '../../base/errors.ts'
 import { BYTE_TO_SYMBOL, SYMBOL_TO_BYTE } from './byte-symbols.ts'
 import { cleanText } from './text-cleaning.ts'
 
@@ -20,9 +20,21 @@ export interface Tokenizer {
 /** Two symbols that become one; a table's order is the merges' priority. */
 export type Merge = readonly [string, string]
 
+/** A token that is looked for in a text before it is split into words, as Hugging Face's added tokens are. */
+export interface AddedToken {
+  readonly content: string
+  readonly id: number
+  /** Looked for in the cleaned text, itself cleaned; else in the text as it is. */
+  readonly normalized: boolean
+  /** Only where no letter, digit or `_` is next to it. */
+  readonly singleWord: boolean
+}
+
 export interface TokenizerTables {
   readonly vocab: ReadonlyMap<string, number>
   readonly merges: readonly Merge[]
+  /** Start and end token are not among them. */
+  readonly added?: readonly AddedToken[]
 }
 
 export interface TokenizerOptions extends TokenizerTables {
@@ -65,6 +77,7 @@ export function wordSymbols(word: string): string[] {
 export function createTokenizer({
   vocab,
   merges,
+  added = [],
   contextLength,
   name = 'the vocabulary',
 }: TokenizerOptions): Tokenizer {
@@ -78,6 +91,8 @@ export function createTokenizer({
   const words = new RegExp([...specials, WORDS.source].join('|'), 'gu')
   const ranks = new Map(merges.map(([left, right], rank) => [pairKey(left, right), rank]))
   const tokens = new Map(Array.from(vocab, ([token, id]) => [id, token]))
+  for (const { id, content } of added) tokens.set(id, content + END_OF_WORD)
+  const [raw, normalized] = [false, true].map((wanted) => addedSplitter(added.filter((t) => t.normalized === wanted)))
   const known = new Map<string, readonly number[]>([
     [startText, [startToken]],
     [endText, [endToken]],
@@ -95,7 +110,9 @@ export function createTokenizer({
     if (token === undefined) throw new FileError(`${name} has no token with the id ${id}`)
     return token
   }
-  const encode = (text: string) => (cleanText(text).match(words) ?? []).flatMap(encodeWord)
+  const encodeCleaned = (text: string) =>
+    splitAt(text, normalized, (part) => (part.match(words) ?? []).flatMap(encodeWord))
+  const encode = (text: string) => splitAt(text, raw, (part) => encodeCleaned(cleanText(part)))
   return {
     startToken,
     endToken,
@@ -105,6 +122,51 @@ export function createTokenizer({
     decode: (ids) => symbolsText(ids.map(tokenOf).join('')).trimEnd(),
     tokenText: (id) => symbolsText(tokenOf(id)).trimEnd(),
   }
+}
+
+interface AddedSplitter {
+  readonly pattern: RegExp
+  readonly ids: ReadonlyMap<string, number>
+}
+
+/** Of tokens that begin alike the longest is found. White space around them makes no tokens, so it need not be stripped. */
+function addedSplitter(added: readonly AddedToken[]): AddedSplitter | undefined {
+  const sought = added.map((token) => ({ ...token, text: token.normalized ? cleanText(token.content) : token.content }))
+  const longest = sought.filter(({ text }) => text !== '').sort((a, b) => b.text.length - a.text.length)
+  if (longest.length === 0) return undefined
+  const patterns = longest.map(({ text, singleWord }) => {
+    const literal = text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+    return singleWord ? `(?<!${WORD_CHARACTER})${literal}(?!${WORD_CHARACTER})` : literal
+  })
+  return {
+    pattern: new RegExp(`(${patterns.join('|')})`, 'u'),
+    ids: new Map(longest.map(({ text, id }) => [text, id])),
+  }
+}
+
+const WORD_CHARACTER = '[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200c\\u200d]'
+
+/** The ids of added tokens where they are, and of all between them as `encode` says. */
+function splitAt(text: string, splitter: AddedSplitter | undefined, encode: (part: string) => number[]): number[] {
+  if (splitter === undefined) return encode(text)
+  return text
+    .split(splitter.pattern)
+    .flatMap((part, i) => (i % 2 === 1 ? (splitter.ids.get(part) ?? []) : encode(part)))
+}
+
+/**
+ * The ids of a text that is part of a prompt. Throws CoopError where it spells out the start or the end token: OpenAI's
+ * code reads the feature at the first end token, and what stands behind it would be lost.
+ */
+export function encodePlain(tokenizer: Tokenizer, text: string): number[] {
+  const tokens = tokenizer.encode(text)
+  const special = tokens.find((token) => token === tokenizer.startToken || token === tokenizer.endToken)
+  if (special === undefined) return tokens
+  const spelled = tokenizer.tokenText(special)
+  throw new CoopError(
+    `the text ${JSON.stringify(text)} has ${spelled} in it, which is not a word but the ${special === tokenizer.endToken ? 'end' : 'start'} of a text`,
+    `take ${spelled} out of the class name or prompt`,
+  )
 }
 
 /** Keeps memory bounded when a service encodes endless new words. */

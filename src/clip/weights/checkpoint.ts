@@ -1,4 +1,5 @@
 import { FileError } from '../../base/errors.ts'
+import { FLOAT_DECODERS } from '../../formats/dtypes.ts'
 import type { TensorFile } from '../../formats/tensor-file.ts'
 import { dims, type FloatTensor, floatTensor, type Shape, sharedFloats, sizeOf } from '../../graph/tensor.ts'
 import type { Weights } from '../types.ts'
@@ -45,10 +46,11 @@ export async function readWeights(checkpoint: Checkpoint, expected: Shapes, nami
   return weights
 }
 
-/** Throws one FileError that lists every missing, unexpected and misshapen tensor; reads none. */
+/** Throws one FileError that lists every missing, unexpected, misshapen and mistyped tensor; reads none. */
 export function checkTensors(checkpoint: Checkpoint, expected: Shapes, naming: Naming): void {
   const missing: string[] = []
   const misshapen: string[] = []
+  const mistyped: string[] = []
   for (const [canonical, shape] of expected) {
     const source = naming.originOf(canonical)
     const wanted = originShape(source, shape)
@@ -57,6 +59,8 @@ export function checkTensors(checkpoint: Checkpoint, expected: Shapes, naming: N
       if (entry === undefined) missing.push(`${name} (${wanted.join(', ')})`)
       else if (!fits(entry.shape, wanted)) {
         misshapen.push(`${name}: expected (${wanted.join(', ')}), found (${entry.shape.join(', ')})`)
+      } else if (!Object.hasOwn(FLOAT_DECODERS, entry.dtype)) {
+        mistyped.push(`${name}: ${entry.dtype}`)
       }
     }
   }
@@ -67,6 +71,7 @@ export function checkTensors(checkpoint: Checkpoint, expected: Shapes, naming: N
   const report = [
     ...listing('missing', missing),
     ...listing('misshapen', misshapen),
+    ...listing(`of a type that is not supported; supported: ${Object.keys(FLOAT_DECODERS).join(', ')}`, mistyped),
     ...listing('unexpected', unexpected),
   ]
   if (report.length === 0) return

@@ -21,6 +21,11 @@ const CALLS: Readonly<Record<string, (args: readonly PyValue[]) => PyValue | und
   'collections.OrderedDict': (args) => (args.length === 0 ? new PyDict() : undefined),
   'torch._utils._rebuild_tensor': ([storage, offset, size, stride]) => tensor(storage, offset, size, stride),
   'torch._utils._rebuild_tensor_v2': ([storage, offset, size, stride]) => tensor(storage, offset, size, stride),
+  // types that have no storage class of their own, such as float8: (storage, offset, size, stride, gradient, hooks, type)
+  'torch._utils._rebuild_tensor_v3': ([storage, offset, size, stride, , , type]) =>
+    storage instanceof StorageRef && type instanceof PyGlobal
+      ? tensor(new StorageRef(type.name, undefined, storage.key, storage.count), offset, size, stride)
+      : undefined,
   'torch._utils._rebuild_parameter': onlyTensor,
   'torch._utils._rebuild_parameter_with_state': onlyTensor,
   // a tensor with attributes of its own: (function, type, arguments, attributes)

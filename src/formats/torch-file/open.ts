@@ -79,8 +79,8 @@ async function readFloat(
   const { dtype } = storage
   const decode = dtype && FLOAT_DECODERS[dtype]
   if (dtype === undefined || decode === undefined) {
-    throw fail(
-      `it contains ${storage.type}; floating-point numbers of 16, 32 or 64 bits are supported`,
+    throw new FileError(
+      `${file}: tensor ${JSON.stringify(name)}: it contains ${storage.type}; floating-point numbers of 16, 32 or 64 bits are supported`,
       'save it again as float32 (tensor.float())',
     )
   }

@@ -50,6 +50,15 @@ describe('what torch.save wrote', () => {
     await expect(tensors.readFloat('words')).rejects.toThrow(/no tensor "words"/)
   })
 
+  it('the same of types without a storage class of their own', async () => {
+    // torch.save({'a': torch.arange(3.0), 'f8': torch.ones(2, dtype=torch.float8_e4m3fn), 'u16': torch.ones(2, dtype=torch.uint16)})
+    const file = await open(fixture('types.pt'))
+    const tensors = tensorFile(file, namedTensors(file))
+    expect([...(await tensors.readFloat('a')).data]).toEqual([0, 1, 2])
+    await expect(tensors.readFloat('f8')).rejects.toThrow(/^x\.pt: tensor "f8": it contains torch\.float8_e4m3fn;/)
+    await expect(tensors.readFloat('u16')).rejects.toThrow(/"u16": it contains torch\.uint16/)
+  })
+
   it('another protocol of pickle, and a whole module', async () => {
     expect((await readAll(fixture('protocol4.pt'))).get('a')?.data).toEqual(range(0, 24))
     const module = await open(fixture('module.pt'))

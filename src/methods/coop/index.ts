@@ -19,6 +19,8 @@ const settings = z
     classSpecific: z.boolean().default(false),
     /** Words to start from; null: random vectors. */
     init: z.string().min(1).nullable().default(null),
+    /** Ids of tokens that stay before the class name; coop-ts import finds them in official checkpoints. */
+    fixed: z.array(z.int().min(0)).optional(),
     /** How it is learned; the settings below default to what it says. */
     recipe: z.enum(RECIPE_NAMES).default('paper'),
     /** null: the paper's for that many shots. */

@@ -20,6 +20,7 @@ export interface HubModel {
 }
 
 const TOKENIZERS = [['vocab.json', 'merges.txt'], ['tokenizer.json']] as const
+const ADDED_TOKENS = 'added_tokens.json'
 const INDEX = '.index.json'
 
 /**
@@ -104,8 +105,10 @@ function formatOf(names: ReadonlySet<string>): Chosen | undefined {
 }
 
 /** None where the repository has no tokenizer: loading says what to do. */
-const tokenizerOf = (names: ReadonlySet<string>): readonly string[] =>
-  TOKENIZERS.find((files) => files.every((file) => names.has(file))) ?? []
+function tokenizerOf(names: ReadonlySet<string>): readonly string[] {
+  const found = TOKENIZERS.find((files) => files.every((file) => names.has(file))) ?? []
+  return found.length > 0 && names.has(ADDED_TOKENS) ? [...found, ADDED_TOKENS] : found
+}
 
 /** The repository's files as the hub's API lists them; of a mirror without one, those that a CLIP could need. */
 async function findFiles(hub: HubSettings, repo: HubRepo, hooks: Hooks, patience: Patience): Promise<HubListing> {
