@@ -63,7 +63,7 @@ describe.each<[string, ...(readonly unknown[])[]]>([
     [{ ...task, settings: 5 }],
   ],
   ['drawFewShot', [], [[], [], 0, 1], [[], [], Number.NaN, 1]],
-  ['checkShots', [], [{}, -1]],
+  ['checkLearnable', [], [{}]],
   ['fileSource', [], [5]],
   ['folderModelFiles', [], [['a']]],
   ['writeFileAtomic', [], ['']],

@@ -30,7 +30,7 @@ export const aTensor = instance('a tensor { dtype, shape, data }, as floatTensor
   has('dtype', 'shape', 'data')(value),
 )
 export const aClip = instance('a model, as loadClip gives it', has('config', 'weights', 'tokenizer'))
-export const aRuntime = instance('a runtime, as nodeRuntime gives it', has('load', 'close'))
+export const aRuntime = instance('a runtime, as nodeRuntime gives it', has('load'))
 export const aTokenizer = instance('a tokenizer, as loadClip(...).tokenizer', has('encode', 'tokenize'))
 export const aSource = instance('a source of bytes, as fileSource gives it', has('name', 'size', 'read'))
 export const optional = (schema: z.ZodType) => schema.optional()

@@ -108,7 +108,7 @@ describe('from a folder of pictures to an answer', () => {
     await mkdir(at('inbox/deeper, "still"'), { recursive: true })
     const files = ['inbox/b.png', 'inbox/a.png', 'inbox/deeper, "still"/c.png'].map(at)
     for (const file of files) await copyFile(join(world.photos, 'red', '1.png'), file)
-    for (const name of ['notes.txt', 'IMG.heic']) await writeFile(at(`inbox/${name}`), 'x')
+    for (const name of ['notes.txt', 'IMG.dng']) await writeFile(at(`inbox/${name}`), 'x')
     const quiet = ['--top', '1', '--threads', '1', '--cache', at('cache')]
     const listed = await coop('classify', trained(), at('inbox'), ...quiet, '--csv')
     const [head, ...rows] = listed.stdout.split('\n')
@@ -119,7 +119,7 @@ describe('from a folder of pictures to an answer', () => {
       `"${at('inbox/deeper, ""still""/c.png')}"`,
       '',
     ])
-    expect(listed.stderr).toMatch(/left out of .*inbox: 2 files are not pictures \(\.heic, \.txt\)/)
+    expect(listed.stderr).toMatch(/left out of .*inbox: 2 files are not pictures \(\.dng, \.txt\)/)
     expectFailure(await coop('classify', trained(), at('inbox'), ...quiet, '--csv', '--json'), 2, /--csv and --json/)
 
     const given = `${files.join('\n')}\n${join(world.photos, 'red', 'broken1.png')}\n`

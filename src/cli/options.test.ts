@@ -88,7 +88,7 @@ describe('readSettings', () => {
   it('names every wrong value with flag, expected and received', () => {
     expect(refusal(() => read({ shots: 'abc', rate: '-1', seeds: '1,,2', templates: ['a {}', 'b'] }))).toBe(
       [
-        '--shots expects a whole number of at least 1, or all, received "abc"',
+        '--shots expects a whole number from 1 to 1000000, or all, received "abc"',
         '--lr expects a number above 0, received "-1"',
         '--seeds expects a whole number from 0 to 9, received "1,,2"',
         '--template expects a prompt with {} where the class name goes, or imagenet7 or imagenet80, received "b"',

@@ -315,14 +315,15 @@ describe('the cache on disk', () => {
 
   it('clears what a killed process left, but not what another is writing', async () => {
     const items = await put(['a'])
+    const leftover = (name: string) => `.${name}.01234567-89ab-cdef-0123-456789abcdef.tmp`
     await featuresOf(items, counted().options)
     const [file = ''] = await cacheFiles()
-    for (const name of ['old', 'new']) await writeFile(join(file, '..', `.${name}.tmp`), 'half')
+    for (const name of ['old', 'new']) await writeFile(join(file, '..', leftover(name)), 'half')
     const long = new Date(Date.now() - 2 * 3_600_000)
-    await utimes(join(file, '..', '.old.tmp'), long, long)
+    await utimes(join(file, '..', leftover('old')), long, long)
     await featuresOf(items, counted().options)
     expect((await cacheFiles()).map((path) => path.split('/').at(-1)).filter((name) => name?.endsWith('.tmp'))).toEqual(
-      ['.new.tmp'],
+      [leftover('new')],
     )
   })
 })

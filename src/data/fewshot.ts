@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { aList, checkArguments } from '../base/arguments.ts'
+import { aList, checkArguments, someTexts } from '../base/arguments.ts'
 import { countOf } from '../base/count.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Dataset, Item } from './items.ts'
@@ -63,6 +63,8 @@ export function drawSubset(
 
 /** Throws UsageError where a data set has no training images, or none of a class, which is named. */
 export function checkLearnable(dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>): void {
+  const { classNames, train } = dataset ?? {}
+  checkArguments('checkLearnable', { classNames, train }, { classNames: someTexts, train: aList })
   if (dataset.train.length === 0) {
     throw new UsageError(
       `${dataset.root} has no training images`,

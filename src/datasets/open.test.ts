@@ -72,7 +72,7 @@ describe('openDataset', () => {
     await mkdir(at('eurosat'))
     process.chdir(root)
     try {
-      expect(await errorOf('eurosat', { root: at('data') })).toMatch(/EuroSAT is not in .*data/)
+      expect(await errorOf('eurosat', { root: at('data') })).toMatch(/EuroSAT was not found: there is no folder .*data/)
       expect(warnings.join()).toMatch(/for the folder of that name write \.\/eurosat/)
       expect(await errorOf('./eurosat')).toMatch(/eurosat has no class folders/)
     } finally {

@@ -71,6 +71,7 @@ export async function withBytes<T>(picture: string | Uint8Array, use: (bytes: Ui
  * turned ones, and those of versions that did not do so, are never taken for them. Undefined also for what cannot be read.
  */
 export async function specialDecoding(bytes: Uint8Array, exif: Exif): Promise<'turned' | 'palette' | undefined> {
+  if (bytes.length === 0) return undefined
   if (hasOwnColours(bytes)) return 'palette'
   if (ownReader(bytes) !== undefined || (exif === 'ignore' && !isTiff(bytes))) return undefined
   const known = await sharp(bytes, OPTIONS)

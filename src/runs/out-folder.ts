@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { UsageError } from '../base/errors.ts'
+import { CLAIM } from '../node/claim.ts'
 import { checkWritableFolder } from '../node/files.ts'
 import { readJsonObject } from '../node/run-folder.ts'
 import { some } from './dataset.ts'
@@ -16,10 +17,11 @@ export type Held =
   | { readonly kind: 'run'; readonly method: string }
   | { readonly kind: 'others'; readonly names: readonly string[] }
 
-/** Looks into a folder, which need not exist; hidden files (.DS_Store) are not counted, nor is the file `own`. */
+/** Looks into a folder, which need not exist; hidden files (.DS_Store), the claim and the file `own` are not counted. */
 export async function heldBy(folder: string, own?: string): Promise<Held> {
   const found = await readdir(folder).catch(() => [])
-  const names = found.filter((name) => !name.startsWith('.') && join(resolve(folder), name) !== resolve(own ?? ''))
+  const ours = [join(resolve(folder), CLAIM), resolve(own ?? '')]
+  const names = found.filter((name) => !name.startsWith('.') && !ours.includes(join(resolve(folder), name)))
   if (names.length === 0) return { kind: 'nothing' }
   const method = await methodOfRun(folder, names)
   if (method !== undefined) return { kind: 'run', method }
