@@ -177,3 +177,14 @@ it.each([
   const png = await encodePng({ width: 64, height: 64, data })
   await expect(decodeImage(damage(png), 'x.png')).rejects.toThrow(`x.png cannot be read as a picture: ${reason}`)
 })
+
+it('refuses a small GIF that states more pixels than its bytes can hold', async () => {
+  const gif = new Uint8Array(
+    await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } })
+      .gif()
+      .toBuffer(),
+  )
+  new DataView(gif.buffer).setUint16(6, 12_000, true)
+  new DataView(gif.buffer).setUint16(8, 12_000, true)
+  await expect(decodeImage(gif, 'x.gif')).rejects.toThrow('12000 x 12000 pixels are more than its')
+})

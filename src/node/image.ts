@@ -18,6 +18,9 @@ const [FILES_IN_FLIGHT, PIXELS_IN_FLIGHT] = [2 ** 28, 100_000_000]
 
 const OPTIONS = { ignoreIcc: true, failOn: 'error', limitInputPixels: MAX_PIXELS } as const
 
+/** A byte of a GIF holds at most 2,731 pixels (its longest code is 12 bits for 4,096): more are refused, where they are many. */
+const [GIF_RATIO, GIF_UNQUESTIONED] = [2731, 4_000_000]
+
 const filesRoom = roomFor(FILES_IN_FLIGHT)
 const pixelsRoom = roomFor(PIXELS_IN_FLIGHT)
 
@@ -126,6 +129,9 @@ async function inspect(bytes: Uint8Array, exif: Exif): Promise<Known> {
   }
   const known = await sharp(bytes, OPTIONS).metadata()
   const { width, height, space, format } = known
+  if (format === 'gif' && width * height > GIF_UNQUESTIONED && width * height > GIF_RATIO * bytes.length) {
+    throw new PictureFault(`${width} x ${height} pixels are more than its ${bytes.length} bytes can hold`)
+  }
   const turned = turns(known, exif)
   const open = (input: Uint8Array) => (turned ? sharp(input, OPTIONS).autoOrient() : sharp(input, OPTIONS))
   const decode = async () => {

@@ -5,7 +5,7 @@ import { READERS } from './readers.ts'
 
 /** The readers that take their turns: those named, or all that do not wait for something. */
 export function chosenReaders(names: readonly string[]): readonly Reader[] {
-  return READERS.filter(({ name, waits }) => (names.length > 0 ? names.includes(name) : waits === undefined))
+  return READERS.filter(({ name }) => names.length === 0 || names.includes(name))
 }
 
 /** Case i is for this one, whichever readers are chosen. */

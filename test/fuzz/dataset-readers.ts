@@ -203,7 +203,6 @@ export const datasetReaders: readonly Reader[] = [
   ...annotations,
   {
     name: 'parquet',
-    waits: 'damaged files compute for ever inside the decoder (item 12)',
     prepare(scratch) {
       const file = join(scratch, 'x.parquet')
       const cache = join(scratch, 'cache')

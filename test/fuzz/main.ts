@@ -40,8 +40,6 @@ if (values.case !== undefined) {
   process.exit(0)
 }
 
-for (const { name, waits } of READERS)
-  if (waits !== undefined && !readers.some((each) => each.name === name)) console.log(`left out: ${name}: ${waits}`)
 console.log(`${cases} cases of seed ${seed} for ${readers.length} readers`)
 const started = performance.now()
 const { findings, tallies } = await fuzz({

@@ -29,11 +29,25 @@ function pictures(format: 'png' | 'jpeg' | 'webp' | 'gif' | 'tiff' | 'avif'): Re
       const kept = PICTURES.rows.filter(({ name }) => name.toLowerCase().includes(format))
       return {
         seeds: [new Uint8Array(written), ...kept.map(({ file }) => new Uint8Array(Buffer.from(file, 'base64')))],
-        read: (input) => decodeImage(input),
+        read: (input) => decodeImage(input, 'INPUT', { exif: 'turn' }),
       }
     },
   }
 }
+
+const OTHERS: { readonly rows: readonly { readonly name: string; readonly file: string }[]; readonly heic: string } =
+  JSON.parse(readFileSync(new URL('../../src/node/fixtures/other-pictures.json', import.meta.url), 'utf8'))
+const fromBase64 = (text: string) => new Uint8Array(Buffer.from(text, 'base64'))
+
+/** Pictures of the formats that sharp does not read. */
+const otherPictures = (name: string, files: readonly string[]): Reader => ({
+  name: `${name} picture`,
+  prepare: () => ({
+    seeds: files.map(fromBase64),
+    read: (input) => decodeImage(input, 'INPUT', { exif: 'turn' }),
+  }),
+})
+const filesNamed = (pattern: RegExp) => OTHERS.rows.filter(({ name }) => pattern.test(name)).map(({ file }) => file)
 
 const COMMIT = '918e1cd22b53993bc56d2150a3fc3de92302113a'
 const REPO: HubRepo = { type: 'model', id: 'owner/tiny', revision: 'main' }
@@ -108,6 +122,10 @@ export const otherReaders: readonly Reader[] = [
   pictures('gif'),
   pictures('tiff'),
   pictures('avif'),
+  otherPictures('BMP', filesNamed(/\.bmp$/)),
+  otherPictures('PBM, PGM or PPM', filesNamed(/\.p[bgp]m$/)),
+  otherPictures('GIF of a palette', filesNamed(/\.gif$/)),
+  otherPictures('HEIC', [OTHERS.heic]),
   hub(
     'list of files on the hub',
     [jsonAnswer(INFO), answer('404 Not Found', { 'x-error-code': 'RepoNotFound' })],

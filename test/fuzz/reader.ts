@@ -10,8 +10,6 @@ export interface Reader {
   /** Words of its language, to be put where they do not belong. */
   readonly words?: readonly string[]
   readonly shell?: Shell
-  /** Why it is left out unless it is named. */
-  readonly waits?: string
   /** @param scratch a folder of its own */
   prepare(scratch: string): Promise<Prepared> | Prepared
 }
@@ -35,13 +33,11 @@ export function textReader(
   seeds: readonly string[],
   read: (text: string) => unknown,
   words: readonly string[] = [],
-  waits?: string,
 ): Reader {
   return {
     name,
     text: true,
     words,
-    waits,
     prepare: () => ({ seeds: seeds.map(encode), read: (input) => read(decode(input)) }),
   }
 }

@@ -85,6 +85,12 @@ function post(message) {
   }
 }
 
+/** What damage does to the decoder has no words for people. @param {unknown} error */
+function whyOf(error) {
+  const isOwn = error instanceof Error && !(error instanceof TypeError || error instanceof RangeError)
+  return isOwn ? error.message : 'it is damaged'
+}
+
 port.on('message', async (/** @type {Order | Bytes} */ message) => {
   if (message.kind === 'bytes') {
     const read = waiting.get(message.id)
@@ -97,7 +103,7 @@ port.on('message', async (/** @type {Order | Bytes} */ message) => {
     const value = await (message.kind === 'open' ? handlers.open(message) : handlers.rows(message))
     post({ kind: 'done', value })
   } catch (error) {
-    post({ kind: 'failed', why: error instanceof Error ? error.message : String(error) })
+    post({ kind: 'failed', why: whyOf(error) })
   }
 })
 post({ kind: 'ready' })
