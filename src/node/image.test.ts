@@ -184,7 +184,7 @@ it('refuses a small GIF that states more pixels than its bytes can hold', async 
       .gif()
       .toBuffer(),
   )
-  new DataView(gif.buffer).setUint16(6, 12_000, true)
-  new DataView(gif.buffer).setUint16(8, 12_000, true)
+  const frame = gif.indexOf(0x2c) // its left, top, width and height follow
+  for (const at of [6, 8, frame + 5, frame + 7]) new DataView(gif.buffer).setUint16(at, 12_000, true)
   await expect(decodeImage(gif, 'x.gif')).rejects.toThrow('12000 x 12000 pixels are more than its')
 })
