@@ -44,7 +44,7 @@ describe('a folder with a few pictures of each class', () => {
       ...{ shots: 'all', classes: 9, trained: trained + 1, tested, chance: 1 / 8 },
       ...{ accuracy: expect.any(Number), interval: [expect.any(Number), expect.any(Number)] },
     })
-    // the epochs are those of the largest class
+    // the epochs of two shots, which the classes have in the mean
     if (n === 3)
       expect(onlyJson(await train(data, 'own-epochs', '--context-length', '2'))).toMatchObject({
         facts: { epochs: 100 },

@@ -45,6 +45,10 @@ export function largestClass(labels: readonly number[]): number {
   return [...counts.values()].reduce((a, b) => Math.max(a, b), 0)
 }
 
+/** Images of a class in the mean over the classes that have any, rounded up. */
+export const meanShots = (labels: readonly number[]): number =>
+  Math.ceil(labels.length / Math.max(1, new Set(labels).size))
+
 /** Throws CoopError where there is nothing to tell apart. */
 export function checkClassCount(classNames: readonly string[]): void {
   if (classNames.length < 2) throw new CoopError('there is one class only', 'a classifier needs two or more classes')

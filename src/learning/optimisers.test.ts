@@ -55,6 +55,6 @@ describe('learningRateOf', () => {
   })
 })
 
-it('defaultEpochs are the paper’s', () => {
-  expect([1, 2, 3, 4, 5, 8, 16, 100].map(defaultEpochs)).toEqual([50, 100, 100, 100, 200, 200, 200, 200])
+it('defaultEpochs are the paper’s, and above its sixteen shots as many steps as there', () => {
+  expect([1, 2, 3, 4, 5, 8, 16, 100, 10_000].map(defaultEpochs)).toEqual([50, 100, 100, 100, 200, 200, 200, 32, 1])
 })

@@ -36,10 +36,13 @@ export function learningRateOf(schedule: Schedule, epoch: number): number {
 const EPOCHS = [
   { shots: 1, epochs: 50 },
   { shots: 4, epochs: 100 },
-  { shots: Number.POSITIVE_INFINITY, epochs: 200 },
+  { shots: 16, epochs: 200 },
 ]
 
-/** Epochs of the paper for a number of shots: 50 for one, 100 up to four, 200 above. */
+/**
+ * Epochs of the paper for a number of shots: 50 for one, 100 up to four, 200 up to sixteen. The paper has no more; above,
+ * so many that there are as many steps as with sixteen.
+ */
 export function defaultEpochs(shots: number): number {
-  return EPOCHS.find((row) => shots <= row.shots)?.epochs ?? 200
+  return EPOCHS.find((row) => shots <= row.shots)?.epochs ?? Math.max(1, Math.round((200 * 16) / shots))
 }

@@ -3,7 +3,7 @@ import { UsageError } from '../base/errors.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { TrainingSet } from '../learning/batches.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
-import { largestClass } from '../learning/labelled-rows.ts'
+import { meanShots } from '../learning/labelled-rows.ts'
 import type { LearnOptions } from '../learning/types.ts'
 import { checkClassNames } from '../prompt/layout.ts'
 import type { AnyMethod, Learned, Task } from './method.ts'
@@ -22,7 +22,7 @@ export interface FewShotTask extends Pick<Task, 'clip' | 'runtime' | 'classNames
   readonly val?: TrainingSet
   /** Hand-written prompts; default: "a photo of a {}." */
   readonly templates?: readonly string[]
-  /** Default: as many as the largest class has. */
+  /** Default: as many as the classes have in the mean, rounded up. */
   readonly shots?: number
   /** Default: 1. */
   readonly seed?: number
@@ -57,7 +57,7 @@ export async function learnFewShot(task: FewShotTask, options: LearnOptions = {}
       'compute them again: a picture or the model may be damaged',
     )
   }
-  const { clip, train, templates = DEFAULT_TEMPLATES, seed = 1, shots = largestClass(train.labels) } = task
+  const { clip, train, templates = DEFAULT_TEMPLATES, seed = 1, shots = meanShots(train.labels) } = task
   const method = typeof task.method === 'object' ? task.method : methodNamed(task.method ?? 'coop')
   const settings = readSettings(method, task.settings ?? {})
   const val = task.val ?? { features: floatTensor([0, 1, clip.config.embedDim]), labels: [] }

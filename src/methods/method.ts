@@ -22,7 +22,7 @@ export interface Task extends Classes {
   readonly pixels?: PixelSource
   /** Images to choose settings by, one view each; there may be none. */
   readonly val: TrainingSet
-  /** Training images of each class at most; where all are taken, those of the class that has most. */
+  /** Training images of each class at most; where all are taken, their mean over the classes. */
   readonly shots: number
   /** Epochs that the paper learns for on this data set, where they do not follow from the shots. */
   readonly epochs?: number

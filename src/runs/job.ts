@@ -1,6 +1,6 @@
 import type { RunShots } from '../data/fewshot.ts'
 import type { Half } from '../data/halves.ts'
-import { largestClass } from '../learning/labelled-rows.ts'
+import { meanShots } from '../learning/labelled-rows.ts'
 import { hashOf } from '../node/content-hash.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
@@ -41,9 +41,9 @@ export interface Job {
   readonly root?: string
 }
 
-/** Training images of each class as a method counts them: for `all`, those of the class that has most. */
+/** Training images of each class as a method counts them: for `all`, their mean over the classes. */
 export const countedShots = ({ shots }: Pick<Job, 'shots'>, labels: readonly number[]): number =>
-  shots === 'all' ? largestClass(labels) : shots
+  shots === 'all' ? meanShots(labels) : shots
 
 /** What decides a job's numbers: not what follows from method and settings, not where its files are, nor its name in tables. */
 type Decides = Omit<Job, 'id' | 'title' | 'paths' | 'root' | 'validates'>

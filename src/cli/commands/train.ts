@@ -119,7 +119,8 @@ export const train = defineCommand({
       flag: '--epochs',
       argument: 'N',
       help: 'passes over the training images',
-      otherwise: '50 for 1 shot, 100 up to 4, 200 above (of all: in the largest class); 100 with the fast recipe',
+      otherwise:
+        '50 for 1 shot, 100 up to 4, 200 up to 16, above 3200 / shots (of all: their mean); 100 with the fast recipe',
     }),
     learningRate: positive(MAX_RATE)
       .optional()
