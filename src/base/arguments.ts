@@ -13,7 +13,8 @@ const has =
   (value: object): boolean =>
     names.every((name) => name in value && Reflect.get(value, name) !== undefined)
 
-export const aText = z.string({ error: 'text' }).min(1, { error: 'text that is not empty' })
+export const aWord = z.string({ error: 'text' })
+export const aText = aWord.min(1, { error: 'text that is not empty' })
 export const texts = z.array(z.string({ error: 'a list of texts' }), { error: 'a list of texts' })
 export const someTexts = texts.min(1, { error: 'a list of at least one text' })
 export const numbers = z.array(z.number({ error: 'a list of numbers' }), { error: 'a list of numbers' })
@@ -23,17 +24,49 @@ export const wholeFrom = (least: number) => {
   return z.int({ error }).min(least, { error })
 }
 export const aList = z.array(z.unknown(), { error: 'a list' })
-export const anObject = instance('an object', (value) => !Array.isArray(value))
 export const aFunction = z.custom<unknown>((value) => typeof value === 'function', { error: 'a function' })
+export const aFlag = z.boolean({ error: 'true or false' })
+export const aNumber = z.number({ error: 'a number' })
+export const aNumberFrom0 = z.number({ error: 'a number from 0 up' }).min(0, { error: 'a number from 0 up' })
+export const aLength = wholeFrom(0)
+const LENGTHS = { error: 'a list of lengths, whole numbers from 0 up' }
+export const lengths = z.array(z.int(LENGTHS).min(0, LENGTHS), LENGTHS)
+export const aMap = z.instanceof(Map, { error: 'a Map' })
+export const anObject = instance('an object', (value) => !Array.isArray(value))
 export const bytes = z.instanceof(Uint8Array, { error: 'bytes (a Uint8Array)' })
-export const aTensor = instance('a tensor { dtype, shape, data }, as floatTensor makes it', (value) =>
-  has('dtype', 'shape', 'data')(value),
+const HOOKS = 'hooks { onProgress, onWarning, signal }, the first two functions'
+/** See Hooks. */
+export const someHooks = instance(
+  HOOKS,
+  (value) =>
+    !Array.isArray(value) &&
+    [Reflect.get(value, 'onProgress'), Reflect.get(value, 'onWarning')].every(
+      (f) => f === undefined || typeof f === 'function',
+    ),
 )
+const LABELLED = { error: 'a list of items, each with a label' }
+const isLabelled = (item: unknown) =>
+  typeof item === 'object' && item !== null && Number.isInteger(Reflect.get(item, 'label'))
+export const labelled = z.array(z.custom<object>(isLabelled, LABELLED), LABELLED)
+export const aTensor = instance('a tensor { dtype, shape, data }, as floatTensor makes it', isTensor)
+export const someFloats = z.instanceof(Float32Array, { error: 'numbers in a Float32Array' })
 export const aClip = instance('a model, as loadClip gives it', has('config', 'weights', 'tokenizer'))
 export const aRuntime = instance('a runtime, as nodeRuntime gives it', has('load'))
 export const aTokenizer = instance('a tokenizer, as loadClip(...).tokenizer', has('encode', 'tokenize'))
 export const aSource = instance('a source of bytes, as fileSource gives it', has('name', 'size', 'read'))
+export const someWholes = instance('a list of whole numbers', (value) => {
+  if (value instanceof BigInt64Array) return true
+  const list = Array.isArray(value) || ArrayBuffer.isView(value) ? Array.from(Object(value)) : [undefined]
+  return list.every((n) => typeof n === 'bigint' || Number.isInteger(n))
+})
 export const optional = (schema: z.ZodType) => schema.optional()
+export const withMembers = (what: string, ...names: readonly string[]) => instance(what, has(...names))
+
+function isTensor(value: object): boolean {
+  const { dtype, shape, data }: { dtype?: unknown; shape?: unknown; data?: unknown } = value
+  const fits = dtype === 'float32' ? data instanceof Float32Array : dtype === 'int64' && data instanceof BigInt64Array
+  return fits && Array.isArray(shape) && shape.every(Number.isInteger)
+}
 
 /** Throws one UsageError that names every argument of a function that is not what it must be. */
 export function checkArguments(

@@ -1,3 +1,5 @@
+import { UsageError } from './errors.ts'
+
 /** A stream of random numbers; the same key always gives the same stream. */
 export interface Random {
   /** Uniform in [0, 1), 53 bits. */
@@ -16,14 +18,20 @@ export interface Random {
  * Numbers and strings are kept apart: 1 and '1' are different keys.
  *
  * xoshiro128** (Blackman & Vigna 2018), its state hashed from the key.
+ *
+ * @throws UsageError for a key with other things in it; its functions, for an n that is not as they say
  */
 export function randomFor(...key: (number | string)[]): Random {
+  if (!key.every(isKey)) {
+    throw new UsageError('randomFor takes words and numbers', "write it like randomFor('batches', seed)")
+  }
   const nextUint32 = xoshiro128(hashKey(key))
   const next = () => ((nextUint32() >>> 5) * 0x4000000 + (nextUint32() >>> 6)) / 0x20000000000000
   let spare: number | undefined
 
   function int(n: number): number {
-    if (!Number.isInteger(n) || n < 1 || n > 0x100000000) throw new RangeError(`int(n) wants n in 1..2^32, got ${n}`)
+    if (!Number.isInteger(n) || n < 1 || n > 0x100000000)
+      throw new UsageError(`int(n) takes a whole n from 1 to 2^32, not ${n}`)
     // Values beyond the last whole multiple of n would favour small results: draw again.
     const limit = 0x100000000 - (0x100000000 % n)
     let value = nextUint32()
@@ -51,6 +59,7 @@ export function randomFor(...key: (number | string)[]): Random {
   }
 
   function permutation(n: number): Int32Array {
+    if (!Number.isInteger(n) || n < 0) throw new UsageError(`permutation(n) takes a whole n from 0 up, not ${n}`)
     const order = Int32Array.from({ length: n }, (_, i) => i)
     for (let i = n - 1; i > 0; i--) {
       const j = int(i + 1)
@@ -63,6 +72,8 @@ export function randomFor(...key: (number | string)[]): Random {
 
   return { next, int, normal, permutation }
 }
+
+const isKey = (part: unknown) => typeof part === 'string' || (typeof part === 'number' && !Number.isNaN(part))
 
 type State = [number, number, number, number]
 

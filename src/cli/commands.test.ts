@@ -1,5 +1,5 @@
 import { type ChildProcess, spawnSync } from 'node:child_process'
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -108,7 +108,8 @@ describe('from a folder of pictures to an answer', () => {
     await mkdir(at('inbox/deeper, "still"'), { recursive: true })
     const files = ['inbox/b.png', 'inbox/a.png', 'inbox/deeper, "still"/c.png'].map(at)
     for (const file of files) await copyFile(join(world.photos, 'red', '1.png'), file)
-    for (const name of ['notes.txt', 'IMG.dng']) await writeFile(at(`inbox/${name}`), 'x')
+    for (const name of ['notes.txt', 'IMG.dng', 'deeper, "still"/Thumbs.db']) await writeFile(at(`inbox/${name}`), 'x')
+    await symlink('..', at('inbox/deeper, "still"/up'))
     const quiet = ['--top', '1', '--threads', '1', '--cache', at('cache')]
     const listed = await coop('classify', trained(), at('inbox'), ...quiet, '--csv')
     const [head, ...rows] = listed.stdout.split('\n')
@@ -119,7 +120,9 @@ describe('from a folder of pictures to an answer', () => {
       `"${at('inbox/deeper, ""still""/c.png')}"`,
       '',
     ])
-    expect(listed.stderr).toMatch(/left out of .*inbox: 2 files are not pictures \(\.dng, \.txt\)/)
+    expect(listed.stderr).toMatch(
+      /inbox: 3 pictures; left out: 1 \.dng \(not read: convert to JPEG or PNG\), 1 \.txt, 1 broken or circular link\n/,
+    )
     expectFailure(await coop('classify', trained(), at('inbox'), ...quiet, '--csv', '--json'), 2, /--csv and --json/)
 
     const given = `${files.join('\n')}\n${join(world.photos, 'red', 'broken1.png')}\n`

@@ -1,4 +1,4 @@
-import { aClip, aRuntime, checkArguments, texts as listOfTexts, wholes } from '../base/arguments.ts'
+import { aClip, aList, aRuntime, checkArguments, texts as listOfTexts, wholeFrom, wholes } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { dims, type FloatTensor, floatTensor, Graph, program } from '../graph/index.ts'
 import type { Runtime, Session } from '../runtime/types.ts'
@@ -50,6 +50,7 @@ export function imageEncoder(clip: Clip, runtime: Runtime, batchSize: number): I
   }
   return {
     async encode(images) {
+      checkArguments('encode', { images }, { images: aList })
       const all = new Float32Array(images.length * config.embedDim)
       for (let start = 0; start < images.length; start += batchSize) {
         all.set(await encodeBatch(images.slice(start, start + batchSize)), start * config.embedDim)
@@ -76,7 +77,11 @@ export async function encodeTexts(
   texts: readonly string[],
   maxRows = MAX_ROWS,
 ): Promise<FloatTensor> {
-  checkArguments('encodeTexts', { clip, runtime, texts }, { clip: aClip, runtime: aRuntime, texts: listOfTexts })
+  checkArguments(
+    'encodeTexts',
+    { clip, runtime, texts, maxRows },
+    { clip: aClip, runtime: aRuntime, texts: listOfTexts, maxRows: wholeFrom(1) },
+  )
   const { embedDim } = clip.config
   const features = floatTensor([texts.length, embedDim])
   const { tokenizer } = clip

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { checkArguments, withMembers } from '../base/arguments.ts'
 import { FileError } from '../base/errors.ts'
 import { parseJson } from '../formats/json.ts'
 import { openSafetensors } from '../formats/safetensors.ts'
@@ -84,11 +85,14 @@ export interface OpenedModel {
   readonly names: Naming
 }
 
+const aModelFiles = withMembers("a model's files, as folderModelFiles gives them", 'name', 'has', 'text', 'open')
+
 /**
  * Loads a CLIP in the Hugging Face or the OpenCLIP format, or one of OpenAI's files, weights as float32 in memory.
  * Throws FileError when files are missing, damaged, unsupported or do not fit one another.
  */
 export async function loadClip(files: ModelFiles): Promise<Clip> {
+  checkArguments('loadClip', { files }, { files: aModelFiles })
   const { config, tokenizer, checkpoint, names } = await openModel(files)
   return makeClip(config, await readWeights(checkpoint, expectedTensors(config), names), tokenizer.tokenizer)
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { aList, checkArguments, someTexts } from '../base/arguments.ts'
+import { checkArguments, labelled, someTexts } from '../base/arguments.ts'
 import { countOf } from '../base/count.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Dataset, Item } from './items.ts'
@@ -12,6 +12,8 @@ interface Labelled {
 /** Training images of each class: up to so many, a class with fewer gives what it has; or all there are. */
 export const shotsSchema = z.union([z.int().min(1), z.literal('all')])
 export type Shots = z.output<typeof shotsSchema>
+
+const aSeed = z.union([z.int(), z.bigint()], { error: 'a whole number' })
 
 /** Of a run; 0 where nothing is learned from images. */
 export type RunShots = Shots | 0
@@ -34,7 +36,7 @@ export function drawFewShot<T extends Labelled>(
   shots: Shots,
   seed: number | bigint,
 ): { train: T[]; val: T[] } {
-  checkArguments('drawFewShot', { train, val }, { train: aList, val: aList })
+  checkArguments('drawFewShot', { train, val, seed }, { train: labelled, val: labelled, seed: aSeed })
   if (shots === 'all') return { train: groupByLabel(train).flat(), val: groupByLabel(val).flat() }
   if (!Number.isInteger(shots) || shots < 1) {
     throw new UsageError(`the number of shots must be a whole number from 1 up, not ${shots}`)
@@ -64,7 +66,7 @@ export function drawSubset(
 /** Throws UsageError where a data set has no training images, or none of a class, which is named. */
 export function checkLearnable(dataset: Pick<Dataset, 'classNames' | 'train' | 'root'>): void {
   const { classNames, train } = dataset ?? {}
-  checkArguments('checkLearnable', { classNames, train }, { classNames: someTexts, train: aList })
+  checkArguments('checkLearnable', { classNames, train }, { classNames: someTexts, train: labelled })
   if (dataset.train.length === 0) {
     throw new UsageError(
       `${dataset.root} has no training images`,

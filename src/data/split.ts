@@ -1,3 +1,4 @@
+import { checkArguments, labelled } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { randomFor } from '../base/random.ts'
 import { groupByLabel } from './fewshot.ts'
@@ -76,6 +77,8 @@ function testedOf(n: number, share: number): number {
  * what they are, and a class of fewer than four training images gives none. Other data sets have the val that they mark.
  */
 export function holdOutVal<D extends Pick<Dataset, 'train' | 'val' | 'testShare'>>(dataset: D): D {
+  const { train, val } = dataset ?? {}
+  checkArguments('holdOutVal', { train, val }, { train: labelled, val: labelled })
   if (dataset.testShare === undefined) return dataset
   const classes = groupByLabel(dataset.train).map((items) => {
     const trained = items.length - Math.floor((2 * items.length) / 7)

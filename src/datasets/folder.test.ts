@@ -173,6 +173,7 @@ describe('readImageFolder with plain class folders', () => {
     const pictures = ['a/1.JPG', 'a/2.WebP', 'b/1.ppm', 'b/2.avif', 'b/3.HEIC', 'b/4.bmp']
     expect(await found()).toEqual({ warnings: [], pictures })
     await put('a/notes.txt', 'a/x.dng', 'b/y.DNG', 'a/.hidden.jpg', 'a/sub/x.jpg', 'a/sub/deep/y.png', 'stray.jpg')
+    await put('a/sub/.thumbnails/x.jpg')
     const line =
       '2 classes, 6 pictures; left out: 1 beside the class folders, 1 .txt, 2 .dng (not read: convert to JPEG or PNG), 1 hidden, 2 in sub-folders'
     expect(await found()).toEqual({ warnings: [`${root}: ${line}`], pictures })

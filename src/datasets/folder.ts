@@ -1,5 +1,5 @@
 import { basename, join, resolve } from 'node:path'
-import { anObject, aText, checkArguments } from '../base/arguments.ts'
+import { anObject, aText, checkArguments, someHooks } from '../base/arguments.ts'
 import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
@@ -48,7 +48,7 @@ export async function readImageFolder(
   options: FolderOptions = {},
   hooks: Hooks = {},
 ): Promise<Dataset> {
-  checkArguments('readImageFolder', { folder, options }, { folder: aText, options: anObject })
+  checkArguments('readImageFolder', { folder, options, hooks }, { folder: aText, options: anObject, hooks: someHooks })
   const { seed = 1, testShare, exif = 'turn' } = options
   const leftOut = new LeftOut()
   const parts = await readSplitFolders(folder, leftOut)

@@ -1,6 +1,5 @@
-import { readdir } from 'node:fs/promises'
-import { extname } from 'node:path'
-import type { FolderListing } from '../node/list-folder.ts'
+import { basename, extname, join } from 'node:path'
+import { type FolderListing, listBelow } from '../node/list-folder.ts'
 
 const words = (text: string) => new Set(text.split(' '))
 
@@ -32,14 +31,14 @@ export class LeftOut {
     if (count > 0) this.#counts.set(what, (this.#counts.get(what) ?? 0) + count)
   }
 
-  /** What is directly in a class folder besides the pictures. */
+  /** What a listing of a folder has besides the pictures among its files. */
   async addBeside(folder: string, { files, folders, hidden, badLinks }: FolderListing): Promise<void> {
-    const others = files.filter((file) => !isImageName(file) && !LEFTOVERS.has(file.toLowerCase()))
+    const others = files.filter((file) => !isImageName(file) && !LEFTOVERS.has(basename(file).toLowerCase()))
     for (const file of others) this.add(extensionOf(file) || 'without an extension', 1)
     // ._NAME are what macOS keeps beside a picture
-    this.add('hidden', hidden.filter((file) => isImageName(file) && !file.startsWith('._')).length)
+    this.add('hidden', hidden.filter((file) => isImageName(file) && !basename(file).startsWith('._')).length)
     this.addLinks(badLinks)
-    for (const name of folders) this.add('in sub-folders', await countImages(`${folder}/${name}`))
+    for (const name of folders) this.add('in sub-folders', await countImages(join(folder, name)))
   }
 
   addLinks(badLinks: readonly string[]): void {
@@ -56,9 +55,8 @@ export class LeftOut {
   }
 }
 
-/** Pictures in a folder and all below it, of whatever kind; links are not followed. */
+/** Pictures in a folder and all below it, of whatever kind; 0 where it cannot be read. */
 export async function countImages(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  const isPicture = (name: string) => isImageName(name) || OTHER_PICTURES.has(extensionOf(name))
-  return entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.') && isPicture(entry.name)).length
+  const { files } = await listBelow(folder).catch(() => ({ files: [] }))
+  return files.filter((file) => isImageName(file) || OTHER_PICTURES.has(extensionOf(file))).length
 }

@@ -1,5 +1,5 @@
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
-import { anObject, aText, checkArguments } from '../base/arguments.ts'
+import { anObject, aText, checkArguments, someHooks } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { nearestWord } from '../base/spelling.ts'
@@ -53,7 +53,7 @@ const README = 'README.md'
  * @throws FileError that says what was tried if it is none of them, and for what is missing or damaged
  */
 export async function openDataset(what: string, options: OpenOptions, hooks: Hooks = {}): Promise<Dataset> {
-  checkArguments('openDataset', { what, options }, { what: aText, options: anObject })
+  checkArguments('openDataset', { what, options, hooks }, { what: aText, options: anObject, hooks: someHooks })
   const own = what.startsWith(HUB) || findOfficialDataset(what) === undefined
   return seenBy(options.exif ?? (own ? 'turn' : 'ignore'), await openAny(what, options, hooks))
 }

@@ -1,3 +1,4 @@
+import { aText, bytes, checkArguments } from '../base/arguments.ts'
 import { CoopError, FileError } from '../base/errors.ts'
 import { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, sizeOf } from '../graph/tensor.ts'
 import { DTYPE_BYTES, type Dtype, FLOAT_DECODERS, INT_DECODERS, OTHER_BITS } from './dtypes.ts'
@@ -37,11 +38,12 @@ const MAX_HEADER_BYTES = 100_000_000
 const LENGTH_BYTES = 8
 
 /** Bytes in memory as a ByteSource. */
-export function bytesSource(name: string, bytes: Uint8Array): ByteSource {
+export function bytesSource(name: string, given: Uint8Array): ByteSource {
+  checkArguments('bytesSource', { name, bytes: given }, { name: aText, bytes })
   return {
     name,
-    size: bytes.byteLength,
-    read: async (offset, length) => bytes.subarray(offset, offset + length),
+    size: given.byteLength,
+    read: async (offset, length) => given.subarray(offset, offset + length),
   }
 }
 

@@ -1,12 +1,15 @@
+import { anObject, checkArguments } from '../base/arguments.ts'
 import { scale } from './elementwise.ts'
-import { apply, expectShapes, type Value } from './graph.ts'
+import { apply, expectShapes, expectValues, type Value } from './graph.ts'
 import { matmul } from './matrix.ts'
 import { concat, flip, pad, reshape, slice, transpose } from './shaping.ts'
 import { dims, floatTensor } from './tensor.ts'
 
+/** How a convolution goes over a picture. */
 export interface ConvOptions {
+  /** Pixels from one position of the kernel to the next; default 1. */
   readonly stride?: number
-  /** Zeros on each side of height and width. */
+  /** Zeros on each side of height and width; default 0. */
   readonly padding?: number
 }
 
@@ -17,6 +20,8 @@ export interface ConvOptions {
  * dkernel is a matrix product a kernel cell: dy against x shifted by that cell.
  */
 export function conv2d(x: Value, kernel: Value, options: ConvOptions = {}): Value {
+  expectValues('conv2d', [x, kernel])
+  checkArguments('conv2d', { options }, { options: anObject })
   const { stride = 1, padding = 0 } = options
   const [n, cin, h, w] = dims(x, 4, 'conv2d')
   const [cout, kin, k, kw] = dims(kernel, 4, 'conv2d, kernel')
@@ -95,9 +100,10 @@ function every(x: Value, axis: number, start: number, count: number, step: numbe
 
 /** Mean of each `size x size` square, side by side: x `(n, c, h, w)` -> `(n, c, h / size, w / size)`. */
 export function averagePool(x: Value, size: number): Value {
+  expectValues('averagePool', [x])
   const [n, c, h, w] = dims(x, 4, 'averagePool')
   expectShapes(
-    Number.isInteger(size) && h % size === 0 && w % size === 0,
+    Number.isInteger(size) && size >= 1 && h % size === 0 && w % size === 0,
     'averagePool',
     [x],
     `(n, c, h, w) with sides that ${size} divides`,

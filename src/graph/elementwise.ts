@@ -1,81 +1,90 @@
-import { apply, broadcast, expectShapes, type Value } from './graph.ts'
+import { apply, broadcast, expectShapes, expectValues, type Value } from './graph.ts'
 
 // Element by element. Gradients come in the shape of the output; the driver sums over broadcast axes.
 
+/** a + b; axes of length 1 broadcast, as in all operators of two values. */
 export function add(a: Value, b: Value): Value {
   return apply('Add', [a, b], broadcast('add', [a, b]), (dy) => [dy, dy])
 }
 
+/** a - b */
 export function sub(a: Value, b: Value): Value {
   return apply('Sub', [a, b], broadcast('sub', [a, b]), (dy) => [dy, neg(dy)])
 }
 
-/** d(ab) = b da + a db */
+/** a b, entry by entry: d(ab) = b da + a db */
 export function mul(a: Value, b: Value): Value {
   return apply('Mul', [a, b], broadcast('mul', [a, b]), (dy) => [mul(dy, b), mul(dy, a)])
 }
 
-/** d(a/b) = da / b - (a/b) db / b */
+/** a / b: d(a/b) = da / b - (a/b) db / b */
 export function div(a: Value, b: Value): Value {
   const y: Value = apply('Div', [a, b], broadcast('div', [a, b]), (dy) => [div(dy, b), neg(div(mul(dy, y), b))])
   return y
 }
 
+/** x times a number. */
 export function scale(x: Value, factor: number): Value {
+  expectValues('scale', [x])
   return factor === 1 ? x : mul(x, x.graph.scalar(factor))
 }
 
+/** -x */
 export function neg(x: Value): Value {
-  return apply('Neg', [x], x.shape, (dy) => [neg(dy)])
+  return apply('Neg', [x], broadcast('neg', [x]), (dy) => [neg(dy)])
 }
 
-/** d exp(x) = exp(x) dx */
+/** e^x: d exp(x) = exp(x) dx */
 export function exp(x: Value): Value {
-  const y: Value = apply('Exp', [x], x.shape, (dy) => [mul(dy, y)])
+  const y: Value = apply('Exp', [x], broadcast('exp', [x]), (dy) => [mul(dy, y)])
   return y
 }
 
-/** d log(x) = dx / x */
+/** The natural logarithm: d log(x) = dx / x */
 export function log(x: Value): Value {
-  return apply('Log', [x], x.shape, (dy) => [div(dy, x)])
+  return apply('Log', [x], broadcast('log', [x]), (dy) => [div(dy, x)])
 }
 
-/** d sqrt(x) = dx / (2 sqrt(x)) */
+/** The square root: d sqrt(x) = dx / (2 sqrt(x)) */
 export function sqrt(x: Value): Value {
-  const y: Value = apply('Sqrt', [x], x.shape, (dy) => [scale(div(dy, y), 0.5)])
+  const y: Value = apply('Sqrt', [x], broadcast('sqrt', [x]), (dy) => [scale(div(dy, y), 0.5)])
   return y
 }
 
-/** d (1/x) = -dx / x^2 */
+/** 1 / x: d (1/x) = -dx / x^2 */
 export function reciprocal(x: Value): Value {
-  const y: Value = apply('Reciprocal', [x], x.shape, (dy) => [neg(mul(dy, mul(y, y)))])
+  const y: Value = apply('Reciprocal', [x], broadcast('reciprocal', [x]), (dy) => [neg(mul(dy, mul(y, y)))])
   return y
 }
 
-/** d erf(x) = 2/sqrt(pi) exp(-x^2) dx */
+/** The error function: d erf(x) = 2/sqrt(pi) exp(-x^2) dx */
 export function erf(x: Value): Value {
-  return apply('Erf', [x], x.shape, (dy) => [mul(dy, scale(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI)))])
+  return apply('Erf', [x], broadcast('erf', [x]), (dy) => [mul(dy, scale(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI)))])
 }
 
-/** d s(x) = s (1 - s) dx */
+/** s(x) = 1 / (1 + e^-x): d s(x) = s (1 - s) dx */
 export function sigmoid(x: Value): Value {
-  const s: Value = apply('Sigmoid', [x], x.shape, (dy) => [mul(dy, mul(s, sub(x.graph.scalar(1), s)))])
+  const s: Value = apply('Sigmoid', [x], broadcast('sigmoid', [x]), (dy) => [
+    mul(dy, mul(s, sub(x.graph.scalar(1), s))),
+  ])
   return s
 }
 
 /** max(x, 0); where x = 0 the gradient is 0, as PyTorch has it. */
 export function relu(x: Value): Value {
-  const y: Value = apply('Relu', [x], x.shape, (dy) => [where(positive(y), dy, x.graph.scalar(0))])
+  const y: Value = apply('Relu', [x], broadcast('relu', [x]), (dy) => [where(positive(y), dy, x.graph.scalar(0))])
   return y
 }
 
 /** x > 0, as booleans. */
 export function positive(x: Value): Value {
-  return apply('Greater', [x, x.graph.scalar(0)], x.shape, 'none', {}, 'bool')
+  const shape = broadcast('positive', [x])
+  return apply('Greater', [x, x.graph.scalar(0)], shape, 'none', {}, 'bool')
 }
 
 /** a where the condition holds, else b. */
 export function where(condition: Value, a: Value, b: Value): Value {
+  expectValues('where', [condition, a, b])
   const { graph } = a
   expectShapes(condition.dtype === 'bool', 'where', [condition, a, b], 'the condition is a mask')
   return apply(
@@ -103,7 +112,7 @@ export function quickGelu(x: Value): Value {
   const y: Value = apply(
     'com.microsoft.QuickGelu',
     [x],
-    x.shape,
+    broadcast('quickGelu', [x]),
     (dy) => {
       const s = sigmoid(scale(x, alpha))
       return [mul(dy, add(s, scale(mul(y, sub(x.graph.scalar(1), s)), alpha)))]
@@ -118,7 +127,7 @@ export function quickGelu(x: Value): Value {
  * dy/dx = Phi(x) + x phi(x), Phi(x) = (1 + erf(x / sqrt 2)) / 2, phi(x) = exp(-x^2/2) / sqrt(2 pi)
  */
 export function gelu(x: Value): Value {
-  return apply('Gelu', [x], x.shape, (dy) => {
+  return apply('Gelu', [x], broadcast('gelu', [x]), (dy) => {
     const Phi = scale(add(erf(scale(x, Math.SQRT1_2)), x.graph.scalar(1)), 0.5)
     const phi = scale(exp(scale(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI))
     return [mul(dy, add(Phi, mul(x, phi)))]

@@ -1,6 +1,6 @@
 import { ShapeError } from '../base/errors.ts'
 import { add } from './elementwise.ts'
-import type { Node, Value } from './graph.ts'
+import { expectValues, type Node, type Value } from './graph.ts'
 import { sumTo } from './reduction.ts'
 
 /**
@@ -11,6 +11,8 @@ import { sumTo } from './reduction.ts'
  * @throws ShapeError when loss is not a scalar, does not depend on an x, or passes an operator without gradient
  */
 export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
+  expectValues('gradients', [loss])
+  expectValues('gradients', wrt)
   if (loss.shape.length !== 0) throw new ShapeError(`gradients: the loss is a scalar, not (${loss.shape.join(', ')})`)
   const nodes = loss.graph.nodes.slice(0, loss.node.id + 1)
   const reached = dependents(nodes, wrt)

@@ -1,6 +1,8 @@
-import { ShapeError } from '../base/errors.ts'
-import type { Shape, Tensor } from './tensor.ts'
+import { aFunction, aList, aNumber, aTensor, aText, checkArguments, withMembers } from '../base/arguments.ts'
+import { ShapeError, UsageError } from '../base/errors.ts'
+import { type Shape, sizeOf, type Tensor } from './tensor.ts'
 
+/** Type of the entries of a value; `bool` is that of masks. */
 export type DType = Tensor['dtype'] | 'bool'
 
 /** An ONNX attribute: whole numbers are written as INT, `{ float }` as FLOAT, text as STRING. */
@@ -68,14 +70,19 @@ export class Graph {
 
   /** A tensor fed at each run. */
   input(name: string, shape: Shape, dtype: DType = 'float32'): Value {
+    checkArguments('input', { name, shape }, { name: aText, shape: aList })
+    if (!DTYPES.includes(dtype))
+      throw new UsageError(`input: there is no type ${dtype}`, `types are ${DTYPES.join(', ')}`)
     this.#claim(name)
     return first(this.#record({ op: 'input', inputs: [], outputs: [{ shape, dtype }], gradient: () => [] }, { name }))
   }
 
   /** A large constant, kept outside the model file under its name; asked for twice, it is the same value. */
   weight(name: string, tensor: Tensor): Value {
+    checkArguments('weight', { name }, { name: aText })
     const known = this.#known.get(`weight ${name}`)
     if (known?.tensor === tensor) return first(known)
+    checkTensor('weight', tensor)
     this.#claim(name)
     const node = this.#constant('weight', tensor, name)
     this.#known.set(`weight ${name}`, node)
@@ -84,6 +91,7 @@ export class Graph {
 
   /** A small constant, written into the model file. */
   constant(tensor: Tensor): Value {
+    checkTensor('constant', tensor)
     if (tensor.data.length > 64) return first(this.#constant('constant', tensor))
     const { buffer, byteOffset, byteLength } = tensor.data
     const bytes = new Uint8Array(buffer, byteOffset, byteLength)
@@ -95,19 +103,22 @@ export class Graph {
 
   /** A float32 scalar. */
   scalar(x: number): Value {
+    checkArguments('scalar', { x }, { x: aNumber })
     return this.constant({ dtype: 'float32', shape: [], data: Float32Array.of(x) })
   }
 
   /** A list of int64: the form in which ONNX takes axes, shapes and offsets. */
   ints(values: readonly number[]): Value {
-    if (!values.every(Number.isInteger))
+    if (!Array.isArray(values) || !values.every(Number.isInteger))
       throw new ShapeError(`axes, lengths and offsets are whole numbers, not ${values}`)
     return this.constant({ dtype: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) })
   }
 
   /** Applies an operator; its outputs. */
   apply(spec: NodeSpec): readonly Value[] {
+    checkArguments('apply', { spec }, { spec: aNodeSpec })
     for (const x of spec.inputs) {
+      expectValues(spec.op, [x])
       if (x.graph !== this) throw new ShapeError(`${spec.op}: the values come from different graphs`)
     }
     if (spec.op === ALIAS) return this.#record(spec).outputs // Its gradient is its own: two are never the same.
@@ -143,6 +154,28 @@ export class Graph {
   }
 }
 
+const DTYPES: readonly DType[] = ['float32', 'int64', 'bool']
+const aNodeSpec = withMembers('an operator { op, inputs, outputs, gradient }', 'op', 'inputs', 'outputs', 'gradient')
+
+/** Throws UsageError for what is no tensor, ShapeError where its data do not fit its shape. */
+function checkTensor(caller: string, tensor: Tensor): void {
+  checkArguments(caller, { tensor }, { tensor: aTensor })
+  if (tensor.data.length === sizeOf(tensor.shape)) return
+  throw new ShapeError(`${caller}: (${tensor.shape.join(', ')}) does not hold ${tensor.data.length} values`)
+}
+
+/** Throws UsageError for what callers without types give instead of values. */
+export function expectValues(op: string, inputs: readonly Value[]): void {
+  if (Array.isArray(inputs) && inputs.every((x) => x instanceof Value)) return
+  throw new UsageError(
+    `${op} takes values of a graph, not ${Array.isArray(inputs) ? inputs.map(kindOf).join(', ') : kindOf(inputs)}`,
+    'make values with graph.input, graph.constant or graph.weight, or by another operator',
+  )
+}
+
+const kindOf = (x: unknown) =>
+  x instanceof Value ? 'a value' : typeof x === 'object' ? (x ? 'an object' : 'null') : String(x)
+
 /** Applies an operator with one output in the graph of its inputs. */
 export function apply(
   op: string,
@@ -167,6 +200,9 @@ export function apply(
  * programs see through it.
  */
 export function withGradient(y: Value, inputs: readonly Value[], gradient: (dy: Value) => (Value | null)[]): Value {
+  expectValues('withGradient', [y])
+  expectValues('withGradient', inputs)
+  checkArguments('withGradient', { gradient }, { gradient: aFunction })
   return apply(ALIAS, [y, ...inputs], y.shape, (dy) => [null, ...gradient(dy)])
 }
 
@@ -190,12 +226,14 @@ export function expectShapes(holds: boolean, op: string, inputs: readonly Value[
 }
 
 /** The shape that shapes broadcast to (NumPy's rule), or throws naming the operator. Values are of one type. */
-export function broadcast(op: string, inputs: readonly Value[], shapes = inputs.map((x) => x.shape)): Shape {
+export function broadcast(op: string, inputs: readonly Value[], shapes?: readonly Shape[]): Shape {
+  expectValues(op, inputs)
   const sameType = inputs.every((x) => x.dtype === inputs[0]?.dtype)
   expectShapes(sameType, op, inputs, 'values are of one type')
-  const rank = Math.max(...shapes.map((shape) => shape.length))
+  const all = shapes ?? inputs.map((x) => x.shape)
+  const rank = Math.max(...all.map((shape) => shape.length))
   return Array.from({ length: rank }, (_, i) => {
-    const lengths = shapes.map((shape) => shape[shape.length - rank + i] ?? 1)
+    const lengths = all.map((shape) => shape[shape.length - rank + i] ?? 1)
     const length = lengths.find((n) => n !== 1) ?? 1
     const fits = lengths.every((n) => n === 1 || n === length)
     expectShapes(fits, op, inputs, 'axes are equal or 1, counted from the last')

@@ -1,7 +1,9 @@
-import { apply, broadcast, expectShapes, type Value } from './graph.ts'
+import { aFlag, aNumber, anObject, checkArguments } from '../base/arguments.ts'
+import { apply, broadcast, expectShapes, expectValues, type Value } from './graph.ts'
 import { reshape } from './shaping.ts'
 import { sizeOf } from './tensor.ts'
 
+/** What matmul does beside multiplying. */
 export interface MatmulOptions {
   /** Take the last two axes of a (of b) the other way round. */
   readonly transA?: boolean
@@ -16,7 +18,10 @@ export interface MatmulOptions {
  *     Y = alpha A B:   dA = alpha dY B^T,   dB = alpha A^T dY   (and their transposes)
  */
 export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
+  expectValues('matmul', [a, b])
+  checkArguments('matmul', { options }, { options: anObject })
   const { transA = false, transB = false, alpha = 1 } = options
+  checkArguments('matmul', { transA, transB, alpha }, { transA: aFlag, transB: aFlag, alpha: aNumber })
   const [m, ka] = lastTwo(a, transA)
   const [kb, n] = lastTwo(b, transB)
   expectShapes(ka === kb, 'matmul', [a, b], `inner axes agree (transA ${transA}, transB ${transB})`)

@@ -1,6 +1,7 @@
+import { aNumberFrom0, checkArguments } from '../base/arguments.ts'
 import { ShapeError } from '../base/errors.ts'
 import { add, div, mul, reciprocal, relu, scale, sqrt, sub } from './elementwise.ts'
-import { apply, expectShapes, type Value, withGradient } from './graph.ts'
+import { apply, expectShapes, expectValues, type Value, withGradient } from './graph.ts'
 import { mean, sum, sumSquares } from './reduction.ts'
 import { reshape } from './shaping.ts'
 import { dims } from './tensor.ts'
@@ -32,9 +33,10 @@ export function logSoftmax(x: Value): Value {
  * one-hot rows are the usual labels. A scalar.
  */
 export function crossEntropy(logits: Value, targets: Value): Value {
+  expectValues('crossEntropy', [logits, targets])
   const [n] = dims(logits, 2, 'crossEntropy')
-  const fits = logits.shape.join() === targets.shape.join()
-  expectShapes(fits, 'crossEntropy', [logits, targets], 'both (n, classes)')
+  const fits = n > 0 && logits.shape.join() === targets.shape.join()
+  expectShapes(fits, 'crossEntropy', [logits, targets], 'both (n, classes), n from 1 up')
   return scale(sum(mul(logSoftmax(logits), targets), [0, 1]), -1 / n)
 }
 
@@ -44,6 +46,7 @@ export function l2Normalise(x: Value): Value {
 }
 
 function lastAxis(op: string, x: Value): number {
+  expectValues(op, [x])
   expectShapes(x.shape.length > 0, op, [x], 'at least one axis')
   return x.shape.length - 1
 }
@@ -56,8 +59,8 @@ function lastAxis(op: string, x: Value): number {
  * mean and r are further outputs of ONNX's operator, so that the backward pass does not compute them again.
  */
 export function layerNorm(x: Value, gamma: Value, beta: Value, epsilon: number): Value {
-  const last = x.shape.length - 1
-  expectAffine('layerNorm', x, gamma, beta, last)
+  const last = lastAxis('layerNorm', x)
+  expectAffine('layerNorm', x, gamma, beta, last, epsilon)
   const rowShape = x.shape.map((n, i) => (i === last ? 1 : n))
   const [y, mu, r] = x.graph.apply({
     op: 'LayerNormalization',
@@ -78,6 +81,7 @@ export function layerNorm(x: Value, gamma: Value, beta: Value, epsilon: number):
   return y
 }
 
+/** What batchNorm gives. */
 export interface BatchNorm {
   readonly y: Value
   /** Statistics of this batch, `(channels)`: what running averages are made of. The variance is the biased one. */
@@ -94,7 +98,7 @@ export interface BatchNorm {
  *     dx = a dy - (a r T / n) x + (mean r T - S) a / n
  */
 export function batchNorm(x: Value, gamma: Value, beta: Value, channelAxis: number, epsilon: number): BatchNorm {
-  expectAffine('batchNorm', x, gamma, beta, channelAxis)
+  expectAffine('batchNorm', x, gamma, beta, channelAxis, epsilon)
   const { others, across } = channelsOf(x, channelAxis)
   const n = others.reduce((product, axis) => product * (x.shape[axis] ?? 1), 1)
   const { graph } = x
@@ -131,6 +135,8 @@ export function frozenBatchNorm(
   epsilon: number,
 ): Value {
   const each = [gamma, beta, mu, variance]
+  expectValues('frozenBatchNorm', [x, ...each])
+  checkArguments('frozenBatchNorm', { epsilon }, { epsilon: aNumberFrom0 })
   const fits = x.shape.length >= 2 && each.every(({ shape }) => shape.length === 1 && shape[0] === x.shape[1])
   expectShapes(fits, 'frozenBatchNorm', [x, ...each], '(n, channels, ...) and four of (channels)')
   const { others, across } = channelsOf(x, 1)
@@ -156,7 +162,9 @@ function channelsOf(x: Value, channelAxis: number) {
   }
 }
 
-function expectAffine(op: string, x: Value, gamma: Value, beta: Value, axis: number): void {
+function expectAffine(op: string, x: Value, gamma: Value, beta: Value, axis: number, epsilon: number): void {
+  expectValues(op, [x, gamma, beta])
+  checkArguments(op, { epsilon }, { epsilon: aNumberFrom0 })
   const fits = [gamma, beta].every(({ shape }) => shape.length === 1 && shape[0] === x.shape[axis])
   expectShapes(fits, op, [x, gamma, beta], `gamma and beta as long as axis ${axis}`)
 }

@@ -1,5 +1,6 @@
-import { ShapeError } from '../base/errors.ts'
-import { ALIAS, type Graph, type Node, type Value } from './graph.ts'
+import { anObject, checkArguments, withMembers } from '../base/arguments.ts'
+import { ShapeError, UsageError } from '../base/errors.ts'
+import { ALIAS, expectValues, Graph, type Node, type Value } from './graph.ts'
 
 /** What a session runs: outputs, named `Out`, and all they need, in an order that can be executed. */
 export interface Program<Out extends string = string> {
@@ -18,8 +19,22 @@ export function resolve(x: Value): Value {
   return x.node.op === ALIAS && original !== undefined ? resolve(original) : x
 }
 
-/** Collects what the outputs need; everything else in the graph is left out. */
+/** For arguments. */
+export const aProgram = withMembers(
+  'a program, as program makes it',
+  ...['inputs', 'weights', 'constants', 'nodes', 'outputs'],
+)
+
+/**
+ * Collects what the outputs need; everything else in the graph is left out.
+ * @throws ShapeError for outputs of another graph; UsageError where there are none, or they are no values
+ */
 export function program<Out extends string>(graph: Graph, outputs: Readonly<Record<Out, Value>>): Program<Out> {
+  if (!(graph instanceof Graph)) throw new UsageError('program takes a Graph and its outputs by name')
+  checkArguments('program', { outputs }, { outputs: anObject })
+  const values: Value[] = Object.values(outputs)
+  expectValues('program', values)
+  if (values.length === 0) throw new UsageError('program: there are no outputs', 'name the values that it computes')
   const named = new Map<Out, Value>()
   for (const name in outputs) named.set(name, resolve(outputs[name]))
   const live = new Set<Node>()
@@ -47,6 +62,7 @@ export function program<Out extends string>(graph: Graph, outputs: Readonly<Reco
  * that nothing makes or that is not float32. A fault of the code that made it, not of its user.
  */
 export function checkProgram(p: Program): void {
+  checkArguments('checkProgram', { program: p }, { program: aProgram })
   const made = new Set<Value>()
   const names = new Set<string>()
   const claim = (name: string) => {
@@ -71,6 +87,7 @@ export function checkProgram(p: Program): void {
 
 /** The program as text, a line a node: what is computed from what, with shapes. */
 export function printProgram(p: Program): string {
+  checkArguments('printProgram', { program: p }, { program: aProgram })
   const shape = (x: Value) => `${x.dtype === 'float32' ? '' : x.dtype}(${x.shape.join(', ')})`
   const leaf = (node: Node) =>
     `${node.outputs.map((x) => `${x.id} ${shape(x)}`).join(', ')} = ${node.op} ${node.name ?? ''}`.trimEnd()

@@ -1,12 +1,15 @@
+import { checkArguments, lengths as listOfLengths, wholes } from '../base/arguments.ts'
 import { ShapeError } from '../base/errors.ts'
-import { type Attributes, apply, expectShapes, type Value } from './graph.ts'
+import { type Attributes, apply, expectShapes, expectValues, type Value } from './graph.ts'
 import { type Shape, sizeOf } from './tensor.ts'
 
 /** The same values in another shape; one axis may be -1. */
 export function reshape(x: Value, shape: Shape): Value {
+  expectValues('reshape', [x])
+  checkArguments('reshape', { shape }, { shape: wholes })
   const known = shape.reduce((product, n) => (n === -1 ? product : product * n), 1)
   const target = shape.map((n) => (n === -1 ? sizeOf(x.shape) / known : n))
-  const fits = sizeOf(target) === sizeOf(x.shape) && target.every(Number.isInteger)
+  const fits = target.every(Number.isInteger) && sizeOf(target) === sizeOf(x.shape)
   expectShapes(fits, 'reshape', [x], `as many values as (${shape.join(', ')})`)
   if (target.length === x.shape.length && target.every((n, i) => n === x.shape[i])) return x
   // Without allowzero a length 0 would mean "as it was".
@@ -16,6 +19,8 @@ export function reshape(x: Value, shape: Shape): Value {
 
 /** Axis i of the result is axis perm[i] of x. */
 export function transpose(x: Value, perm: readonly number[]): Value {
+  expectValues('transpose', [x])
+  checkArguments('transpose', { perm }, { perm: wholes })
   const isPermutation = perm.length === x.shape.length && new Set(perm).size === perm.length
   expectShapes(
     isPermutation && perm.every((p) => x.shape[p] !== undefined),
@@ -35,9 +40,15 @@ export function transpose(x: Value, perm: readonly number[]): Value {
 
 /** A part of one axis: start (inclusive) to end (exclusive). */
 export function slice(x: Value, axis: number, start: number, end: number): Value {
+  expectValues('slice', [x])
   const length = x.shape[axis]
   expectShapes(
-    length !== undefined && 0 <= start && start <= end && end <= length && [start, end].every(Number.isInteger),
+    Number.isInteger(axis) &&
+      length !== undefined &&
+      0 <= start &&
+      start <= end &&
+      end <= length &&
+      [start, end].every(Number.isInteger),
     'slice',
     [x],
     `axis ${axis} has ${start} to ${end}`,
@@ -58,6 +69,8 @@ export function slice(x: Value, axis: number, start: number, end: number): Value
 
 /** The order of one or more axes turned round. */
 export function flip(x: Value, axes: readonly number[]): Value {
+  expectValues('flip', [x])
+  checkArguments('flip', { axes }, { axes: wholes })
   expectShapes(
     new Set(axes).size === axes.length && axes.every((axis) => x.shape[axis] !== undefined),
     'flip',
@@ -78,6 +91,8 @@ export function flip(x: Value, axes: readonly number[]): Value {
 
 /** Zeros before and after along each axis. */
 export function pad(x: Value, before: readonly number[], after: readonly number[]): Value {
+  expectValues('pad', [x])
+  checkArguments('pad', { before, after }, { before: wholes, after: wholes })
   const rank = x.shape.length
   const widths = [...before, ...after]
   const fits = before.length === rank && after.length === rank && widths.every((n) => Number.isInteger(n) && n >= 0)
@@ -96,13 +111,15 @@ export function pad(x: Value, before: readonly number[], after: readonly number[
 
 /** Values one after the other along an axis. Its gradient is `split`. */
 export function concat(values: readonly Value[], axis: number): Value {
+  expectValues('concat', values)
   const [head, ...rest] = values
   if (head === undefined) throw new ShapeError('concat: nothing to join')
-  if (rest.length === 0) return head
   const fits = values.every(
     (v) => v.shape.length === head.shape.length && v.shape.every((n, i) => i === axis || n === head.shape[i]),
   )
-  expectShapes(fits && head.shape[axis] !== undefined, 'concat', values, `all axes but ${axis} are equal`)
+  const isAxis = Number.isInteger(axis) && head.shape[axis] !== undefined
+  expectShapes(fits && isAxis, 'concat', values, `all axes but ${axis} are equal`)
+  if (rest.length === 0) return head
   const lengths = values.map((v) => v.shape[axis] ?? 0)
   const gradient = (dy: Value) => [...split(dy, axis, lengths)]
   return apply('Concat', [head, ...rest], withLength(head.shape, axis, sumOf(lengths)), gradient, { axis })
@@ -118,7 +135,10 @@ export function split<const Lengths extends readonly number[]>(
   lengths: Lengths,
 ): { readonly [I in keyof Lengths]: Value }
 export function split(x: Value, axis: number, lengths: readonly number[]): readonly Value[] {
-  const fits = x.shape[axis] === sumOf(lengths) && lengths.every((n) => Number.isInteger(n) && n >= 0)
+  expectValues('split', [x])
+  checkArguments('split', { lengths }, { lengths: wholes })
+  const fits =
+    Number.isInteger(axis) && x.shape[axis] === sumOf(lengths) && lengths.every((n) => Number.isInteger(n) && n >= 0)
   expectShapes(fits && lengths.length > 0, 'split', [x], `lengths ${lengths} along axis ${axis}`)
   if (lengths.length === 1) return [x]
   const { graph } = x
@@ -145,6 +165,8 @@ const withLength = (shape: Shape, axis: number, length: number): Shape => shape.
 
 /** x repeated along its axes of length 1 (and new axes in front) until it has the given shape. */
 export function expand(x: Value, shape: Shape): Value {
+  expectValues('expand', [x])
+  checkArguments('expand', { shape }, { shape: listOfLengths })
   const lead = shape.length - x.shape.length
   expectShapes(
     lead >= 0 && x.shape.every((n, i) => n === 1 || n === shape[lead + i]),
@@ -158,6 +180,7 @@ export function expand(x: Value, shape: Shape): Value {
 
 /** Rows of a table: `(rows, ...)` by indices `(n)` int64 gives `(n, ...)`. The gradient adds up rows taken twice. */
 export function gather(table: Value, indices: Value): Value {
+  expectValues('gather', [table, indices])
   expectShapes(
     table.shape.length >= 1 && indices.dtype === 'int64',
     'gather',
@@ -170,6 +193,8 @@ export function gather(table: Value, indices: Value): Value {
 
 /** Zeros of the given shape with `updates (n, ...)` added to the rows `indices (n)`. */
 export function scatterAdd(shape: Shape, indices: Value, updates: Value): Value {
+  expectValues('scatterAdd', [indices, updates])
+  checkArguments('scatterAdd', { shape }, { shape: listOfLengths })
   const { graph } = updates
   const [rows, ...row] = shape
   const fits =

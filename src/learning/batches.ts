@@ -1,3 +1,4 @@
+import { anObject, aTensor, checkArguments, wholeFrom, wholes, withMembers } from '../base/arguments.ts'
 import { countOf } from '../base/count.ts'
 import { CoopError, ShapeError } from '../base/errors.ts'
 import { randomFor } from '../base/random.ts'
@@ -11,7 +12,13 @@ export interface TrainingSet {
 }
 
 /** Throws ShapeError or CoopError for features and labels that do not match each other or this number of classes. */
-export function checkTrainingSet({ features, labels }: TrainingSet, classes: number, embed: number): void {
+export function checkTrainingSet(set: TrainingSet, classes: number, embed: number): void {
+  checkArguments(
+    'checkTrainingSet',
+    { set, classes, embed, ...set },
+    { set: anObject, features: aTensor, labels: wholes, classes: wholeFrom(1), embed: wholeFrom(1) },
+  )
+  const { features, labels } = set
   const [images, views, d] = dims(features, 3, 'training features')
   if (images !== labels.length || views < 1 || d !== embed) {
     throw new ShapeError(
@@ -49,7 +56,11 @@ export interface Feeds {
   close?(): Promise<void>
 }
 
+/** Inputs of one run by name. */
 export type Feed = Readonly<Record<string, Tensor>>
+
+const someViews = withMembers('views { key, features } of each epoch', 'key', 'features').optional()
+const somePixels = withMembers('a source of pixels { images, pixels }', 'images', 'pixels')
 
 /**
  * `features` `(batch, embed)` and `labels` `(batch)` of a set. Each image shows its views one after another, one per epoch, and
@@ -57,7 +68,17 @@ export type Feed = Readonly<Record<string, Tensor>>
  * ones drawn for the epoch.
  */
 export function featureFeeds(set: TrainingSet, online?: OnlineViews, epochs = Number.POSITIVE_INFINITY): Feeds {
+  checkArguments(
+    'featureFeeds',
+    { set, ...set, online },
+    { set: anObject, features: aTensor, labels: wholes, online: someViews },
+  )
   const images = set.labels.length
+  if (dims(set.features, 3, 'training features')[0] !== images) {
+    throw new ShapeError(
+      `there are features of ${countOf(set.features.shape[0] ?? 0, 'image')}, but labels for ${images}`,
+    )
+  }
   if (online === undefined) return { images, of: (some, epoch) => feedOf(set, some, epoch) }
   const drawn = drawnAhead(online, [images, 1, dims(set.features, 3)[2]], epochs)
   return {
@@ -69,6 +90,7 @@ export function featureFeeds(set: TrainingSet, online?: OnlineViews, epochs = Nu
 
 /** `pixels` `(batch, 3, size, size)` and `labels` `(batch)`. Throws ShapeError where there is not a label an image. */
 export function pixelFeeds(source: PixelSource, labels: readonly number[]): Feeds {
+  checkArguments('pixelFeeds', { source, labels }, { source: somePixels, labels: wholes })
   if (source.images !== labels.length) {
     throw new ShapeError(`there are pixels of ${countOf(source.images, 'image')}, but labels for ${labels.length}`)
   }
@@ -128,13 +150,16 @@ function labelsOf(labels: readonly number[], images: readonly number[]): IntTens
 export type BatchOrder = (epoch: number, n: number) => ArrayLike<number>
 
 /** A new random order each epoch; the same seed gives the same orders. */
-export const shuffled =
-  (seed: number): BatchOrder =>
-  (epoch, n) =>
-    randomFor('batches', seed, epoch).permutation(n)
+export function shuffled(seed: number): BatchOrder {
+  checkArguments('shuffled', { seed }, { seed: wholeFrom(0) })
+  return (epoch, n) => randomFor('batches', seed, epoch).permutation(n)
+}
 
 /** First to last in every epoch. */
-export const inOrder: BatchOrder = (_, n) => Array.from({ length: n }, (_, i) => i)
+export const inOrder: BatchOrder = (epoch, n) => {
+  checkArguments('inOrder', { epoch, n }, { epoch: wholeFrom(0), n: wholeFrom(0) })
+  return Array.from({ length: n }, (_, i) => i)
+}
 
 /** Images of each step of an epoch; what is left over at the end is dropped, unless it is all there is or kept. */
 export function batchesOf(order: ArrayLike<number>, batchSize: number, keepLast = false): number[][] {

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { aClip, aFunction, anObject, aRuntime, aTensor, checkArguments, texts, wholes } from '../base/arguments.ts'
 import { countOf } from '../base/count.ts'
 import { DivergedError, ShapeError, UsageError } from '../base/errors.ts'
@@ -34,19 +35,22 @@ export interface NamedClasses {
   readonly classNames: readonly string[]
 }
 
+const aLook = z.enum(['features', 'pixels'], { error: 'features or pixels' })
+
 /** Images of one run that looks at pixels. */
 const PIXEL_ROWS = 32
 
 /** A classifier whose logits are a graph over the images. */
 export function graphClassifier(
-  { clip, runtime, classNames }: NamedClasses,
+  classes: NamedClasses,
   logitsOf: (images: Value) => Value,
   takes: Looks = 'features',
 ): ImageClassifier {
+  const { clip, runtime, classNames } = classes ?? {}
   checkArguments(
     'graphClassifier',
-    { clip, runtime, classNames, logitsOf },
-    { clip: aClip, runtime: aRuntime, classNames: texts, logitsOf: aFunction },
+    { clip, runtime, classNames, logitsOf, takes },
+    { clip: aClip, runtime: aRuntime, classNames: texts, logitsOf: aFunction, takes: aLook },
   )
   const most = takes === 'pixels' ? PIXEL_ROWS : undefined
   return rowClassifier(clip, classNames, rowFunction(runtime, shapeOf(clip, takes), logitsOf, most), takes)
@@ -60,7 +64,9 @@ export function rowClassifier(
   takes: Looks = 'features',
 ): ImageClassifier {
   const wanted = shapeOf(clip, takes)
-  const check = ({ shape }: FloatTensor) => {
+  const check = (images: FloatTensor) => {
+    checkArguments('a classifier', { images }, { images: aTensor })
+    const { shape } = images
     if (shape.slice(1).join() === wanted.join()) return
     throw new ShapeError(`image ${takes} are (n, ${wanted.join(', ')}) for this model, not (${shape.join(', ')})`)
   }

@@ -1,5 +1,7 @@
+import { aClip, checkArguments } from '../base/arguments.ts'
 import type { Clip } from '../clip/types.ts'
 import { weightOf } from '../clip/weights/parameters.ts'
+import { expectValues } from '../graph/graph.ts'
 import {
   crossEntropy,
   dims,
@@ -27,11 +29,14 @@ export function unitRows(x: Value): Value {
 
 /** exp(logit_scale) cos(image, text): image features `(batch, embed)` of any length, text `(classes, embed)` of length 1. */
 export function imageLogits(clip: Clip, features: Value, text: Value): Value {
+  checkArguments('imageLogits', { clip }, { clip: aClip })
+  expectValues('imageLogits', [features, text])
   return matmul(unitRows(features), text, { transB: true, alpha: logitFactor(clip) })
 }
 
 /** Mean cross-entropy of `logits` `(batch, classes)` for labels `(batch)` int64, which become the input `labels`. */
 export function labelLoss(logits: Value): Value {
+  expectValues('labelLoss', [logits])
   const { graph } = logits
   const [batch, classes] = dims(logits, 2, 'logits')
   const labels = graph.input('labels', [batch], 'int64')

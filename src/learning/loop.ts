@@ -1,5 +1,7 @@
+import { aFunction, aMap, anObject, aRuntime, checkArguments, wholeFrom, withMembers } from '../base/arguments.ts'
 import { CoopError, DivergedError, ShapeError } from '../base/errors.ts'
 import { orStopped } from '../base/stop.ts'
+import { expectValues } from '../graph/graph.ts'
 import { type FloatTensor, floatTensor, gradients, type Program, program, type Value } from '../graph/index.ts'
 import type { Runtime, Session } from '../runtime/types.ts'
 import { type BatchOrder, batchesOf, type Feeds, stepsOf } from './batches.ts'
@@ -30,6 +32,18 @@ export interface GradientResult {
   readonly steps: readonly Step[]
 }
 
+const GRADIENT_TASK = {
+  runtime: aRuntime,
+  program: aFunction,
+  start: aMap,
+  feeds: withMembers('feeds, as featureFeeds gives them', 'images', 'of'),
+  epochs: wholeFrom(0),
+  batchSize: wholeFrom(1),
+  order: aFunction,
+  optimiser: aFunction,
+  learningRate: aFunction,
+}
+
 /** Name of the output that is the gradient of the loss towards a tensor. */
 const gradientOf = (name: string) => `gradient.${name}` as const
 
@@ -39,6 +53,8 @@ export function stepOf<Name extends string, Other extends string = never>(
   tensors: ReadonlyMap<Name, Value>,
   others?: Readonly<Record<Other, Value>>,
 ): Program<'loss' | `gradient.${Name}` | Other> {
+  checkArguments('stepOf', { tensors, others }, { tensors: aMap, others: anObject.optional() })
+  expectValues('stepOf', [loss])
   const found = gradients(loss, [...tensors.values()])
   const named = Array.from(tensors.keys(), (name, i): [string, Value] => [gradientOf(name), found[i] ?? loss])
   return program(loss.graph, { loss, ...Object.fromEntries(named), ...others })
@@ -52,6 +68,8 @@ export function stepOf<Name extends string, Other extends string = never>(
  * @throws DivergedError when loss or tensors are no numbers any more; ShapeError for a checkpoint of something else
  */
 export async function learnByGradients(task: GradientTask, options: LearnOptions = {}): Promise<GradientResult> {
+  checkArguments('learnByGradients', { task, options }, { task: anObject, options: anObject })
+  checkArguments('learnByGradients', { ...task }, GRADIENT_TASK)
   const { runtime, feeds, epochs, order, keepLast } = task
   const { checkpoint, onProgress, onSteps, signal } = options
   const n = feeds.images

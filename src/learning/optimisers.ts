@@ -1,3 +1,5 @@
+import { aNumberFrom0, anObject, checkArguments } from '../base/arguments.ts'
+
 /** Takes over the values of a tensor, which each update changes in place. */
 export type Optimiser = (values: Float32Array) => {
   /** What is kept between updates, zeros before the first, changed in place; as long as the values. */
@@ -13,7 +15,9 @@ export interface Sgd {
   readonly momentum: Float32Array
 }
 
+/** Settings of sgd. */
 export interface SgdSettings {
+  /** Share of its buffer that a step keeps. */
   readonly momentum: number
   readonly weightDecay: number
 }
@@ -41,16 +45,18 @@ export function sgdStep(
   }
 }
 
-/** See sgdStep; by default with momentum 0.9 and weight decay 5e-4. */
-export const sgd =
-  (settings = PAPER_SGD): Optimiser =>
-  (values) => {
+/** Stochastic gradient descent as PyTorch's (see sgdStep); by default with momentum 0.9 and weight decay 5e-4. */
+export function sgd(settings = PAPER_SGD): Optimiser {
+  checkArguments('sgd', { settings }, { settings: anObject })
+  checkArguments('sgd', { ...settings }, { momentum: aNumberFrom0, weightDecay: aNumberFrom0 })
+  return (values) => {
     const momentum = new Float32Array(values.length)
     return {
       buffers: { momentum },
       update: (gradient, learningRate) => sgdStep({ values, momentum }, gradient, learningRate, settings),
     }
   }
+}
 
 /** What AdamW keeps of a tensor: its values and their first and second moments, all changed in place. */
 export interface AdamW {
@@ -60,6 +66,7 @@ export interface AdamW {
   readonly second: Float32Array
 }
 
+/** Settings of adamW, as its equation calls them. */
 export interface AdamWSettings {
   readonly beta1: number
   readonly beta2: number
@@ -97,10 +104,15 @@ export function adamWStep(
   }
 }
 
-/** See adamWStep. */
-export const adamW =
-  (settings: AdamWSettings): Optimiser =>
-  (values) => {
+/** AdamW (Loshchilov & Hutter 2019; see adamWStep). */
+export function adamW(settings: AdamWSettings): Optimiser {
+  checkArguments('adamW', { settings }, { settings: anObject })
+  checkArguments(
+    'adamW',
+    { ...settings },
+    { beta1: aNumberFrom0, beta2: aNumberFrom0, epsilon: aNumberFrom0, weightDecay: aNumberFrom0 },
+  )
+  return (values) => {
     const first = new Float32Array(values.length)
     const second = new Float32Array(values.length)
     return {
@@ -108,3 +120,4 @@ export const adamW =
       update: (gradient, rate, step) => adamWStep({ values, first, second }, gradient, step, rate, settings),
     }
   }
+}

@@ -1,3 +1,7 @@
+import { aNumber, aNumberFrom0, anObject, checkArguments } from '../base/arguments.ts'
+import { UsageError } from '../base/errors.ts'
+
+/** How the learning rate goes over the epochs; see learningRateOf. */
 export interface Schedule {
   readonly epochs: number
   /** Learning rate at its highest. */
@@ -26,6 +30,8 @@ const WARM_UP_RATE = 1e-5
  *     e >= W:  lr(e) = rate (1 + cos(pi (e - W) / epochs)) / 2
  */
 export function learningRateOf(schedule: Schedule, epoch: number): number {
+  checkArguments('learningRateOf', { schedule, epoch }, { schedule: anObject, epoch: aNumberFrom0 })
+  checkArguments('learningRateOf', { ...schedule }, { epochs: aNumberFrom0, learningRate: aNumber })
   const { epochs, learningRate, warmup = PAPER_WARMUP.warmup, warmupEpochs = PAPER_WARMUP.warmupEpochs } = schedule
   const warm = warmup === 'none' ? 0 : warmupEpochs
   if (epoch >= warm) return (learningRate * (1 + Math.cos((Math.PI * (epoch - warm)) / epochs))) / 2
@@ -44,5 +50,7 @@ const EPOCHS = [
  * so many that there are as many steps as with sixteen.
  */
 export function defaultEpochs(shots: number): number {
+  if (!(typeof shots === 'number' && shots >= 0))
+    throw new UsageError(`defaultEpochs takes a number of shots, not ${shots}`)
   return EPOCHS.find((row) => shots <= row.shots)?.epochs ?? Math.max(1, Math.round((200 * 16) / shots))
 }

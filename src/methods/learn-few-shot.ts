@@ -1,4 +1,4 @@
-import { aClip, anObject, aRuntime, aTensor, checkArguments, someTexts, wholes } from '../base/arguments.ts'
+import { aClip, anObject, aRuntime, aTensor, checkArguments, someHooks, someTexts, wholes } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { TrainingSet } from '../learning/batches.ts'
@@ -42,7 +42,7 @@ export interface FewShotResult {
  * @throws UsageError for settings that the method has not; CoopError or ShapeError where classes, images and model do not fit
  */
 export async function learnFewShot(task: FewShotTask, options: LearnOptions = {}): Promise<FewShotResult> {
-  checkArguments('learnFewShot', { task }, { task: anObject })
+  checkArguments('learnFewShot', { task, options }, { task: anObject, options: someHooks })
   checkArguments(
     'learnFewShot',
     { ...task },

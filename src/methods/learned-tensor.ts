@@ -1,13 +1,16 @@
+import { aList, aMap, aText, checkArguments } from '../base/arguments.ts'
 import { CoopError } from '../base/errors.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { Learned } from './method.ts'
 
 /** A tensor that was learned. Throws CoopError if it is missing or has another shape, as with other classes or another model. */
 export function learnedTensor(
-  { tensors }: Pick<Learned, 'tensors'>,
+  learned: Pick<Learned, 'tensors'>,
   name: string,
   shape: readonly (number | 'any')[],
 ): FloatTensor {
+  const tensors = learned?.tensors
+  checkArguments('learnedTensor', { tensors, name, shape }, { tensors: aMap, name: aText, shape: aList })
   const tensor = tensors.get(name)
   if (tensor === undefined) throw new CoopError(`what was learned has no tensor ${JSON.stringify(name)}`)
   const fits =

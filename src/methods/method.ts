@@ -1,7 +1,9 @@
 import type { z } from 'zod'
+import { aFunction, anObject, aText, checkArguments, withMembers } from '../base/arguments.ts'
 import type { OnlineViews, PixelSource, TrainingSet } from '../learning/batches.ts'
 import type { ImageClassifier, NamedClasses } from '../learning/classifier.ts'
 import type { LearnOptions, Step, Tensors } from '../learning/types.ts'
+import { parsedSettings } from './settings.ts'
 
 /** Classes to tell apart with a CLIP. */
 export interface Classes extends NamedClasses {
@@ -72,9 +74,20 @@ export interface Method<S = unknown> {
   classifier(classes: Classes, settings: S, learned: Pick<Learned, 'tensors'>): Promise<ImageClassifier>
 }
 
+const METHOD = {
+  name: aText,
+  settings: withMembers('a schema of zod', 'safeParse'),
+  title: aFunction,
+  transfers: aFunction,
+  learn: aFunction,
+  classifier: aFunction,
+}
+
 /** Ties a method to the type of its settings, so that a list of methods can hold it: settings are parsed where they enter. */
 export function defineMethod<S>(method: Method<S>): AnyMethod {
-  const read = (settings: unknown) => method.settings.parse(settings)
+  checkArguments('defineMethod', { method }, { method: anObject })
+  checkArguments('defineMethod', { ...method }, METHOD)
+  const read = (settings: unknown) => parsedSettings(method, settings)
   return {
     ...method,
     title: (settings) => method.title(read(settings)),
@@ -86,4 +99,5 @@ export function defineMethod<S>(method: Method<S>): AnyMethod {
   }
 }
 
+/** A method whose settings are checked where they enter, as a list of methods holds it. */
 export type AnyMethod = Method<unknown>

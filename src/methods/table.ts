@@ -1,4 +1,5 @@
-import { aText, checkArguments } from '../base/arguments.ts'
+import { z } from 'zod'
+import { aText, checkArguments, withMembers } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { nearestWord } from '../base/spelling.ts'
 import { classMean } from './class-mean/index.ts'
@@ -28,11 +29,14 @@ export const METHODS: readonly AnyMethod[] = [
 
 export const METHOD_NAMES: readonly string[] = METHODS.map(({ name }) => name)
 
+const METHODS_EXPECTED = 'a list of methods, as defineMethod makes them'
+const someMethods = z.array(withMembers(METHODS_EXPECTED, 'name', 'settings'), { error: METHODS_EXPECTED })
+
 /**
  * The method of that name, one of `more` or else a row of METHODS. Throws UsageError naming all of them when there is none.
  */
 export function methodNamed(name: string, more: readonly AnyMethod[] = []): AnyMethod {
-  checkArguments('methodNamed', { name }, { name: aText })
+  checkArguments('methodNamed', { name, more }, { name: aText, more: someMethods })
   const all = [...more, ...METHODS]
   const found = all.find((method) => method.name === name)
   if (found) return found

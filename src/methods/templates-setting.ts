@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { anObject, checkArguments, someTexts } from '../base/arguments.ts'
 import type { Classes } from './method.ts'
 import { isTemplate, TEMPLATE_EXPECTED } from './zero-shot/templates.ts'
 
@@ -11,9 +12,9 @@ export const templatesSetting = z
   .optional()
 
 /** Classes with the templates of a method's settings, if there are any, instead of the data set's own. */
-export function withTemplates<C extends Classes>(
-  classes: C,
-  { templates }: { readonly templates?: readonly string[] },
-): C {
+export function withTemplates<C extends Classes>(classes: C, settings: { readonly templates?: readonly string[] }): C {
+  checkArguments('withTemplates', { classes, settings }, { classes: anObject, settings: anObject })
+  const { templates } = settings
+  checkArguments('withTemplates', { templates }, { templates: someTexts.optional() })
   return templates === undefined ? classes : { ...classes, templates }
 }

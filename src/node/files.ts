@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import { access, constants, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { aText, checkArguments } from '../base/arguments.ts'
+import { z } from 'zod'
+import { anObject, aText, aWord, bytes, checkArguments } from '../base/arguments.ts'
 import { FileError } from '../base/errors.ts'
 import type { ModelFiles } from '../clip/load.ts'
 import { readClipTables } from '../clip/tokenizer/load.ts'
@@ -104,6 +105,8 @@ async function readRange(path: string, offset: number, length: number): Promise<
 
 const MAX_READ = 1 << 30
 
+const someContent = z.union([aWord, bytes], { error: 'text or bytes (a Uint8Array)' })
+
 /**
  * Writes a file whole or not at all: to a temporary name beside it, synced, then renamed. Makes missing folders.
  * Without `sync`, which can take seconds on a busy disk, a power cut may leave a damaged file: for what can be computed
@@ -112,9 +115,14 @@ const MAX_READ = 1 << 30
 export async function writeFileAtomic(
   path: string,
   content: Uint8Array | string,
-  { sync = true }: { readonly sync?: boolean } = {},
+  options: { readonly sync?: boolean } = {},
 ): Promise<void> {
-  checkArguments('writeFileAtomic', { path }, { path: aText })
+  checkArguments(
+    'writeFileAtomic',
+    { path, content, options },
+    { path: aText, content: someContent, options: anObject },
+  )
+  const { sync = true } = options
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`)
   try {
     await makeFolder(dirname(path))

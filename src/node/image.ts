@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises'
 import sharp, { type Metadata, type Sharp } from 'sharp'
-import { FileError } from '../base/errors.ts'
+import { anObject, aText, checkArguments } from '../base/arguments.ts'
+import { FileError, UsageError } from '../base/errors.ts'
 import type { RgbImage } from '../clip/types.ts'
 import { roomFor } from '../data/overlap.ts'
-import type { Exif, Picture } from '../pictures/picture.ts'
+import { type Exif, isPicture, type Picture } from '../pictures/picture.ts'
+import { checkImage } from '../pictures/preprocess.ts'
 import { bmpSize, decodeBmp } from './bmp.ts'
 import { fileError, readBytes } from './files.ts'
 import { hasOwnColours, paintAround, withoutTransparency } from './gif.ts'
@@ -31,13 +33,21 @@ const pixelsRoom = roomFor(PIXELS_IN_FLIGHT)
  * 8 bits are kept. One that is decoded is given back as it is. `name` is what messages call bytes.
  *
  * However many pictures are asked for at a time, only so many are in memory as have PIXELS_IN_FLIGHT together.
- * Throws FileError naming the file when it cannot be decoded or is cut short.
+ * Throws FileError naming the file when it cannot be decoded or is cut short, UsageError for what is no picture.
  */
 export async function decodeImage(
   picture: Picture,
   name = 'the picture',
-  { exif = 'ignore' }: { readonly exif?: Exif } = {},
+  options: { readonly exif?: Exif } = {},
 ): Promise<RgbImage> {
+  checkArguments('decodeImage', { name, options }, { name: aText, options: anObject })
+  if (!isPicture(picture)) {
+    throw new UsageError(
+      `${name} is neither a path nor bytes nor RGB pixels of its size`,
+      'give a path, the bytes of a file, or { width, height, data } with data of RGB, 3 bytes a pixel',
+    )
+  }
+  const { exif = 'ignore' } = options
   if (typeof picture !== 'string' && !(picture instanceof Uint8Array)) return picture
   const what = typeof picture === 'string' ? picture : name
   return withBytes(picture, async (bytes) => {
@@ -179,7 +189,9 @@ async function decodeCmyk(picture: Sharp): Promise<RgbImage> {
 }
 
 /** An image as PNG. */
-export async function encodePng({ width, height, data }: RgbImage): Promise<Uint8Array> {
+export async function encodePng(image: RgbImage): Promise<Uint8Array> {
+  checkImage(image)
+  const { width, height, data } = image
   return new Uint8Array(
     await sharp(data, { raw: { width, height, channels: 3 } })
       .png()

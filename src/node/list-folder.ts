@@ -35,6 +35,31 @@ export async function listFolder(folder: string): Promise<FolderListing> {
   }
 }
 
+/**
+ * Lists all that is below a folder, as paths from it: the files of each folder before its folders. No folder is left to be
+ * entered (`folders` is empty): hidden ones are not, nor is one that was met before, which counts as a bad link.
+ */
+export async function listBelow(folder: string): Promise<FolderListing> {
+  const entered = new Set<string>()
+  const found: (Omit<FolderListing, 'folders'> & { inside: string })[] = []
+  const enter = async (inside: string): Promise<void> => {
+    const here = join(folder, inside)
+    const listing = await listFolder(here)
+    const real = await realpath(here)
+    if (entered.has(real)) {
+      found.push({ inside: '', files: [], hidden: [], badLinks: [inside] })
+      return
+    }
+    entered.add(real)
+    found.push({ ...listing, inside })
+    for (const name of listing.folders) await enter(join(inside, name))
+  }
+  await enter('')
+  const all = (kind: 'files' | 'hidden' | 'badLinks') =>
+    found.flatMap(({ inside, [kind]: names }) => names.map((name) => join(inside, name)))
+  return { folders: [], files: all('files'), hidden: all('hidden'), badLinks: all('badLinks') }
+}
+
 /** @param here the folder of the link, free of links */
 async function kindOfLink(link: string, here: string): Promise<'file' | 'folder' | 'bad'> {
   const found = await stat(link).catch(() => undefined)

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { sha256 } from '../base/sha256.ts'
 import type { RgbImage } from '../clip/types.ts'
 
@@ -7,6 +8,15 @@ export type Picture = string | Uint8Array | RgbImage
 /** What is done with a picture's EXIF orientation: `turn` it as a phone means it, or `ignore` it as Pillow's decoding does. */
 export type Exif = (typeof EXIF_WAYS)[number]
 export const EXIF_WAYS = ['turn', 'ignore'] as const
+
+const rgb = z.object({ width: z.int().min(1), height: z.int().min(1), data: z.instanceof(Uint8Array) })
+
+/** Whether it is a path, bytes, or pixels of their size: callers without types give pixels with alpha, a Blob. */
+export function isPicture(value: unknown): value is Picture {
+  if (typeof value === 'string' || value instanceof Uint8Array) return true
+  const { data: image } = rgb.safeParse(value)
+  return image !== undefined && image.data.length === 3 * image.width * image.height
+}
 
 /** What messages call a picture, the `index`-th of several. */
 export function pictureName(picture: Picture, index: number): string {

@@ -1,3 +1,4 @@
+import { aFunction, checkArguments, withMembers } from '../base/arguments.ts'
 import { ShapeError } from '../base/errors.ts'
 import { roundHalfEven } from '../base/round.ts'
 import type { PreprocessConfig, RgbImage } from '../clip/types.ts'
@@ -81,11 +82,19 @@ function normalizedValues(mean: number, std: number): Float32Array {
  * @param cut instead of resizing and cropping: image -> `size` x `size`
  */
 export function preprocess(image: RgbImage, config: PreprocessConfig, cut: typeof testCut = testCut): Float32Array {
+  checkArguments('preprocess', { config, cut }, { config: aConfig, cut: aFunction })
   checkImage(image)
   return normalize(cut(image, config.size, config.resize), config)
 }
 
-function checkImage({ width, height, data }: RgbImage): void {
-  if (width > 0 && height > 0 && data.length === width * height * 3) return
+const aConfig = withMembers('the config.preprocess of a model', 'size', 'mean', 'std')
+const anImage = withMembers('an image { width, height, data }', 'width', 'height', 'data')
+
+/** Throws UsageError for what is no image, ShapeError where its data do not fit its size. */
+export function checkImage(image: RgbImage): void {
+  checkArguments('an RGB image', { it: image }, { it: anImage })
+  const { width, height, data } = image
+  const sized = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0
+  if (sized && data instanceof Uint8Array && data.length === width * height * 3) return
   throw new ShapeError(`an RGB image of ${width} x ${height} has ${width * height * 3} bytes, not ${data.length}`)
 }

@@ -1,3 +1,4 @@
+import { aTokenizer, aWord, checkArguments } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { randomFor } from '../base/random.ts'
 import { tokenRows } from '../clip/encode.ts'
@@ -18,7 +19,9 @@ export function randomContext(shape: Shape, seed: number): FloatTensor {
 }
 
 /** The tokens of words to start from, such as "a photo of a"; their number is M. Throws UsageError when there are none. */
-export function startTokens({ tokenizer }: Pick<Clip, 'tokenizer'>, words: string): number[] {
+export function startTokens(clip: Pick<Clip, 'tokenizer'>, words: string): number[] {
+  const tokenizer = clip?.tokenizer
+  checkArguments('startTokens', { tokenizer, words }, { tokenizer: aTokenizer, words: aWord })
   const tokens = encodePlain(tokenizer, words.replaceAll('_', ' '))
   if (tokens.length === 0)
     throw new UsageError(

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { anObject, aSource, checkArguments } from '../base/arguments.ts'
+import { anObject, aSource, aTensor, aText, checkArguments, someTexts, withMembers } from '../base/arguments.ts'
 import { CoopError, FileError } from '../base/errors.ts'
 import type { Clip } from '../clip/types.ts'
 import { parseJson } from '../formats/json.ts'
@@ -17,6 +17,23 @@ export interface LearnedPrompt extends PromptShape {
   readonly model: string
 }
 
+const aPromptShape = withMembers(
+  'the form of a prompt { M, position, classSpecific }',
+  'M',
+  'position',
+  'classSpecific',
+)
+/** For arguments: what is read from files is checked by its schema. */
+export const aPrompt = withMembers(
+  'a prompt, as readPrompt gives it',
+  'ctx',
+  'M',
+  'position',
+  'classSpecific',
+  'classNames',
+  'model',
+)
+
 /**
  * What training gives, ready to be used and saved.
  * @param model fingerprint of the model
@@ -24,9 +41,15 @@ export interface LearnedPrompt extends PromptShape {
 export function learnedPrompt(
   model: string,
   classNames: readonly string[],
-  { M, position, classSpecific, fixed }: PromptShape,
+  shape: PromptShape,
   ctx: FloatTensor,
 ): LearnedPrompt {
+  checkArguments(
+    'learnedPrompt',
+    { model, classNames, shape, ctx },
+    { model: aText, classNames: someTexts, shape: aPromptShape, ctx: aTensor },
+  )
+  const { M, position, classSpecific, fixed } = shape
   return { M, position, classSpecific, fixed, ctx, classNames, model }
 }
 
@@ -50,8 +73,9 @@ export function writePrompt(
   prompt: LearnedPrompt,
   settings: Readonly<Record<string, unknown>> = {},
 ): Uint8Array<ArrayBuffer> {
-  checkArguments('writePrompt', { prompt, settings }, { prompt: anObject, settings: anObject })
+  checkArguments('writePrompt', { prompt, settings }, { prompt: aPrompt, settings: anObject })
   const { ctx, M, position, classSpecific, fixed, classNames, model } = prompt
+  checkArguments('writePrompt', { ctx, classNames, model }, { ctx: aTensor, classNames: someTexts, model: aText })
   const about = { format: FORMAT, M, position, classSpecific, fixed, classNames, model }
   return writeSafetensors(new Map([['ctx', ctx]]), {
     prompt: JSON.stringify(about),

@@ -1,4 +1,4 @@
-import { aClip, aRuntime, aTensor, checkArguments, wholeFrom } from '../base/arguments.ts'
+import { aClip, anObject, aRuntime, aTensor, checkArguments, wholeFrom } from '../base/arguments.ts'
 import type { Clip } from '../clip/types.ts'
 import { constantParameters, weightOf } from '../clip/weights/parameters.ts'
 import { type FloatTensor, floatTensor, Graph, matmul, program } from '../graph/index.ts'
@@ -34,8 +34,10 @@ export async function nearestWords(
   clip: Clip,
   runtime: Runtime,
   ctx: FloatTensor,
-  { count = 1, allTokens = false }: NearestOptions = {},
+  options: NearestOptions = {},
 ): Promise<NearWord[][]> {
+  checkArguments('nearestWords', { options }, { options: anObject })
+  const { count = 1, allTokens = false } = options
   checkArguments(
     'nearestWords',
     { clip, runtime, ctx, count },

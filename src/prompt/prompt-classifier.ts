@@ -1,13 +1,15 @@
+import { aClip, aRuntime, checkArguments } from '../base/arguments.ts'
 import type { Clip } from '../clip/types.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import { type ImageClassifier, textClassifier } from '../learning/classifier.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { promptLayout } from './layout.ts'
-import { checkFits, type LearnedPrompt } from './learned-prompt.ts'
+import { aPrompt, checkFits, type LearnedPrompt } from './learned-prompt.ts'
 import { classFeaturesProgram } from './prompted-tower.ts'
 
 /** Text features `(classes, embed)`, of length 1, of a learned prompt. Throws CoopError when the model is another. */
 export async function promptFeatures(clip: Clip, runtime: Runtime, prompt: LearnedPrompt): Promise<FloatTensor> {
+  checkArguments('promptFeatures', { clip, runtime, prompt }, { clip: aClip, runtime: aRuntime, prompt: aPrompt })
   checkFits(prompt, clip)
   const layout = promptLayout(clip.tokenizer, prompt.classNames, prompt)
   const session = await runtime.load(classFeaturesProgram(clip, layout))
@@ -21,6 +23,6 @@ export async function promptFeatures(clip: Clip, runtime: Runtime, prompt: Learn
 
 /** The classifier of a learned prompt: its text features are computed once. Throws as promptFeatures and textClassifier do. */
 export async function promptClassifier(clip: Clip, runtime: Runtime, prompt: LearnedPrompt): Promise<ImageClassifier> {
-  const { classNames } = prompt
-  return textClassifier({ clip, runtime, classNames }, await promptFeatures(clip, runtime, prompt))
+  const features = await promptFeatures(clip, runtime, prompt)
+  return textClassifier({ clip, runtime, classNames: prompt.classNames }, features)
 }

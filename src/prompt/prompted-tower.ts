@@ -1,7 +1,9 @@
+import { aClip, checkArguments, withMembers } from '../base/arguments.ts'
 import { positionRows, tokenRows } from '../clip/encode.ts'
 import { textTower } from '../clip/towers/text-tower.ts'
 import type { Clip } from '../clip/types.ts'
 import { constantParameters } from '../clip/weights/parameters.ts'
+import { expectValues } from '../graph/graph.ts'
 import {
   add,
   concat,
@@ -16,14 +18,27 @@ import {
 } from '../graph/index.ts'
 import type { PromptLayout } from './layout.ts'
 
+const aLayout = withMembers(
+  'prompts, as promptLayout lays them out',
+  'classes',
+  'M',
+  'contextRows',
+  'tokens',
+  'packing',
+)
+
 /** Shape of the context vectors: `(M, width)`, or `(classes, M, width)` where each class has its own. */
-export function contextShape(clip: Clip, { classes, M, classSpecific }: PromptLayout): Shape {
+export function contextShape(clip: Clip, layout: PromptLayout): Shape {
+  checkArguments('contextShape', { clip, layout }, { clip: aClip, layout: aLayout })
+  const { classes, M, classSpecific } = layout
   const { width } = clip.config.text
   return classSpecific ? [classes, M, width] : [M, width]
 }
 
 /** The text features of all classes, `(classes, embed)`, of length 1, for context vectors `ctx` (see contextShape). */
 export function classFeatures(clip: Clip, layout: PromptLayout, ctx: Value): Value {
+  checkArguments('classFeatures', { clip, layout }, { clip: aClip, layout: aLayout })
+  expectValues('classFeatures', [ctx])
   const { text, embedDim } = clip.config
   const { graph } = ctx
   const { packing, contextRows, tokens } = layout

@@ -1,4 +1,4 @@
-import { anObject, aText, checkArguments, checkOptions } from '../base/arguments.ts'
+import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
@@ -75,7 +75,7 @@ export async function evaluateZeroShotAsGiven(
   options: ZeroShotOptions = {},
   hooks: Hooks = {},
 ): Promise<Evaluated> {
-  checkArguments('evaluateZeroShot', { data, options }, { data: aText, options: anObject })
+  checkArguments('evaluateZeroShot', { data, options, hooks }, { data: aText, options: anObject, hooks: someHooks })
   const dataset = await openForTesting(data, options, hooks)
   const { classNames, test } = dataset
   await checkThere(dataset, test, options)
@@ -130,7 +130,11 @@ export async function evaluateRunAsGiven(
   options: EvaluateOptions = {},
   hooks: Hooks = {},
 ): Promise<Evaluated> {
-  checkArguments('evaluateRun', { run, data, options }, { run: aText, data: aText, options: anObject })
+  checkArguments(
+    'evaluateRun',
+    { run, data, options, hooks },
+    { run: aText, data: aText, options: anObject, hooks: someHooks },
+  )
   const { transfer = false } = options
   const saved = await readSavedRun(run, options.methods)
   const canTransfer = saved.method.transfers(saved.settings)

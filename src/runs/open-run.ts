@@ -1,5 +1,4 @@
-import { z } from 'zod'
-import { anObject, aText, checkArguments, checkOptions } from '../base/arguments.ts'
+import { aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
 import { CoopError, FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { imageEncoder } from '../clip/encode.ts'
@@ -12,7 +11,7 @@ import type { AnyMethod } from '../methods/index.ts'
 import { decodeImage } from '../node/image.ts'
 import { exists } from '../node/run-folder.ts'
 import { nodeRuntime } from '../node/runtime.ts'
-import { type Exif, type Picture, pictureName } from '../pictures/picture.ts'
+import { type Exif, isPicture, type Picture, pictureName } from '../pictures/picture.ts'
 import { preprocess } from '../pictures/preprocess.ts'
 import { TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
@@ -76,7 +75,7 @@ const [BATCH, FEW] = [32, 8]
  */
 export async function openRun(folder: string, options: OpenRunOptions = {}): Promise<OpenRun> {
   checkOptions('openRun', options, Object.keys(OPEN_RUN_OPTIONS))
-  checkArguments('openRun', { folder, options }, { folder: aText, options: anObject })
+  checkArguments('openRun', { folder, options }, { folder: aText, options: someHooks })
   const saved = await readSavedRun(folder, options.methods)
   const clip = await clipOf(saved, options.model, options)
   const runtime = options.runtime ?? (await nodeRuntime(options))
@@ -128,22 +127,14 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
   }
 }
 
-/** Callers without types give a single picture, pixels with alpha, a Blob. */
 function checkPictures(pictures: unknown): asserts pictures is readonly Picture[] {
   const remedy =
     'give a list of paths, of bytes of files, or of { width, height, data } with data of RGB, 3 bytes a pixel'
   if (!Array.isArray(pictures)) throw new UsageError('classify takes a list of pictures', remedy)
   for (const [i, picture] of pictures.entries()) {
-    if (typeof picture === 'string' || picture instanceof Uint8Array || isRgb(picture)) continue
+    if (isPicture(picture)) continue
     throw new UsageError(`picture ${i + 1} is neither a path nor bytes nor RGB pixels of its size`, remedy)
   }
-}
-
-const rgb = z.object({ width: z.int().min(1), height: z.int().min(1), data: z.instanceof(Uint8Array) })
-
-function isRgb(picture: unknown): boolean {
-  const { data: image } = rgb.safeParse(picture)
-  return image !== undefined && image.data.length === 3 * image.width * image.height
 }
 
 /** The classes of each row of logits, most probable first. */

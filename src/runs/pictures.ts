@@ -1,4 +1,5 @@
-import { aClip, aList, anObject, aRuntime, checkArguments } from '../base/arguments.ts'
+import { z } from 'zod'
+import { aClip, aList, anObject, aRuntime, aTensor, checkArguments, labelled, someHooks } from '../base/arguments.ts'
 import type { Hooks } from '../base/progress.ts'
 import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
 import type { Clip } from '../clip/types.ts'
@@ -68,9 +69,11 @@ export async function encodeSets(
 ): Promise<readonly EncodedItems[]> {
   checkArguments(
     'encodeSets',
-    { clip, runtime, sets, options },
-    { clip: aClip, runtime: aRuntime, sets: aList, options: anObject },
+    { clip, runtime, sets, options, hooks },
+    { clip: aClip, runtime: aRuntime, sets: aList, options: anObject, hooks: someHooks },
   )
+  const items = sets.map((set) => set?.items)
+  checkArguments('encodeSets', { items }, { items: z.array(labelled, { error: 'a list of items for each set' }) })
   const encoder = imageEncoder(clip, runtime, BATCH)
   const total = sets.reduce((sum, { items }) => sum + items.length, 0)
   const encoded: EncodedItems[] = []
@@ -163,7 +166,10 @@ export async function openOnlineViews(
 }
 
 /** Features of one view an image, as a classifier takes them: `(items, embed)`. */
-export function imageRows({ features: { shape, data } }: EncodedItems): FloatTensor {
+export function imageRows(encoded: EncodedItems): FloatTensor {
+  const features = encoded?.features
+  checkArguments('imageRows', { features }, { features: aTensor })
+  const { shape, data } = features
   const [images = 0, , embed = 0] = shape
   return floatTensor([images, embed], data)
 }

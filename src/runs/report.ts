@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { anObject, checkArguments, texts } from '../base/arguments.ts'
+import { anObject, checkArguments, someHooks, texts } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkWritableFolder, writeFileAtomic } from '../node/files.ts'
@@ -54,7 +54,7 @@ export async function reportSweeps(
   choice: ReportChoice = {},
   hooks: Hooks = {},
 ): Promise<ReportResult> {
-  checkArguments('reportSweeps', { folders, choice }, { folders: texts, choice: anObject })
+  checkArguments('reportSweeps', { folders, choice, hooks }, { folders: texts, choice: anObject, hooks: someHooks })
   const out = choice.out ?? (folders.length === 1 ? (folders[0] ?? '.') : DEFAULT_OUT)
   const read: SweepFolder[] = []
   for (const folder of [...new Set(folders)]) read.push(await readSweepFolder(folder, choice.skip ?? false, hooks))

@@ -1,4 +1,4 @@
-import { anObject, checkArguments } from '../base/arguments.ts'
+import { anObject, aText, checkArguments, someHooks } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
@@ -35,8 +35,9 @@ export interface RunOneOptions extends RuntimeOptions, Partial<InputOptions> {
  * @throws ClaimedError while another process does a job there
  */
 export async function runOne(job: Job, options: RunOneOptions, hooks: Hooks = {}): Promise<RunRecord> {
-  checkArguments('runOne', { job, options }, { job: anObject, options: anObject })
+  checkArguments('runOne', { job, options, hooks }, { job: anObject, options: anObject, hooks: someHooks })
   const { out, methods } = options
+  checkArguments('runOne', { out }, { out: aText })
   readSettings(methodNamed(job.method, methods), job.settings)
   return withClaim(out, hooks, (hooks) => runClaimed(job, options, hooks))
 }

@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path'
-import { anObject, aText, checkArguments, checkOptions } from '../base/arguments.ts'
+import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
 import type { Hooks } from '../base/progress.ts'
 import { anySignal } from '../base/stop.ts'
 import { checkLearnable, lackOfImages, type RunShots, type Shots } from '../data/fewshot.ts'
@@ -105,7 +105,7 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
 
 /** The same for a caller whose options have more in them, as a command has its flags. */
 export async function trainAsGiven(data: string, options: TrainOptions = {}, given: Hooks = {}): Promise<TrainResult> {
-  checkArguments('train', { data, options }, { data: aText, options: anObject })
+  checkArguments('train', { data, options, hooks: given }, { data: aText, options: anObject, hooks: someHooks })
   const {
     seed = 1,
     transforms = DEFAULT_TRANSFORMS,

@@ -1,9 +1,10 @@
+import { anObject, aTensor, checkArguments, withMembers } from '../base/arguments.ts'
 import { CoopError, ShapeError, UsageError } from '../base/errors.ts'
 import { add } from '../graph/elementwise.ts'
 import { Graph } from '../graph/graph.ts'
 import { lower } from '../graph/lowering.ts'
 import { encodeOnnx } from '../graph/onnx.ts'
-import { type Program, program } from '../graph/program.ts'
+import { aProgram, type Program, program } from '../graph/program.ts'
 import { type FloatTensor, sizeOf, type Tensor } from '../graph/tensor.ts'
 import {
   type Answer,
@@ -22,6 +23,14 @@ export interface WorkerPort {
   onFailure(listener: (reason: string) => void): void
   terminate(): Promise<void>
 }
+
+const aPort = withMembers(
+  'a worker { post, onAnswer, onFailure, terminate }',
+  'post',
+  'onAnswer',
+  'onFailure',
+  'terminate',
+)
 
 /** Providers of each device; the first that answers is taken. */
 const CANDIDATES: Readonly<Record<Device, readonly Runtime['device'][]>> = {
@@ -46,6 +55,7 @@ const NEEDS = {
  * @throws CoopError when the device is not there
  */
 export async function openRuntime(port: WorkerPort, options: RuntimeOptions & { threads: number }): Promise<Runtime> {
+  checkArguments('openRuntime', { port, options }, { port: aPort, options: anObject })
   const { device = 'cpu', threads } = options
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
     await port.terminate()
@@ -149,6 +159,7 @@ class WorkerRuntime implements Runtime {
   }
 
   async load<Out extends string>(program: Program<Out>): Promise<Session<Out>> {
+    checkArguments('load', { program }, { program: aProgram })
     const model = encodeOnnx(lower(program, this.device))
     const weights = Array.from(model.weights, ([path, data]) => ({ path, data: postable(data) }))
     const session = this.#sessions++
@@ -188,6 +199,7 @@ export function checkOutputs<Out extends string>(
 }
 
 function checkFeeds(program: Program, feeds: Readonly<Record<string, Tensor>>): void {
+  checkArguments('run', { feeds }, { feeds: anObject })
   const names = new Set(program.inputs.map((node) => node.name))
   const unknown = Object.keys(feeds).filter((name) => !names.has(name))
   if (unknown.length > 0)
@@ -196,6 +208,7 @@ function checkFeeds(program: Program, feeds: Readonly<Record<string, Tensor>>): 
     const feed = feeds[name]
     const [wanted] = outputs
     if (feed === undefined) throw new ShapeError(`the input ${name} is not fed`)
+    checkArguments('run', { [name]: feed }, { [name]: aTensor })
     if (feed.data.length !== sizeOf(feed.shape)) {
       throw new ShapeError(`input ${name}: (${feed.shape.join(', ')}) does not hold ${feed.data.length} values`)
     }

@@ -1,3 +1,4 @@
+import { aSource, checkArguments } from '../../base/arguments.ts'
 import { FileError } from '../../base/errors.ts'
 import type { ByteSource } from '../../formats/safetensors.ts'
 import type { ModelFiles } from '../model-files.ts'
@@ -102,6 +103,7 @@ async function ownTables(files: ModelFiles, vocabSize: number, named?: string): 
 
 /** CLIP's own vocabulary: `models/clip-merges.txt.gz` of this package, by path or by URL. Throws FileError naming it. */
 export async function readClipTables(source: ByteSource): Promise<TokenizerTables> {
+  checkArguments('readClipTables', { source }, { source: aSource })
   return parseOpenAiMerges(await unzipped(source), source.name, CLIP_VOCAB_SIZE)
 }
 

@@ -1,4 +1,5 @@
-import { ShapeError } from '../../base/errors.ts'
+import { aFlag, checkArguments, wholeFrom } from '../../base/arguments.ts'
+import { ShapeError, UsageError } from '../../base/errors.ts'
 import { smallest } from '../../base/extremes.ts'
 
 /**
@@ -22,12 +23,18 @@ export interface Packing {
 }
 
 /**
+ * Lays sequences out for the text tower.
+ *
  * @param sequences for each text its slots (token ids, or whatever numbers stand for equal embeddings), none empty
  * @param sharePrefix false: leave the beginning of each sequence in its tail
  * @param families how many families the sequences form, one family after the other
- * @throws ShapeError when families have sequences of other lengths
+ * @throws ShapeError when families have sequences of other lengths; UsageError for no sequences, or empty ones
  */
 export function pack(sequences: readonly (readonly number[])[], sharePrefix = true, families = 1): Packing {
+  checkArguments('pack', { sharePrefix, families }, { sharePrefix: aFlag, families: wholeFrom(1) })
+  if (!areSequences(sequences)) {
+    throw new UsageError('pack takes a list of sequences, each a list of whole numbers that is not empty')
+  }
   const parts = familiesOf(sequences, families)
   const prefix = sharePrefix ? smallest(parts.map(commonPrefix)) : 0
   const lengths = [...new Set(sequences.map((s) => s.length - prefix))].sort((a, b) => a - b)
@@ -49,6 +56,11 @@ export function pack(sequences: readonly (readonly number[])[], sharePrefix = tr
   for (const [at, i] of order.entries()) place[i] = at
   return { families, prefix, groups, slots, positions, place }
 }
+
+const areSequences = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(isSequence)
+
+const isSequence = (slots: unknown): boolean =>
+  Array.isArray(slots) && slots.length > 0 && slots.every(Number.isInteger)
 
 function familiesOf<T>(sequences: readonly (readonly T[])[], families: number): (readonly (readonly T[])[])[] {
   const size = sequences.length / families

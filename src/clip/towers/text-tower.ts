@@ -1,3 +1,5 @@
+import { aFunction, anObject, checkArguments, wholeFrom, withMembers } from '../../base/arguments.ts'
+import { expectValues } from '../../graph/graph.ts'
 import { add, concat, dims, gather, matmul, reshape, slice, softmax, split, type Value } from '../../graph/index.ts'
 import { floatTensor } from '../../graph/tensor.ts'
 import type { TextConfig } from '../types.ts'
@@ -5,6 +7,9 @@ import { type Parameters, under } from '../weights/parameters.ts'
 import { type Between, stepIn } from './between.ts'
 import type { Packing } from './packing.ts'
 import { block, headsOf, norm, rowsOf } from './transformer.ts'
+
+const aTextConfig = withMembers('the config.text of a model', 'layers', 'width', 'heads')
+const aPacking = withMembers('sequences as pack lays them out', 'families', 'prefix', 'groups', 'place')
 
 /**
  * CLIP's text tower over packed sequences (see packing.ts): the features of each sequence's last token.
@@ -23,8 +28,15 @@ export function textTower(
   embedDim: number,
   packing: Packing,
   x: Value,
-  { ends, between }: { ends?: Value; between?: Between } = {},
+  options: { ends?: Value; between?: Between } = {},
 ): Value {
+  checkArguments(
+    'textTower',
+    { p, config, embedDim, packing, options },
+    { p: aFunction, config: aTextConfig, embedDim: wholeFrom(1), packing: aPacking, options: anObject },
+  )
+  const { ends, between } = options
+  expectValues('textTower', ends === undefined ? [x] : [x, ends])
   const { layers, width, layerNormEpsilon } = config
   let rows = x
   for (let i = 0; i < layers; i++) {

@@ -1,5 +1,6 @@
-import { CoopError, ShapeError } from '../../base/errors.ts'
-import type { FloatTensor, Graph, Shape, Value } from '../../graph/index.ts'
+import { aMap, checkArguments } from '../../base/arguments.ts'
+import { CoopError, ShapeError, UsageError } from '../../base/errors.ts'
+import { type FloatTensor, Graph, type Shape, type Value } from '../../graph/index.ts'
 import type { Weights } from '../types.ts'
 
 /** Where an encoder's tensors come from: constants of a loaded model, or inputs of a training step. */
@@ -14,6 +15,8 @@ export function weightOf(weights: Weights, name: string): FloatTensor {
 
 /** The tensors of a loaded model as constants of a graph. Throws when one is missing or has another shape. */
 export function constantParameters(graph: Graph, weights: Weights): Parameters {
+  if (!(graph instanceof Graph)) throw new UsageError('constantParameters takes a Graph and the weights of a model')
+  checkArguments('constantParameters', { weights }, { weights: aMap })
   return (name, shape) => {
     const tensor = weightOf(weights, name)
     if (tensor.shape.join() !== shape.join()) {

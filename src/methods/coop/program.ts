@@ -1,3 +1,4 @@
+import { checkArguments, wholeFrom } from '../../base/arguments.ts'
 import type { Clip } from '../../clip/types.ts'
 import { Graph, type Program, type Value } from '../../graph/index.ts'
 import { imageLogits, labelLoss } from '../../learning/logits.ts'
@@ -15,6 +16,7 @@ export type CoopStep = Program<'loss' | 'gradient.ctx' | 'logits'>
  *     logits = exp(logit_scale) cos(image, text(ctx)),   loss = mean cross-entropy of softmax(logits)
  */
 export function coopStep(clip: Clip, layout: PromptLayout, batch: number): CoopStep {
+  checkArguments('coopStep', { batch }, { batch: wholeFrom(1) })
   const ctx = new Graph().input('ctx', contextShape(clip, layout))
   return stepOverText(clip, ctx, classFeatures(clip, layout, ctx), batch)
 }

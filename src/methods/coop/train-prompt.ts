@@ -1,3 +1,4 @@
+import { aClip, anObject, aRuntime, checkArguments, someTexts } from '../../base/arguments.ts'
 import { CoopError, UsageError } from '../../base/errors.ts'
 import type { Clip } from '../../clip/types.ts'
 import type { FloatTensor } from '../../graph/tensor.ts'
@@ -27,6 +28,7 @@ export const PAPER_SETTINGS = {
   seed: 1,
 } as const satisfies Omit<LearningSettings, 'epochs'>
 
+/** What trainPrompt learns from. */
 export interface TrainingTask {
   readonly clip: Clip
   readonly runtime: Runtime
@@ -52,6 +54,12 @@ export interface TrainedPrompt {
  * @throws UsageError for settings that mean nothing, M other than the tokens of `init` among them; else as learnContext
  */
 export async function trainPrompt(task: TrainingTask, options: ContextOptions = {}): Promise<TrainedPrompt> {
+  checkArguments('trainPrompt', { task, options }, { task: anObject, options: anObject })
+  checkArguments(
+    'trainPrompt',
+    { ...task },
+    { clip: aClip, runtime: aRuntime, classNames: someTexts, set: anObject, settings: anObject },
+  )
   const { seed, ...given } = task.settings
   const settings = { ...readSettings(coop, given), ...given, recipe: 'paper' } as const
   const M = contextLength(task.clip, given)

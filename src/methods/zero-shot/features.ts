@@ -1,3 +1,4 @@
+import { aClip, anObject, aRuntime, checkArguments, texts as listOfTexts, someTexts } from '../../base/arguments.ts'
 import { CoopError, UsageError } from '../../base/errors.ts'
 import { encodeTexts } from '../../clip/encode.ts'
 import type { Tokenizer } from '../../clip/tokenizer/tokenizer.ts'
@@ -13,6 +14,9 @@ import { expandTemplates } from './templates.ts'
  * Throws UsageError for a template without `{}`.
  */
 export function fillTemplate(template: string, className: string): string {
+  if (typeof template !== 'string' || typeof className !== 'string') {
+    throw new UsageError('fillTemplate takes a prompt and a class name, both text')
+  }
   if (!template.includes('{}')) {
     throw new UsageError(
       `the prompt ${JSON.stringify(template)} has no {} where the class name goes`,
@@ -27,7 +31,14 @@ export function fillTemplate(template: string, className: string): string {
  * again (one template: its normalised features). Ensembles may be named (see ENSEMBLES). Throws CoopError for class names
  * that are the same or have no words, and for a prompt longer than the model takes.
  */
-export async function zeroShotFeatures({ clip, runtime, classNames, templates }: Classes): Promise<FloatTensor> {
+export async function zeroShotFeatures(classes: Classes): Promise<FloatTensor> {
+  checkArguments('zeroShotFeatures', { classes }, { classes: anObject })
+  checkArguments(
+    'zeroShotFeatures',
+    { ...classes },
+    { clip: aClip, runtime: aRuntime, classNames: someTexts, templates: listOfTexts },
+  )
+  const { clip, runtime, classNames, templates } = classes
   if (templates.length === 0) throw new UsageError('no prompt given', 'give at least one like "a photo of a {}."')
   checkClassNames(clip.tokenizer, classNames)
   const prompts = expandTemplates(templates)

@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises'
+import { aText, checkArguments, someHooks } from '../../base/arguments.ts'
 import type { Hooks } from '../../base/progress.ts'
 import { blobPath, cachedCommit, cachedFile, checkPath, linkBlob, noteCommit, snapshotPath } from './cache.ts'
 import { download } from './download.ts'
 import { HubError } from './errors.ts'
 import { notCached } from './listing.ts'
 import { type FileMetadata, fileMetadata } from './metadata.ts'
-import { type HubRepo, isCommit, repoName } from './repo.ts'
+import { aRepo, type HubRepo, isCommit, repoName } from './repo.ts'
 import { type HubSettings, hubSettings } from './settings.ts'
 
 /**
@@ -13,6 +14,7 @@ import { type HubSettings, hubSettings } from './settings.ts'
  * Throws HubError when it cannot be had, FileError when the cache cannot be written.
  */
 export async function hubFile(repo: HubRepo, file: string, hooks: Hooks = {}, hub?: HubSettings): Promise<string> {
+  checkArguments('hubFile', { repo, file, hooks }, { repo: aRepo, file: aText, hooks: someHooks })
   const [path] = await localFiles(repo, [file], hooks, hub)
   if (path === undefined) throw new Error('one file was asked for')
   return path

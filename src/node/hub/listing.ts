@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { checkArguments, someHooks } from '../../base/arguments.ts'
 import type { Hooks } from '../../base/progress.ts'
 import { parseJson } from '../../formats/json.ts'
 import { readSchema } from '../../formats/schema.ts'
 import { cachedCommit, cachedFiles, noteCommit } from './cache.ts'
 import { HubError, networkError } from './errors.ts'
 import type { Patience } from './metadata.ts'
-import { type HubRepo, infoUrl, isCommit, repoName, treeUrl } from './repo.ts'
+import { aRepo, type HubRepo, infoUrl, isCommit, repoName, treeUrl } from './repo.ts'
 import { bodyOf, type HubAnswer, hubRequest } from './request.ts'
 import { type HubSettings, hubSettings } from './settings.ts'
 
@@ -39,6 +40,7 @@ const MAX_SIBLINGS = 50_000
  * warning. Throws HubError when the hub has no such repository or revision, or cannot be reached and nothing is cached.
  */
 export async function hubFiles(repo: HubRepo, hooks: Hooks = {}, hub?: HubSettings): Promise<HubListing> {
+  checkArguments('hubFiles', { repo, hooks }, { repo: aRepo, hooks: someHooks })
   const settings = hub ?? (await hubSettings())
   const cached = await cachedListing(settings, repo)
   if (settings.offline) {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { checkArguments, someHooks } from '../../base/arguments.ts'
 import { FileError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
 import { FORMAT_FILES, PROCESSOR_FILES, readClipConfig, shardsOf } from '../../clip/load.ts'
@@ -8,7 +9,7 @@ import { HubError } from './errors.ts'
 import { localFiles } from './file.ts'
 import { type HubListing, notCached, remoteListing } from './listing.ts'
 import { fileMetadata, type Patience } from './metadata.ts'
-import { type HubRepo, isCommit, repoName } from './repo.ts'
+import { aRepo, type HubRepo, isCommit, repoName } from './repo.ts'
 import { type HubSettings, hubSettings } from './settings.ts'
 
 /** A model of the hub on this disk. */
@@ -30,6 +31,7 @@ const INDEX = '.index.json'
  * Throws HubError when it cannot be had, FileError when it is no CLIP or the cache cannot be written.
  */
 export async function hubModel(repo: HubRepo, hooks: Hooks = {}, hub?: HubSettings): Promise<HubModel> {
+  checkArguments('hubModel', { repo, hooks }, { repo: aRepo, hooks: someHooks })
   const settings = hub ?? (await hubSettings())
   const commit = await cachedCommit(settings, repo)
   const cached = commit === undefined ? undefined : await cachedModel(settings, repo, commit)

@@ -1,3 +1,6 @@
+import { z } from 'zod'
+import { aWord, checkArguments, withMembers } from '../../base/arguments.ts'
+
 /** A repository of the hub at one revision. */
 export interface HubRepo {
   readonly type: 'model' | 'dataset'
@@ -6,6 +9,10 @@ export interface HubRepo {
   /** A branch, a tag, a commit, or a ref such as `refs/convert/parquet`. */
   readonly revision: string
 }
+
+const aRepoType = z.enum(['model', 'dataset'], { error: 'model or dataset' })
+/** For arguments. */
+export const aRepo = withMembers('a repository, as parseHubId gives it', 'type', 'id', 'revision')
 
 const PREFIXES = /^(?:hf-hub:|hf:\/\/(?:models\/|datasets\/)?)/
 const NAME = /^(?!.*(?:--|\.\.))[A-Za-z0-9_][\w.-]*$/
@@ -18,6 +25,7 @@ export const isCommit = (revision: string): boolean => COMMIT.test(revision)
  * such a repository is another question.
  */
 export function parseHubId(word: string, type: HubRepo['type'] = 'model'): HubRepo | undefined {
+  checkArguments('parseHubId', { word, type }, { word: aWord, type: aRepoType })
   const bare = word.replace(PREFIXES, '')
   const [id = '', revision = 'main', ...more] = bare.split('@')
   const names = id.split('/')

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { aList, checkArguments, withMembers } from '../../base/arguments.ts'
 import { type RunShots, shotsRank } from '../../data/fewshot.ts'
 import { defaultEpochs } from '../../learning/schedule.ts'
 import { type AnyMethod, methodNamed } from '../../methods/index.ts'
@@ -9,8 +10,11 @@ import { type Job, jobId } from '../job.ts'
 import { takesViews } from '../train.ts'
 import type { Plan } from './plan.ts'
 
+const aPlan = withMembers('a plan, as readPlan gives it', 'models', 'datasets', 'methods', 'shots', 'seeds')
+
 /** The runs of a plan, neighbours sharing model, data set and images. Duplicate runs count once. */
 export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
+  checkArguments('jobsOf', { plan, methods }, { plan: aPlan, methods: aList.optional() })
   const { transforms, split, elsewhere, root } = plan
   const paths = pathsOf(plan)
   const jobs = plan.models.flatMap((model) =>

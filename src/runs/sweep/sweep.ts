@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
-import { anObject, aText, checkArguments, checkOptions } from '../../base/arguments.ts'
+import { anObject, aText, checkArguments, checkOptions, someHooks } from '../../base/arguments.ts'
 import { CoopError, UsageError } from '../../base/errors.ts'
 import { largest } from '../../base/extremes.ts'
 import type { Hooks, Progress } from '../../base/progress.ts'
@@ -102,7 +102,7 @@ export async function sweepAsGiven(
   options: SweepOptions = {},
   hooks: Hooks = {},
 ): Promise<SweepResult> {
-  checkArguments('sweep', { planFile, options }, { planFile: aText, options: anObject })
+  checkArguments('sweep', { planFile, options, hooks }, { planFile: aText, options: anObject, hooks: someHooks })
   const plan = await readPlan(planFile, options.methods)
   const out = options.out ?? join('runs', basename(planFile).replace(/\.ya?ml$/, ''))
   await checkOutFolder(out, ['sweep', 'report'], { force: options.force, own: planFile })
