@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { extname } from 'node:path'
+import { ifThere } from '../node/files.ts'
 import type { FolderListing } from '../node/list-folder.ts'
 
 const words = (text: string) => new Set(text.split(' '))
@@ -58,7 +59,7 @@ export class LeftOut {
 
 /** Pictures in a folder and all below it, of whatever kind; links are not followed. */
 export async function countImages(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  const entries = (await ifThere(folder, readdir(folder, { recursive: true, withFileTypes: true }))) ?? []
   const isPicture = (name: string) => isImageName(name) || OTHER_PICTURES.has(extensionOf(name))
   return entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.') && isPicture(entry.name)).length
 }

@@ -1,9 +1,10 @@
-import { realpath, stat } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { countOf } from '../base/count.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { isImageName } from '../datasets/image-names.ts'
+import { statIfThere } from '../node/files.ts'
 import { listFolder } from '../node/list-folder.ts'
 import { some } from './dataset.ts'
 
@@ -44,5 +45,4 @@ async function filesBelow(folder: string, above: readonly string[] = []): Promis
   return [...files.map((name) => join(folder, name)), ...(await Promise.all(below)).flat()]
 }
 
-const isFolder = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined))?.isDirectory() === true
+const isFolder = async (path: string): Promise<boolean> => (await statIfThere(path))?.isDirectory() === true
