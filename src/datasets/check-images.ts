@@ -1,9 +1,10 @@
-import { access, readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Dataset, Item } from '../data/items.ts'
 import { mapLimited } from '../data/overlap.ts'
+import { ifThere, statIfThere } from '../node/files.ts'
 
 /** Folders that are listed, or files that are looked for, at the same time. */
 const LISTINGS = 16
@@ -11,7 +12,7 @@ const LISTINGS = 16
 const NAMED = 5
 
 /**
- * Throws FileError when images are missing on disk, naming the first few with their lines in the file that lists them.
+ * Throws FileError when images are missing on disk or their folders cannot be read, naming the first few with their lines in the file that lists them.
  * Folders are listed, no file is opened: for a data set before hours of work, or `items` of it.
  */
 export async function checkImages(
@@ -21,9 +22,9 @@ export async function checkImages(
   const missing = await missingImages(items)
   if (missing.length === 0) return
   const { name, root, listedIn } = dataset
-  const text = listedIn === undefined ? '' : await readFile(listedIn, 'utf8').catch(() => '')
+  const text = listedIn === undefined ? undefined : await ifThere(listedIn, readFile(listedIn, 'utf8'))
   const lines = missing.slice(0, NAMED).map(({ path, name }) => {
-    const line = name === undefined ? undefined : lineNaming(text, name)
+    const line = name === undefined ? undefined : lineNaming(text ?? '', name)
     return line === undefined ? `  ${path}` : `  ${listedIn}:${line}: ${path}`
   })
   if (missing.length > NAMED) lines.push(`  ... and ${missing.length - NAMED} more`)
@@ -49,16 +50,11 @@ export async function missingImages(items: readonly Item[]): Promise<Item[]> {
 }
 
 async function missingIn(folder: string, items: readonly Item[]): Promise<Item[]> {
-  const files = new Set(await readdir(folder).catch(() => []))
+  const files = new Set(await ifThere(folder, readdir(folder)))
   const unlisted = items.filter(({ path }) => !files.has(basename(path)))
   if (files.size === 0) return unlisted
   // a file system that ignores case, or composes letters otherwise, lists another name and still opens this one
-  const there = await mapLimited(unlisted, LISTINGS, ({ path }) =>
-    access(path).then(
-      () => true,
-      () => false,
-    ),
-  )
+  const there = await mapLimited(unlisted, LISTINGS, ({ path }) => statIfThere(path))
   return unlisted.filter((_, i) => !there[i])
 }
 

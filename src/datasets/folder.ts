@@ -6,7 +6,7 @@ import type { Hooks } from '../base/progress.ts'
 import { checkDistinctClasses } from '../data/class-names.ts'
 import { type Dataset, type Item, seenBy } from '../data/items.ts'
 import { type Part, partNamed, splitBySeed } from '../data/split.ts'
-import { listFolder } from '../node/list-folder.ts'
+import { type FolderListing, listFolder } from '../node/list-folder.ts'
 import type { Exif } from '../pictures/picture.ts'
 import { isCode, namesFileIn, namesOfCodes, readClassFile } from './class-file.ts'
 import { countImages, IMAGE_EXTENSIONS, isImageName, LeftOut } from './image-names.ts'
@@ -155,12 +155,21 @@ async function readClassFolders(folder: string, leftOut: LeftOut): Promise<Class
   }
   leftOut.add('beside the class folders', images.length)
   leftOut.addLinks(badLinks)
-  return Promise.all(names.map((name) => readClassFolder(folder, name, leftOut)))
+  const listings = await Promise.all(names.map((name) => listFolder(join(folder, name))))
+  const classes: ClassFolder[] = []
+  for (const [i, listing] of listings.entries()) {
+    const name = names[i] ?? ''
+    classes.push(await classFolder(join(folder, name), name, listing, leftOut))
+  }
+  return classes
 }
 
-async function readClassFolder(parent: string, name: string, leftOut: LeftOut): Promise<ClassFolder> {
-  const folder = join(parent, name)
-  const listing = await listFolder(folder)
+async function classFolder(
+  folder: string,
+  name: string,
+  listing: FolderListing,
+  leftOut: LeftOut,
+): Promise<ClassFolder> {
   const images = listing.files.filter(isImageName)
   if (images.length > 0) {
     await leftOut.addBeside(folder, listing)

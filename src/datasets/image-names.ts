@@ -55,8 +55,8 @@ export class LeftOut {
   }
 }
 
-/** Pictures in a folder and all below it, of whatever kind; 0 where it cannot be read. */
+/** Pictures in a folder and all below it, of whatever kind. */
 export async function countImages(folder: string): Promise<number> {
-  const { files } = await listBelow(folder).catch(() => ({ files: [] }))
+  const { files } = await listBelow(folder)
   return files.filter((file) => isImageName(file) || OTHER_PICTURES.has(extensionOf(file))).length
 }

@@ -23,7 +23,7 @@ import { LIST_EXTENSIONS } from './list-file.ts'
 import { type ListOptions, readImageList } from './lists.ts'
 import { defaultRoot, openOfficialDataset } from './official/open.ts'
 import { findOfficialDataset, OFFICIAL_DATASETS } from './official/table.ts'
-import { type DatasetCard, readCard } from './parquet/card.ts'
+import { type DatasetCard, NO_CARD, readCard } from './parquet/card.ts'
 import { readParquet } from './parquet/index.ts'
 import { chooseParts, splitOfPath } from './parquet/parts.ts'
 
@@ -89,7 +89,13 @@ async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promi
   if (LIST_EXTENSIONS.includes(extension)) return readImageList(file, options, hooks)
   if (extension === '.parquet') {
     const root = dirname(file)
-    const about = { name: basename(file, extname(file)), source: file, root, card: await cardIn(root), config: '' }
+    const about = {
+      name: basename(file, extname(file)),
+      source: file,
+      root,
+      card: await cardIn(root, hooks),
+      config: '',
+    }
     return readParquet([{ file, split: splitOfPath(basename(file)) }], about, options, hooks)
   }
   throw new FileError(
@@ -101,7 +107,7 @@ async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promi
 async function openFolder(folder: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
   const files = await parquetIn(folder)
   if (files.length === 0) return readImageFolder(folder, options, hooks)
-  const card = await cardIn(folder)
+  const card = await cardIn(folder, hooks)
   const chosen = chooseParts(folder, files, card, undefined)
   warnOfLeftOut(folder, chosen.leftOut, hooks)
   const sources = chosen.parts.map(({ path, split }) => ({ file: join(folder, path), split }))
@@ -118,8 +124,7 @@ const DEPTH = 3
 async function parquetIn(folder: string): Promise<string[]> {
   const files: string[] = []
   const visit = async (path: string, depth: number): Promise<boolean> => {
-    const found = await listFolder(path).catch(() => undefined)
-    if (found === undefined) return true
+    const found = await listFolder(path)
     if (depth > 0 && found.files.some(isImageName)) return false
     for (const name of found.files.filter((name) => name.toLowerCase().endsWith('.parquet'))) {
       files.push(relative(folder, join(path, name)).replaceAll('\\', '/'))
@@ -133,11 +138,11 @@ async function parquetIn(folder: string): Promise<string[]> {
 }
 
 /** The card of a data set: README.md in its folder, or one above. */
-async function cardIn(folder: string): Promise<DatasetCard> {
+async function cardIn(folder: string, hooks: Hooks): Promise<DatasetCard> {
   for (const readme of [join(folder, README), join(folder, '..', README)]) {
-    if (await exists(readme)) return readCard(await readText(readme))
+    if (await exists(readme)) return readCard(await readText(readme), readme, hooks)
   }
-  return readCard('')
+  return NO_CARD
 }
 
 async function openHubDataset(what: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
@@ -153,7 +158,8 @@ async function openHubDataset(what: string, options: OpenOptions, hooks: Hooks):
   const hasParquet = named.files.some(({ path }) => path.toLowerCase().endsWith('.parquet'))
   const { repo, files } = hasParquet || id.includes('@') ? named : await convertedFiles(asked, what, hooks)
   const hasCard = named.files.some(({ path }) => path === README)
-  const card = readCard(hasCard ? await readText(await hubFile(named.repo, README, hooks)) : '')
+  const text = hasCard ? await readText(await hubFile(named.repo, README, hooks)) : ''
+  const card = readCard(text, `${what} (${README})`, hooks)
   const paths = files.map(({ path }) => path)
   // the card of a converted data set tells of the files before they were converted
   const chosen = chooseParts(what, paths, hasParquet ? card : { ...card, configs: [] }, config)

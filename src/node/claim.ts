@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, rmSync } from 'node:fs'
-import { link, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { link, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { CoopError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { anySignal } from '../base/stop.ts'
-import { fileError, makeFolder } from './files.ts'
+import { fileError, ifThere, makeFolder, statIfThere } from './files.ts'
 import { heartbeat, isAtWork } from './owner.ts'
 
 /** In a folder that a process writes a run into, as long as it does. */
@@ -47,7 +47,7 @@ process.on('exit', () => {
  * @throws ClaimedError where another process works in it
  */
 export async function withClaim<T>(folder: string, hooks: Hooks, work: (hooks: Hooks) => Promise<T>): Promise<T> {
-  const isNew = (await stat(folder).catch(() => undefined)) === undefined
+  const isNew = (await statIfThere(folder)) === undefined
   const path = join(folder, CLAIM)
   const token = randomUUID()
   await take(path, token, hooks)
@@ -73,7 +73,7 @@ async function take(path: string, token: string, hooks: Hooks): Promise<void> {
   const own: Claim = { host: hostname(), pid: process.pid, token, since: new Date().toISOString() }
   for (;;) {
     if (await create(path, own)) return
-    const text = await readFile(path, 'utf8').catch(() => undefined)
+    const text = await ifThere(path, readFile(path, 'utf8'))
     if (text === undefined) continue // released meanwhile
     const other = parseClaim(text)
     if (other?.host !== own.host) {
@@ -100,17 +100,16 @@ async function create(path: string, claim: Claim): Promise<boolean> {
 /** Removes a claim unless it has become another's meanwhile: of several that try, one moves it away. */
 async function removeClaim(path: string, text: string, token: string): Promise<void> {
   const away = join(dirname(path), `.${CLAIM}.${token}.tmp`)
-  if ((await readFile(path, 'utf8').catch(() => undefined)) !== text) return
-  await rename(path, away).catch(() => undefined)
+  if ((await ifThere(path, readFile(path, 'utf8'))) !== text) return
+  await ifThere(path, rename(path, away))
   if ((await readFile(away, 'utf8').catch(() => text)) !== text) await link(away, path).catch(() => undefined)
   await rm(away, { force: true })
 }
 
-const tokenAt = (path: string) =>
-  readFile(path, 'utf8').then(
-    (text) => parseClaim(text)?.token,
-    () => undefined,
-  )
+async function tokenAt(path: string): Promise<string | undefined> {
+  const text = await ifThere(path, readFile(path, 'utf8'))
+  return text === undefined ? undefined : parseClaim(text)?.token
+}
 
 /** Undefined for what is not a claim, such as one whose owner was killed when it wrote it. */
 function parseClaim(text: string): Claim | undefined {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { FeatureCache } from '../data/features.ts'
 import { hashOf } from './content-hash.ts'
-import { fileSource, removeLeftovers, writeFileAtomic } from './files.ts'
+import { fileSource, ifThere, removeLeftovers, writeFileAtomic } from './files.ts'
 
 /** Part of the folder's name: raise it when the same key and picture would give other features. */
 const CACHE_VERSION = 1
@@ -23,7 +23,7 @@ export function openFeatureCache(cacheDir: string, encoderKey: string, dim: numb
     async read(ids) {
       await removeLeftovers(folder, LEFTOVER_AGE_MS)
       const found = new Map<string, Float32Array>()
-      for (const file of await namesIn(folder)) {
+      for (const file of (await ifThere(folder, readdir(folder))) ?? []) {
         if (found.size === ids.size) break
         if (file.endsWith(EXTENSION)) await readRows(join(folder, file), dim, ids, found)
       }
@@ -75,14 +75,13 @@ async function readRows(
   wanted: ReadonlySet<string>,
   found: Map<string, Float32Array>,
 ): Promise<void> {
-  // Another process may clear the cache meanwhile: what cannot be read is absent.
-  const source = await fileSource(path).catch(() => undefined)
+  // Another process may clear the cache meanwhile: what is gone is absent.
+  const source = await ifThere(path, fileSource(path))
   if (!source) return
-  const read = (offset: number, length: number) =>
-    source.read(offset, length).then(
-      (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-      () => Buffer.alloc(0),
-    )
+  const read = async (offset: number, length: number) => {
+    const bytes = (await ifThere(path, source.read(offset, length))) ?? new Uint8Array()
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
 
   const header = await read(0, HEADER_BYTES)
   if (header.length < HEADER_BYTES || !header.subarray(0, 8).equals(MAGIC) || header.readUInt32LE(12) !== dim) return
@@ -112,8 +111,4 @@ function checksumOf(id: Uint8Array, values: Uint8Array): number {
 
 function floatsOf(bytes: Buffer): Float32Array {
   return Float32Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(i * 4))
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch(() => [])
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Stats } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import { access, constants, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
@@ -42,16 +42,44 @@ export async function modelFilesAt(path: string): Promise<ModelFiles> {
   return { ...folderModelFiles(dirname(path)), single: basename(path) }
 }
 
-/** What is at a path; undefined where nothing is. Throws FileError where that cannot be seen, as without permission. */
-export async function statIfThere(path: string): Promise<Stats | undefined> {
-  return stat(path).catch((cause: unknown) => {
-    if (NOTHING_THERE.includes(codeOf(cause))) return undefined
-    throw fileError('read', path, cause)
+/**
+ * What looking at a path finds; undefined where nothing of the kind is there. Throws FileError where that cannot be seen:
+ * no permission is not "no such file".
+ */
+export async function ifThere<T>(path: string, looking: Promise<T>): Promise<T | undefined> {
+  return looking.catch((cause: unknown) => {
+    if (isAbsent(cause)) return undefined
+    throw cause instanceof FileError ? cause : fileError('read', path, cause)
   })
 }
 
+/** What is at a path; undefined where nothing is. Throws FileError where that cannot be seen, as without permission. */
+export const statIfThere = (path: string): Promise<Stats | undefined> => ifThere(path, stat(path))
+
+/** What a link leads to; undefined where that is nothing, or it leads in a circle. */
+export async function statTarget(link: string): Promise<Stats | undefined> {
+  return statIfThere(link).catch((error: FileError) => {
+    if (codeOf(error.cause) === 'ELOOP') return undefined
+    throw error
+  })
+}
+
+/** Whether something is at a path, for a caller that cannot wait. */
+export function existsNow(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch (cause) {
+    if (isAbsent(cause)) return false
+    throw fileError('read', path, cause)
+  }
+}
+
+/** Whether the file system says that there is nothing, or something of another kind. */
+const isAbsent = (cause: unknown): boolean =>
+  NOTHING_THERE.includes(codeOf(cause instanceof FileError ? cause.cause : cause))
+
 /** Among them what no path can be. */
-const NOTHING_THERE = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']
+const NOTHING_THERE = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']
 
 /** A file's text (UTF-8). Throws FileError naming the file. */
 export async function readText(path: string): Promise<string> {

@@ -1,6 +1,7 @@
-import { readdir, realpath, stat } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { FileError } from '../base/errors.ts'
+import { fileError, statIfThere, statTarget } from './files.ts'
 
 /** What is directly in a folder, names in byte order (the same on every machine, whatever its locale). */
 export interface FolderListing {
@@ -62,7 +63,7 @@ export async function listBelow(folder: string): Promise<FolderListing> {
 
 /** @param here the folder of the link, free of links */
 async function kindOfLink(link: string, here: string): Promise<'file' | 'folder' | 'bad'> {
-  const found = await stat(link).catch(() => undefined)
+  const found = await statTarget(link)
   if (!found?.isDirectory()) return found?.isFile() ? 'file' : 'bad'
   const target = await realpath(link)
   const inside = target.endsWith(sep) ? target : target + sep
@@ -74,10 +75,10 @@ function compareBytes(a: string, b: string): number {
 }
 
 async function folderError(folder: string, cause: unknown): Promise<FileError> {
-  const found = await stat(folder).catch(() => undefined)
+  const found = await statIfThere(folder)
   if (!found) return new FileError(`${folder}: no such folder`, 'check the path', { cause })
   if (!found.isDirectory()) {
     return new FileError(`${folder} is a file, not a folder`, 'give the folder that holds the class folders', { cause })
   }
-  return new FileError(`${folder} cannot be read`, 'check its permissions', { cause })
+  return fileError('read', folder, cause)
 }

@@ -1,6 +1,7 @@
 import { open, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { statIfThere } from './files.ts'
 
 // A file on disk that belongs to a process for a while: its owner moves the file's time every second. Whether an owner
 // is still at work is seen in that alone, because a process id may belong to another process by now (in a container it
@@ -46,10 +47,14 @@ export async function isAtWork(path: string, owner: Owner | undefined, thisHost 
   return false
 }
 
-/** When a file was last written; opened for it, because some network file systems remember the answer otherwise. */
+/**
+ * When a file was last written; opened for it where that is allowed, because some network file systems remember the
+ * answer otherwise.
+ */
 async function timeOf(path: string): Promise<number | undefined> {
   const file = await open(path).catch(() => undefined)
-  return file?.stat().then(
+  if (file === undefined) return (await statIfThere(path))?.mtimeMs
+  return file.stat().then(
     ({ mtimeMs }) => file.close().then(() => mtimeMs),
     () => file.close().then(() => undefined),
   )

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { FileError, UsageError } from '../base/errors.ts'
 import { parseJson } from '../formats/json.ts'
-import { readText, statIfThere } from './files.ts'
+import { ifThere, readText, statIfThere } from './files.ts'
 
 /** What to do where a run is already. */
 export interface Rerun {
@@ -60,6 +60,17 @@ export async function readJsonObject(path: string): Promise<Record<string, unkno
   }
   if (!isObject(value)) throw new FileError(`${path} is not a JSON object`, remedy)
   return value
+}
+
+/** The JSON object in a file; undefined where there is none. Throws FileError where the file cannot be read. */
+export async function jsonObjectIfAny(path: string): Promise<Record<string, unknown> | undefined> {
+  const text = await ifThere(path, readText(path))
+  try {
+    const value: unknown = text === undefined ? undefined : parseJson(text, path)
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether something is at a path. Throws FileError where that cannot be seen, as without permission. */

@@ -6,7 +6,7 @@ import { type Dataset, exifOf, type Item } from '../data/items.ts'
 import { mapLimited } from '../data/overlap.ts'
 import { holdOutVal } from '../data/split.ts'
 import { contentHash, hashOf } from '../node/content-hash.ts'
-import { exists, readJsonObject } from '../node/run-folder.ts'
+import { jsonObjectIfAny } from '../node/run-folder.ts'
 import type { Job } from './job.ts'
 import { RUN_FILES } from './run-folder.ts'
 
@@ -59,7 +59,7 @@ async function described(items: readonly Item[]): Promise<string> {
 /** What is no longer as it was when the run in a folder finished, a line for each: classes, and pictures by their content. */
 export async function changesSince(folder: string, job: Job, datasets: Datasets, hooks: Hooks): Promise<string[]> {
   const file = join(folder, RUN_FILES.settings)
-  const then = (await exists(file)) ? await readJsonObject(file).catch(() => undefined) : undefined
+  const then = await jsonObjectIfAny(file)
   if (then === undefined) return [`${RUN_FILES.settings} is missing or damaged`]
   const now = await drawnBy(job, datasets, hooks)
   const { classNames } = halfOf(await datasets.dataset(job, job.dataset, hooks), job.split)

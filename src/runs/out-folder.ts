@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { UsageError } from '../base/errors.ts'
 import { CLAIM } from '../node/claim.ts'
-import { checkWritableFolder } from '../node/files.ts'
-import { readJsonObject } from '../node/run-folder.ts'
+import { checkWritableFolder, ifThere } from '../node/files.ts'
+import { jsonObjectIfAny } from '../node/run-folder.ts'
 import { some } from './dataset.ts'
 
 /** Files and folders that coop-ts report writes. */
@@ -19,7 +19,7 @@ export type Held =
 
 /** Looks into a folder, which need not exist; hidden files (.DS_Store), the claim and the file `own` are not counted. */
 export async function heldBy(folder: string, own?: string): Promise<Held> {
-  const found = await readdir(folder).catch(() => [])
+  const found = (await ifThere(folder, readdir(folder))) ?? []
   const ours = [join(resolve(folder), CLAIM), resolve(own ?? '')]
   const names = found.filter((name) => !name.startsWith('.') && !ours.includes(join(resolve(folder), name)))
   if (names.length === 0) return { kind: 'nothing' }
@@ -35,7 +35,7 @@ export async function heldBy(folder: string, own?: string): Promise<Held> {
 async function methodOfRun(folder: string, names: readonly string[]): Promise<string | undefined> {
   for (const file of ['settings.json', 'results.json']) {
     if (!names.includes(file)) continue
-    const { method } = await readJsonObject(join(folder, file)).catch((): Record<string, unknown> => ({}))
+    const { method } = (await jsonObjectIfAny(join(folder, file))) ?? {}
     return typeof method === 'string' ? method : undefined
   }
   return undefined

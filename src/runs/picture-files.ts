@@ -1,9 +1,9 @@
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { countOf } from '../base/count.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { isImageName, LeftOut } from '../datasets/image-names.ts'
+import { statIfThere } from '../node/files.ts'
 import { listBelow } from '../node/list-folder.ts'
 
 /**
@@ -32,5 +32,4 @@ async function picturesBelow(folder: string, { onWarning }: Hooks): Promise<stri
   return pictures.map((file) => join(folder, file))
 }
 
-const isFolder = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined))?.isDirectory() === true
+const isFolder = async (path: string): Promise<boolean> => (await statIfThere(path))?.isDirectory() === true

@@ -1,10 +1,9 @@
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { aText, checkArguments } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { AnyMethod } from '../methods/index.ts'
-import { fileSource } from '../node/files.ts'
+import { fileSource, statIfThere } from '../node/files.ts'
 import { exists } from '../node/run-folder.ts'
 import { POSITIONS } from '../prompt/layout.ts'
 import { type LearnedPrompt, learnedPrompt } from '../prompt/learned-prompt.ts'
@@ -54,7 +53,7 @@ const shapeSchema = z.object({
 /** What is in a folder in place of a finished run. */
 async function noRun(run: string): Promise<FileError> {
   const has = (file: RunFile | 'plan.yaml') => exists(file === 'plan.yaml' ? join(run, file) : runFile(run, file))
-  if ((await has('plan.yaml')) && (await stat(join(run, 'runs')).catch(() => undefined))?.isDirectory()) {
+  if ((await has('plan.yaml')) && (await statIfThere(join(run, 'runs')))?.isDirectory()) {
     return new FileError(`${run} is a sweep, not a run`, `give one of the folders in ${join(run, 'runs')}`)
   }
   if (await has('error')) {

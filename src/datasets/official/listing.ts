@@ -1,6 +1,6 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileError } from '../../node/files.ts'
+import { fileError, statTarget } from '../../node/files.ts'
 import { isImageName } from '../image-names.ts'
 
 /** Names of the images directly in a folder, hidden ones left out, in Python's order of strings. No file is looked at. */
@@ -32,7 +32,7 @@ interface FolderEntry {
 
 async function isFolder(parent: string, entry: FolderEntry): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry.isDirectory()
-  const target = await stat(join(parent, entry.name)).catch(() => undefined)
+  const target = await statTarget(join(parent, entry.name))
   return target?.isDirectory() ?? false
 }
 

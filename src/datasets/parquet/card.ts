@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Hooks } from '../../base/progress.ts'
 import { readYaml } from '../../node/yaml.ts'
 
 /** What the README of a data set on the Hugging Face hub says between its `---` lines, as far as it is needed here. */
@@ -33,30 +34,49 @@ const infoSchema = z.object({
 
 const classLabelSchema = z.object({ class_label: z.object({ names: namesSchema }) })
 
-const cardSchema = z.object({
-  configs: z.array(configSchema).catch([]).default([]),
-  dataset_info: several(infoSchema).catch([]).default([]),
-})
+const cardSchema = z.record(z.string(), z.unknown())
+const configsSchema = z.array(configSchema).default([])
+const infosSchema = several(infoSchema).default([])
 
-const EMPTY: DatasetCard = { configs: [], labelNames: new Map() }
+export const NO_CARD: DatasetCard = { configs: [], labelNames: new Map() }
 
-/** The card in a README; an empty one where it has none, or none that can be read. */
-export function readCard(readme: string): DatasetCard {
+/** The card in a README; an empty one where it has none. What cannot be read of it is left out, which the hooks are told. */
+export function readCard(readme: string, where = 'README.md', { onWarning }: Hooks = {}): DatasetCard {
   const front = /^\uFEFF?---\r?\n(.*?)\r?\n---/s.exec(readme)?.[1]
-  if (front === undefined) return EMPTY
-  const card = cardSchema.safeParse(readYaml(front).value)
-  if (!card.success) return EMPTY
-  const configs = card.data.configs.map(({ config_name: name, default: isDefault = false, data_files: files }) => ({
-    name,
-    isDefault,
-    files: files.map((file) =>
-      typeof file === 'string' ? { split: 'train', patterns: [file] } : { split: file.split, patterns: file.path },
-    ),
-  }))
-  const labelNames = card.data.dataset_info.map(
+  if (front === undefined) return NO_CARD
+  const unread = (what: string, why: string) => {
+    onWarning?.(`${where}: ${what} cannot be read and is left out: ${why}`)
+    return []
+  }
+  const { faults, lines, value } = readYaml(front)
+  const [fault] = faults
+  if (fault) unread('the data set card', `line ${lines.linePos(fault.offset).line + 1}: ${fault.message}`)
+  const card = cardSchema.safeParse(value ?? {})
+  if (!card.success) unread('the data set card', 'it is not a list of keys and values')
+  const { configs: writtenConfigs, dataset_info: writtenInfos } = card.data ?? {}
+  const part = <T>(schema: z.ZodType<T[]>, written: unknown, key: string) => {
+    const read = schema.safeParse(written)
+    return read.data ?? unread(`"${key}" of the data set card`, issueText(read.error))
+  }
+  const configs = part(configsSchema, writtenConfigs, 'configs').map(
+    ({ config_name: name, default: isDefault = false, data_files: files }) => ({
+      name,
+      isDefault,
+      files: files.map((file) =>
+        typeof file === 'string' ? { split: 'train', patterns: [file] } : { split: file.split, patterns: file.path },
+      ),
+    }),
+  )
+  const labelNames = part(infosSchema, writtenInfos, 'dataset_info').map(
     ({ config_name, features }) => [config_name, labelsOf(features)] as const,
   )
   return { configs, labelNames: new Map(labelNames) }
+}
+
+/** The first of what does not fit. */
+function issueText({ issues: [issue] }: z.ZodError): string {
+  const place = issue?.path.map(String).join('.')
+  return `${place ? `${place}: ` : ''}${issue?.message}`
 }
 
 function labelsOf(features: readonly { name: string; dtype: unknown }[]): Map<string, readonly string[]> {

@@ -137,13 +137,20 @@ describe('readCard', () => {
   })
 
   it.each([
-    '',
-    '# Title',
-    '---\nno end',
-    '---\n: [\n---\n',
-    '---\ndataset_info: 3\nconfigs: {a: 1}\n---\n',
-    '---\n- 1\n---',
-  ])('takes %j for an empty one', (text) => {
-    expect(readCard(text)).toEqual({ configs: [], labelNames: new Map() })
+    ['', []],
+    ['# Title', []],
+    ['---\nno end', []],
+    ['---\ntitle: x\n---', []],
+    ['---\n: [\n---\n', [/^README.md: the data set card cannot be read and is left out: line [23]: /]],
+    [
+      '---\ndataset_info: 3\nconfigs: {a: 1}\n---\n',
+      [/"configs" of the data set card cannot be read/, /"dataset_info" of the data set card cannot be read/],
+    ],
+    ['---\n- 1\n---', [/the data set card cannot be read and is left out: it is not a list of keys/]],
+  ])('takes %j for an empty one, and says why', (text, expected) => {
+    const warnings: string[] = []
+    const card = readCard(text, 'README.md', { onWarning: (warning) => warnings.push(warning) })
+    expect(card).toEqual({ configs: [], labelNames: new Map() })
+    expect(warnings).toEqual(expected.map((pattern) => expect.stringMatching(pattern)))
   })
 })

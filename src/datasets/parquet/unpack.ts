@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { FileError } from '../../base/errors.ts'
 import { mapLimited } from '../../data/overlap.ts'
 import { hashOf } from '../../node/content-hash.ts'
-import { readText, removeLeftovers, writeFileAtomic } from '../../node/files.ts'
+import { ifThere, readText, removeLeftovers, writeFileAtomic } from '../../node/files.ts'
 import { type ImageColumns, jsonOrNothing } from './columns.ts'
 import type { ParquetRow } from './decoder.ts'
 import { type ParquetFile, rowGroups, unpackedSize } from './file.ts'
@@ -68,7 +68,7 @@ async function folderName({ path, size, metadata }: ParquetFile, { image, label 
 
 /** The list of rows, if it is there and so are all its images. */
 async function readIndex(folder: string): Promise<Index | undefined> {
-  const names = new Set(await readdir(folder).catch(() => []))
+  const names = new Set(await ifThere(folder, readdir(folder)))
   if (!names.has(INDEX)) return undefined
   const index = indexSchema.safeParse(jsonOrNothing(await readText(join(folder, INDEX))))
   return index.success && index.data.every(([, name]) => names.has(name)) ? index.data : undefined

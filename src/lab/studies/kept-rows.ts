@@ -1,6 +1,7 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { z } from 'zod'
+import { ifThere } from '../../node/files.ts'
 
 /** Rows of a study, one JSON line each in a file: a study that was stopped goes on where it was. */
 export interface KeptRows<Row> {
@@ -10,7 +11,7 @@ export interface KeptRows<Row> {
 
 export async function keptRows<Row>(file: string, schema: z.ZodType<Row>): Promise<KeptRows<Row>> {
   await mkdir(dirname(file), { recursive: true })
-  const text = await readFile(file, 'utf8').catch(() => '')
+  const text = (await ifThere(file, readFile(file, 'utf8'))) ?? ''
   // a line that was cut off by a kill is measured again
   const rows = text.split('\n').flatMap((line) => {
     try {

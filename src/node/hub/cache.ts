@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { access, copyFile, link, lstat, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { copyFile, link, lstat, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { FileError } from '../../base/errors.ts'
-import { fileError, makeFolder, writeFileAtomic } from '../files.ts'
+import { fileError, ifThere, makeFolder, statIfThere, writeFileAtomic } from '../files.ts'
 import { type HubRepo, isCommit, isSafePath, repoFolderName } from './repo.ts'
 import type { HubSettings } from './settings.ts'
 
@@ -36,17 +36,13 @@ export function checkPath(repo: HubRepo, file: string): void {
   )
 }
 
-const isThere = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
+const isThere = async (path: string): Promise<boolean> => (await statIfThere(path)) !== undefined
 
 /** The commit that a revision stood for when it was last looked up, or undefined. */
 export async function cachedCommit(hub: HubSettings, repo: HubRepo): Promise<string | undefined> {
   if (isCommit(repo.revision)) return repo.revision
-  const text = await readFile(join(folderOf(hub, repo), 'refs', repo.revision), 'utf8').catch(() => '')
-  const commit = text.trim()
+  const ref = join(folderOf(hub, repo), 'refs', repo.revision)
+  const commit = (await ifThere(ref, readFile(ref, 'utf8')))?.trim() ?? ''
   return isCommit(commit) ? commit : undefined
 }
 
@@ -64,8 +60,8 @@ export async function cachedFile(
 /** Paths of all files of a commit that the cache holds, in order. */
 export async function cachedFiles(hub: HubSettings, repo: HubRepo, commit: string): Promise<string[]> {
   const folder = snapshotFolder(hub, repo, commit)
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  const files = entries
+  const entries = await ifThere(folder, readdir(folder, { recursive: true, withFileTypes: true }))
+  const files = (entries ?? [])
     .filter((entry) => !entry.isDirectory())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
   const present = await Promise.all(files.map((file) => isThere(join(folder, file)))) // a link may lead nowhere

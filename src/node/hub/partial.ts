@@ -3,6 +3,7 @@ import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { Hooks } from '../../base/progress.ts'
+import { ifThere, statIfThere } from '../files.ts'
 import { heartbeat, isAtWork, type Owner } from '../owner.ts'
 import { cacheError } from './cache.ts'
 import { sleep } from './request.ts'
@@ -28,7 +29,7 @@ export async function claimPartial(blob: string, title: string, hooks: Hooks): P
   const owned = ({ path, owner }: Partial) => owner.pid !== 0 && !left.has(path)
   let warned = false
   for (;;) {
-    if (await stat(blob).catch(() => undefined)) return undefined
+    if (await statIfThere(blob)) return undefined
     const partials = await others()
     const busy = partials.find(owned)
     if (busy) {
@@ -82,12 +83,12 @@ interface Partial {
 }
 
 async function partialsOf(blob: string): Promise<Partial[]> {
-  const names = await readdir(dirname(blob)).catch(() => [])
+  const names = (await ifThere(dirname(blob), readdir(dirname(blob)))) ?? []
   const found = await Promise.all(
     names.map(async (name) => {
       const owner = ownerOf(basename(blob), name)
       const path = join(dirname(blob), name)
-      const file = owner && (await stat(path).catch(() => undefined))
+      const file = owner && (await statIfThere(path))
       return owner && file ? [{ path, size: file.size, owner }] : []
     }),
   )

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '../../base/errors.ts'
+import { ifThere } from '../files.ts'
 
 /** How the Hugging Face hub is reached and where its files are kept. */
 export interface HubSettings {
@@ -66,7 +67,7 @@ async function findToken(env: Env, home: string): Promise<string | undefined> {
   const named = clean(env.HF_TOKEN) ?? clean(env.HUGGING_FACE_HUB_TOKEN)
   if (named !== undefined || isTrue(env.HF_HUB_DISABLE_IMPLICIT_TOKEN)) return named
   const file = expand(env.HF_TOKEN_PATH || join(home, 'token'), env)
-  return clean(await readFile(file, 'utf8').catch(() => undefined))
+  return clean(await ifThere(file, readFile(file, 'utf8')))
 }
 
 /** A token without the line breaks that copying leaves, or undefined for an empty one. */

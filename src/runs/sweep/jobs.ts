@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { aList, checkArguments, withMembers } from '../../base/arguments.ts'
 import { type RunShots, shotsRank } from '../../data/fewshot.ts'
 import { defaultEpochs } from '../../learning/schedule.ts'
 import { type AnyMethod, methodNamed } from '../../methods/index.ts'
+import { existsNow } from '../../node/files.ts'
 import { BUNDLED } from '../../node/package.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
 import { type Job, jobId } from '../job.ts'
@@ -61,7 +61,7 @@ export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
 function pathsOf(plan: Plan): Job['paths'] {
   const words = [...plan.datasets, ...plan.elsewhere, ...plan.models.filter((model) => model !== BUNDLED)]
   const places = words.map((word) => [word, resolve(dirname(plan.file), word)] as const)
-  return Object.fromEntries(places.filter(([, path]) => existsSync(path)))
+  return Object.fromEntries(places.filter(([, path]) => existsNow(path)))
 }
 
 /** A finished run, as far as it tells how long others take. */

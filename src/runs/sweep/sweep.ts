@@ -12,7 +12,7 @@ import { type AnyMethod, methodNamed } from '../../methods/index.ts'
 import { DEFAULT_TEMPLATES } from '../../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../../node/cache-dir.ts'
 import { ClaimedError, withClaim } from '../../node/claim.ts'
-import { writeFileAtomic } from '../../node/files.ts'
+import { ifThere, writeFileAtomic } from '../../node/files.ts'
 import { BUNDLED } from '../../node/package.ts'
 import type { RunRecord } from '../../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../../runtime/types.ts'
@@ -250,7 +250,7 @@ async function changedRuns(
 /** Says that a folder has runs which are not of this plan. */
 async function warnOfOthers(out: string, jobs: readonly Job[], { onWarning }: Hooks): Promise<void> {
   const own = new Set(jobs.map(({ id }) => id))
-  const folders = await readdir(runsFolder(out)).catch(() => [])
+  const folders = (await ifThere(runsFolder(out), readdir(runsFolder(out)))) ?? []
   const others = folders.filter((id) => !own.has(id) && !id.startsWith('.')).sort()
   if (others.length === 0) return
   onWarning?.(

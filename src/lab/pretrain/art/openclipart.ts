@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { ifThere } from '../../../node/files.ts'
 import { squeeze } from './emoji.ts'
 import type { Picture, PictureSet } from './types.ts'
 
@@ -30,7 +31,7 @@ export async function listClipart(): Promise<PictureSet> {
 }
 
 async function svgFiles(directory: string): Promise<string[]> {
-  const names = await readdir(directory, { recursive: true }).catch(() => [])
+  const names = (await ifThere(directory, readdir(directory, { recursive: true }))) ?? []
   return names
     .filter((name) => name.endsWith('.svg'))
     .sort()
