@@ -19,6 +19,7 @@ export type Progress =
   /** `done` and `total` in bytes; `detail` names the file. */
   | { readonly kind: 'download'; readonly done: number; readonly total: number; readonly detail?: string }
 
+/** What is being done, of which progress is told. */
 export type ProgressKind = Progress['kind']
 
 /** How long work speaks to whoever started it: a command, a test, a page. */

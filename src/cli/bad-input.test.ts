@@ -140,7 +140,7 @@ describe('a folder of images', () => {
     })
     const ended = await coop('zero-shot', dir, '--model', world.model, ...common())
     expectFailure(ended, 1, /one image each has no test images/)
-    expect(ended.stderr).toMatch(/--test-share 0.3, or 1 for all pictures/)
+    expect(ended.stderr).toMatch(/testShare \(--test-share\): 0.3, or 1 for all pictures/)
     expect((await coop('zero-shot', dir, '--test-share', '1', '--model', world.model, ...common())).status).toBe(0)
   })
 

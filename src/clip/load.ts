@@ -142,7 +142,7 @@ async function openOpenAi(files: ModelFiles, file: string): Promise<Opened> {
   if (other !== undefined) {
     throw new FileError(
       `${name} has the tensors of ${other.maker}'s ${other.architecture}, whose number of heads does not follow OpenAI's rule`,
-      `give the folder of the model with its configuration, or --model ${other.id}`,
+      `give the folder of the model with its configuration, or the model (--model) ${other.id}`,
     )
   }
   return { format: 'OpenAI', config, checkpoint: checkpointOf(name, [tensors]), names: openClipNames }

@@ -9,6 +9,7 @@ export interface RgbImage {
 }
 
 export const ACTIVATIONS = ['quick_gelu', 'gelu'] as const
+/** Activation of the towers. */
 export type Activation = (typeof ACTIVATIONS)[number]
 
 /** Pre-norm blocks, all alike. */
@@ -27,6 +28,7 @@ export interface TextConfig extends TransformerConfig {
   readonly contextLength: number
 }
 
+/** An image tower that is a Vision Transformer. */
 export interface VitConfig extends TransformerConfig {
   readonly kind: 'vit'
   readonly imageSize: number
@@ -44,6 +46,7 @@ export interface ResNetConfig {
   readonly heads: number
 }
 
+/** How pictures become what the image tower takes; see preprocess. */
 export interface PreprocessConfig {
   /** Side of the square that the image tower takes. */
   readonly size: number
@@ -53,6 +56,7 @@ export interface PreprocessConfig {
   readonly resize?: 'squash'
 }
 
+/** What a CLIP computes: its towers, and how its pictures are preprocessed. */
 export interface ClipConfig {
   readonly embedDim: number
   readonly text: TextConfig
@@ -66,6 +70,7 @@ export interface ClipConfig {
  */
 export type Weights = ReadonlyMap<string, FloatTensor>
 
+/** A loaded CLIP; see loadClip. */
 export interface Clip {
   readonly config: ClipConfig
   readonly weights: Weights

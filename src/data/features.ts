@@ -180,7 +180,7 @@ function badImage(name: string, cause: unknown): FileError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   const message = reason.includes(name) ? reason : `cannot read the picture ${name}: ${reason}`
   const remedy = (cause instanceof FileError && cause.remedy) || 'replace or remove the file'
-  return new FileError(message, `${remedy}; --skip-bad-images leaves such pictures out`, { cause })
+  return new FileError(message, `${remedy}; skipBadImages (--skip-bad-images) leaves such pictures out`, { cause })
 }
 
 async function rowId(content: string, choice: ViewChoice): Promise<string> {

@@ -11,6 +11,7 @@ interface Labelled {
 
 /** Training images of each class: up to so many, a class with fewer gives what it has; or all there are. */
 export const shotsSchema = z.union([z.int().min(1), z.literal('all')])
+/** Training images of each class, or all there are. */
 export type Shots = z.output<typeof shotsSchema>
 
 const aSeed = z.union([z.int(), z.bigint()], { error: 'a whole number' })

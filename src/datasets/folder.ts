@@ -11,6 +11,7 @@ import type { Exif } from '../pictures/picture.ts'
 import { isCode, namesFileIn, namesOfCodes, readClassFile } from './class-file.ts'
 import { countImages, IMAGE_EXTENSIONS, isImageName, LeftOut } from './image-names.ts'
 
+/** Options of readImageFolder. */
 export interface FolderOptions {
   /** Decides the split of a plain folder (default 1); ignored if `train/` and `test/` exist. */
   readonly seed?: number

@@ -137,6 +137,6 @@ async function onlyPresent(rows: readonly LabelledRow[], skip: boolean, { onWarn
   const more = missing.length > 1 ? ` (and those of ${countOf(missing.length - 1, 'more row')})` : ''
   throw new FileError(
     `${first.where}: image file not found: ${first.path}${more}`,
-    'correct the path, which is relative to the folder of the list; --skip-bad-images leaves such rows out',
+    'correct the path, which is relative to the folder of the list; skipBadImages (--skip-bad-images) leaves such rows out',
   )
 }

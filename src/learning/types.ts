@@ -25,6 +25,7 @@ export interface CheckpointStore {
   readonly seconds?: number
 }
 
+/** What can be heard of learning, kept of it and stopped on the way. */
 export interface LearnOptions extends Hooks {
   readonly checkpoint?: CheckpointStore
   /** Gets all steps so far: first those of a checkpoint that training resumes from, then after each step. Awaited. */

@@ -28,6 +28,7 @@ export interface FewShotTask extends Pick<Task, 'clip' | 'runtime' | 'classNames
   readonly seed?: number
 }
 
+/** What learnFewShot ends with. */
 export interface FewShotResult {
   readonly method: AnyMethod
   /** Complete. */

@@ -6,6 +6,7 @@ import { type Packing, pack } from '../clip/towers/packing.ts'
 
 /** Where the class name stands among the context vectors. */
 export const POSITIONS = ['end', 'middle', 'front'] as const
+/** Where the class name stands among the context vectors. */
 export type Position = (typeof POSITIONS)[number]
 
 /** The form of a prompt. */

@@ -4,6 +4,7 @@ import { constantParameters, weightOf } from '../clip/weights/parameters.ts'
 import { type FloatTensor, floatTensor, Graph, matmul, program } from '../graph/index.ts'
 import type { Runtime } from '../runtime/types.ts'
 
+/** A token near to a context vector. */
 export interface NearWord {
   readonly word: string
   /** For a token that is no whole word: `start`, what a longer word goes on from; `ending`, what longer words end in. */
@@ -14,6 +15,7 @@ export interface NearWord {
   readonly distance: number
 }
 
+/** Options of nearestWords. */
 export interface NearestOptions {
   /** Words for each vector (default 1). */
   readonly count?: number

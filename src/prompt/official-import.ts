@@ -141,7 +141,7 @@ function chooseNames(
     if (rows !== undefined) return { ...readNames(clip, rows, shared), from: 'checkpoint' }
     throw new UsageError(
       'the checkpoint does not contain the names of its classes',
-      'give them (--classes FILE, one per line, or --data for the names of a data set)',
+      'give them as classes (--classes), one per line, or data (--data) for the names of a data set',
     )
   }
   if (rows === undefined) {
@@ -168,7 +168,7 @@ function readNames(clip: Clip, rows: readonly Tokens[], shared: Tokens): Pick<Ch
   }
   throw new UsageError(
     `the name of class ${wrong.c + 1} cannot be read from its tokens (${JSON.stringify(wrong.text)})`,
-    'give the class names (--classes FILE, or --data)',
+    'give the class names as classes (--classes) or data (--data)',
   )
 }
 

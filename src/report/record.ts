@@ -65,8 +65,10 @@ export const recordSchema = z.object({
     date: z.string(),
   }),
 })
+/** What is kept of a finished run: its settings and its results. */
 export type RunRecord = z.output<typeof recordSchema>
 
 /** A run of a sweep, all of which are measured: what reports are made of. */
 export const measuredSchema = recordSchema.extend({ accuracy: z.number().min(0).max(1) })
+/** A record of a run that was measured on test images. */
 export type MeasuredRecord = z.output<typeof measuredSchema>

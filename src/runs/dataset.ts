@@ -38,15 +38,15 @@ export function checkTestable({ test }: Dataset, data: string): void {
   if (test.length > 0) return
   throw new FileError(
     `${data} has no test images`,
-    'put some into test/ beside train/, or test on a share of each class (--test-share 0.3, or 1 for all pictures where ' +
-      'none of them was learned from); a class with a single picture has none to test on',
+    'put some into test/ beside train/, or test on a share of each class with testShare (--test-share): 0.3, or 1 for all ' +
+      'pictures where none of them was learned from; a class with a single picture has none to test on',
   )
 }
 
 /** Throws UsageError where a share of test images is asked of a data set that marks its own. */
 export function checkShareUsed({ testShare }: Dataset, data: string, asked: ShareOptions): void {
   if (asked.testShare === undefined || testShare !== undefined) return
-  throw new UsageError(`${data} says itself which images are for testing`, 'leave out --test-share (testShare)')
+  throw new UsageError(`${data} says itself which images are for testing`, 'leave out testShare (--test-share)')
 }
 
 /** Warns where the bundled model, which was trained on drawings, is given photographs. */
@@ -57,7 +57,7 @@ export function warnOfPhotographs(model: string, items: readonly Item[], { onWar
   const size = known ? `, ${Math.round((4 * parametersOf(known.config)) / 1e6)} MB to download once` : ''
   onWarning?.(
     'the bundled model knows drawings only, and most of these pictures look like photographs: take one that knows them, ' +
-      `such as --model ${PHOTOGRAPH_MODEL} (OpenAI's ViT-B/32${size})`,
+      `such as the model (--model) ${PHOTOGRAPH_MODEL}, OpenAI's ViT-B/32${size}`,
   )
 }
 

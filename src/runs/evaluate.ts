@@ -20,6 +20,7 @@ import { pictureFiles } from './picture-files.ts'
 import { encodeSets, type PictureOptions } from './pictures.ts'
 import { readSavedRun, type SavedRun } from './saved-run.ts'
 
+/** Accuracy on test images, and how they were cut. */
 export interface Evaluated extends Shares {
   /** How the pictures were cut. */
   readonly transforms: Transforms
@@ -32,11 +33,13 @@ export interface AskOptions extends RuntimeOptions, PictureOptions, DataOptions 
   readonly methods?: readonly AnyMethod[]
 }
 
+/** Options of evaluateRun. */
 export interface EvaluateOptions extends AskOptions, ShareOptions {
   /** Use what was learned with the data set's class names, whatever the run's own. */
   readonly transfer?: boolean
 }
 
+/** Options of evaluateZeroShot. */
 export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions {
   /** A word for the CLIP, as --model takes it; default: the bundled one. */
   readonly model?: string
@@ -180,7 +183,9 @@ function learnedPart({ run, split, classNames }: SavedRun, dataset: Dataset, { o
   const isLearned = (places: readonly number[]) =>
     places.length === classNames.length && places.every((p, i) => p === i)
   if (split === 'all' || !isLearned(placesAmong(classNames, half.classNames))) return dataset
-  onWarning?.(`${run} learned the first half of the classes and is measured on that half (with --transfer: on all)`)
+  onWarning?.(
+    `${run} learned the first half of the classes and is measured on that half (with transfer (--transfer): on all)`,
+  )
   return half
 }
 

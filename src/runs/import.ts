@@ -82,12 +82,12 @@ async function importClaimed(file: string, options: ImportOptions, hooks: Hooks)
   if (before !== undefined && names !== 'verified') {
     hooks.onWarning?.(
       `all classes of the checkpoint begin with ${JSON.stringify(before)}: this is taken for the rest of the words that the context ` +
-        'began from, and stays before each name; if it belongs to the names, give them (--classes or --data)',
+        'began from, and stays before each name; if it belongs to the names, give them as classes (--classes) or data (--data)',
     )
   }
   if ((checkpoint.suffix?.shape[0] ?? classNames.length) === IMAGENET_CLASSES && transforms !== '2021-09') {
     hooks.onWarning?.(
-      'the ImageNet prompts that the authors released belong to pictures preprocessed as in 2021-09: if this is one of them, import it with --transforms 2021-09',
+      'the ImageNet prompts that the authors released belong to pictures preprocessed as in 2021-09: if this is one of them, import it with the transforms (--transforms) 2021-09',
     )
   }
   const { epoch } = checkpoint
@@ -160,14 +160,14 @@ function positionOf(file: string): Position {
   if (position !== undefined) return position
   throw new UsageError(
     'a checkpoint does not say where the class name goes',
-    'set it: --position end, middle or front (CLASS_TOKEN_POSITION of its training)',
+    'set the position (--position): end, middle or front (CLASS_TOKEN_POSITION of its training)',
   )
 }
 
 async function givenNames(options: ImportOptions, hooks: Hooks): Promise<readonly string[] | undefined> {
   const { classes, data, root, imageColumn, labelColumn } = options
   if (classes !== undefined && data !== undefined)
-    throw new UsageError('class names are given twice', 'give either --classes or --data')
+    throw new UsageError('class names are given twice', 'give either classes (--classes) or data (--data)')
   if (classes !== undefined) return readNames(classes)
   if (data === undefined) return undefined
   const cache = defaultCacheDir()

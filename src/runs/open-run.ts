@@ -40,6 +40,7 @@ export interface OpenRun {
   dispose(): Promise<void>
 }
 
+/** Options of openRun. */
 export interface OpenRunOptions extends RuntimeOptions, Hooks {
   /** To compute on, shared by several runs; default: a new one. */
   readonly runtime?: Runtime

@@ -19,6 +19,7 @@ import type { Runtime } from '../runtime/types.ts'
 
 const BATCH = 32
 
+/** How pictures are read and turned into features. */
 export interface PictureOptions {
   /** Folder in which features are kept; without it they are not. */
   readonly cache?: string

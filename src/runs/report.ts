@@ -16,6 +16,7 @@ import { checkOutFolder } from './out-folder.ts'
 import { readSweepFolder, type SweepFolder } from './sweep-folder.ts'
 import { writeSweepEvents } from './tensorboard.ts'
 
+/** Options of reportSweeps. */
 export interface ReportChoice {
   /** Folder of the report; default: the sweep's, where there is one only. */
   readonly out?: string
@@ -31,6 +32,7 @@ export interface ReportChoice {
   readonly tensorboard?: string
 }
 
+/** What reportSweeps wrote and left out. */
 export interface ReportResult {
   readonly runs: number
   readonly failed: readonly FailedRun[]

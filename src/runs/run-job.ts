@@ -139,7 +139,7 @@ export function decidesBefore(job: Job, fingerprint: string, dataset: TestSet['d
 }
 
 function warnOfPoorLearning({ title, loss, collapsed }: RunRecord, { steps }: Learned, { onWarning }: Hooks): void {
-  const remedy = 'try another --seed, another learning rate or more --epochs'
+  const remedy = 'try another seed (--seed), another learning rate or more epochs (--epochs)'
   if (collapsed && steps.length > 0) onWarning?.(`${title} ended at chance: it is no better than guessing; ${remedy}`)
   else if (loss && neverFell(steps)) {
     const [first, last] = [loss.first.toFixed(2), loss.last.toFixed(2)]

@@ -14,6 +14,7 @@ import { withRuntime } from './model.ts'
 import { readRecord } from './run-folder.ts'
 import { runJob } from './run-job.ts'
 
+/** Options of runOne. */
 export interface RunOneOptions extends RuntimeOptions, Partial<InputOptions> {
   /** Folder of the run. */
   readonly out: string

@@ -34,6 +34,7 @@ import type { PictureOptions } from './pictures.ts'
 import { checkRunFolder, clearRun, readRecord } from './run-folder.ts'
 import { decidesBefore, runJob, whatDecides } from './run-job.ts'
 
+/** Options of train. */
 export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions, Rerun {
   /** A row of METHODS by its name, or a method of one's own; default: coop. */
   readonly method?: string | AnyMethod

@@ -89,7 +89,7 @@ export async function openRuntime(port: WorkerPort, options: RuntimeOptions & { 
   }
   throw new CoopError(
     `the device ${device} cannot be used here: it needs ${NEEDS[device]}`,
-    'use the CPU (--device cpu), or whichever device is there (--device auto)',
+    'use another device (--device): cpu, or auto for whichever is there',
     { cause },
   )
 }

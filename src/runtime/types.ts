@@ -6,8 +6,10 @@ const PROVIDERS = ['cpu', 'webgpu', 'cuda'] as const
 
 /** Where operators run. `auto` takes a graphics card where one answers, else the CPU; any other must be there. */
 export const DEVICES = [...PROVIDERS, 'auto'] as const
+/** What programs run on; `auto` is the fastest that is there. */
 export type Device = (typeof DEVICES)[number]
 
+/** How a runtime computes. */
 export interface RuntimeOptions {
   readonly device?: Device
   /** Threads of the CPU provider; default: one a core. */

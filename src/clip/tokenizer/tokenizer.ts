@@ -30,6 +30,7 @@ export interface AddedToken {
   readonly singleWord: boolean
 }
 
+/** The vocabulary and the merges of a byte-pair tokenizer. */
 export interface TokenizerTables {
   readonly vocab: ReadonlyMap<string, number>
   readonly merges: readonly Merge[]

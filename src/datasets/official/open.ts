@@ -85,7 +85,7 @@ async function readRaw(row: OfficialDataset, place: Place, seed: number): Promis
   if (!(await statIfThere(place.folder))) {
     throw new FileError(
       `${row.name} was not found: there is no folder ${place.folder}`,
-      `give the folder that contains the data sets (--root DIR); "coop-ts datasets --root ${place.root}" shows which it found and where to get the rest`,
+      `give the folder that contains the data sets as root (--root); "coop-ts datasets --root ${place.root}" shows which it found and where to get the rest`,
     )
   }
   try {

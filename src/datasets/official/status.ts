@@ -30,7 +30,7 @@ export type ListedDataset = Omit<OfficialDataset, 'read'> & { readonly status?: 
 /** All data sets; with a root also what is there of each. */
 export async function listDatasets(root = process.env.COOP_DATA): Promise<ListedDataset[]> {
   if (root !== undefined && !(await exists(root))) {
-    throw new FileError(`${root}: no such folder`, 'give the folder that contains the data sets (--root DIR)')
+    throw new FileError(`${root}: no such folder`, 'give the folder that contains the data sets as root (--root)')
   }
   const listed: ListedDataset[] = []
   for (const row of OFFICIAL_DATASETS) {

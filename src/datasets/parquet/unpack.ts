@@ -118,7 +118,7 @@ function labelOf(value: unknown, where: string): string | number | null {
   if (typeof value === 'string') return value.trim()
   if (typeof value === 'boolean' || typeof value === 'bigint') return Number(value)
   if (typeof value === 'number') return value
-  throw new FileError(`${where}: the label is neither a number nor text`, 'give another column (--label-column NAME)')
+  throw new FileError(`${where}: the label is neither a number nor text`, 'give another labelColumn (--label-column)')
 }
 
 /** First bytes of image files. The name's ending is for people only. */
@@ -142,7 +142,7 @@ async function checkRoom(folder: string, bytes: number): Promise<void> {
   if (room === undefined || room > bytes) return
   throw new FileError(
     `${folder}: the images take ${gigabytes(bytes)} but the disk has only ${gigabytes(room)} left`,
-    'free some space, or give a folder on another disk (--cache DIR)',
+    'free some space, or give a folder on another disk as cache (--cache)',
   )
 }
 

@@ -17,6 +17,7 @@ export interface HubFileInfo {
   readonly size?: number
 }
 
+/** The files of a repository; see hubFiles. */
 export interface HubListing {
   /** The repository with the commit as its revision, so that all that is fetched belongs together. */
   readonly repo: HubRepo

@@ -158,7 +158,7 @@ function noModel(repo: HubRepo, names: ReadonlySet<string>): FileError {
   if (hasConfig && others.length > 0) {
     return new FileError(
       `${repoName(repo)} on the hub has its weights only as ${others.slice(0, 4).join(', ')}, which coop-ts cannot read`,
-      `see whether a pull request on the hub adds safetensors (--model ${repo.id}@refs/pr/N), or convert them with Python: CLIPModel.from_pretrained(${JSON.stringify(repo.id)}).save_pretrained(FOLDER), with its tokenizer in the same folder`,
+      `see whether a pull request on the hub adds safetensors (the model (--model) ${repo.id}@refs/pr/N), or convert them with Python: CLIPModel.from_pretrained(${JSON.stringify(repo.id)}).save_pretrained(FOLDER), with its tokenizer in the same folder`,
     )
   }
   const wanted = FORMAT_FILES.map(({ config, weights }) => `${config} with ${weights.join(' or ')}`).join(', or ')

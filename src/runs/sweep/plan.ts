@@ -74,6 +74,7 @@ export interface PlannedMethod {
   readonly grid: readonly Readonly<Record<string, unknown>>[]
 }
 
+/** A plan that was read: data sets, models, methods, shots and seeds to combine. */
 export interface Plan extends Omit<z.output<typeof planSchema>, 'methods'> {
   /** The file's text, kept with the results. */
   readonly text: string

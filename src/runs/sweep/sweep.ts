@@ -28,6 +28,7 @@ import { runsFolder } from '../sweep-folder.ts'
 import { jobsOf, timeLeft } from './jobs.ts'
 import { type Plan, readPlan } from './plan.ts'
 
+/** Options of sweep. */
 export interface SweepOptions extends RuntimeOptions, Partial<InputOptions> {
   /** Folder that contains the official data sets; default: what the plan says. */
   readonly root?: string
@@ -51,6 +52,7 @@ export interface FailedRun {
   readonly error: string
 }
 
+/** What a sweep ends with. */
 export interface SweepResult {
   /** Folder of the sweep. */
   readonly out: string
