@@ -15,6 +15,17 @@ export function breathe(): Promise<void> | undefined {
   })
 }
 
+/** What `each` makes of items, one after the other, with breaths between. */
+export async function mapBreathing<T, Made>(items: Iterable<T>, each: (item: T) => Made): Promise<Made[]> {
+  const made: Made[] = []
+  for (const item of items) {
+    made.push(each(item))
+    const breath = breathe()
+    if (breath) await breath
+  }
+  return made
+}
+
 /** Calls `each` with 0 to n - 1, one after the other, with breaths between. */
 export async function breathing(n: number, each: (i: number) => void): Promise<void> {
   for (let i = 0; i < n; i++) {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { FileError } from '../base/errors.ts'
 import { parseCsv } from './csv.ts'
 
-const fieldsOf = (text: string, delimiter = ',') => parseCsv(text, delimiter, 'x.csv').map(({ fields }) => fields)
+const fieldsOf = (text: string, delimiter = ',') =>
+  Array.from(parseCsv(text, delimiter, 'x.csv'), ({ fields }) => fields)
 
 describe('parseCsv', () => {
   it.each<[string, string, string[][]]>([
@@ -38,7 +39,7 @@ describe('parseCsv', () => {
   })
 
   it('counts lines, those inside quotes too', () => {
-    const records = parseCsv('a\n\n"b\nc\r\nd"\ne', ',', 'x.csv')
+    const records = [...parseCsv('a\n\n"b\nc\r\nd"\ne', ',', 'x.csv')]
     expect(records.map(({ line }) => line)).toEqual([1, 3, 6])
   })
 

@@ -10,15 +10,14 @@ const QUOTED = /"([^"]*(?:""[^"]*)*)"/y
 const LINE_END = /\r\n|\n|\r|$/y
 
 /**
- * Records of a CSV text (RFC 4180): fields in quotes may hold the delimiter, line ends and doubled quotes; lines end in
+ * Records of a CSV text (RFC 4180), one at a time: fields in quotes may hold the delimiter, line ends and doubled quotes; lines end in
  * LF, CR LF or CR; empty lines are skipped. A quote inside a field that does not begin with one is taken literally.
  *
  * @param delimiter one character: `,`, or a tab for TSV
  * @throws FileError with file and line for a quoted field that does not end, or continues after its quote
  */
-export function parseCsv(text: string, delimiter: string, file: string): CsvRecord[] {
+export function* parseCsv(text: string, delimiter: string, file: string): Generator<CsvRecord> {
   const plain = new RegExp(`[^${delimiter}\r\n]*`, 'y')
-  const records: CsvRecord[] = []
   let at = 0
   let line = 1
 
@@ -50,9 +49,8 @@ export function parseCsv(text: string, delimiter: string, file: string): CsvReco
 
   while (at < text.length) {
     const record = readRecord()
-    if (record.fields.length > 1 || record.fields[0] !== '') records.push(record)
+    if (record.fields.length > 1 || record.fields[0] !== '') yield record
   }
-  return records
 }
 
 function lineEnds(text: string): number {

@@ -1,3 +1,4 @@
+import { breathing } from '../base/breathe.ts'
 import { countOf } from '../base/count.ts'
 import { CoopError, FileError } from '../base/errors.ts'
 import { sha256 } from '../base/sha256.ts'
@@ -144,7 +145,7 @@ export async function featuresOf(pictures: readonly Picture[], options: FeatureO
   }
   const { encoderKey, views, dim } = options
   const key = { encoder: encoderKey, views: views && [views.count, views.seed], contents: kept.map((i) => contents[i]) }
-  const features = collect(kept, sources, store.rows, [kept.length, choices.length, dim])
+  const features = await collect(kept, sources, store.rows, [kept.length, choices.length, dim])
   return { features, kept, bad, key: await sha256(JSON.stringify(key)) }
 }
 
@@ -276,15 +277,16 @@ async function encodeAll(
 }
 
 /** Rows for the kept pictures, `(kept, views, dim)`. */
-function collect(
+async function collect(
   kept: readonly number[],
   sources: readonly Content[],
   found: ReadonlyMap<string, Float32Array>,
   [images, views, dim]: readonly [number, number, number],
-): FloatTensor {
+): Promise<FloatTensor> {
   const features = floatTensor([images, views, dim])
   const sourceAt = new Map(sources.flatMap((source) => source.at.map((i) => [i, source] as const)))
-  kept.forEach((i, k) => {
+  await breathing(kept.length, (k) => {
+    const i = kept[k] ?? 0
     sourceAt.get(i)?.rows.forEach(({ id }, v) => {
       const row = found.get(id)
       if (!row) throw new CoopError(`no features for ${sourceAt.get(i)?.name}`)

@@ -1,3 +1,4 @@
+import { breathe, mapBreathing } from '../base/breathe.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkDistinctClasses } from './class-names.ts'
@@ -37,24 +38,29 @@ export interface RowsAbout {
  *
  * @throws FileError where some rows name a part and others do not, and as resolveLabels and checkDistinctClasses do
  */
-export function datasetOfRows(rows: readonly LabelledRow[], about: RowsAbout, hooks: Hooks = {}): Dataset {
+export async function datasetOfRows(
+  rows: readonly LabelledRow[],
+  about: RowsAbout,
+  hooks: Hooks = {},
+): Promise<Dataset> {
   const { classNames, labels } = resolveLabels(rows, about.names, about.namesFrom)
   checkDistinctClasses(about.source, classNames, 'spell them the same way')
-  const placed = rows.map((row, i) => ({ ...row, index: labels[i] ?? 0 }))
-  const { parts, note } = partsOf(placed, classNames, about)
+  const label = labels.values()
+  const placed = await mapBreathing(rows, (row) => ({ ...row, index: label.next().value ?? 0 }))
+  const { parts, note } = await partsOf(placed, classNames, about)
   if (note !== undefined) hooks.onWarning?.(`${about.source}: ${note}`)
-  warnOfRepeats(placed, parts, about.source, hooks)
+  await warnOfRepeats(placed, parts, about.source, hooks)
   return { name: about.name, root: about.root, classNames, ...parts }
 }
 
 type Placed = LabelledRow & { readonly index: number }
 type Parts = Pick<Dataset, Part | 'testShare'>
 
-function partsOf(
+async function partsOf(
   rows: readonly Placed[],
   classNames: readonly string[],
   { source, seed = 1, testShare }: RowsAbout,
-): { parts: Parts; note?: string } {
+): Promise<{ parts: Parts; note?: string }> {
   const named = rows.filter(({ split }) => split !== undefined)
   const lost = rows.find(({ split }) => split === undefined)
   if (named.length > 0 && lost !== undefined) {
@@ -67,21 +73,30 @@ function partsOf(
   if (val.length > 0) {
     return { parts: { train, val: [], test: val }, note: 'there are no test images: the validation images are used' }
   }
-  const classes = classNames.map((name, label) => ({ name, images: rows.filter(({ index }) => index === label) }))
+  const classes = classNames.map((name) => ({ name, images: [] as Placed[] }))
+  for (const row of rows) classes[row.index]?.images.push(row)
   const allTrain = 'all images are for training: a seed decides which are held out for testing'
-  return { parts: splitBySeed(classes, seed, testShare), note: named.length > 0 ? allTrain : undefined }
+  return { parts: await splitBySeed(classes, seed, testShare), note: named.length > 0 ? allTrain : undefined }
 }
 
-function warnOfRepeats(rows: readonly Placed[], parts: Parts, source: string, { onWarning }: Hooks): void {
+async function warnOfRepeats(
+  rows: readonly Placed[],
+  parts: Parts,
+  source: string,
+  { onWarning }: Hooks,
+): Promise<void> {
   if (onWarning === undefined) return
   const first = new Map<string, Placed>()
-  const identityOf = new Map(rows.map(({ path, identity }) => [path, identity]))
-  const trained = new Set(parts.train.map(({ path }) => identityOf.get(path)))
-  const contradictory = rows.filter((row) => {
+  const identityOf = new Map<string, string>()
+  const contradictory: Placed[] = []
+  await mapBreathing(rows, (row) => {
+    identityOf.set(row.path, row.identity)
     const earlier = first.get(row.identity)
     if (earlier === undefined) first.set(row.identity, row)
-    return earlier !== undefined && earlier.index !== row.index
+    else if (earlier.index !== row.index) contradictory.push(row)
   })
+  const trained = new Set(await mapBreathing(parts.train, ({ path }) => identityOf.get(path)))
+  await breathe()
   const tested = parts.test.filter(({ path }) => trained.has(identityOf.get(path)))
   if (contradictory.length > 0) {
     const [{ where, path } = { where: '', path: '' }] = contradictory

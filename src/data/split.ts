@@ -1,4 +1,5 @@
 import { checkArguments, labelled } from '../base/arguments.ts'
+import { mapBreathing } from '../base/breathe.ts'
 import { UsageError } from '../base/errors.ts'
 import { randomFor } from '../base/random.ts'
 import { groupByLabel } from './fewshot.ts'
@@ -45,19 +46,20 @@ export const TEST_SHARE = 0.3
  *
  * @throws UsageError for a share below 0 or above 1
  */
-export function splitBySeed(
+export async function splitBySeed(
   classes: readonly ClassImages[],
   seed: number,
   share: number = TEST_SHARE,
-): Pick<Dataset, Part | 'testShare'> {
+): Promise<Pick<Dataset, Part | 'testShare'>> {
   if (!(share >= 0 && share <= 1)) throw new UsageError(`the share of test images must be from 0 to 1, not ${share}`)
-  const parts = classes.map(({ name, images }, label) => {
+  const parts: Record<'train' | 'test', readonly Item[]>[] = []
+  for (const [label, { name, images }] of classes.entries()) {
     const rank = (key: string) => randomFor('split', seed, name, key).next()
-    const shuffled = images.map(({ path, key }) => ({ path, rank: rank(key) })).sort((a, b) => a.rank - b.rank)
-    const items = shuffled.map(({ path }): Item => ({ path, label }))
+    const ranked = await mapBreathing(images, ({ path, key }) => ({ path, rank: rank(key) }))
+    const items = ranked.sort((a, b) => a.rank - b.rank).map(({ path }): Item => ({ path, label }))
     const trained = items.length - testedOf(items.length, share)
-    return { train: items.slice(0, trained), test: items.slice(trained) }
-  })
+    parts.push({ train: items.slice(0, trained), test: items.slice(trained) })
+  }
   return {
     train: parts.flatMap(({ train }) => train),
     val: [],

@@ -74,7 +74,7 @@ export async function readImageFolder(
       name,
       images: images.map((path) => ({ path, key: basename(path) })),
     }))
-    return seenBy(exif, { ...about, ...splitBySeed(keyed, seed, testShare ?? (parts ? 0 : undefined)) })
+    return seenBy(exif, { ...about, ...(await splitBySeed(keyed, seed, testShare ?? (parts ? 0 : undefined))) })
   }
 
   const labels = new Map(classes.map(({ name }, label) => [name, label]))

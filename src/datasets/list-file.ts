@@ -1,3 +1,4 @@
+import { breathing, mapBreathing } from '../base/breathe.ts'
 import { FileError } from '../base/errors.ts'
 import { parseCsv } from '../data/csv.ts'
 import { parseJson } from '../formats/json.ts'
@@ -17,7 +18,7 @@ export interface List {
   readonly rows: readonly ListRow[]
 }
 
-type Parse = (text: string, file: string) => List
+type Parse = (text: string, file: string) => Promise<List>
 
 const FORMATS: Readonly<Record<string, Parse>> = {
   '.csv': (text, file) => delimited(text, ',', file),
@@ -40,7 +41,7 @@ export async function readList(file: string): Promise<List> {
   const parse = FORMATS[extension ?? '']
   if (parse === undefined)
     throw new FileError(`${file} is not a list`, `the name of a list ends in ${LIST_EXTENSIONS.join(', ')}`)
-  const table = parse(decodeText(await readBytes(file), file), file)
+  const table = await parse(decodeText(await readBytes(file), file), file)
   if (table.rows.length > 0) return table
   throw new FileError(`${file} lists no images: it has no rows`, 'give it a row for each image')
 }
@@ -60,14 +61,16 @@ function utf8Of(bytes: Uint8Array): string | undefined {
   }
 }
 
-function delimited(text: string, delimiter: string, file: string): List {
-  const [header, ...records] = parseCsv(text, delimiter, file)
+async function delimited(text: string, delimiter: string, file: string): Promise<List> {
+  const records = parseCsv(text, delimiter, file)
+  const first = records.next()
+  const header = first.done ? undefined : first.value
   const columns = (header?.fields ?? []).map(columnName)
   const twice = columns.find((name, i) => name !== '' && columns.indexOf(name) !== i)
   if (twice !== undefined) {
     throw new FileError(`${file}:${header?.line}: two columns are named "${twice}"`, 'rename one of them')
   }
-  const rows = records.map(({ line, fields }) => {
+  const rows = await mapBreathing(records, ({ line, fields }): ListRow => {
     const where = `${file}:${line}`
     if (fields.length !== columns.length) {
       throw new FileError(
@@ -80,12 +83,19 @@ function delimited(text: string, delimiter: string, file: string): List {
   return { file, columns, rows }
 }
 
-function jsonLines(text: string, file: string): List {
-  const rows = text.split(/\r\n|\n|\r/).flatMap((line, i) => {
+async function jsonLines(text: string, file: string): Promise<List> {
+  const columns = new Set<string>()
+  const rows: ListRow[] = []
+  const lines = text.split(/\r\n|\n|\r/)
+  await breathing(lines.length, (i) => {
+    const line = lines[i] ?? ''
+    if (line.trim() === '') return
     const where = `${file}:${i + 1}`
-    return line.trim() === '' ? [] : [{ where, values: valuesOf(parseJson(line, file, i + 1), where) }]
+    const values = valuesOf(parseJson(line, file, i + 1), where)
+    for (const column of values.keys()) columns.add(column)
+    rows.push({ where, values })
   })
-  return { file, columns: [...new Set(rows.flatMap(({ values }) => [...values.keys()]))], rows }
+  return { file, columns: [...columns], rows }
 }
 
 function valuesOf(value: unknown, where: string): Map<string, string> {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CoopError } from '../base/errors.ts'
 import type { Item } from '../data/items.ts'
+import { tickShare } from '../testing/ticks.ts'
 import { type ListOptions, readImageList } from './lists.ts'
 
 let root = ''
@@ -231,4 +232,12 @@ it('two classes of one name stay two where numbers tell them apart', async () =>
   const { classNames, train, test } = await read(await list('path,label\n1.jpg,0\n2.jpg,1\n3.jpg,2\n'))
   expect(classNames).toEqual(['crane', 'dog', 'crane'])
   expect([...train, ...test].map(({ label }) => label).sort()).toEqual([0, 1, 2])
+})
+
+it.each(['csv', 'jsonl'])('a long %s list lets others go on while it is read', async (ending) => {
+  const rows = Array.from({ length: 40_000 }, (_, i) => ({ path: IMAGES[i % 4], label: `class ${i % 2}` }))
+  const csv = ['path,label', ...rows.map(({ path, label }) => `${path},${label}`)]
+  const lines = ending === 'csv' ? csv : rows.map((row) => JSON.stringify(row))
+  const file = await list(lines.join('\n'), `long.${ending}`)
+  expect(await tickShare(() => readImageList(file))).toBeGreaterThan(1 / 4)
 })

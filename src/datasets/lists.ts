@@ -1,4 +1,5 @@
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path'
+import { mapBreathing } from '../base/breathe.ts'
 import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
@@ -39,9 +40,9 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
   const table = await readList(file)
   const columns = columnsOf(table, options)
   const folder = dirname(file)
-  const listed = table.rows.map((row) => labelledRow(row, columns, folder))
+  const listed = await mapBreathing(table.rows, (row) => labelledRow(row, columns, folder))
   const numbered = listed.every(({ label }) => WHOLE_NUMBER.test(label))
-  const rows = numbered ? listed.map((row) => ({ ...row, label: numberOf(row) })) : listed
+  const rows = numbered ? await mapBreathing(listed, (row) => ({ ...row, label: numberOf(row) })) : listed
   const coded = columns.name === undefined && (numbered || listed.every(({ label }) => isCode(label)))
   const classFile = coded ? await readClassFile(folder) : undefined
   if (coded && classFile === undefined) {
@@ -53,16 +54,16 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
   const { seed, testShare } = options
   const inOrder = numbered && classFile !== undefined && linesByCode(classFile) === undefined
   const names = inOrder ? { names: classFile.lines, namesFrom: classFile.file } : {}
-  const named = classFile === undefined || inOrder ? rows : namedBy(classFile, rows)
+  const named = classFile === undefined || inOrder ? rows : await namedBy(classFile, rows)
   const about = { name: basename(file, extname(file)), root: folder, source: file, seed, testShare }
   const there = await onlyPresent(named, options.skipBadImages ?? false, hooks)
   return datasetOfRows(there, { ...about, ...names }, hooks)
 }
 
 /** Rows with the names that a file gives to their codes. */
-function namedBy(classFile: ClassFile, rows: readonly LabelledRow[]): LabelledRow[] {
+function namedBy(classFile: ClassFile, rows: readonly LabelledRow[]): Promise<LabelledRow[]> {
   const names = namesOfCodes([...new Set(rows.map(({ label }) => String(label)))].sort(), classFile)
-  return rows.map((row) => ({ ...row, name: names.get(String(row.label)) }))
+  return mapBreathing(rows, (row) => ({ ...row, name: names.get(String(row.label)) }))
 }
 
 interface Columns {

@@ -1,3 +1,4 @@
+import { breathing } from '../base/breathe.ts'
 import { CoopError } from '../base/errors.ts'
 import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { checkTrainingSet, type TrainingSet } from './batches.ts'
@@ -9,14 +10,14 @@ export interface LabelledRows {
 }
 
 /** A row an image: the mean of its views, for methods that take each image once. */
-export function meanViews({ features, labels }: TrainingSet): LabelledRows {
+export async function meanViews({ features, labels }: TrainingSet): Promise<LabelledRows> {
   const [n, views, embed] = dims(features, 3, 'features')
   const x = floatTensor([n, embed])
-  for (let i = 0; i < n; i++) {
+  await breathing(n, (i) => {
     for (let v = 0; v < views; v++) {
       for (let j = 0; j < embed; j++) x.data[i * embed + j]! += features.data[(i * views + v) * embed + j]! / views
     }
-  }
+  })
   return { x, labels }
 }
 

@@ -1,4 +1,5 @@
 import { aClip, anObject, aRuntime, aTensor, checkArguments, wholeFrom } from '../base/arguments.ts'
+import { breathe } from '../base/breathe.ts'
 import type { Clip } from '../clip/types.ts'
 import { constantParameters, weightOf } from '../clip/weights/parameters.ts'
 import { type FloatTensor, floatTensor, Graph, matmul, program } from '../graph/index.ts'
@@ -67,6 +68,7 @@ export async function nearestWords(
         const row = products.data.subarray(v * vocabSize, (v + 1) * vocabSize)
         const tokens = smallest(count, vocabSize, (token) => squares[token]! - 2 * row[token]!, allowed)
         near.push(tokens.map((token) => nearWord(chunk.subarray(v * width, (v + 1) * width), token)))
+        await breathe()
       }
     }
   } finally {
@@ -94,12 +96,21 @@ function pieces({ tokenizer, config }: Clip): (token: number) => NearWord['piece
       .map((token) => tokenizer.tokenText(token))
       .filter(isLetters),
   )
-  return (token) => {
+  const pieceOf = (token: number) => {
     const text = tokenizer.tokenText(token)
     if (!isLetters(text)) return undefined
     if (!endsWord(token)) return 'start'
-    const rest = [...words].flatMap((word) => (word.endsWith(text) ? word.slice(0, -text.length) : []))
-    return rest.some((left) => left.length > 1 && !words.has(left)) ? 'ending' : undefined
+    for (const word of words) {
+      if (!word.endsWith(text)) continue
+      const left = word.slice(0, -text.length)
+      if (left.length > 1 && !words.has(left)) return 'ending'
+    }
+    return undefined
+  }
+  const known = new Map<number, NearWord['piece']>()
+  return (token) => {
+    if (!known.has(token)) known.set(token, pieceOf(token))
+    return known.get(token)
   }
 }
 

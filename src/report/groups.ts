@@ -41,11 +41,12 @@ export interface Cell extends Summary {
 
 export function groupsOf(records: readonly MeasuredRecord[]): Group[] {
   const keyOf = ({ model, transforms, split }: MeasuredRecord) => canonicalJson([model.fingerprint, transforms, split])
-  const sorted = [...records].sort((a, b) => compareText(a.model.name, b.model.name) || compareText(keyOf(a), keyOf(b)))
-  return [...groupBy(sorted, keyOf).values()].flatMap((runs) => {
+  const groups = [...groupBy(records, keyOf)].flatMap(([key, runs]) => {
     const [first] = runs
-    return first ? [groupOf(first, runs)] : []
+    return first ? [{ key, first, runs }] : []
   })
+  groups.sort((a, b) => compareText(a.first.model.name, b.first.model.name) || compareText(a.key, b.key))
+  return groups.map(({ first, runs }) => groupOf(first, runs))
 }
 
 function groupOf({ model, transforms, split }: MeasuredRecord, runs: readonly MeasuredRecord[]): Group {
@@ -80,9 +81,14 @@ const specific = ({ settings }: Row): number => (settings.classSpecific === true
 
 /** How data sets are called: by name, and where the same name has several numbers of classes, by both. */
 function datasetLabels(runs: readonly MeasuredRecord[]): (run: MeasuredRecord) => string {
-  const counts = groupBy(runs, ({ dataset }) => dataset)
+  const counts = new Map(
+    Array.from(
+      groupBy(runs, ({ dataset }) => dataset),
+      ([name, of]) => [name, new Set(of.map(({ classes }) => classes))],
+    ),
+  )
   return ({ dataset, classes }) => {
-    const several = new Set(counts.get(dataset)?.map((run) => run.classes)).size > 1
+    const several = (counts.get(dataset)?.size ?? 0) > 1
     return several ? `${dataset} (${countOf(classes, 'class', 'classes')})` : dataset
   }
 }

@@ -170,8 +170,8 @@ const PARQUET = ['none', 'gzip', 'zstd', 'brotli', 'lz4', 'train-00000-of-00001'
 
 export const datasetReaders: readonly Reader[] = [
   textReader('CSV', ['a,b\n1,"x ""y"", z"\n2,\n', 'a\tb\r\n1\t2\r\n'], (text) => [
-    parseCsv(text, ',', 'INPUT'),
-    parseCsv(text, '\t', 'INPUT'),
+    [...parseCsv(text, ',', 'INPUT')],
+    [...parseCsv(text, '\t', 'INPUT')],
   ]),
   textReader('JSON', ['{"a": [1, 2.5e3, {"b": null}], "c": "x\\u00e9\\n", "d": true}', '[[], {}, "", -0]'], (text) => {
     parseJson(text, 'INPUT')

@@ -16,7 +16,7 @@ export const classMean = defineMethod({
   transfers: () => false,
   async learn({ clip, classNames, train }) {
     checkEachClass(train, classNames, clip.config.embedDim)
-    const means = classMeans(meanViews(train), classNames.length)
+    const means = classMeans(await meanViews(train), classNames.length)
     return { tensors: new Map([['means', means]]), facts: {}, steps: [] }
   },
   async classifier(classes, _, learned) {

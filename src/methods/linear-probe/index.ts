@@ -35,13 +35,13 @@ export const linearProbe = defineMethod({
   async learn({ clip, runtime, classNames, train, val }, { C, ...search }, { onProgress, signal }) {
     checkEachClass(train, classNames, clip.config.embedDim)
     const classes = classNames.length
-    const rows = meanViews(train)
+    const rows = await meanViews(train)
     const stop = signal && { signal }
     if (C === null && val.labels.length > 0) {
       let fits = 0
       const total = fitsOfSearch(search.rounds)
       const onFit = () => onProgress?.({ kind: 'train', done: ++fits, total })
-      const found = await searchedProbe(runtime, rows, meanViews(val), classes, { ...search, ...stop, onFit })
+      const found = await searchedProbe(runtime, rows, await meanViews(val), classes, { ...search, ...stop, onFit })
       const { C, tried } = found
       return learned(found.fit, { C, valAccuracy: tried.find((fit) => fit.C === C)?.valAccuracy, tried })
     }

@@ -292,9 +292,9 @@ describe('the solver lpclip', () => {
 })
 
 describe('rows', () => {
-  it('are the mean of the views', () => {
+  it('are the mean of the views', async () => {
     const features = floatTensor([2, 2, 2], Float32Array.of(1, 2, 3, 4, 5, 6, 7, 9))
-    expect(Array.from(meanViews({ features, labels: [0, 1] }).x.data)).toEqual([2, 3, 6, 7.5])
+    expect(Array.from((await meanViews({ features, labels: [0, 1] })).x.data)).toEqual([2, 3, 6, 7.5])
   })
 
   it('are there for each class, or it is named', () => {

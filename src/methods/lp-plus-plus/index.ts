@@ -34,7 +34,7 @@ export const lpPlusPlus = defineMethod({
     const { clip, runtime, classNames, train, val } = task
     checkEachClass(train, classNames, clip.config.embedDim)
     const text = await zeroShotFeatures(withTemplates(task, settings))
-    return learnLp(runtime, unitViews(train), unitViews(val), text, settings.iterations, options)
+    return learnLp(runtime, await unitViews(train), await unitViews(val), text, settings.iterations, options)
   },
 
   async classifier(classes, settings, learned) {
@@ -56,7 +56,7 @@ export const lpPlusPlus = defineMethod({
 })
 
 /** A row an image: the mean of its views, of length 1. */
-function unitViews(set: TrainingSet): LabelledRows {
-  const { x, labels } = meanViews(set)
+async function unitViews(set: TrainingSet): Promise<LabelledRows> {
+  const { x, labels } = await meanViews(set)
   return { x: normaliseRows(x), labels }
 }

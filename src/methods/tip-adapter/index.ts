@@ -50,7 +50,7 @@ export const tipAdapter = defineMethod({
   transfers: () => false,
   validates: ({ search }) => search,
   async learn(task, settings, options) {
-    const cache = cacheOf(task)
+    const cache = await cacheOf(task)
     return result(cache, await chosenWeighting(task, settings, cache, options), [])
   },
   classifier: (classes, settings, learned) => tipClassifier(classes, settings, learned),
@@ -69,16 +69,16 @@ export const tipAdapterF = defineMethod({
   async learn(task, settings, options) {
     const text = await zeroShotFeatures(withTemplates(task, settings))
     const order = shuffled(task.seed)
-    const { cache, steps } = await fineTuneKeys(task.clip, task, text, cacheOf(task), settings, order, options)
+    const { cache, steps } = await fineTuneKeys(task.clip, task, text, await cacheOf(task), settings, order, options)
     return result(cache, await chosenWeighting(task, settings, cache, options), steps)
   },
   classifier: (classes, settings, learned) => tipClassifier(classes, settings, learned),
 })
 
 /** A key an image: the mean of its views, normalised. */
-function cacheOf({ clip, classNames, train }: Task): Cache {
+async function cacheOf({ clip, classNames, train }: Task): Promise<Cache> {
   checkEachClass(train, classNames, clip.config.embedDim)
-  const { x, labels } = meanViews(train)
+  const { x, labels } = await meanViews(train)
   return { keys: normaliseRows(x), labels }
 }
 
@@ -92,7 +92,7 @@ async function chosenWeighting(
   const { runtime, val } = task
   const { alpha, beta, search } = settings
   if (!search || val.labels.length === 0) return { alpha, beta, facts: { alpha, beta, searched: false } }
-  const { x, labels } = meanViews(val)
+  const { x, labels } = await meanViews(val)
   const handWritten = await zeroShotClassifier(withTemplates(task, settings))
   const clipLogits = await handWritten.logits(x).finally(() => handWritten.dispose())
   const affinities = await mapRows(runtime, x, (rows) =>

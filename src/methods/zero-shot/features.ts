@@ -1,4 +1,5 @@
 import { aClip, anObject, aRuntime, checkArguments, texts as listOfTexts, someTexts } from '../../base/arguments.ts'
+import { breathing, mapBreathing } from '../../base/breathe.ts'
 import { CoopError, UsageError } from '../../base/errors.ts'
 import { encodeTexts } from '../../clip/encode.ts'
 import type { Tokenizer } from '../../clip/tokenizer/tokenizer.ts'
@@ -43,14 +44,14 @@ export async function zeroShotFeatures(classes: Classes): Promise<FloatTensor> {
   checkClassNames(clip.tokenizer, classNames)
   const prompts = expandTemplates(templates)
   const texts = classNames.flatMap((name) => prompts.map((template) => fillTemplate(template, name)))
-  for (const text of texts) checkLength(clip.tokenizer, text)
+  await mapBreathing(texts, (text) => checkLength(clip.tokenizer, text))
   const each = normaliseRows(await encodeTexts(clip, runtime, texts))
   const embed = clip.config.embedDim
   const sums = floatTensor([classNames.length, embed])
-  for (let row = 0; row < texts.length; row++) {
+  await breathing(texts.length, (row) => {
     const c = Math.floor(row / prompts.length)
     for (let j = 0; j < embed; j++) sums.data[c * embed + j]! += each.data[row * embed + j]!
-  }
+  })
   return normaliseRows(sums) // the mean has the direction of the sum
 }
 
