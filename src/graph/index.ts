@@ -1,3 +1,4 @@
+// Operators on values of a graph; each knows its gradient. Wrong shapes throw ShapeError where the operator is applied.
 export { averagePool, type ConvOptions, conv2d } from './convolution.ts'
 export {
   add,
@@ -19,6 +20,8 @@ export {
   sub,
   where,
 } from './elementwise.ts'
+
+// Graphs, their gradients, and programs as ONNX models.
 export { gradients } from './gradients.ts'
 export { Graph, Value, withGradient } from './graph.ts'
 export { type MatmulOptions, matmul } from './matrix.ts'
@@ -36,6 +39,8 @@ export { encodeOnnx, type OnnxModel } from './onnx.ts'
 export { checkProgram, type Program, printProgram, program } from './program.ts'
 export { argmax, max, mean, sum, sumSquares } from './reduction.ts'
 export { concat, expand, flip, gather, pad, reshape, scatterAdd, slice, split, transpose } from './shaping.ts'
+
+// Tensors, what programs are fed and give.
 export {
   dims,
   type FloatTensor,

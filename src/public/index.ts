@@ -1,8 +1,11 @@
 // coop-ts: what runs anywhere. Nothing here needs Node or a page; what does is in coop-ts/node.
 
+// Errors of this package, progress, and random streams.
 export { CoopError, DivergedError, FileError, ShapeError, UsageError } from '../base/errors.ts'
 export type { Hooks, Progress, ProgressKind } from '../base/progress.ts'
 export { type Random, randomFor } from '../base/random.ts'
+
+// The model: loading a CLIP, its towers as graphs, and features of texts and images.
 export { embedRows, encodeTexts, type ImageEncoder, imageEncoder, positionRows, tokenRows } from '../clip/encode.ts'
 export { loadClip, type ModelFiles } from '../clip/load.ts'
 export { readClipTables } from '../clip/tokenizer/load.ts'
@@ -24,8 +27,12 @@ export type {
   Weights,
 } from '../clip/types.ts'
 export { constantParameters, type Parameters } from '../clip/weights/parameters.ts'
+
+// Bytes and tensors.
 export { type ByteSource, bytesSource } from '../formats/safetensors.ts'
 export { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, type Tensor } from '../graph/tensor.ts'
+
+// Learning by gradients: batches, losses, optimisers, schedules, and classifiers.
 export {
   type BatchOrder,
   checkTrainingSet,
@@ -45,6 +52,8 @@ export { type GradientResult, type GradientTask, learnByGradients, stepOf } from
 export { type AdamWSettings, adamW, type Optimiser, type SgdSettings, sgd } from '../learning/optimisers.ts'
 export { defaultEpochs, learningRateOf, type Schedule } from '../learning/schedule.ts'
 export type { CheckpointStore, LearnOptions, Step, Tensors } from '../learning/types.ts'
+
+// Methods: CoOp by itself, any method by name, and what a method of your own needs.
 export { coopStep } from '../methods/coop/program.ts'
 export {
   type LearningSettings,
@@ -71,12 +80,18 @@ export { learnedTensor } from '../methods/learned-tensor.ts'
 export { templatesSetting, withTemplates } from '../methods/templates-setting.ts'
 export { fillTemplate, zeroShotClassifier, zeroShotFeatures } from '../methods/zero-shot/features.ts'
 export { IMAGENET_80_TEMPLATES, IMAGENET_TEMPLATES, PAPER_TEMPLATES } from '../methods/zero-shot/templates.ts'
+
+// Pictures to what the image tower takes.
 export { preprocess } from '../pictures/preprocess.ts'
+
+// Prompts with learned context: their layout, text features, files and nearest words.
 export { startTokens } from '../prompt/context-start.ts'
 export { type Position, type PromptLayout, type PromptShape, promptLayout } from '../prompt/layout.ts'
 export { type LearnedPrompt, learnedPrompt, readPrompt, writePrompt } from '../prompt/learned-prompt.ts'
 export { type NearestOptions, type NearWord, nearestWords } from '../prompt/nearest-words.ts'
 export { promptClassifier, promptFeatures } from '../prompt/prompt-classifier.ts'
 export { classFeatures, classFeaturesProgram, contextShape } from '../prompt/prompted-tower.ts'
+
+// Computing: programs run in a worker.
 export { openRuntime, type WorkerPort } from '../runtime/client.ts'
 export type { Device, Runtime, RuntimeOptions, Session } from '../runtime/types.ts'

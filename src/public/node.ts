@@ -1,10 +1,13 @@
 // coop-ts/node: files, pictures, data sets, runs and sweeps on disk, and ONNX Runtime in a worker thread.
 
+// Data sets: opening, few-shot subsets, validation.
 export { checkLearnable, drawFewShot, type Shots } from '../data/fewshot.ts'
 export type { Dataset, Item } from '../data/items.ts'
 export { holdOutVal } from '../data/split.ts'
 export { type FolderOptions, readImageFolder } from '../datasets/folder.ts'
 export { type OpenOptions, openDataset } from '../datasets/open.ts'
+
+// Files, the Hugging Face hub, pictures, and ONNX Runtime in a worker thread.
 export { fileSource, folderModelFiles, writeFileAtomic } from '../node/files.ts'
 export {
   HubError,
@@ -20,6 +23,8 @@ export { decodeImage, encodePng } from '../node/image.ts'
 export { bundledModel } from '../node/package.ts'
 export { nodeRuntime } from '../node/runtime.ts'
 export type { Picture } from '../pictures/picture.ts'
+
+// Runs and sweeps: training, measuring, asking a saved run, reports.
 export type { MeasuredRecord, RunRecord } from '../report/record.ts'
 export {
   type Evaluated,
