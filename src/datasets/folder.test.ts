@@ -195,7 +195,7 @@ describe('readImageFolder with plain class folders', () => {
     )
     expect(classNames).toEqual(['cat', 'dog'])
     expect([...train, ...test].some(({ path }) => path.endsWith('broken.jpg'))).toBe(false)
-    expect(warnings.join()).toMatch(/2 classes, 6 pictures; left out: .*broken or circular link/)
+    expect(warnings.join()).toMatch(/2 classes, 6 pictures; left out: 3 broken or circular links$/)
   })
 
   it('has every class folder where all are links, whatever parquet lies beside them', async () => {
@@ -228,6 +228,11 @@ describe('class folders that are numbers or codes', () => {
     expect(await namesOf()).toEqual({ classNames: ['tench', 'crane'], warnings: '' })
     await writeFile(join(root, 'classes.txt'), 'tench\n')
     expect((await errorOf()).message).toMatch(/classes.txt/)
+  })
+
+  it('says so of a single one among words', async () => {
+    await put('cat/1.png', 'n02012849/1.png')
+    expect((await namesOf()).warnings).toMatch(/1 of 2 class folders are numbers or WordNet ids \(n02012849\)/)
   })
 
   it('names numbers by their value, not by their place, and two classes may have one name', async () => {

@@ -96,7 +96,7 @@ async function classNamesOf(folder: string, folders: readonly string[], { onWarn
   const file = codes.length > 0 ? await readClassFile(folder) : undefined
   const names = file && namesOfCodes(codes, file)
   const unnamed = codes.filter((code) => !names?.has(code))
-  if (unnamed.length > 0 && (names || unnamed.length === folders.length)) {
+  if (unnamed.length > 0) {
     onWarning?.(
       `${folder}: the names of ${unnamed.length} of ${countOf(folders.length, 'class folder')} are numbers or WordNet ids ` +
         `(${unnamed.slice(0, 3).join(', ')}${unnamed.length > 3 ? '...' : ''}) and are used as they are in the prompts; ` +

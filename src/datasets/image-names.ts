@@ -1,4 +1,5 @@
 import { basename, extname, join } from 'node:path'
+import { countOf } from '../base/count.ts'
 import { type FolderListing, listBelow } from '../node/list-folder.ts'
 
 const words = (text: string) => new Set(text.split(' '))
@@ -12,6 +13,8 @@ export const IMAGE_EXTENSIONS = words(
 const OTHER_PICTURES = words(
   '.svg .jp2 .jxl .psd .ico .tga .exr .hdr .eps .pdf .cr2 .cr3 .nef .arw .dng .raf .orf .rw2 .raw',
 )
+
+const BAD_LINK = 'broken or circular link'
 
 /** What operating systems leave in folders. */
 const LEFTOVERS = words('thumbs.db ehthumbs.db desktop.ini')
@@ -42,14 +45,14 @@ export class LeftOut {
   }
 
   addLinks(badLinks: readonly string[]): void {
-    this.add(badLinks.length === 1 ? 'broken or circular link' : 'broken or circular links', badLinks.length)
+    this.add(BAD_LINK, badLinks.length)
   }
 
   /** `3 .dng (not read: convert them to JPEG or PNG), 2 in sub-folders`; empty when nothing was. */
   toString(): string {
     const counts = [...this.#counts].map(([what, count]) => {
       const remedy = OTHER_PICTURES.has(what) ? ' (not read: convert to JPEG or PNG)' : ''
-      return `${count} ${what}${remedy}`
+      return what === BAD_LINK ? countOf(count, what) : `${count} ${what}${remedy}`
     })
     return counts.join(', ')
   }
