@@ -57,7 +57,7 @@ export function warnOfPhotographs(model: string, items: readonly Item[], { onWar
   const size = known ? `, ${Math.round((4 * parametersOf(known.config)) / 1e6)} MB to download once` : ''
   onWarning?.(
     'the bundled model knows drawings only, and most of these pictures look like photographs: take one that knows them, ' +
-      `such as the model (--model) ${PHOTOGRAPH_MODEL}, OpenAI's ViT-B/32${size}`,
+      `such as --model ${PHOTOGRAPH_MODEL} (OpenAI's ViT-B/32${size})`,
   )
 }
 
