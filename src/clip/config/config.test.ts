@@ -223,6 +223,11 @@ describe('what is refused, with file and key', () => {
       /processor_config\.json \(image_processor\)[\s\S]*did you mean "image_mean"/,
     ],
     [
+      'processor_config.json that is not an object',
+      () => hugging({}, undefined, []),
+      /processor_config\.json[\s\S]*expected object, received array/,
+    ],
+    [
       'two files that contradict each other',
       () => hugging({}, { image_mean: [0.5, 0.5, 0.5] }, { image_processor: {} }),
       /m\/processor_config\.json \(image_processor\) and m\/preprocessor_config\.json say different things/,

@@ -5,7 +5,6 @@ import { readSchema } from '../../formats/schema.ts'
 import type { PreprocessConfig } from '../types.ts'
 import { checkKeys, HARMLESS } from './keys.ts'
 import { CLIP_MEAN, CLIP_STD, type ConfigFile, only, optional, rgb, rgbPositive, size } from './schema.ts'
-import { fieldOf } from './towers.ts'
 
 /** What a model's files say of preprocessing, in the Hugging Face layout. */
 export interface Processors {
@@ -54,7 +53,7 @@ const imageProcessor = z.object({
  * Throws FileError for what is not supported, and for two files that contradict each other.
  */
 export function huggingFacePreprocess(imageSize: number, { preprocessor, processor }: Processors): PreprocessConfig {
-  const nested = processor && fieldOf(parseJson(processor.text, processor.name), 'image_processor')
+  const nested = processor && nestedProcessor(processor)
   const own =
     preprocessor && readProcessor(imageSize, parseJson(preprocessor.text, preprocessor.name), preprocessor.name)
   if (processor === undefined || nested === undefined || nested === null) {
@@ -66,6 +65,11 @@ export function huggingFacePreprocess(imageSize: number, { preprocessor, process
     `${processor.name} (image_processor) and ${preprocessor?.name} say different things of how pictures are preprocessed`,
     'remove the file that the model was not trained with; transformers 5 reads processor_config.json, older versions the other',
   )
+}
+
+function nestedProcessor({ text, name }: ConfigFile): unknown {
+  const whole = z.looseObject({ image_processor: z.unknown().optional() })
+  return readSchema(whole, parseJson(text, name), name, OTHER_PREPROCESSING).image_processor
 }
 
 function readProcessor(imageSize: number, value: unknown, where: string): PreprocessConfig {
