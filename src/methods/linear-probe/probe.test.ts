@@ -11,6 +11,7 @@ import type { Runtime } from '../../runtime/types.ts'
 import { tickShare } from '../../testing/ticks.ts'
 import { linearOutputs } from './linear-model.ts'
 import { type Fit, fitLogistic, logisticObjective } from './logistic-regression.ts'
+import { type NewtonOptions, newtonFit } from './newton.ts'
 import { fitsOfSearch, probeAt, type Solver, searchedProbe, searchLogC } from './probe.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
 
@@ -89,17 +90,6 @@ describe('logistic regression', () => {
     }
   })
 
-  it('ends at the same place from wherever it begins', async () => {
-    const [problem] = problems
-    if (!problem) throw new Error('the fixture has problems')
-    const { classes, labels } = problem
-    const stop = { distance: 1e-8 }
-    const from = await fitLogistic(productsOf(problem), labels, classes, 1e4)
-    const warm = await fitLogistic(productsOf(problem), labels, classes, 1, { stop, from })
-    const cold = await fitLogistic(productsOf(problem), labels, classes, 1, { stop })
-    expect(distance(warm.weights, Array.from(cold.weights))).toBeLessThan(1e-7)
-  })
-
   it('says so when iterations ran out', async () => {
     const [problem] = problems
     if (!problem) throw new Error('the fixture has problems')
@@ -114,6 +104,40 @@ describe('logistic regression', () => {
     await expect(fitLogistic(products, [0, 1, 2], 2, 1)).rejects.toThrow(/labels from 0 to 1/)
     await expect(fitLogistic(products, [0, 1], 2, 1)).rejects.toThrow(/3 rows/)
   })
+})
+
+describe('Newton steps', () => {
+  const EXACT = { distance: 1e-8, decrease: 0 }
+  const squaresOf = ({ x, d }: { x: readonly number[]; d: number }) =>
+    Float64Array.from({ length: d }, (_, j) => x.reduce((sum, v, k) => (k % d === j ? sum + v * v : sum), 0))
+
+  for (const problem of problems) {
+    const { classes, d, labels } = problem
+    const first = classes === 2 ? 1 : 0
+    const fitAt = (C: number, options: NewtonOptions = EXACT) =>
+      newtonFit(productsOf(problem), squaresOf(problem), labels, classes, C, options)
+
+    it.each(problem.fits)(`of ${classes} classes, C $C: scikit-learn's optimum`, async ({ C, coef, intercept }) => {
+      const fit = await fitAt(C)
+      expect(fit.converged).toBe(true)
+      expect(fit.iterations).toBeLessThan(30)
+      expect(distance(fit.weights.subarray(first * d), coef.flat())).toBeLessThan(1e-4)
+      expect(distance(fit.intercepts.subarray(first), intercept)).toBeLessThan(1e-3)
+    })
+
+    it(`of ${classes} classes end at the same place from wherever they begin`, async () => {
+      const cold = await fitAt(1)
+      const warm = await fitAt(1, { ...EXACT, from: await fitAt(1e4) })
+      expect(distance(warm.weights, Array.from(cold.weights))).toBeLessThan(1e-7)
+      expect(distance(warm.intercepts, Array.from(cold.intercepts))).toBeLessThan(1e-6)
+    })
+
+    it(`of ${classes} classes say so when iterations ran out, and stop when told to`, async () => {
+      const { converged, iterations } = await fitAt(100, { ...EXACT, maxIterations: 2 })
+      expect([converged, iterations]).toEqual([false, 2])
+      await expect(fitAt(1, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough')
+    })
+  }
 })
 
 /** Rows around a centre for each class. */

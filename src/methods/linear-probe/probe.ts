@@ -2,8 +2,9 @@ import { breathing } from '../../base/breathe.ts'
 import { floatTensor } from '../../graph/tensor.ts'
 import type { LabelledRows } from '../../learning/labelled-rows.ts'
 import type { Runtime } from '../../runtime/types.ts'
-import { predict } from './linear-model.ts'
-import { type Fit, fitLogistic, meanCurvature, rowsOf } from './logistic-regression.ts'
+import { type LinearModel, predict } from './linear-model.ts'
+import { type Fit, fitLogistic, rowsOf } from './logistic-regression.ts'
+import { newtonFit } from './newton.ts'
 import { principalAxes } from './principal-axes.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
 
@@ -76,7 +77,7 @@ export function fitsOfSearch(rounds: number): number {
   return COARSE.length + (rounds === 0 ? 0 : Math.max(2, rounds))
 }
 
-/** The linear probe at the C that is best on `val`. Each C is fitted once, from the fit at the nearest one before it. */
+/** The linear probe at the C that is best on `val`. Each C is fitted once, from where the fits at the nearest ones lead. */
 export async function searchedProbe(
   runtime: Runtime,
   train: LabelledRows,
@@ -89,9 +90,8 @@ export async function searchedProbe(
   const fitAt = async (logC: number) => {
     const known = fits.get(logC)
     if (known) return known
-    const from = nearest(fits, logC)
     const C = Number((10 ** logC).toPrecision(12))
-    const fitted = await fitter.fit(C, from)
+    const fitted = await fitter.fit(C, led(fits, logC))
     const { fit } = fitted
     const predicted = await predict(runtime, fit, val.x)
     const right = val.labels.filter((label, i) => predicted[i] === label).length
@@ -133,18 +133,19 @@ type FitterOptions = Pick<ProbeOptions, 'solver' | 'maxIterations' | 'signal'>
 
 /** Fits at one C after the other, over the same rows. */
 interface Fitter {
-  fit(C: number, from?: Fitted): Promise<Fitted>
+  /** `from`: where to begin, along the principal axes. */
+  fit(C: number, from?: LinearModel): Promise<Fitted>
   dispose(): Promise<void>
 }
 
-/** Much nearer to the optimum than the official fits, of which those at large C end with their thousand iterations. */
-const STOP = { distance: 1e-3, decrease: 1e-7 }
-
 /**
  * Features have a large mean in common, and spread a thousand times farther along some directions than along others: thousands
- * of iterations. Turned into their principal axes, which leaves objective and penalty as they are, they can be scaled
- * axis by axis: tens of iterations.
+ * of iterations. Turned into their principal axes, which leaves objective and penalty as they are, the curvature along each
+ * is known.
  */
+/** Multiplications of a product that the runtime, asked again and again, has done sooner than this thread. */
+const WORTH_RUNTIME = 3e5
+
 async function exactFitter(
   runtime: Runtime,
   { x, labels }: LabelledRows,
@@ -154,26 +155,14 @@ async function exactFitter(
   const [n = 0, d = 0] = x.shape
   const { rank, axes, squares, mean, coordinates } = await principalAxes(x.data, n, d)
   const rows = rowsOf(classes)
-  const large = isLarge(n, rank, rows)
-  const products = large
-    ? await runtimeProducts(runtime, floatTensor([n, rank], new Float32Array(coordinates)), rows)
-    : plainProducts(coordinates, n, rank)
-  const curvatureAt = async (from: Fit | undefined) => {
-    if (!from) return (1 / classes) * (1 - 1 / classes) // all classes are as probable
-    const weights = from.weights.subarray((classes - rows) * rank)
-    return Math.max(await meanCurvature(await products.outputs(weights, rows), from), 1e-12)
-  }
+  const products =
+    n * rank * rows >= WORTH_RUNTIME
+      ? await runtimeProducts(runtime, floatTensor([n, rank], new Float32Array(coordinates)), rows)
+      : plainProducts(coordinates, n, rank)
   return {
     async fit(C, from) {
-      const curvature = await curvatureAt(from?.along)
-      const columns = squares.map((square) => 1 / Math.sqrt((curvature * square) / n + 1 / (C * n)))
-      const along = await fitLogistic(products, labels, classes, C, {
-        ...options,
-        stop: STOP,
-        scales: { columns, intercepts: 1 / Math.sqrt(curvature) },
-        ...(large && { rounding: 1e-6 }),
-        ...(from && { from: from.along }),
-      })
+      const { maxIterations, signal } = options
+      const along = await newtonFit(products, squares, labels, classes, C, { maxIterations, signal, from })
       return { along, fit: await turnedBack(runtime, along, axes, mean) }
     },
     dispose: () => products.dispose(),
@@ -220,7 +209,13 @@ async function turnedBack(runtime: Runtime, along: Fit, axes: Float64Array, mean
   return { ...along, d, weights, intercepts }
 }
 
-function nearest<T>(known: ReadonlyMap<number, T>, logC: number): T | undefined {
-  const keys = [...known.keys()].sort((a, b) => Math.abs(a - logC) - Math.abs(b - logC))
-  return known.get(keys[0] ?? Number.NaN)
+/** The weights at C as the straight line through the two nearest fits has it, over log C: where data can be told apart they grow so. */
+function led(known: ReadonlyMap<number, Fitted>, logC: number): LinearModel | undefined {
+  const [near, next] = [...known].sort(([a], [b]) => Math.abs(a - logC) - Math.abs(b - logC))
+  if (!near || !next) return near?.[1].along
+  const [[a, { along: first }], [b, { along: second }]] = [near, next]
+  const share = (logC - a) / (b - a)
+  const between = (v: Float64Array, w: Float64Array) => v.map((x, k) => x + share * (w[k]! - x))
+  const weights = between(first.weights, second.weights)
+  return { ...first, weights, intercepts: between(first.intercepts, second.intercepts) }
 }
