@@ -70,22 +70,13 @@ export async function fitLogistic(
 }
 
 /** The model of weights `(rows, d)` followed by intercepts `(rows)`. */
-export function modelOf(x: Float64Array, classes: number, d: number): LinearModel {
+function modelOf(x: Float64Array, classes: number, d: number): LinearModel {
   const rows = x.length / (d + 1)
   const weights = new Float64Array(classes * d)
   weights.set(x.subarray(0, rows * d), (classes - rows) * d)
   const intercepts = new Float64Array(classes)
   intercepts.set(x.subarray(rows * d), classes - rows)
   return { classes, d, weights, intercepts }
-}
-
-/** What modelOf made a model of. */
-export function variablesOf({ classes, d, weights, intercepts }: LinearModel): Float64Array {
-  const first = classes - rowsOf(classes)
-  const x = new Float64Array((classes - first) * (d + 1))
-  x.set(weights.subarray(first * d))
-  x.set(intercepts.subarray(first), (classes - first) * d)
-  return x
 }
 
 type AsyncObjective = (x: Float64Array, gradient: Float64Array) => Promise<number>
@@ -114,7 +105,7 @@ export function logisticObjective(
 }
 
 /** x W^T + b `(n, rows)`, of weights `(rows, d)` followed by intercepts `(rows)`. */
-export async function outputsOf(products: Products, x: Float64Array, rows: number): Promise<Float64Array> {
+async function outputsOf(products: Products, x: Float64Array, rows: number): Promise<Float64Array> {
   const { n, d } = products
   const outputs = await products.outputs(x.subarray(0, rows * d), rows)
   const intercepts = x.subarray(rows * d)

@@ -9,8 +9,9 @@ import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { tickShare } from '../../testing/ticks.ts'
+import { plainCurvature, runtimeCurvature } from './curvature.ts'
 import { linearOutputs } from './linear-model.ts'
-import { type Fit, fitLogistic, logisticObjective } from './logistic-regression.ts'
+import { crossEntropy, type Fit, fitLogistic, logisticObjective } from './logistic-regression.ts'
 import { type NewtonOptions, newtonFit } from './newton.ts'
 import { fitsOfSearch, probeAt, type Solver, searchedProbe, searchLogC } from './probe.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
@@ -108,16 +109,17 @@ describe('logistic regression', () => {
 
 describe('Newton steps', () => {
   const EXACT = { distance: 1e-8, decrease: 0 }
-  const squaresOf = ({ x, d }: { x: readonly number[]; d: number }) =>
-    Float64Array.from({ length: d }, (_, j) => x.reduce((sum, v, k) => (k % d === j ? sum + v * v : sum), 0))
-
-  for (const problem of problems) {
-    const { classes, d, labels } = problem
+  for (const { classes, d, x, labels, fits } of problems) {
     const first = classes === 2 ? 1 : 0
+    const rows = x.flatMap((v, k) => (k % d === d - 1 ? [v, 1] : [v]))
+    const products = productsOf({ x: rows, d: d + 1 })
+    const curvature = plainCurvature(products, labels, classes)
+    const squares = new Float64Array(d + 1)
+    for (const [k, v] of rows.entries()) squares[k % (d + 1)]! += v * v
     const fitAt = (C: number, options: NewtonOptions = EXACT) =>
-      newtonFit(productsOf(problem), squaresOf(problem), labels, classes, C, options)
+      newtonFit({ products, curvature, squares, labels, classes }, C, options)
 
-    it.each(problem.fits)(`of ${classes} classes, C $C: scikit-learn's optimum`, async ({ C, coef, intercept }) => {
+    it.each(fits)(`of ${classes} classes, C $C: scikit-learn's optimum`, async ({ C, coef, intercept }) => {
       const fit = await fitAt(C)
       expect(fit.converged).toBe(true)
       expect(fit.iterations).toBeLessThan(30)
@@ -164,6 +166,30 @@ describe('products', () => {
     await other.dispose()
     expect(distance(outputs, Array.from(await plain.outputs(weights, 5)))).toBeLessThan(1e-6)
     expect(distance(gradient, Array.from(await plain.gradient(residuals, 5)))).toBeLessThan(1e-6)
+  })
+
+  it('of the second derivative are the change of the gradient, in both threads', async () => {
+    const { x, labels } = cluster(5, 4, 7, 1, 'curvature')
+    const plain = plainProducts(Float64Array.from(x.data), 20, 7)
+    const random = randomFor('operands')
+    const weights = Float64Array.from({ length: 35 }, () => random.normal())
+    const direction = Float64Array.from({ length: 35 }, () => random.normal())
+    const at = async (step: number) => {
+      const outputs = await plain.outputs(
+        weights.map((w, k) => w + step * direction[k]!),
+        5,
+      )
+      const { residuals } = await crossEntropy(outputs, 5, labels)
+      return { residuals, gradient: await plain.gradient(residuals, 5) }
+    }
+    const [{ residuals }, before, after] = [await at(0), await at(-1e-5), await at(1e-5)]
+    const change = Array.from(after.gradient, (g, k) => (g - before.gradient[k]!) / 2e-5)
+    const probabilities = residuals.map((r, k) => (k % 5 === labels[Math.floor(k / 5)] ? r + 1 / 20 : r))
+    const other = await runtimeCurvature(runtime, x, labels, 5)
+    const here = plainCurvature(plain, labels, 5)
+    expect(distance(await here.along(direction, probabilities), change)).toBeLessThan(1e-8)
+    expect(distance(await other.along(direction, probabilities), change)).toBeLessThan(1e-5)
+    await other.dispose()
   })
 
   it('of matrices are the sums that they are, small and large', async () => {

@@ -2,9 +2,10 @@ import { breathing } from '../../base/breathe.ts'
 import { floatTensor } from '../../graph/tensor.ts'
 import type { LabelledRows } from '../../learning/labelled-rows.ts'
 import type { Runtime } from '../../runtime/types.ts'
+import { plainCurvature, runtimeCurvature } from './curvature.ts'
 import { type LinearModel, predict } from './linear-model.ts'
 import { type Fit, fitLogistic, rowsOf } from './logistic-regression.ts'
-import { newtonFit } from './newton.ts'
+import { newtonFit, type Problem } from './newton.ts'
 import { principalAxes } from './principal-axes.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
 
@@ -138,14 +139,14 @@ interface Fitter {
   dispose(): Promise<void>
 }
 
+/** Multiplications of a product that the runtime, asked again and again, has done sooner than this thread. */
+const WORTH_RUNTIME = 3e5
+
 /**
  * Features have a large mean in common, and spread a thousand times farther along some directions than along others: thousands
  * of iterations. Turned into their principal axes, which leaves objective and penalty as they are, the curvature along each
  * is known.
  */
-/** Multiplications of a product that the runtime, asked again and again, has done sooner than this thread. */
-const WORTH_RUNTIME = 3e5
-
 async function exactFitter(
   runtime: Runtime,
   { x, labels }: LabelledRows,
@@ -154,18 +155,25 @@ async function exactFitter(
 ): Promise<Fitter> {
   const [n = 0, d = 0] = x.shape
   const { rank, axes, squares, mean, coordinates } = await principalAxes(x.data, n, d)
-  const rows = rowsOf(classes)
-  const products =
-    n * rank * rows >= WORTH_RUNTIME
-      ? await runtimeProducts(runtime, floatTensor([n, rank], new Float32Array(coordinates)), rows)
-      : plainProducts(coordinates, n, rank)
+  const width = rank + 1
+  const rows = await withOnes(coordinates, n, rank)
+  const large = n * width * classes >= WORTH_RUNTIME
+  const shared = floatTensor([n, width], new Float32Array(rows))
+  const products = large ? await runtimeProducts(runtime, shared, classes) : plainProducts(rows, n, width)
+  const curvature = large
+    ? await runtimeCurvature(runtime, shared, labels, classes)
+    : plainCurvature(products, labels, classes)
+  const problem: Problem = { products, curvature, squares: Float64Array.of(...squares, n), labels, classes }
   return {
     async fit(C, from) {
       const { maxIterations, signal } = options
-      const along = await newtonFit(products, squares, labels, classes, C, { maxIterations, signal, from })
+      const along = await newtonFit(problem, C, { maxIterations, signal, from })
       return { along, fit: await turnedBack(runtime, along, axes, mean) }
     },
-    dispose: () => products.dispose(),
+    async dispose() {
+      await curvature.dispose()
+      await products.dispose()
+    },
   }
 }
 
@@ -196,6 +204,13 @@ async function officialFitter(
 }
 
 const FITTERS = { exact: exactFitter, lpclip: officialFitter } as const satisfies Record<Solver, typeof exactFitter>
+
+/** Rows `(n, d)`, each followed by a 1. */
+async function withOnes(rows: Float64Array, n: number, d: number): Promise<Float64Array> {
+  const wider = new Float64Array(n * (d + 1)).fill(1)
+  await breathing(n, (i) => wider.set(rows.subarray(i * d, (i + 1) * d), i * (d + 1)))
+  return wider
+}
 
 /** The model for rows as they are of one for their coordinates along axes `(rank, d)` from a mean. */
 async function turnedBack(runtime: Runtime, along: Fit, axes: Float64Array, mean: Float64Array): Promise<Fit> {
