@@ -23,8 +23,8 @@ import type { Products } from './products.ts'
  * whose product with x it is. Taken from the row's own class, u_c - u_y, nothing cancels where softmax is nearly 1.
  */
 export interface Curvature {
-  /** Direction `(classes, d)` and probabilities divided by n, `(n, classes)` -> `(classes, d)`. */
-  along(direction: Float64Array, probabilities: Float64Array): Promise<Float64Array>
+  /** Where probabilities divided by n are these, `(n, classes)`: direction `(classes, d)` -> `(classes, d)`. */
+  at(probabilities: Float64Array): (direction: Float64Array) => Promise<Float64Array>
   dispose(): Promise<void>
 }
 
@@ -32,7 +32,7 @@ export interface Curvature {
 export function plainCurvature(products: Products, labels: readonly number[], classes: number): Curvature {
   const { n } = products
   return {
-    async along(direction, probabilities) {
+    at: (probabilities) => async (direction) => {
       const u = await products.outputs(direction, classes)
       await breathing(n, (i) => {
         const at = i * classes
@@ -60,12 +60,15 @@ export async function runtimeCurvature(
   const [n = 0, d = 0] = x.shape
   const session = await runtime.load(curvatureProgram(x, labels, classes))
   return {
-    async along(direction, probabilities) {
-      const { y } = await session.run({
-        direction: floatTensor([classes, d], new Float32Array(direction)),
-        probabilities: floatTensor([n, classes], new Float32Array(probabilities)),
-      })
-      return new Float64Array(y.data)
+    at(values) {
+      const probabilities = floatTensor([n, classes], new Float32Array(values))
+      return async (direction) => {
+        const { y } = await session.run({
+          direction: floatTensor([classes, d], new Float32Array(direction)),
+          probabilities,
+        })
+        return new Float64Array(y.data)
+      }
     },
     dispose: () => session.dispose(),
   }

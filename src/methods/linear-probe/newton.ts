@@ -12,8 +12,8 @@ export interface NewtonOptions {
   readonly decrease?: number
   /** Newton steps; default 1000. */
   readonly maxIterations?: number
-  /** Where to begin; default: zeros. The optimum is the same. */
-  readonly from?: LinearModel
+  /** Where to begin: the best of these and zeros. The optimum is the same. */
+  readonly from?: readonly LinearModel[]
   readonly signal?: AbortSignal
 }
 
@@ -53,7 +53,7 @@ interface Place {
 export async function newtonFit(
   { products, curvature, squares, labels, classes }: Problem,
   C: number,
-  { distance = 1e-4, decrease = 1e-7, maxIterations = 1000, from, signal }: NewtonOptions = {},
+  { distance = 1e-4, decrease = 1e-7, maxIterations = 1000, from = [], signal }: NewtonOptions = {},
 ): Promise<Fit> {
   const { n, d: width } = products
   checkLabels(labels, n, classes)
@@ -68,8 +68,12 @@ export async function newtonFit(
   const gradientAt = async ({ x, residuals }: Place) =>
     addPenalty(await products.gradient(residuals, classes), x, penalties)
 
-  const start = from ? centred(variablesOf(from), width) : new Float64Array(classes * width)
-  let at = await placeAt(start, await products.outputs(start, classes))
+  const startAt = async (x: Float64Array) => placeAt(x, await products.outputs(x, classes))
+  let at = await startAt(new Float64Array(classes * width))
+  for (const other of from) {
+    const place = await startAt(centred(variablesOf(other), width))
+    if (place.value < at.value) at = place
+  }
   let gradient = await gradientAt(at)
   let first: number | undefined
   let iterations = 0
@@ -100,9 +104,10 @@ export async function newtonFit(
     const direction = rest.map((v, k) => v * inverse[k]!)
     let length = scaledNorm(rest, inverse)
     const enough = share * length
+    const along = curvature.at(probabilities)
     for (let k = 0; k < MAX_GRADIENTS; k++) {
       signal?.throwIfAborted()
-      const bent = addPenalty(await curvature.along(direction, probabilities), direction, penalties)
+      const bent = addPenalty(await along(direction), direction, penalties)
       const curved = dot(direction, bent)
       if (!(curved > 0)) break
       const size = length ** 2 / curved

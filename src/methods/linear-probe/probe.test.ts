@@ -129,7 +129,7 @@ describe('Newton steps', () => {
 
     it(`of ${classes} classes end at the same place from wherever they begin`, async () => {
       const cold = await fitAt(1)
-      const warm = await fitAt(1, { ...EXACT, from: await fitAt(1e4) })
+      const warm = await fitAt(1, { ...EXACT, from: [await fitAt(1e4)] })
       expect(distance(warm.weights, Array.from(cold.weights))).toBeLessThan(1e-7)
       expect(distance(warm.intercepts, Array.from(cold.intercepts))).toBeLessThan(1e-6)
     })
@@ -187,8 +187,8 @@ describe('products', () => {
     const probabilities = residuals.map((r, k) => (k % 5 === labels[Math.floor(k / 5)] ? r + 1 / 20 : r))
     const other = await runtimeCurvature(runtime, x, labels, 5)
     const here = plainCurvature(plain, labels, 5)
-    expect(distance(await here.along(direction, probabilities), change)).toBeLessThan(1e-8)
-    expect(distance(await other.along(direction, probabilities), change)).toBeLessThan(1e-5)
+    expect(distance(await here.at(probabilities)(direction), change)).toBeLessThan(1e-8)
+    expect(distance(await other.at(probabilities)(direction), change)).toBeLessThan(1e-5)
     await other.dispose()
   })
 

@@ -92,7 +92,7 @@ export async function searchedProbe(
     const known = fits.get(logC)
     if (known) return known
     const C = Number((10 ** logC).toPrecision(12))
-    const fitted = await fitter.fit(C, led(fits, logC))
+    const fitted = await fitter.fit(C, startsFor(logC, fits))
     const { fit } = fitted
     const predicted = await predict(runtime, fit, val.x)
     const right = val.labels.filter((label, i) => predicted[i] === label).length
@@ -134,8 +134,8 @@ type FitterOptions = Pick<ProbeOptions, 'solver' | 'maxIterations' | 'signal'>
 
 /** Fits at one C after the other, over the same rows. */
 interface Fitter {
-  /** `from`: where to begin, along the principal axes. */
-  fit(C: number, from?: LinearModel): Promise<Fitted>
+  /** `from`: where it may begin, along the principal axes. */
+  fit(C: number, from?: readonly LinearModel[]): Promise<Fitted>
   dispose(): Promise<void>
 }
 
@@ -224,13 +224,15 @@ async function turnedBack(runtime: Runtime, along: Fit, axes: Float64Array, mean
   return { ...along, d, weights, intercepts }
 }
 
-/** The weights at C as the straight line through the two nearest fits has it, over log C: where data can be told apart they grow so. */
-function led(known: ReadonlyMap<number, Fitted>, logC: number): LinearModel | undefined {
+/** The nearest fit, and the straight line over log C through it and the next: along it fits go where C is large. */
+function startsFor(logC: number, known: ReadonlyMap<number, Fitted>): LinearModel[] {
   const [near, next] = [...known].sort(([a], [b]) => Math.abs(a - logC) - Math.abs(b - logC))
-  if (!near || !next) return near?.[1].along
-  const [[a, { along: first }], [b, { along: second }]] = [near, next]
+  if (!near) return []
+  const [a, { along: first }] = near
+  if (!next) return [first]
+  const [b, { along: second }] = next
   const share = (logC - a) / (b - a)
   const between = (v: Float64Array, w: Float64Array) => v.map((x, k) => x + share * (w[k]! - x))
   const weights = between(first.weights, second.weights)
-  return { ...first, weights, intercepts: between(first.intercepts, second.intercepts) }
+  return [first, { ...first, weights, intercepts: between(first.intercepts, second.intercepts) }]
 }
