@@ -111,11 +111,18 @@ export async function newtonFit(
       const curved = dot(direction, bent)
       if (!(curved > 0)) break
       const size = length ** 2 / curved
-      addScaled(step, size, direction)
-      addScaled(rest, -size, bent)
       const before = length
-      length = scaledNorm(rest, inverse)
-      if (length <= enough || norm(rest) <= near / 3) break
+      let squares = 0
+      let scaled = 0
+      for (let j = 0; j < rest.length; j++) {
+        step[j]! += size * direction[j]!
+        const r = rest[j]! - size * bent[j]!
+        rest[j] = r
+        squares += r * r
+        scaled += r * r * inverse[j]!
+      }
+      length = Math.sqrt(scaled)
+      if (length <= enough || Math.sqrt(squares) <= near / 3) break
       await breathe()
       const keep = (length / before) ** 2
       for (let j = 0; j < direction.length; j++) direction[j] = rest[j]! * inverse[j]! + keep * direction[j]!
