@@ -1,5 +1,5 @@
 import { breathe } from '../../base/breathe.ts'
-import type { Curvature } from './curvature.ts'
+import { addPenalty, type StepSolver, scaledNorm } from './conjugate-gradients.ts'
 import { addScaled, dot, norm } from './lbfgs.ts'
 import type { LinearModel } from './linear-model.ts'
 import { checkLabels, crossEntropy, type Fit } from './logistic-regression.ts'
@@ -20,7 +20,7 @@ export interface NewtonOptions {
 /** Rows along their principal axes, each followed by a 1 for the intercept: `(n, d + 1)`. */
 export interface Problem {
   readonly products: Products
-  readonly curvature: Curvature
+  readonly solver: StepSolver
   /** Sum of the squares of each column, `(d + 1)`. */
   readonly squares: Float64Array
   /** Class of each row. */
@@ -28,8 +28,6 @@ export interface Problem {
   readonly classes: number
 }
 
-/** A step is solved no nearer than this many conjugate gradients get. */
-const MAX_GRADIENTS = 500
 const MAX_HALVINGS = 30
 /** Sufficient decrease, as share of what the slope promises. */
 const DECREASE = 1e-4
@@ -51,7 +49,7 @@ interface Place {
  * takes no product.
  */
 export async function newtonFit(
-  { products, curvature, squares, labels, classes }: Problem,
+  { products, solver, squares, labels, classes }: Problem,
   C: number,
   { distance = 1e-4, decrease = 1e-7, maxIterations = 1000, from = [], signal }: NewtonOptions = {},
 ): Promise<Fit> {
@@ -86,8 +84,10 @@ export async function newtonFit(
     const inverse = inverseCurvature(at.residuals, squares, n, penalties)
     const length = scaledNorm(gradient, inverse)
     first ??= length
-    const step = await solved(inverse, Math.min(0.5, Math.sqrt(length / first)), near) // nearer and nearer: superlinear
-    const next = await lowered(step)
+    const share = Math.min(0.5, Math.sqrt(length / first)) // smaller and smaller: superlinear
+    const system = { probabilities: probabilitiesOf(at.residuals), gradient, penalties, inverse }
+    const enough = (scaled: number, plain: number) => scaled <= share * length || plain <= near / 3
+    const next = await lowered(await solver.solve(system, enough, signal))
     if (next === undefined) break
     converged = at.value - next.value <= decrease * at.value
     at = next
@@ -95,40 +95,10 @@ export async function newtonFit(
   }
   return { ...modelOf(at.x, classes, width), iterations, converged }
 
-  /** The step s of H s = -gradient, up to a share of the gradient or a third of what is near enough. */
-  async function solved(inverse: Float64Array, share: number, near: number): Promise<Float64Array> {
-    const probabilities = at.residuals.slice()
-    for (const [i, label] of labels.entries()) probabilities[i * classes + label]! += 1 / n
-    const step = new Float64Array(gradient.length)
-    const rest = gradient.map((g) => -g)
-    const direction = rest.map((v, k) => v * inverse[k]!)
-    let length = scaledNorm(rest, inverse)
-    const enough = share * length
-    const along = curvature.at(probabilities)
-    for (let k = 0; k < MAX_GRADIENTS; k++) {
-      signal?.throwIfAborted()
-      const bent = addPenalty(await along(direction), direction, penalties)
-      const curved = dot(direction, bent)
-      if (!(curved > 0)) break
-      const size = length ** 2 / curved
-      const before = length
-      let squares = 0
-      let scaled = 0
-      for (let j = 0; j < rest.length; j++) {
-        step[j]! += size * direction[j]!
-        const r = rest[j]! - size * bent[j]!
-        rest[j] = r
-        squares += r * r
-        scaled += r * r * inverse[j]!
-      }
-      length = Math.sqrt(scaled)
-      if (length <= enough || Math.sqrt(squares) <= near / 3) break
-      await breathe()
-      const keep = (length / before) ** 2
-      for (let j = 0; j < direction.length; j++) direction[j] = rest[j]! * inverse[j]! + keep * direction[j]!
-      await breathe()
-    }
-    return step
+  function probabilitiesOf(residuals: Float64Array): Float64Array {
+    const q = residuals.slice()
+    for (const [i, label] of labels.entries()) q[i * classes + label]! += 1 / n
+    return q
   }
 
   /** The step, halved until it lowers the objective; undefined where rounding lets none. */
@@ -153,15 +123,6 @@ function penalised(x: Float64Array, penalties: Float64Array): number {
   let sum = 0
   for (let at = 0; at < x.length; at += width) for (let j = 0; j < width; j++) sum += penalties[j]! * x[at + j]! ** 2
   return sum
-}
-
-/** derivative += penalty times x */
-function addPenalty(derivative: Float64Array, x: Float64Array, penalties: Float64Array): Float64Array {
-  const width = penalties.length
-  for (let at = 0; at < x.length; at += width) {
-    for (let j = 0; j < width; j++) derivative[at + j]! += penalties[j]! * x[at + j]!
-  }
-  return derivative
 }
 
 /** One over: the mean curvature p (1 - p) by the outputs of each class, times that of each axis, and the penalty. */
@@ -216,10 +177,4 @@ function modelOf(x: Float64Array, classes: number, width: number): LinearModel {
     intercepts[c] = all[c * width + d]!
   }
   return { classes, d, weights, intercepts }
-}
-
-function scaledNorm(v: Float64Array, scale: Float64Array): number {
-  let sum = 0
-  for (let k = 0; k < v.length; k++) sum += v[k]! * v[k]! * scale[k]!
-  return Math.sqrt(sum)
 }

@@ -9,7 +9,7 @@ import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { tickShare } from '../../testing/ticks.ts'
-import { plainCurvature, runtimeCurvature } from './curvature.ts'
+import { plainSolver, runtimeSolver } from './conjugate-gradients.ts'
 import { linearOutputs } from './linear-model.ts'
 import { crossEntropy, type Fit, fitLogistic, logisticObjective } from './logistic-regression.ts'
 import { type NewtonOptions, newtonFit } from './newton.ts'
@@ -113,11 +113,11 @@ describe('Newton steps', () => {
     const first = classes === 2 ? 1 : 0
     const rows = x.flatMap((v, k) => (k % d === d - 1 ? [v, 1] : [v]))
     const products = productsOf({ x: rows, d: d + 1 })
-    const curvature = plainCurvature(products, labels, classes)
+    const solver = plainSolver(products, labels, classes)
     const squares = new Float64Array(d + 1)
     for (const [k, v] of rows.entries()) squares[k % (d + 1)]! += v * v
     const fitAt = (C: number, options: NewtonOptions = EXACT) =>
-      newtonFit({ products, curvature, squares, labels, classes }, C, options)
+      newtonFit({ products, solver, squares, labels, classes }, C, options)
 
     it.each(fits)(`of ${classes} classes, C $C: scikit-learn's optimum`, async ({ C, coef, intercept }) => {
       const fit = await fitAt(C)
@@ -168,27 +168,36 @@ describe('products', () => {
     expect(distance(gradient, Array.from(await plain.gradient(residuals, 5)))).toBeLessThan(1e-6)
   })
 
-  it('of the second derivative are the change of the gradient, in both threads', async () => {
-    const { x, labels } = cluster(5, 4, 7, 1, 'curvature')
+  it('solve for the step that takes the gradient away, in both threads', async () => {
+    const { x, labels } = cluster(5, 4, 7, 1, 'step')
     const plain = plainProducts(Float64Array.from(x.data), 20, 7)
-    const random = randomFor('operands')
-    const weights = Float64Array.from({ length: 35 }, () => random.normal())
-    const direction = Float64Array.from({ length: 35 }, () => random.normal())
-    const at = async (step: number) => {
-      const outputs = await plain.outputs(
-        weights.map((w, k) => w + step * direction[k]!),
-        5,
-      )
-      const { residuals } = await crossEntropy(outputs, 5, labels)
-      return { residuals, gradient: await plain.gradient(residuals, 5) }
+    const random = randomFor('weights')
+    const weights = Float64Array.from({ length: 35 }, () => random.normal() / 2)
+    const penalties = new Float64Array(7).fill(0.1)
+    const at = async (w: Float64Array) => {
+      const { residuals } = await crossEntropy(await plain.outputs(w, 5), 5, labels)
+      return { residuals, gradient: (await plain.gradient(residuals, 5)).map((g, k) => g + 0.1 * w[k]!) }
     }
-    const [{ residuals }, before, after] = [await at(0), await at(-1e-5), await at(1e-5)]
-    const change = Array.from(after.gradient, (g, k) => (g - before.gradient[k]!) / 2e-5)
+    const { residuals, gradient } = await at(weights)
     const probabilities = residuals.map((r, k) => (k % 5 === labels[Math.floor(k / 5)] ? r + 1 / 20 : r))
-    const other = await runtimeCurvature(runtime, x, labels, 5)
-    const here = plainCurvature(plain, labels, 5)
-    expect(distance(await here.at(probabilities)(direction), change)).toBeLessThan(1e-8)
-    expect(distance(await other.at(probabilities)(direction), change)).toBeLessThan(1e-5)
+    const inverse = Float64Array.from({ length: 35 }, (_, k) => 1 + (k % 3))
+    const other = await runtimeSolver(runtime, x, labels, 5)
+    for (const [solver, bound] of [
+      [plainSolver(plain, labels, 5), 1e-6],
+      [other, 1e-4],
+    ] as const) {
+      const enough = (scaled: number) => scaled <= bound / 100
+      const step = await solver.solve({ probabilities, gradient, penalties, inverse }, enough)
+      const [before, after] = [-1e-5, 1e-5].map((size) => at(weights.map((w, k) => w + size * step[k]!)))
+      const [low, high] = [(await before!).gradient, (await after!).gradient]
+      const change = high.map((g, k) => (g - low[k]!) / 2e-5)
+      expect(
+        distance(
+          change.map((g) => -g),
+          Array.from(gradient),
+        ),
+      ).toBeLessThan(bound)
+    }
     await other.dispose()
   })
 

@@ -2,7 +2,7 @@ import { breathing } from '../../base/breathe.ts'
 import { floatTensor } from '../../graph/tensor.ts'
 import type { LabelledRows } from '../../learning/labelled-rows.ts'
 import type { Runtime } from '../../runtime/types.ts'
-import { plainCurvature, runtimeCurvature } from './curvature.ts'
+import { plainSolver, runtimeSolver } from './conjugate-gradients.ts'
 import { type LinearModel, predict } from './linear-model.ts'
 import { type Fit, fitLogistic, rowsOf } from './logistic-regression.ts'
 import { newtonFit, type Problem } from './newton.ts'
@@ -160,10 +160,8 @@ async function exactFitter(
   const large = n * width * classes >= WORTH_RUNTIME
   const shared = floatTensor([n, width], new Float32Array(rows))
   const products = large ? await runtimeProducts(runtime, shared, classes) : plainProducts(rows, n, width)
-  const curvature = large
-    ? await runtimeCurvature(runtime, shared, labels, classes)
-    : plainCurvature(products, labels, classes)
-  const problem: Problem = { products, curvature, squares: Float64Array.of(...squares, n), labels, classes }
+  const solver = large ? await runtimeSolver(runtime, shared, labels, classes) : plainSolver(products, labels, classes)
+  const problem: Problem = { products, solver, squares: Float64Array.of(...squares, n), labels, classes }
   return {
     async fit(C, from) {
       const { maxIterations, signal } = options
@@ -171,7 +169,7 @@ async function exactFitter(
       return { along, fit: await turnedBack(runtime, along, axes, mean) }
     },
     async dispose() {
-      await curvature.dispose()
+      await solver.dispose()
       await products.dispose()
     },
   }
