@@ -7,12 +7,14 @@ import {
   Graph,
   matmul,
   mul,
+  positive,
   program,
   scale,
   sub,
   sum,
   sumSquares,
   type Value,
+  where,
 } from '../../graph/index.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { addScaled, dot, norm } from './lbfgs.ts'
@@ -93,7 +95,10 @@ export function plainSolver(products: Products, labels: readonly number[], class
 }
 
 /** Iterations in one run of the runtime: messages take as long as they do. */
-const AT_ONCE = 4
+const AT_ONCE = 8
+
+/** The share of its squares at which a residual is float32's rounding, along which there may be no curvature at all. */
+const ROUNDING = 1e-12
 
 /** In float32, by the runtime, beside the caller's thread. */
 export async function runtimeSolver(
@@ -124,8 +129,9 @@ export async function runtimeSolver(
         const after = await session.run({ ...constants, ...state })
         const [left = Number.NaN, squares = Number.NaN] = [after.leftAfter.data[0], after.squares.data[0]]
         if (!Number.isFinite(left + squares)) break
+        const stays = left === state.left.data[0]
         state = { step: after.stepAfter, rest: after.restAfter, direction: after.directionAfter, left: after.leftAfter }
-        if (enough(size * Math.sqrt(left), size * Math.sqrt(squares))) break
+        if (stays || enough(size * Math.sqrt(left), size * Math.sqrt(squares))) break
       }
       return Float64Array.from(state.step.data, (v) => v * size)
     },
@@ -139,7 +145,7 @@ function iterations(x: FloatTensor, labels: readonly number[], classes: number) 
   for (const [i, label] of labels.entries()) own.data[i * classes + label] = 1
   const graph = new Graph()
   const [rows, onehot] = [graph.weight('x', x), graph.weight('onehot', own)]
-  const tiny = graph.weight('tiny', floatTensor([1, 1], Float32Array.of(1e-30))) // nothing left: no 0 / 0
+  const [rounding, none] = [graph.scalar(ROUNDING), graph.scalar(0)]
   const probabilities = graph.input('probabilities', [n, classes])
   const penalties = graph.input('penalties', [1, d])
   const inverse = graph.input('inverse', [classes, d])
@@ -155,12 +161,14 @@ function iterations(x: FloatTensor, labels: readonly number[], classes: number) 
   let left = graph.input('left', [1, 1])
   for (let k = 0; k < AT_ONCE; k++) {
     const bent = add(curved(direction), mul(penalties, direction))
-    const size = div(left, add(sum(mul(direction, bent), [0, 1], true), tiny))
+    const bend = sum(mul(direction, bent), [0, 1], true)
+    const going = positive(where(positive(sub(left, rounding)), bend, none)) // else all stays as it is
+    const size = where(going, div(left, bend), none)
     step = add(step, mul(size, direction))
     rest = sub(rest, mul(size, bent))
     const scaled = mul(rest, inverse)
     const next = sum(mul(rest, scaled), [0, 1], true)
-    direction = add(scaled, mul(div(next, add(left, tiny)), direction))
+    direction = where(going, add(scaled, mul(div(next, left), direction)), direction)
     left = next
   }
   return program(graph, {

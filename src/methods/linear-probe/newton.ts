@@ -31,6 +31,8 @@ export interface Problem {
 const MAX_HALVINGS = 30
 /** Sufficient decrease, as share of what the slope promises. */
 const DECREASE = 1e-4
+/** Values that differ by this share are the same: sums over all images are rounded. */
+const ROUNDING = 1e-12
 
 /** Weights and intercepts `(classes, d + 1)`, and what the objective is there. */
 interface Place {
@@ -111,7 +113,7 @@ export async function newtonFit(
       addScaled(outputs, size, change)
       await breathe()
       const place = await placeAt(x, outputs)
-      if (place.value <= at.value + DECREASE * size * slope + 1e-15 * at.value) return place
+      if (place.value <= at.value + DECREASE * size * slope + ROUNDING * at.value) return place
     }
     return undefined
   }

@@ -284,6 +284,23 @@ describe('the search for C', () => {
     }
   })
 
+  it.each([
+    [5, 1e12, 2e-3],
+    [5, 1e-9, 1e-4],
+    [2, 10, 1e-4],
+  ])(
+    '%i classes, C %d, by the runtime: the optimum, with next to no penalty and with nothing else',
+    async (classes, C, bound) => {
+      const [n, d] = [4000, 40]
+      const train = cluster(classes, n / classes, d, 3, 'many')
+      const plain = plainProducts(Float64Array.from(train.x.data), n, d)
+      const exact = await fitLogistic(plain, train.labels, classes, C, { stop: { distance: 1e-7 } })
+      const fit = await probeAt(runtime, train, classes, C)
+      expect(fit.converged).toBe(true)
+      expect(distance(fit.weights, Array.from(exact.weights))).toBeLessThan(bound)
+    },
+  )
+
   it('counts the images that each fit has right, few and many', async () => {
     const train = cluster(20, 3, 40, 1.5, 'train')
     for (const perClass of [3, 700]) {
