@@ -65,8 +65,9 @@ export async function newtonFit(
     const { loss, residuals } = await crossEntropy(outputs.slice(), classes, labels)
     return { x, outputs, residuals, value: loss + penalised(x, penalties) / 2 }
   }
+  // Its mean over the classes is 0 but for rounding, which would lead far: nothing but the penalty curves that way.
   const gradientAt = async ({ x, residuals }: Place) =>
-    addPenalty(await products.gradient(residuals, classes), x, penalties)
+    centred(addPenalty(await products.gradient(residuals, classes), x, penalties), width)
 
   const startAt = async (x: Float64Array) => placeAt(x, await products.outputs(x, classes))
   let at = await startAt(new Float64Array(classes * width))
