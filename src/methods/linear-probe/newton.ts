@@ -65,7 +65,8 @@ export async function newtonFit(
     const { loss, residuals } = await crossEntropy(outputs.slice(), classes, labels)
     return { x, outputs, residuals, value: loss + penalised(x, penalties) / 2 }
   }
-  // Its mean over the classes is 0 but for rounding, which would lead far: nothing but the penalty curves that way.
+  // Steps, and so places, have the mean 0 over the classes: softmax knows no other, and the penalty wants it. So has the
+  // gradient but for rounding, which would lead far: nothing but the penalty curves that way.
   const gradientAt = async ({ x, residuals }: Place) =>
     centred(addPenalty(await products.gradient(residuals, classes), x, penalties), width)
 
@@ -90,7 +91,7 @@ export async function newtonFit(
     const share = Math.min(0.5, Math.sqrt(length / first)) // smaller and smaller: superlinear
     const system = { probabilities: probabilitiesOf(at.residuals), gradient, penalties, inverse }
     const enough = (scaled: number, plain: number) => scaled <= share * length || plain <= near / 3
-    const next = await lowered(await solver.solve(system, enough, signal))
+    const next = await lowered(centred(await solver.solve(system, enough, signal), width))
     if (next === undefined) break
     converged = at.value - next.value <= decrease * at.value
     at = next

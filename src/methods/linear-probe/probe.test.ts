@@ -10,9 +10,10 @@ import { nodeRuntime } from '../../node/runtime.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { tickShare } from '../../testing/ticks.ts'
 import { plainSolver, runtimeSolver } from './conjugate-gradients.ts'
+import { norm } from './lbfgs.ts'
 import { linearOutputs } from './linear-model.ts'
 import { crossEntropy, type Fit, fitLogistic, logisticObjective } from './logistic-regression.ts'
-import { type NewtonOptions, newtonFit } from './newton.ts'
+import { type NewtonOptions, newtonFit, type Problem } from './newton.ts'
 import { fitsOfSearch, probeAt, type Solver, searchedProbe, searchLogC } from './probe.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
 
@@ -22,6 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => runtime.close())
 
+const RUNS = Number(process.env.RUNS ?? 100)
 const numbers = z.array(z.number())
 /** scikit-learn 1.9's fits, converged and stopped early, of three classes and of two. */
 const problems = z
@@ -107,17 +109,28 @@ describe('logistic regression', () => {
   })
 })
 
+interface Rows {
+  readonly classes: number
+  readonly d: number
+  readonly x: readonly number[]
+  readonly labels: readonly number[]
+}
+
+/** What newtonFit takes of rows as they are. */
+function newtonProblem({ classes, d, x, labels }: Rows): Problem {
+  const rows = x.flatMap((v, k) => (k % d === d - 1 ? [v, 1] : [v]))
+  const products = productsOf({ x: rows, d: d + 1 })
+  const squares = new Float64Array(d + 1)
+  for (const [k, v] of rows.entries()) squares[k % (d + 1)]! += v * v
+  return { products, solver: plainSolver(products, labels, classes), squares, labels, classes }
+}
+
 describe('Newton steps', () => {
   const EXACT = { distance: 1e-8, decrease: 0 }
   for (const { classes, d, x, labels, fits } of problems) {
     const first = classes === 2 ? 1 : 0
-    const rows = x.flatMap((v, k) => (k % d === d - 1 ? [v, 1] : [v]))
-    const products = productsOf({ x: rows, d: d + 1 })
-    const solver = plainSolver(products, labels, classes)
-    const squares = new Float64Array(d + 1)
-    for (const [k, v] of rows.entries()) squares[k % (d + 1)]! += v * v
-    const fitAt = (C: number, options: NewtonOptions = EXACT) =>
-      newtonFit({ products, solver, squares, labels, classes }, C, options)
+    const problem = newtonProblem({ classes, d, x, labels })
+    const fitAt = (C: number, options: NewtonOptions = EXACT) => newtonFit(problem, C, options)
 
     it.each(fits)(`of ${classes} classes, C $C: scikit-learn's optimum`, async ({ C, coef, intercept }) => {
       const fit = await fitAt(C)
@@ -140,6 +153,45 @@ describe('Newton steps', () => {
       await expect(fitAt(1, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough')
     })
   }
+
+  it('end where the gradient is gone, in a few dozen steps, whatever the rows and the penalty', async () => {
+    const cases = fc.record({
+      classes: fc.integer({ min: 2, max: 5 }),
+      perClass: fc.integer({ min: 1, max: 5 }),
+      d: fc.integer({ min: 1, max: 6 }),
+      spread: fc.constantFrom(0.1, 1, 10),
+      logC: fc.integer({ min: -6, max: 6 }),
+      key: fc.nat(),
+    })
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ classes, perClass, d, spread, logC, key }) => {
+        const random = randomFor('case', key)
+        const labels = Array.from({ length: classes * perClass }, (_, i) => i % classes)
+        const x = labels.flatMap((label) =>
+          Array.from({ length: d }, (_, j) => (label + 1) ** j / 9 + spread * random.normal()),
+        )
+        const C = 10 ** logC
+        const { iterations, ...fit } = await newtonFit(newtonProblem({ classes, d, x, labels }), C, EXACT)
+        expect(iterations).toBeLessThan(60)
+        const rows = classes === 2 ? 1 : classes
+        const [weights, intercepts] = [
+          fit.weights.subarray((classes - rows) * d),
+          fit.intercepts.subarray(classes - rows),
+        ]
+        const gradient = new Float64Array(rows * (d + 1))
+        await logisticObjective(
+          productsOf({ x, d }),
+          labels,
+          rows,
+          C,
+        )(Float64Array.of(...weights, ...intercepts), gradient)
+        // the penalty alone curves the objective by 1 / (C n): so near are the weights to the optimum
+        const away = norm(gradient) * C * labels.length
+        expect(away).toBeLessThanOrEqual(1e-4 * Math.max(norm(weights), 1e-9))
+      }),
+      { numRuns: RUNS },
+    )
+  })
 })
 
 /** Rows around a centre for each class. */
