@@ -8,7 +8,7 @@ import type { Products } from './products.ts'
 export interface NewtonOptions {
   /** The weights are no farther from the optimum than this share of their length; default 1e-4. */
   readonly distance?: number
-  /** Or the last step lowered the objective by no more than this share of it, and of all that it fell; default 1e-7. */
+  /** Or the last step lowered the objective by no more than this share of it; default 1e-7. */
   readonly decrease?: number
   /** Newton steps; default 1000. */
   readonly maxIterations?: number
@@ -71,8 +71,7 @@ export async function newtonFit(
     centred(addPenalty(await products.gradient(residuals, classes), x, penalties), width)
 
   const startAt = async (x: Float64Array) => placeAt(x, await products.outputs(x, classes))
-  const zeros = await startAt(new Float64Array(classes * width))
-  let at = zeros
+  let at = await startAt(new Float64Array(classes * width))
   for (const other of from) {
     const place = await startAt(centred(variablesOf(other), width))
     if (place.value < at.value) at = place
@@ -94,8 +93,7 @@ export async function newtonFit(
     const enough = (scaled: number, plain: number) => scaled <= share * length || plain <= near / 3
     const next = await lowered(centred(await solver.solve(system, enough, signal), width))
     if (next === undefined) break
-    const fall = Math.max(0, zeros.value - next.value) // next to nothing where the penalty is large
-    converged = at.value - next.value <= decrease * Math.min(next.value, fall)
+    converged = at.value - next.value <= decrease * at.value
     at = next
     gradient = await gradientAt(at)
   }
