@@ -1,3 +1,5 @@
+import { aSeed, checkArguments, wholeFrom } from '../base/arguments.ts'
+import { MAX_VIEWS } from '../base/bounds.ts'
 import { breathing } from '../base/breathe.ts'
 import { countOf } from '../base/count.ts'
 import { CoopError, FileError } from '../base/errors.ts'
@@ -98,6 +100,7 @@ type Prepared =
  * when the encoder gives something other than finite features.
  */
 export async function featuresOf(pictures: readonly Picture[], options: FeatureOptions): Promise<Features> {
+  if (options.views) checkArguments('views', options.views, { count: wholeFrom(1, MAX_VIEWS), seed: aSeed })
   const choices = viewChoices(options)
   const names = pictures.map(pictureName)
   const reasons = new Map<number, string>()
