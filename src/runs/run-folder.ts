@@ -1,8 +1,9 @@
 import { appendFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { z } from 'zod'
 import { FileError, UsageError } from '../base/errors.ts'
 import { readSchema } from '../formats/schema.ts'
-import { openSealed, writeSealed } from '../formats/sealed.ts'
+import { HASH, openSealed, writeSealed } from '../formats/sealed.ts'
 import type { CheckpointStore, Step, Tensors } from '../learning/types.ts'
 import { hashOf } from '../node/content-hash.ts'
 import { fileError, fileSource, readText, removeLeftovers, writeFileAtomic } from '../node/files.ts'
@@ -79,18 +80,43 @@ export async function clearRun(folder: string): Promise<void> {
 }
 
 /** The result of a finished run; undefined if it has not finished. Throws FileError if it is damaged. */
-export async function readRecord(folder: string): Promise<RunRecord | undefined> {
+export function readRecord(folder: string): Promise<RunRecord | undefined> {
+  const remedy = 'restore the file, or learn it again (--force); a sweep repeats the run by itself'
+  return readResults(folder, recordSchema, remedy)
+}
+
+/**
+ * The content of a run's results.json as a schema has it; undefined where it is not there. Throws FileError if one digit of
+ * it is not what was written; earlier versions wrote no hash, and what they wrote is read as it is.
+ * @param remedy what to do about a damaged one
+ */
+export async function readResults<Schema extends z.ZodType>(
+  folder: string,
+  schema: Schema,
+  remedy: string,
+): Promise<z.output<Schema> | undefined> {
   const file = runFile(folder, 'results')
   if (!(await exists(file))) return undefined
-  const reading = readJsonObject(file).then((value) => readSchema(recordSchema, value, file))
-  return orRemedy(reading, 'restore the file, or learn it again (--force); a sweep repeats the run by itself')
+  const value = await orRemedy(readJsonObject(file), remedy)
+  const seal: unknown = Object(value.environment)[HASH]
+  if (seal !== undefined && seal !== sealOf(value)) {
+    throw new FileError(`${file} is damaged: its content is not what was written`, remedy)
+  }
+  return readSchema(schema, value, file, remedy)
 }
 
 /** Keeps the result of a run, which has then finished. */
 export async function finishRun(folder: string, record: RunRecord): Promise<void> {
-  await writeFileAtomic(runFile(folder, 'results'), `${JSON.stringify(record, null, 2)}\n`)
+  const environment = { ...record.environment, [HASH]: sealOf(record) }
+  await writeFileAtomic(runFile(folder, 'results'), `${JSON.stringify({ ...record, environment }, null, 2)}\n`)
   const over = ['checkpoint', 'error'] as const
   await Promise.all(over.map((file) => rm(runFile(folder, file), { force: true })))
+}
+
+/** The hash of a result. It stands in its `environment`, for equal runs differ in that and in `seconds` alone. */
+function sealOf(result: Readonly<Record<string, unknown>>): string {
+  const environment = { ...Object(result.environment), [HASH]: undefined }
+  return hashOf(JSON.stringify({ ...result, environment }))
 }
 
 /** A damaged file of a run cannot be fetched again: this says what to do instead. */

@@ -13,6 +13,7 @@ import type { Job } from './job.ts'
 import { withRuntime } from './model.ts'
 import { readRecord } from './run-folder.ts'
 import { runJob } from './run-job.ts'
+import { checkRunOptions } from './run-options.ts'
 
 /** Options of runOne. */
 export interface RunOneOptions extends RuntimeOptions, Partial<InputOptions> {
@@ -39,6 +40,9 @@ export async function runOne(job: Job, options: RunOneOptions, hooks: Hooks = {}
   checkArguments('runOne', { job, options, hooks }, { job: anObject, options: anObject, hooks: someHooks })
   const { out, methods } = options
   checkArguments('runOne', { out }, { out: aText })
+  checkRunOptions('runOne', options)
+  const { seed, shots, views } = job
+  checkRunOptions('runOne', { seed, shots: shots === 0 ? undefined : shots, views })
   readSettings(methodNamed(job.method, methods), job.settings)
   return withClaim(out, hooks, (hooks) => runClaimed(job, options, hooks))
 }

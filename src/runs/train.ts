@@ -33,6 +33,7 @@ import { withRuntime } from './model.ts'
 import type { PictureOptions } from './pictures.ts'
 import { checkRunFolder, clearRun, readRecord } from './run-folder.ts'
 import { decidesBefore, runJob, whatDecides } from './run-job.ts'
+import { checkRunOptions } from './run-options.ts'
 
 /** Options of train. */
 export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions, Rerun {
@@ -107,6 +108,7 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
 /** The same for a caller whose options have more in them, as a command has its flags. */
 export async function trainAsGiven(data: string, options: TrainOptions = {}, given: Hooks = {}): Promise<TrainResult> {
   checkArguments('train', { data, options, hooks: given }, { data: aText, options: anObject, hooks: someHooks })
+  checkRunOptions('train', options)
   const {
     seed = 1,
     transforms = DEFAULT_TRANSFORMS,

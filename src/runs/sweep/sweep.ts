@@ -24,6 +24,7 @@ import { withPool } from '../model.ts'
 import { checkOutFolder } from '../out-folder.ts'
 import { readRecord, runFile } from '../run-folder.ts'
 import { runOne } from '../run-one.ts'
+import { checkRunOptions } from '../run-options.ts'
 import { runsFolder } from '../sweep-folder.ts'
 import { jobsOf, timeLeft } from './jobs.ts'
 import { type Plan, readPlan } from './plan.ts'
@@ -105,6 +106,7 @@ export async function sweepAsGiven(
   hooks: Hooks = {},
 ): Promise<SweepResult> {
   checkArguments('sweep', { planFile, options, hooks }, { planFile: aText, options: anObject, hooks: someHooks })
+  checkRunOptions('sweep', options)
   const plan = await readPlan(planFile, options.methods)
   const out = options.out ?? join('runs', basename(planFile).replace(/\.ya?ml$/, ''))
   await checkOutFolder(out, ['sweep', 'report'], { force: options.force, own: planFile })
