@@ -1,14 +1,35 @@
-const EVERY = 10
+import { readFileSync } from 'node:fs'
 
-/** Share of the ticks of a 10 ms timer that this thread gets while work goes on: about 1 where nothing is in their way. */
-export async function tickShare(work: () => Promise<unknown>): Promise<number> {
-  let ticks = 0
-  const start = performance.now()
-  const timer = setInterval(() => ticks++, EVERY)
+/** Milliseconds that this thread has computed; where the system does not tell (it is Linux that does), the clock's. */
+function threadTime(): number {
+  try {
+    return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]) / 1e6
+  } catch {
+    return performance.now()
+  }
+}
+
+/**
+ * The longest that work keeps this thread from a timer, in milliseconds of its own computing, so that a busy machine
+ * makes no difference.
+ */
+export async function longestHold(work: () => Promise<unknown>): Promise<number> {
+  let last = threadTime()
+  let longest = 0
+  const look = () => {
+    const now = threadTime()
+    longest = Math.max(longest, now - last)
+    last = now
+  }
+  const timer = setInterval(look, 1)
   try {
     await work()
+    look()
   } finally {
     clearInterval(timer)
   }
-  return (ticks * EVERY) / (performance.now() - start)
+  return longest
 }
+
+/** What nobody notices: with a Ctrl-C it is this long until something happens, at most. */
+export const UNNOTICED = 100
