@@ -106,6 +106,7 @@ describe('class names', () => {
     expect(() => importPrompt(clip, { ...checkpoint, suffix }, 'end', NAMES)).toThrow(
       /lacks the first token of every class name: .* had 1 space too many/,
     )
+    expect(() => importPrompt(clip, { ...checkpoint, suffix }, 'end')).toThrow(/cannot be read from its tokens \(""\)/)
   })
 
   it('of a file that does not say them must be given', async () => {

@@ -164,7 +164,7 @@ function readNames(clip: Clip, rows: readonly Tokens[], shared: Tokens): Pick<Ch
   let wrong = { c: 0, text: '' }
   for (let skipped = shared.length; skipped >= 0; skipped--) {
     const names = namesAfter(clip, rows, skipped)
-    const c = names.findIndex(({ text, key }) => keyOf(clip, text) !== key)
+    const c = names.findIndex(({ text, key }) => text === '' || keyOf(clip, text) !== key)
     if (c < 0) return { names: names.map(({ text }) => text), fixed: shared.slice(0, skipped) }
     wrong = { c, text: names[c]?.text ?? '' }
   }
