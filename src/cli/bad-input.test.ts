@@ -86,8 +86,16 @@ describe('a folder of images', () => {
   }
   const red = (folder: string, name = '') => join(folder, 'red', name)
 
+  const emptied = (dir: string, ...names: readonly string[]) =>
+    Promise.all(names.map((name) => rm(join(dir, name), { recursive: true }).then(() => mkdir(join(dir, name)))))
+
   it.each<[string, number, (folder: string) => Promise<unknown>, RegExp]>([
-    ['an empty class folder', 1, (dir) => mkdir(join(dir, 'yellow')), /the class folder .*yellow has no images/],
+    [
+      'empty class folders and one with pictures',
+      1,
+      (dir) => emptied(dir, 'blue', 'green'),
+      /only one class with pictures, "red"; left out: 2 class folders without pictures \(blue, green\)/,
+    ],
     ['two names for one class', 1, (dir) => twice(dir, 'a_b', 'a b'), /duplicate class names: "a b" and "a_b"/],
     ['two spellings of one class', 1, (dir) => twice(dir, 'r&d', 'r&amp;d'), /duplicate class names/],
     ['a class name too long', 1, (dir) => rename(red(dir), join(dir, 'dog '.repeat(30))), /is too long: its 31 tokens/],

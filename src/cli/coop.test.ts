@@ -31,6 +31,12 @@ describe('coop', () => {
       expect(await coop('help', name)).toEqual(await coop(name, '--help'))
     expect(await coop('version')).toEqual(await coop('--version'))
     expect(onlyJson(await coop('version', '--json'))).toEqual({ version: (await coop('version')).stdout.trim() })
+    for (const words of [['--version'], ['--help'], ['train', '--help']]) {
+      const plain = (await coop(...words)).stdout.trimEnd()
+      const ended = await coop(...words, '--json')
+      expect(onlyJson(ended)).toEqual({ [words.includes('--version') ? 'version' : 'help']: plain })
+      expect(ended).toMatchObject({ status: 0, stderr: '' })
+    }
     expectFailure(await coop('help', 'trian', '--json'), 2, /unknown command 'trian' \(did you mean train\?\)/)
     expectFailure(await coop('completion', 'tcsh', '--json'), 2, /no completion for tcsh/)
   })

@@ -73,10 +73,12 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
   }
   const run = async () => {
     let status: number = EXIT.ok
+    let shownText = ''
+    const collected = { write: (text: string) => (shownText += text) }
     const program = createProgram(
       aboutCommands(commands),
       packageVersion(),
-      { stdout, stderr },
+      { stdout: json ? collected : stdout, stderr },
       async (command, typed, operands) => {
         const outcome = await command.execute(typed, operands, hooks)
         signal.throwIfAborted()
@@ -90,7 +92,10 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
     } catch (error) {
       if (signal.aborted) return describeFailure(signal.reason).exitCode
       const shown = error instanceof CommanderError ? SHOWN[error.code] : undefined
-      return shown ?? fail(error)
+      if (shown === undefined) return fail(error)
+      const { status, key } = shown
+      if (json && key !== undefined) stdout.write(`${visibleJson({ [key]: shownText.trimEnd() })}\n`)
+      return status
     }
   }
   const stop = (reason: CoopError) => {
@@ -100,10 +105,16 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
   return { run, fail, stop }
 }
 
-/** Exit status where commander has printed what was asked for. */
-const SHOWN: Readonly<Record<string, number>> = {
-  'commander.helpDisplayed': EXIT.ok,
-  'commander.version': EXIT.ok,
+interface Shown {
+  readonly status: number
+  /** Of what was printed, in the object of `--json`. */
+  readonly key?: string
+}
+
+/** Where commander has printed what was asked for. */
+const SHOWN: Readonly<Record<string, Shown>> = {
+  'commander.helpDisplayed': { status: EXIT.ok, key: 'help' },
+  'commander.version': { status: EXIT.ok, key: 'version' },
   // `coop` alone shows its help
-  'commander.help': EXIT.usage,
+  'commander.help': { status: EXIT.usage },
 }

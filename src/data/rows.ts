@@ -2,6 +2,7 @@ import { breathe, filterBreathing, mapBreathing } from '../base/breathe.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkDistinctClasses } from './class-names.ts'
+import { warnOfCodes } from './codes.ts'
 import type { Dataset, Item } from './items.ts'
 import { type RawLabel, resolveLabels } from './labels.ts'
 import { type Part, splitBySeed } from './split.ts'
@@ -25,6 +26,8 @@ export interface RowsAbout {
   /** Names of numbered labels, and where they stand. */
   readonly names?: readonly string[]
   readonly namesFrom?: string
+  /** How classes get names whose labels are codes, by the code of the first. */
+  readonly toName: (code: string) => string
   /** Of the split, where the rows do not say which part they belong to (default 1). */
   readonly seed?: number
   /** The same; default TEST_SHARE. */
@@ -34,7 +37,8 @@ export interface RowsAbout {
 /**
  * Rows as a data set. Parts are as the rows say; where they name a val part and no test part, val is tested on; where
  * all is train, or nothing is said, the split is made by seed as that of an image folder. Classes are in the order of
- * `resolveLabels`; items keep the order of the rows. Warns of an image in train and test, and of one with two labels.
+ * `resolveLabels`; items keep the order of the rows. Warns of an image in train and test, of one with two labels, and of names
+ * that are codes.
  *
  * @throws FileError where some rows name a part and others do not, and as resolveLabels and checkDistinctClasses do
  */
@@ -45,6 +49,7 @@ export async function datasetOfRows(
 ): Promise<Dataset> {
   const { classNames, labels } = await resolveLabels(rows, about.names, about.namesFrom)
   checkDistinctClasses(about.source, classNames, 'spell them the same way')
+  warnOfCodes(about.source, classNames, 'labels', about.toName, hooks)
   const label = labels.values()
   const placed = await mapBreathing(rows, (row) => ({ ...row, index: label.next().value ?? 0 }))
   const { parts, note } = await partsOf(placed, classNames, about)

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { FileError } from '../base/errors.ts'
+import { isCode, isNumber } from '../data/codes.ts'
 import { readText } from '../node/files.ts'
 import { exists } from '../node/run-folder.ts'
 
@@ -32,35 +33,35 @@ export async function readClassFile(folder: string): Promise<ClassFile | undefin
   return undefined
 }
 
-const NUMBER = /^\d+$/
-/** An id of WordNet, as ImageNet's folders are called. */
-const WORDNET_ID = /^n\d{8}$/
-
-/** Whether a label is a number or a code, which says nothing in a prompt. */
-export const isCode = (label: string): boolean => NUMBER.test(label) || WORDNET_ID.test(label)
+/** How a class gets its name by that file, for messages. */
+export const lineFor = (code: string, file: string): string => `put a line "${code} NAME" for each into ${file}`
 
 /**
- * Names of codes by a file that names classes. Its lines begin with a code (`n02012849 crane`), or they are names alone:
- * of the numbers from 0, or of the codes in their order. Codes that it does not name are left out.
+ * Names of labels by a file that names classes, `codes` their codes (codesAmong). Its lines begin with a code
+ * (`n02012849 crane`), or they are names alone: of the numbers from 0, or of the ids in their order. Labels that are more
+ * than their code are named by lines of the first kind only. Labels that it does not name are left out.
  *
  * @throws FileError for a file of names alone that has not one for each code
  */
-export function namesOfCodes(codes: readonly string[], classFile: ClassFile): Map<string, string> {
+export function namesOfCodes(codes: ReadonlyMap<string, string>, classFile: ClassFile): Map<string, string> {
   const { file, lines } = classFile
   const begun = linesByCode(classFile)
-  if (begun !== undefined) return new Map(codes.flatMap((code) => entryOf(code, begun.get(plainCode(code)))))
-  if (codes.every((code) => NUMBER.test(code))) {
-    const outside = codes.find((code) => Number(code) >= lines.length)
-    if (outside === undefined) return new Map(codes.flatMap((code) => entryOf(code, lines[Number(code)])))
+  if (begun !== undefined) {
+    return new Map([...codes].flatMap(([label, code]) => entryOf(label, begun.get(plainCode(code)))))
+  }
+  const bare = [...codes.keys()].filter(isCode)
+  if (bare.every(isNumber)) {
+    const outside = bare.find((code) => Number(code) >= lines.length)
+    if (outside === undefined) return new Map(bare.flatMap((code) => entryOf(code, lines[Number(code)])))
     throw new FileError(
       `${file}: its ${lines.length} lines name the labels 0 to ${lines.length - 1}, but there is a label ${outside}`,
       `add the missing names, or begin each line with its label: ${outside} NAME`,
     )
   }
-  if (lines.length === codes.length) return new Map(codes.flatMap((code, i) => entryOf(code, lines[i])))
+  if (lines.length === bare.length) return new Map(bare.flatMap((code, i) => entryOf(code, lines[i])))
   throw new FileError(
-    `${file} has ${lines.length} lines for ${codes.length} classes`,
-    `begin each line with the class that it names: ${codes[0]} NAME`,
+    `${file} has ${lines.length} lines for ${bare.length} classes`,
+    `begin each line with the class that it names: ${bare[0]} NAME`,
   )
 }
 
@@ -74,7 +75,7 @@ export function linesByCode({ lines }: ClassFile): Map<string, string> | undefin
 }
 
 /** 07 is 7. */
-const plainCode = (code: string) => (NUMBER.test(code) ? String(Number(code)) : code)
+const plainCode = (code: string) => (isNumber(code) ? String(Number(code)) : code)
 
-const entryOf = (code: string, name: string | undefined): [string, string][] =>
-  name === undefined ? [] : [[code, name]]
+const entryOf = (label: string, name: string | undefined): [string, string][] =>
+  name === undefined ? [] : [[label, name]]

@@ -235,6 +235,33 @@ describe('class folders that are numbers or codes', () => {
     expect((await namesOf()).warnings).toMatch(/1 of 2 class folders are numbers or WordNet ids \(n02012849\)/)
   })
 
+  it.each([
+    ['n02085620-Chihuahua', 'n02097474-Tibetan_terrier', 'n02085620', 'n02097474'],
+    ['001.Black_footed_Albatross', '010.Red_winged_Blackbird', '001', '10'],
+    ['1_cats', '2_dogs', '01', '2'],
+    ['03 cats', '7-dogs', '3', '7'],
+  ])('%s, %s: says that they begin with codes, by which classes.txt names them', async (one, two, first, second) => {
+    await put(`${one}/1.png`, `${two}/1.png`)
+    const { classNames, warnings } = await namesOf()
+    expect(classNames).toEqual([one, two])
+    expect(warnings).toMatch(
+      `2 of 2 class folders begin with numbers or WordNet ids (${one}, ${two}) and are used as they are`,
+    )
+    expect(warnings).toMatch(/put a line "\w+ NAME" for each into .*classes\.txt/)
+    await writeFile(join(root, 'classes.txt'), `${second} hound\n${first} lap dog\n`)
+    expect(await namesOf()).toEqual({ classNames: ['lap dog', 'hound'], warnings: '' })
+    // lines without codes could be in any order
+    await writeFile(join(root, 'classes.txt'), 'lap dog\nhound\n')
+    expect(await namesOf()).toEqual({ classNames, warnings })
+  })
+
+  it('takes names that happen to begin with a number for names', async () => {
+    await put('3_series/1.png', 'sedan/1.png', '3_wheeler/1.png')
+    expect((await namesOf()).warnings).toBe('')
+    await put('n02085620-Chihuahua/1.png')
+    expect((await namesOf()).warnings).toMatch(/1 of 4 class folders begin with .* \(n02085620-Chihuahua\)/)
+  })
+
   it('names numbers by their value, not by their place, and two classes may have one name', async () => {
     await put(...['0', '1', '2', '10'].map((name) => `${name}/1.png`))
     await writeFile(
@@ -262,15 +289,43 @@ describe('readImageFolder on what cannot be used', () => {
     expect(error.remedy).toMatch(/DIR\/cat\/1.jpg/)
   })
 
-  it('names an empty class folder, and why it counts as empty', async () => {
-    await put('a/1.jpg', 'b/')
-    expect((await errorOf()).message).toMatch(/class folder .*b has no images$/)
-    await put('b/deeper/1.jpg')
-    expect((await errorOf()).message).toMatch(/b has no images, only 1 folder$/)
-    await rm(join(root, 'b'), { recursive: true })
-    await put('b/1.dng')
+  it('leaves out an empty class folder, and says why it counts as empty; two classes must be left', async () => {
+    await put('a/1.jpg', 'c/1.jpg', 'b/')
+    const found = async () => {
+      const warnings: string[] = []
+      const { classNames } = await readImageFolder(root, {}, { onWarning: (text) => warnings.push(text) })
+      return [classNames.join(), ...warnings]
+    }
+    expect(await found()).toEqual([
+      'a,c',
+      `${root}: 2 classes, 2 pictures; left out: 1 class folder without pictures (b)`,
+    ])
+    await put('b/deeper/1.jpg', 'b/1.dng')
     await symlink(join(root, 'none.jpg'), join(root, 'b/1.jpg'))
-    expect((await errorOf()).message).toMatch(/b has no images \(1 \.dng .*\) \(1 broken or circular link\)/)
+    expect((await found())[1]).toMatch(
+      /left out: 1 class folder without pictures \(b\), 1 \.dng .*, 1 broken or circular link, 1 in sub-folders$/,
+    )
+    await rm(join(root, 'c/1.jpg'))
+    expect((await errorOf()).message).toMatch(
+      /has only one class with pictures, "a"; left out: 2 class folders without pictures \(b, c\), 1 \.dng/,
+    )
+    await rm(join(root, 'a/1.jpg'))
+    expect((await errorOf()).message).toMatch(
+      /no class folder of .* has pictures; left out: 3 class folders without pic/,
+    )
+  })
+
+  it('leaves a class that is empty in train/ out of test/ as well, and says so', async () => {
+    await put('train/a/1.jpg', 'train/b/1.jpg', 'train/c/', 'val/c/1.jpg', 'val/a/1.jpg')
+    await put('Test/a/1.jpg', 'Test/b/', 'Test/c/1.jpg', 'Test/c/2.jpg')
+    const warnings: string[] = []
+    const dataset = await readImageFolder(root, {}, { onWarning: (text) => warnings.push(text) })
+    expect(dataset.classNames).toEqual(['a', 'b'])
+    expect([dataset.val, dataset.test].map(names)).toEqual([['0 val/a/1.jpg'], ['0 Test/a/1.jpg']])
+    expect(warnings).toEqual([
+      `${root}: 2 classes, 4 pictures; left out: 2 class folders without pictures (train/c, Test/b), ` +
+        '1 in val/c/ (no pictures of it in train/), 2 in Test/c/ (no pictures of it in train/)',
+    ])
   })
 
   it('refuses one class, and names that give the same prompt', async () => {

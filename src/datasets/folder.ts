@@ -4,11 +4,12 @@ import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkDistinctClasses } from '../data/class-names.ts'
+import { codesAmong, warnOfCodes } from '../data/codes.ts'
 import { type Dataset, type Item, seenBy } from '../data/items.ts'
 import { type Part, partNamed, splitBySeed } from '../data/split.ts'
-import { type FolderListing, listFolder } from '../node/list-folder.ts'
+import { listFolder } from '../node/list-folder.ts'
 import type { Exif } from '../pictures/picture.ts'
-import { isCode, namesFileIn, namesOfCodes, readClassFile } from './class-file.ts'
+import { lineFor, namesFileIn, namesOfCodes, readClassFile } from './class-file.ts'
 import { countImages, IMAGE_EXTENSIONS, isImageName, LeftOut } from './image-names.ts'
 
 /** Options of readImageFolder. */
@@ -38,10 +39,11 @@ interface ClassFolder {
  * they are directly in `folder` and every class is split by seed. `train/` alone is learned from whole unless a share is
  * asked for; where there is a `val/` and no `test/`, that is tested on. Classes are in byte order of their folders, and called
  * like these or, where these are numbers or ids of WordNet, as `classes.txt` in the folder says. Links are followed. Images
- * are known by their extension; a warning counts what was found and what was left out.
+ * are known by their extension; a warning counts what was found and what was left out, class folders without pictures
+ * among it.
  *
- * Throws FileError for a missing or unreadable folder, a layout without class folders, an empty class folder, a single
- * class, folders whose names differ only in case or `_`, two folders for one part, and classes in `val/` or `test/` that
+ * Throws FileError for a missing or unreadable folder, a layout without class folders, fewer than two classes with
+ * pictures, folders whose names differ only in case or `_`, two folders for one part, and classes in `val/` or `test/` that
  * `train/` lacks.
  */
 export async function readImageFolder(
@@ -53,12 +55,18 @@ export async function readImageFolder(
   const { seed = 1, testShare, exif = 'turn' } = options
   const leftOut = new LeftOut()
   const parts = await readSplitFolders(folder, leftOut)
-  const classes = parts?.train ?? (await readClassFolders(folder, leftOut))
+  const classes = parts?.train ?? (await readClassFolders(folder, '', leftOut))
   const folders = classes.map(({ name }) => name)
+  const lost = String(leftOut)
+  if (folders.length === 1 && lost !== '') {
+    throw new FileError(
+      `${folder} has only one class with pictures, "${folders[0]}"; left out: ${lost}`,
+      `a classifier needs at least two classes; it should look like this: ${LAYOUT}`,
+    )
+  }
   checkDistinctClasses(folder, folders, 'rename one of the folders or merge them')
   const all = parts ? [...parts.train, ...parts.val, ...parts.test] : classes
   const pictures = all.reduce((sum, { images }) => sum + images.length, 0)
-  const lost = String(leftOut)
   if (lost !== '') {
     hooks.onWarning?.(
       `${folder}: ${countOf(classes.length, 'class', 'classes')}, ${countOf(pictures, 'picture')}; left out: ${lost}`,
@@ -90,20 +98,15 @@ export async function readImageFolder(
   })
 }
 
-/** Names of classes by their folders' names, and by `classes.txt` where these are codes. */
-async function classNamesOf(folder: string, folders: readonly string[], { onWarning }: Hooks): Promise<string[]> {
-  const codes = folders.filter(isCode)
-  const file = codes.length > 0 ? await readClassFile(folder) : undefined
+/** Names of classes by their folders' names, and by `classes.txt` where these are codes or begin with one. */
+async function classNamesOf(folder: string, folders: readonly string[], hooks: Hooks): Promise<string[]> {
+  const codes = codesAmong(folders)
+  const file = codes.size > 0 ? await readClassFile(folder) : undefined
   const names = file && namesOfCodes(codes, file)
-  const unnamed = codes.filter((code) => !names?.has(code))
-  if (unnamed.length > 0) {
-    onWarning?.(
-      `${folder}: the names of ${unnamed.length} of ${countOf(folders.length, 'class folder')} are numbers or WordNet ids ` +
-        `(${unnamed.slice(0, 3).join(', ')}${unnamed.length > 3 ? '...' : ''}) and are used as they are in the prompts; ` +
-        `to give names, put a line "${unnamed[0]} NAME" for each into ${file?.file ?? namesFileIn(folder)}`,
-    )
-  }
-  return folders.map((name) => names?.get(name) ?? name)
+  const classNames = folders.map((name) => names?.get(name) ?? name)
+  const toName = (code: string) => lineFor(code, file?.file ?? namesFileIn(folder))
+  warnOfCodes(folder, classNames, 'class folders', toName, hooks)
+  return classNames
 }
 
 /** The classes of `train/`, `val/`, `test/`; undefined when `folder` is not laid out so. */
@@ -124,7 +127,7 @@ async function readSplitFolders(folder: string, leftOut: LeftOut): Promise<Recor
         'merge them, or rename one of them',
       )
     }
-    return name === undefined ? [] : readClassFolders(join(folder, name), leftOut)
+    return name === undefined ? [] : readClassFolders(folder, name, leftOut)
   }
   const beside = others.filter((name) => !NOT_CLASSES.has(name))
   if (named('test').length === 0 && beside.length > 0) {
@@ -133,7 +136,18 @@ async function readSplitFolders(folder: string, leftOut: LeftOut): Promise<Recor
       'add test/ with a folder for each class, or put all class folders directly into the folder to have them split for you',
     )
   }
-  const parts = { train: await read('train'), val: await read('val'), test: await read('test') }
+  const train = await read('train')
+  // a class folder that is there, and empty, is left out of the other parts, too
+  const empty = new Set(inTrain.folders.filter((name) => !train.some((each) => each.name === name)))
+  const readOther = async (part: Part) => {
+    const classes = await read(part)
+    for (const { name, images } of classes) {
+      if (empty.has(name))
+        leftOut.add(`in ${named(part)[0]}/${name}/ (no pictures of it in ${trainName}/)`, images.length)
+    }
+    return classes.filter(({ name }) => !empty.has(name))
+  }
+  const parts = { train, val: await readOther('val'), test: await readOther('test') }
   for (const name of beside) {
     leftOut.add(`in ${name}/ (not train, val or test)`, await countImages(join(folder, name)))
   }
@@ -142,8 +156,12 @@ async function readSplitFolders(folder: string, leftOut: LeftOut): Promise<Recor
   return parts
 }
 
-/** All class folders in `folder`; throws FileError when there are none or one has no images. */
-async function readClassFolders(folder: string, leftOut: LeftOut): Promise<ClassFolder[]> {
+/**
+ * The class folders in a folder, or in the one of a part; those without pictures are left out. Throws FileError when there are
+ * none, or none with pictures.
+ */
+async function readClassFolders(root: string, part: string, leftOut: LeftOut): Promise<ClassFolder[]> {
+  const folder = join(root, part)
   const { folders, files, badLinks } = await listFolder(folder)
   const names = folders.filter((name) => !NOT_CLASSES.has(name))
   const images = files.filter(isImageName)
@@ -160,31 +178,18 @@ async function readClassFolders(folder: string, leftOut: LeftOut): Promise<Class
   const classes: ClassFolder[] = []
   for (const [i, listing] of listings.entries()) {
     const name = names[i] ?? ''
-    classes.push(await classFolder(join(folder, name), name, listing, leftOut))
+    const pictures = listing.files.filter(isImageName)
+    await leftOut.addBeside(join(folder, name), listing)
+    if (pictures.length === 0) leftOut.addEmpty(join(part, name))
+    else classes.push({ name, images: pictures.map((file) => join(folder, name, file)) })
+  }
+  if (classes.length === 0) {
+    throw new FileError(
+      `no class folder of ${folder} has pictures; left out: ${leftOut}`,
+      `pictures (${[...IMAGE_EXTENSIONS].join(' ')}) belong directly into these folders: ${LAYOUT}`,
+    )
   }
   return classes
-}
-
-async function classFolder(
-  folder: string,
-  name: string,
-  listing: FolderListing,
-  leftOut: LeftOut,
-): Promise<ClassFolder> {
-  const images = listing.files.filter(isImageName)
-  if (images.length > 0) {
-    await leftOut.addBeside(folder, listing)
-    return { name, images: images.map((file) => join(folder, file)) }
-  }
-  const { folders, badLinks } = listing
-  const own = new LeftOut()
-  await own.addBeside(folder, { ...listing, folders: [], badLinks: [] })
-  const others = String(own) === '' ? '' : ` (${own})`
-  const inside = folders.length > 0 ? `, only ${countOf(folders.length, 'folder')}` : aboutLinks(badLinks)
-  throw new FileError(
-    `the class folder ${folder} has no images${others}${inside}`,
-    `put images of "${name}" (${[...IMAGE_EXTENSIONS].join(' ')}) directly into it, or remove the folder`,
-  )
 }
 
 function aboutLinks(links: readonly string[]): string {

@@ -14,6 +14,9 @@ const OTHER_PICTURES = words(
   '.svg .jp2 .jxl .psd .ico .tga .exr .hdr .eps .pdf .cr2 .cr3 .nef .arw .dng .raf .orf .rw2 .raw',
 )
 
+/** Empty class folders that are named. */
+const SHOWN = 8
+
 const BAD_LINK = 'broken or circular link'
 
 /** What operating systems leave in folders. */
@@ -29,6 +32,7 @@ const extensionOf = (file: string) => extname(file).toLowerCase()
 /** Counts what a reader of folders leaves out. */
 export class LeftOut {
   readonly #counts = new Map<string, number>()
+  readonly #empty: string[] = []
 
   add(what: string, count: number): void {
     if (count > 0) this.#counts.set(what, (this.#counts.get(what) ?? 0) + count)
@@ -48,13 +52,21 @@ export class LeftOut {
     this.add(BAD_LINK, badLinks.length)
   }
 
+  /** A class folder without pictures. */
+  addEmpty(name: string): void {
+    this.#empty.push(name)
+  }
+
   /** `3 .dng (not read: convert them to JPEG or PNG), 2 in sub-folders`; empty when nothing was. */
   toString(): string {
     const counts = [...this.#counts].map(([what, count]) => {
       const remedy = OTHER_PICTURES.has(what) ? ' (not read: convert to JPEG or PNG)' : ''
       return what === BAD_LINK ? countOf(count, what) : `${count} ${what}${remedy}`
     })
-    return counts.join(', ')
+    const shown = this.#empty.slice(0, SHOWN).join(', ') + (this.#empty.length > SHOWN ? '...' : '')
+    const empty =
+      this.#empty.length > 0 ? [`${countOf(this.#empty.length, 'class folder')} without pictures (${shown})`] : []
+    return [...empty, ...counts].join(', ')
   }
 }
 

@@ -131,6 +131,25 @@ describe('labels that are numbers', () => {
   it('that are codes keep their zeros beside other texts', async () => {
     expect((await read(await list('path,label\n1.jpg,007\n2.jpg,x\n'))).classNames).toEqual(['007', 'x'])
   })
+
+  it('are said where only some labels are codes or begin with one, and named by the file beside the list', async () => {
+    const text = 'path,label\n1.jpg,n02012849\n2.jpg,cat\n3.jpg,n02085620-Chihuahua\n4.jpg,7\n'
+    await read(await list(text))
+    expect(warnings).toEqual([
+      `${join(root, 'list.csv')}: 3 of 4 labels are or begin with numbers or WordNet ids (7, n02012849, n02085620-Chihuahua) ` +
+        'and are used as they are in the prompts; to give names, add a column label_name, or put a line "7 NAME" for each ' +
+        `into ${join(root, 'classes.txt')}`,
+    ])
+    warnings = []
+    await put('classes.txt', 'n02012849 crane\n7: dog\nn02085620 Chihuahua\n')
+    expect((await read(await list(text))).classNames).toEqual(['dog', 'cat', 'crane', 'Chihuahua'])
+    expect(warnings).toEqual([])
+  })
+
+  it('are said in a column of names, too', async () => {
+    await read(await list('path,label,label_name\n1.jpg,0,1_cats\n2.jpg,1,2_dogs\n'))
+    expect(warnings.join()).toMatch(/2 of 2 labels begin with .*write them into the column label_name/)
+  })
 })
 
 describe('parts', () => {

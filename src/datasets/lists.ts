@@ -3,11 +3,12 @@ import { breathe, filterBreathing, mapBreathing } from '../base/breathe.ts'
 import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import { codesAmong } from '../data/codes.ts'
 import type { Dataset } from '../data/items.ts'
 import { datasetOfRows, type LabelledRow } from '../data/rows.ts'
 import { PART_NAMES, type Part, partNamed } from '../data/split.ts'
 import { missingImages } from './check-images.ts'
-import { type ClassFile, isCode, linesByCode, namesFileIn, namesOfCodes, readClassFile } from './class-file.ts'
+import { lineFor, linesByCode, namesFileIn, namesOfCodes, readClassFile } from './class-file.ts'
 import { type List, type ListRow, readList } from './list-file.ts'
 
 export interface ListOptions {
@@ -31,7 +32,7 @@ const SPLIT_COLUMN = 'split'
 /**
  * Reads a list of images (CSV or TSV with a header, or JSON lines): a column for the image, its path relative to the
  * list's folder or absolute; one for the label, a name or a number; perhaps one for the split. Numbers and ids of WordNet get their
- * names from a column `label_name`, or from `classes.txt` beside the list, else they are the names. Classes are in byte order
+ * names from a column `label_name`, or from `classes.txt` beside the list, else they are the names, with a warning. Classes are in byte order
  * of their labels, or in numerical order; images keep the list's order, in which few-shot subsets are drawn.
  *
  * @throws FileError with file and line for a missing column, image, label or split
@@ -44,26 +45,23 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
   await breathe()
   const numbered = listed.every(({ label }) => WHOLE_NUMBER.test(label))
   const rows = numbered ? await mapBreathing(listed, (row) => ({ ...row, label: numberOf(row) })) : listed
-  const coded = columns.name === undefined && (numbered || listed.every(({ label }) => isCode(label)))
-  const classFile = coded ? await readClassFile(folder) : undefined
-  if (coded && classFile === undefined) {
-    hooks.onWarning?.(
-      `${file}: the labels are numbers${numbered ? '' : ' or WordNet ids'} and are used as they are in the prompts; ` +
-        `to give names, add a column label_name or put them line by line into ${namesFileIn(folder)}`,
-    )
-  }
+  const codes = codesAmong([...new Set(rows.map(({ label }) => String(label)))].sort())
+  const classFile = columns.name === undefined && codes.size > 0 ? await readClassFile(folder) : undefined
+  const toName = (code: string) =>
+    columns.name === undefined
+      ? `add a column label_name, or ${lineFor(code, classFile?.file ?? namesFileIn(folder))}`
+      : `write them into the column ${columns.name}`
   const { seed, testShare } = options
   const inOrder = numbered && classFile !== undefined && linesByCode(classFile) === undefined
   const names = inOrder ? { names: classFile.lines, namesFrom: classFile.file } : {}
-  const named = classFile === undefined || inOrder ? rows : await namedBy(classFile, rows)
-  const about = { name: basename(file, extname(file)), root: folder, source: file, seed, testShare }
+  const named = classFile === undefined || inOrder ? rows : await namedBy(namesOfCodes(codes, classFile), rows)
+  const about = { name: basename(file, extname(file)), root: folder, source: file, seed, testShare, toName }
   const there = await onlyPresent(named, options.skipBadImages ?? false, hooks)
   return datasetOfRows(there, { ...about, ...names }, hooks)
 }
 
-/** Rows with the names that a file gives to their codes. */
-async function namedBy(classFile: ClassFile, rows: readonly LabelledRow[]): Promise<LabelledRow[]> {
-  const names = namesOfCodes([...new Set(await mapBreathing(rows, ({ label }) => String(label)))].sort(), classFile)
+/** Rows with the names that their labels have. */
+function namedBy(names: ReadonlyMap<string, string>, rows: readonly LabelledRow[]): Promise<LabelledRow[]> {
   return mapBreathing(rows, (row) => ({ ...row, name: names.get(String(row.label)) }))
 }
 

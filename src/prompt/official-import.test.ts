@@ -94,6 +94,21 @@ describe('class names', () => {
     await expect(given('csc-middle', ['dog'])).rejects.toThrow(/contexts for 4 classes, but 1 class name was given/)
   })
 
+  it('whose first token the official code lost to a second space of its first words are refused', async () => {
+    const checkpoint = await read('unified-end')
+    const rows = NAMES.map((name) => {
+      const { tokenizer } = clip
+      const tokens = [...tokenizer.encode(`${name.replaceAll('_', ' ')}.`).slice(1), tokenizer.endToken]
+      return [...tokens, ...Array.from({ length: 12 - tokens.length }, () => 0)]
+    })
+    const { data } = tokenRows(clip, rows.flat())
+    const suffix = floatTensor([NAMES.length, 12, 128], data)
+    expect(() => importPrompt(clip, { ...checkpoint, suffix }, 'end', NAMES)).toThrow(
+      /lacks the first token of every class name: .* had 1 space too many/,
+    )
+    expect(() => importPrompt(clip, { ...checkpoint, suffix }, 'end')).toThrow(/cannot be read from its tokens \(""\)/)
+  })
+
   it('of a file that does not say them must be given', async () => {
     const none = { prefix: undefined, suffix: undefined }
     await expect(given('unified-end', undefined, none)).rejects.toThrow(/does not contain the names/)

@@ -152,6 +152,8 @@ function chooseNames(
     const names = inOrderOf(clip, namesAfter(clip, rows, skipped), given)
     if (names !== undefined) return { names, from: 'verified', fixed: shared.slice(0, skipped) }
   }
+  const cut = CUTS.find((count) => inOrderOf(clip, namesAfter(clip, rows, 0), given, count) !== undefined)
+  if (cut !== undefined) throw cutNames(cut)
   if (contexts === undefined) return { names: given, from: 'transferred', fixed: shared }
   if (contexts !== given.length) throw wrongCount(contexts, given.length)
   throw otherNames(clip, namesAfter(clip, rows, 0), given)
@@ -162,7 +164,7 @@ function readNames(clip: Clip, rows: readonly Tokens[], shared: Tokens): Pick<Ch
   let wrong = { c: 0, text: '' }
   for (let skipped = shared.length; skipped >= 0; skipped--) {
     const names = namesAfter(clip, rows, skipped)
-    const c = names.findIndex(({ text, key }) => keyOf(clip, text) !== key)
+    const c = names.findIndex(({ text, key }) => text === '' || keyOf(clip, text) !== key)
     if (c < 0) return { names: names.map(({ text }) => text), fixed: shared.slice(0, skipped) }
     wrong = { c, text: names[c]?.text ?? '' }
   }
@@ -177,10 +179,11 @@ function inOrderOf(
   clip: Clip,
   learned: readonly LearnedName[],
   given: readonly string[],
+  cut = 0,
 ): readonly string[] | undefined {
   const left = new Map<string, string[]>()
   for (const name of given) {
-    const key = keyOf(clip, name)
+    const key = keyOf(clip, name, cut)
     const same = left.get(key)
     if (same === undefined) left.set(key, [name])
     else same.push(name)
@@ -189,8 +192,24 @@ function inOrderOf(
   return names.length === learned.length && names.length === given.length ? names : undefined
 }
 
-function keyOf({ tokenizer }: Clip, name: string): string {
-  return tokenizer.encode(`${name.replaceAll('_', ' ')}.`).join()
+/** @param cut tokens that are missing at the beginning */
+function keyOf({ tokenizer }: Clip, name: string, cut = 0): string {
+  return tokenizer
+    .encode(`${name.replaceAll('_', ' ')}.`)
+    .slice(cut)
+    .join()
+}
+
+/** Spaces too many in CTX_INIT that are looked for. */
+const CUTS = [1, 2, 3, 4]
+
+/** The official code counts words by `split(" ")`, so a second space is a word without tokens: the context takes a name's first. */
+function cutNames(cut: number): CoopError {
+  return new CoopError(
+    `the checkpoint lacks the first ${cut === 1 ? 'token' : `${cut} tokens`} of every class name: its first words (CTX_INIT) had ${countOf(cut, 'space')} too many, ` +
+      'which the official code counts as words',
+    'such prompts cannot be imported: learn again with one space between the words and none at the end',
+  )
 }
 
 function wrongCount(contexts: number, names: number): CoopError {

@@ -1,9 +1,39 @@
 import { MAX_PARALLEL } from '../../base/bounds.ts'
 import { countOf } from '../../base/count.ts'
 import { columns, took } from '../../report/text.ts'
+import type { SweepResult } from '../../runs/sweep/sweep.ts'
 import { defineCommand } from '../command.ts'
 import { flags, text, toggle, whole } from '../options.ts'
 import { COMPUTING, PICTURES, root } from '../shared-options.ts'
+
+/** A plan that was only looked at. */
+function dryText(name: string, { out, runs, before, plan, missing = [] }: SweepResult): string {
+  const { models = [], datasets = [], elsewhere = [], methods = [] } = plan ?? {}
+  const lacking = new Set(missing.map(({ what }) => what))
+  const mark = (what: string) => (lacking.has(what) ? 'missing' : '')
+  const remedies = new Set(missing.flatMap(({ remedy }) => remedy ?? []))
+  return [
+    `${name} is valid: ${countOf(runs, 'run')}, ${before} of them finished in ${out}\n`,
+    columns([['data set', 'runs'], ...datasets.map(({ dataset, runs }) => [dataset, String(runs), mark(dataset)])]),
+    ...elsewhere.map((dataset) => `also measured on ${dataset} ${mark(dataset)}`.trimEnd()),
+    ...models.map((model) => `with the model ${model} ${mark(model)}`.trimEnd()),
+    '',
+    columns(
+      [
+        ['method', 'shots', 'seeds', 'runs'],
+        ...methods.map(({ title, shots, seeds, runs }) => [
+          title,
+          shots.map((each) => (each === 0 ? 'none' : each)).join(', '),
+          seeds.join(', '),
+          String(runs),
+        ]),
+      ],
+      3,
+    ),
+    ...(missing.length > 0 ? ['', 'missing:', ...missing.map(({ what, error }) => `  ${what}: ${error}`)] : []),
+    ...remedies,
+  ].join('\n')
+}
 
 const PLAN = `A plan is a YAML file. A key that is left out has the value shown here; a list of values means one run for each:
 
@@ -51,7 +81,7 @@ export const sweep = defineCommand({
     }),
     dryRun: toggle().register(flags, {
       flag: '--dry-run',
-      help: 'check the plan, its models and data sets, but run nothing',
+      help: 'show what the plan runs, and which of its data sets and models are missing, but run nothing',
     }),
     force: toggle().register(flags, {
       flag: '--force',
@@ -64,9 +94,7 @@ export const sweep = defineCommand({
     const { sweepAsGiven } = await import('../../runs/sweep/sweep.ts')
     const result = await sweepAsGiven(plan, settings, hooks)
     const { out, runs, before, finished, failed, collapsed, seconds } = result
-    if (settings.dryRun) {
-      return { json: result, text: `${plan} is valid: ${countOf(runs, 'run')}, ${before} of them finished in ${out}` }
-    }
+    if (settings.dryRun) return { json: result, text: dryText(plan, result) }
     const lines = columns([
       ['runs of the plan', String(runs)],
       ['finished before', String(before)],

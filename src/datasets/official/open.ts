@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { CoopError, FileError, UsageError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
 import { nearestWord } from '../../base/spelling.ts'
@@ -84,7 +84,7 @@ export async function splitFileOf({ splitFile }: OfficialDataset, { folder }: Pl
 async function readRaw(row: OfficialDataset, place: Place, seed: number): Promise<Split> {
   if (!(await statIfThere(place.folder))) {
     throw new FileError(
-      `${row.name} was not found: there is no folder ${place.folder}`,
+      `${row.name} was not found: there is no folder ${resolve(place.folder)}`,
       `give the folder that contains the data sets as root (--root); "coop-ts datasets --root ${place.root}" shows which it found and where to get the rest`,
     )
   }

@@ -67,16 +67,12 @@ export async function readParquet(
     for (const row of labelledRows(opened, unpacked, hooks)) rows.push(row)
   }
   if (rows.length === 0) throw new FileError(`${about.source} has no labelled images`, 'give a data set that has some')
-  if (labels.names === undefined && rows.every(({ label }) => typeof label === 'number')) {
-    hooks.onWarning?.(
-      `${about.source}: the labels are numbers without names and are used as they are in the prompts; ` +
-        'to give names, put them into the file itself or into the README.md next to it (dataset_info)',
-    )
-  }
   const { name, root, source } = about
   const { seed, testShare } = options
-  return datasetOfRows(rows, { name, root, source, ...labels, seed, testShare }, hooks)
+  return datasetOfRows(rows, { name, root, source, ...labels, seed, testShare, toName }, hooks)
 }
+
+const toName = () => 'put them into the file itself or into the README.md next to it (dataset_info)'
 
 interface Opened {
   readonly file: ParquetFile

@@ -130,7 +130,7 @@ describe('readParquet', () => {
     expect((await read(source, {}, names)).classNames).toEqual(['x', 'y', 'z'])
     expect(warnings).toEqual([])
     expect((await read(source)).classNames).toEqual(['0', '1', '2'])
-    expect(warnings.join()).toMatch(/numbers without names/)
+    expect(warnings.join()).toMatch(/3 of 3 labels are numbers .*README\.md/)
     const few = names.replace(", '2': z", '')
     expect((await errorOf(read(source, {}, few))).message).toMatch(/bare\.parquet, row 3: label 2 is outside 0 to 1/)
   })

@@ -1,4 +1,4 @@
-import { access, cp, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { access, cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -82,7 +82,8 @@ describe('of a repository', () => {
     [
       'in the Hugging Face format',
       ['config.json', 'preprocessor_config.json', 'model.safetensors', 'tokenizer.json', ...TOKENIZER],
-      ['config.json', 'merges.txt', 'model.safetensors', 'preprocessor_config.json', 'vocab.json'],
+      // tokens that were added to the vocabulary may stand in tokenizer.json alone
+      ['config.json', 'merges.txt', 'model.safetensors', 'preprocessor_config.json', 'tokenizer.json', 'vocab.json'],
     ],
     [
       'as transformers 5 writes it',
@@ -112,6 +113,18 @@ describe('of a repository', () => {
     expect(folder).toBe(join(hub.cacheDir, 'models--owner--tiny/snapshots', from.commit))
     expect(repo).toEqual({ ...REPO, revision: from.commit })
     for (const name of needed) expect(await isThere(join(folder, name))).toBe(true)
+  })
+
+  it('with a vocabulary from before is given the tokens that were added to it', async () => {
+    const before = await serve(['config.json', 'model.safetensors', ...TOKENIZER])
+    await get()
+    await server?.close()
+    const noted = (await readdir(join(hub.cacheDir, 'models--owner--tiny/.no_exist', before.commit))).sort()
+    expect(noted).toEqual(expect.arrayContaining(['added_tokens.json', 'tokenizer.json']))
+    await rm(join(hub.cacheDir, 'models--owner--tiny/.no_exist'), { recursive: true })
+    const now = await serve(['config.json', 'model.safetensors', 'tokenizer.json', ...TOKENIZER])
+    await get({ ...REPO, revision: now.commit })
+    expect(fetched(now)).toContain('tokenizer.json')
   })
 
   it('in the OpenCLIP format its safetensors are taken, once', async () => {

@@ -21,7 +21,8 @@ export interface HubModel {
 }
 
 const TOKENIZERS = [['vocab.json', 'merges.txt'], ['tokenizer.json']] as const
-const ADDED_TOKENS = 'added_tokens.json'
+/** Files that may have more tokens than a vocabulary. */
+const ADDED_TOKENS = ['tokenizer.json', 'added_tokens.json'] as const
 const INDEX = '.index.json'
 
 /**
@@ -65,7 +66,9 @@ async function cachedModel(hub: HubSettings, repo: HubRepo, commit: string): Pro
   const missing =
     format === undefined ? ['a configuration with its weights'] : shards.filter((shard) => !names.has(shard))
   const isWhole = missing.length === 0
-  const unsure = format?.config === 'config.json' ? PROCESSOR_FILES.filter((file) => !names.has(file)) : []
+  const tokens = tokenizerOf(names).includes('vocab.json') && !names.has('tokenizer.json') ? ADDED_TOKENS : []
+  const wanted = [...(format?.config === 'config.json' ? PROCESSOR_FILES : []), ...tokens]
+  const unsure = wanted.filter((file) => !names.has(file))
   const absent = await Promise.all(unsure.map((file) => knownAbsent(hub, repo, commit, file)))
   const isSure = isWhole && tokenizerOf(names).length > 0 && absent.every(Boolean)
   return { folder, repo: { ...repo, revision: commit }, isWhole, isSure, missing }
@@ -80,10 +83,13 @@ async function fetchModel(hub: HubSettings, repo: HubRepo, listing: HubListing, 
   const here = new Set(await cachedFiles(hub, repo, pinned.revision))
   const format = formatOf(here) ?? formatOf(names)
   if (format === undefined) throw noModel(repo, names)
-  for (const file of PROCESSOR_FILES) if (!names.has(file)) await noteAbsent(hub, repo, pinned.revision, file)
+  for (const file of [...PROCESSOR_FILES, ...ADDED_TOKENS]) {
+    if (!names.has(file)) await noteAbsent(hub, repo, pinned.revision, file)
+  }
 
   const fetch = (files: readonly string[]) => localFiles(pinned, files, hooks, hub)
-  const tokenizer = tokenizerOf(here).length > 0 ? [] : tokenizerOf(names)
+  const vocabulary = tokenizerOf(here).length > 0 ? tokenizerOf(here) : tokenizerOf(names)
+  const tokenizer = vocabulary.length > 0 ? new Set([...vocabulary, ...ADDED_TOKENS]) : []
   // first what tells whether this is a CLIP at all
   await fetch([format.config, ...PROCESSOR_FILES, ...tokenizer].filter((file) => names.has(file)))
   const folder = snapshotFolder(hub, repo, pinned.revision)
@@ -108,8 +114,7 @@ function formatOf(names: ReadonlySet<string>): Chosen | undefined {
 
 /** None where the repository has no tokenizer: loading says what to do. */
 function tokenizerOf(names: ReadonlySet<string>): readonly string[] {
-  const found = TOKENIZERS.find((files) => files.every((file) => names.has(file))) ?? []
-  return found.length > 0 && names.has(ADDED_TOKENS) ? [...found, ADDED_TOKENS] : found
+  return TOKENIZERS.find((files) => files.every((file) => names.has(file))) ?? []
 }
 
 /** The repository's files as the hub's API lists them; of a mirror without one, those that a CLIP could need. */
@@ -133,7 +138,7 @@ async function tryNames(
   const names = [
     ...FORMAT_FILES.flatMap(({ config, weights }) => [config, ...weights]),
     ...PROCESSOR_FILES,
-    ...TOKENIZERS.flat(),
+    ...new Set([...TOKENIZERS.flat(), ...ADDED_TOKENS]),
   ]
   const answers = await Promise.all(
     names.map((name) =>

@@ -168,6 +168,44 @@ describe('a sweep', () => {
     expect(ended).toMatchObject({ status: 0, stdout: expect.stringMatching(/is valid: 9 runs, 0 of them finished/) })
     await expect(readdir(at('dry'))).rejects.toThrow()
   })
+
+  it('with --dry-run shows the whole plan, whatever is missing of its data sets and models', async () => {
+    const plan = PLAN.map((line) => line.replace('models: model', 'models: [model, modle]'))
+    await write('lacking.yaml', [...plan.slice(1), 'datasets: [photos, fotos, caltech101]', 'elsewhere: dtd'])
+    const ended = await coop(...words('lacking.yaml', 'lacking'), '--root', at('none'), '--dry-run', '--json')
+    expect(ended.status).toBe(0)
+    expect(onlyJson(ended)).toMatchObject({
+      runs: 54,
+      plan: {
+        datasets: [
+          { dataset: 'photos', runs: 18 },
+          { dataset: 'fotos', runs: 18 },
+          { dataset: 'caltech101', runs: 18 },
+        ],
+        elsewhere: ['dtd'],
+        models: ['model', 'modle'],
+        methods: expect.arrayContaining([
+          expect.objectContaining({ method: 'zero-shot', shots: [0], runs: 1 }),
+          expect.objectContaining({ method: 'coop', shots: [1, 2], seeds: [1, 2], runs: 4 }),
+        ]),
+      },
+      missing: [
+        { what: 'dtd', error: expect.stringContaining(at('none/dtd')) },
+        { what: 'fotos' },
+        { what: 'caltech101', error: expect.stringContaining(at('none/caltech-101')) },
+      ],
+    })
+    const text = await coop(...words('lacking.yaml', 'lacking'), '--root', at('none'), '--dry-run')
+    expect(text.stdout).toMatch(/caltech101 +18 +missing/)
+    expect(text.stdout).toMatch(/where to get the rest/)
+  })
+
+  it('with --dry-run says that a model is missing beside what is there', async () => {
+    const plan = PLAN.map((line) => line.replace('models: model', 'models: [model, modle]'))
+    await write('modelless.yaml', plan)
+    const result = onlyJson(await coop(...words('modelless.yaml', 'modelless'), '--dry-run', '--json'))
+    expect(result).toMatchObject({ runs: 18, missing: [{ what: 'modle' }] })
+  })
 })
 
 describe('what is refused before the first run', () => {
@@ -181,6 +219,12 @@ describe('what is refused before the first run', () => {
       /modle/,
     ],
     ['a data set that is not there', ['datasets: fotos', ...PLAN.slice(1)], 1, /fotos/],
+    [
+      'all data sets that are not there',
+      ['datasets: [fotos, photos, fotografías]', 'elsewhere: fotoj', ...PLAN.slice(1)],
+      1,
+      /3 data sets of the plan cannot be used:.*fotos.*fotoj.*fotografías/s,
+    ],
     ['another that is not there', [...PLAN, 'elsewhere: fotos'], 1, /fotos/],
     ['a context too long for the model', PLAN.map((line) => line.replace('M: 2', 'M: 500')), 1, /too long/],
   ])('%s', async (_, plan, status, message) => {

@@ -3,21 +3,18 @@ import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { anObject, aText, checkArguments, checkOptions, someHooks } from '../../base/arguments.ts'
 import { CoopError, UsageError } from '../../base/errors.ts'
-import { largest } from '../../base/extremes.ts'
 import type { Hooks, Progress } from '../../base/progress.ts'
 import type { Clip } from '../../clip/types.ts'
-import { checkLearnable, lackOfImages, shotsText } from '../../data/fewshot.ts'
-import type { Item } from '../../data/items.ts'
+import { shotsText } from '../../data/fewshot.ts'
 import { type AnyMethod, methodNamed } from '../../methods/index.ts'
 import { DEFAULT_TEMPLATES } from '../../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../../node/cache-dir.ts'
 import { ClaimedError, withClaim } from '../../node/claim.ts'
 import { ifThere, writeFileAtomic } from '../../node/files.ts'
-import { BUNDLED } from '../../node/package.ts'
 import type { RunRecord } from '../../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../../runtime/types.ts'
-import { checkTestable, checkThere, some, warnOfPhotographs } from '../dataset.ts'
-import { changesSince, partsOf, subsetOf } from '../drawn.ts'
+import { some } from '../dataset.ts'
+import { changesSince, subsetOf } from '../drawn.ts'
 import { type InputOptions, type Inputs, openInputs } from '../inputs.ts'
 import { countedShots, type Job } from '../job.ts'
 import { withPool } from '../model.ts'
@@ -26,7 +23,9 @@ import { readRecord, runFile } from '../run-folder.ts'
 import { runOne } from '../run-one.ts'
 import { checkRunOptions } from '../run-options.ts'
 import { runsFolder } from '../sweep-folder.ts'
+import { checkDatasets, faultOf, missingError, needs } from './datasets.ts'
 import { jobsOf, timeLeft } from './jobs.ts'
+import { type Overview, overviewOf } from './overview.ts'
 import { type Plan, readPlan } from './plan.ts'
 
 /** Options of sweep. */
@@ -37,7 +36,7 @@ export interface SweepOptions extends RuntimeOptions, Partial<InputOptions> {
   readonly out?: string
   /** Runs at a time, each with its share of the threads. */
   readonly parallel?: number
-  /** Only check the plan: models, data sets, settings. */
+  /** Only check the plan: settings, and the models and data sets that are there; says which are not. */
   readonly dryRun?: boolean
   /** Repeat finished runs whose pictures have changed since; write into a folder that holds other files, which stay. */
   readonly force?: boolean
@@ -51,6 +50,14 @@ export interface FailedRun {
   readonly id: string
   readonly title: string
   readonly error: string
+}
+
+/** A data set or model of the plan that cannot be used. */
+export interface MissingInput {
+  /** Its word in the plan. */
+  readonly what: string
+  readonly error: string
+  readonly remedy: string | undefined
 }
 
 /** What a sweep ends with. */
@@ -67,6 +74,10 @@ export interface SweepResult {
   readonly collapsed: readonly string[]
   /** Of this call. */
   readonly seconds: number
+  /** With `dryRun`: what the plan would run. */
+  readonly plan?: Overview
+  /** With `dryRun`: data sets and models that cannot be used as they are. Other sweeps throw for them. */
+  readonly missing?: readonly MissingInput[]
 }
 
 const SWEEP_OPTIONS: Readonly<Record<keyof SweepOptions, true>> = {
@@ -119,21 +130,28 @@ async function sweepPlan(plan: Plan, out: string, options: SweepOptions, hooks: 
   const { dryRun = false, methods, cache = defaultCacheDir() } = options
   const jobs = jobsOf({ ...plan, root: options.root ?? plan.root }, methods)
   const inputs = openInputs({ ...options, cache })
-  await checkDatasets(jobs, inputs, options, hooks)
+  const faults = await checkDatasets(jobs, inputs, options, hooks)
+  if (faults.size > 0 && !dryRun) throw missingError(faults)
+  const usable = jobs.filter((job) => !needs(job).some((word) => faults.has(word)))
   const records = await finishedRuns(out, jobs, hooks)
   await warnOfOthers(out, jobs, hooks)
-  for (const id of await changedRuns(out, jobs, records, inputs, options, hooks)) {
+  for (const id of await changedRuns(out, usable, records, inputs, options, hooks)) {
     if (!dryRun) await rm(runFile(join(runsFolder(out), id), 'results'))
     records.delete(id)
   }
   const before = records.size
   const state: State = { out, jobs, inputs, records, failed: [] }
 
-  const pending = (model: string) => jobs.filter((job) => job.model === model && !records.has(job.id))
+  const pending = (model: string) => usable.filter((job) => job.model === model && !records.has(job.id))
   const models = plan.models.filter((model) => dryRun || pending(model).length > 0)
   // several models: all are looked at before the first run of the first
   if (models.length > 1 || dryRun) {
-    for (const model of models) await checkJobs(pending(model), inputs, methods, hooks)
+    for (const model of models) {
+      const [first] = pending(model)
+      const fault = first && dryRun ? await faultOf(inputs.model(first, hooks)) : undefined
+      if (fault === undefined) await checkJobs(pending(model), inputs, methods, hooks)
+      else faults.set(model, fault)
+    }
   }
   if (!dryRun) {
     await writeFileAtomic(join(out, 'plan.yaml'), plan.text)
@@ -147,6 +165,8 @@ async function sweepPlan(plan: Plan, out: string, options: SweepOptions, hooks: 
     failed: state.failed,
     collapsed: [...records.values()].flatMap(({ id, collapsed }) => (collapsed ? [id] : [])),
     seconds: (performance.now() - started) / 1000,
+    plan: dryRun ? overviewOf(jobs) : undefined,
+    missing: dryRun ? [...faults].map(([what, { message, remedy }]) => ({ what, error: message, remedy })) : undefined,
   }
 }
 
@@ -157,30 +177,6 @@ interface State {
   /** Finished runs by id. */
   readonly records: Map<string, RunRecord>
   readonly failed: FailedRun[]
-}
-
-/** Opens all data sets, and says where classes have fewer images than are drawn of each, and where the model is not for them. */
-async function checkDatasets(jobs: readonly Job[], inputs: Inputs, options: SweepOptions, hooks: Hooks): Promise<void> {
-  const words = new Map<string, Job>()
-  for (const job of jobs) for (const word of [job.dataset, ...job.elsewhere]) words.set(word, words.get(word) ?? job)
-  let tested: readonly Item[] = []
-  for (const [word, job] of words) {
-    const dataset = await inputs.dataset(job, word, hooks)
-    checkTestable(dataset, word)
-    const own = jobs.filter((job) => job.dataset === word)
-    const learned = own.filter(({ shots }) => shots !== 0)
-    if (learned.length > 0) checkLearnable(dataset)
-    // the official code takes what there is of a class with too few images; so do runs, but they say so
-    const numbers = learned.flatMap(({ shots }) => (shots === 'all' ? [] : [shots]))
-    const most = learned.find(({ validates }) => validates) ?? job
-    const lack = lackOfImages(partsOf(most, dataset), Math.max(0, largest(numbers)))
-    if (lack !== undefined) hooks.onWarning?.(lack)
-    // the pictures of a data set that is only measured on are its test images
-    const { train, val, test } = dataset
-    await checkThere(dataset, own.length > 0 ? [...train, ...val, ...test] : test, options)
-    tested = [...tested, ...test]
-  }
-  if (jobs.some(({ model }) => model === BUNDLED)) warnOfPhotographs(BUNDLED, tested, hooks)
 }
 
 /** Throws where settings, class names and model of any of the jobs, which are of one model, do not fit. */
