@@ -7,6 +7,7 @@ import type { Command } from './command.ts'
 import { aboutCommands } from './commands/about.ts'
 import { classify } from './commands/classify.ts'
 import { datasets } from './commands/datasets.ts'
+import { doctor } from './commands/doctor.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { importPrompt } from './commands/import.ts'
 import { methods } from './commands/methods.ts'
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   importPrompt,
   sweep,
   report,
+  doctor,
 ]
 
 export interface Coop {

@@ -112,13 +112,13 @@ function chunksOfRows<T>(sequences: readonly (readonly T[])[], maxRows: number):
 async function encodePacked(clip: Clip, runtime: Runtime, packing: Packing): Promise<Float32Array> {
   const { config, weights } = clip
   const graph = new Graph()
-  const rows = graph.weight('rows', embedRows(clip, packing.slots, packing.positions))
+  const rows = embedRows(clip, packing.slots, packing.positions)
   const p = constantParameters(graph, weights)
   const session = await runtime.load(
-    program(graph, { features: textTower(p, config.text, config.embedDim, packing, rows) }),
+    program(graph, { features: textTower(p, config.text, config.embedDim, packing, graph.input('rows', rows.shape)) }),
   )
   try {
-    const { features } = await session.run({})
+    const { features } = await session.run({ rows })
     return features.data
   } finally {
     await session.dispose()

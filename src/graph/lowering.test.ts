@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { nodeRuntime } from '../node/runtime.ts'
 import { engine, randomTensor, worstError } from '../testing/engine.ts'
+import { anyGpu, NO_GPU } from '../testing/gpu.ts'
 import {
   add,
+  argmax,
   averagePool,
   conv2d,
   crossEntropy,
+  equals,
+  floatTensor,
   frozenBatchNorm,
   Graph,
   gather,
@@ -94,6 +97,37 @@ describe('lowering for webgpu', () => {
     expect(operators(lower(step(), 'webgpu')).filter((op) => missing.includes(op))).toEqual([])
   })
 
+  it('has labels compared as float32, and gives the same', async () => {
+    const graph = new Graph()
+    const labels = graph.input('labels', [3], 'int64')
+    const p = program(graph, { hot: equals(reshape(labels, [3, 1]), graph.ints([0, 1, 2, 3])) })
+    const lowered = lower(p, 'webgpu')
+    const dtypes = [...lowered.inputs, ...lowered.nodes].flatMap(({ outputs }) => outputs.map((x) => x.dtype))
+    expect(dtypes).not.toContain('int64')
+    const session = await engine.load(lowered)
+    const { hot } = await session.run({ labels: floatTensor([3], Float32Array.of(2, 0, 3)) })
+    expect(Array.from(hot?.data ?? [])).toEqual([0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1])
+    await session.dispose()
+  })
+
+  it('finds the first of the largest, as ArgMax does', async () => {
+    const graph = new Graph()
+    const hits = equals(argmax(graph.input('x', [4, 3])), graph.ints([0, 1, 2, 2]))
+    const lowered = lower(program(graph, { hits }), 'webgpu')
+    expect(operators(lowered)).not.toContain('ArgMax')
+    const session = await engine.load(lowered)
+    const x = floatTensor([4, 3], Float32Array.of(2, 2, 1, -5, -4, -4, 0, 0, 0, -1, -2, 3))
+    expect(Array.from((await session.run({ x })).hits?.data ?? [])).toEqual([1, 1, 0, 1])
+    await session.dispose()
+  })
+
+  it('leaves whole numbers that choose rows as they are', () => {
+    const graph = new Graph()
+    const rows = graph.input('rows', [2], 'int64')
+    const p = program(graph, { y: gather(graph.input('table', [4, 2]), rows), hot: equals(rows, graph.ints([0, 1])) })
+    expect(lower(p, 'webgpu').inputs.map(({ outputs }) => outputs[0]?.dtype)).toContain('int64')
+  })
+
   it.each([
     ['text', step],
     ['pictures', pictureStep],
@@ -107,8 +141,8 @@ describe('lowering for webgpu', () => {
   })
 
   it('runs on a GPU, where there is one', async ({ skip }) => {
-    const gpu = await nodeRuntime({ device: 'webgpu' }).catch(() => undefined)
-    if (gpu === undefined) return skip('no graphics card')
+    const gpu = await anyGpu()
+    if (gpu === undefined) return skip(NO_GPU)
     try {
       for (const build of [step, pictureStep]) expectClose(await run(build(), gpu), await run(build()), 1e-4)
     } finally {

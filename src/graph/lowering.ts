@@ -1,9 +1,10 @@
-import { exp, log, mul, sub } from './elementwise.ts'
-import { Graph, type Node, type Value } from './graph.ts'
+import { equals, exp, log, mul, sub } from './elementwise.ts'
+import { type DType, Graph, type Node, type Value } from './graph.ts'
 import { matmul } from './matrix.ts'
 import { type Program, program, resolve } from './program.ts'
 import { max, sum } from './reduction.ts'
-import { transpose } from './shaping.ts'
+import { reshape, transpose } from './shaping.ts'
+import { floatTensor } from './tensor.ts'
 
 /** Writes one node in operators that a provider has; gets the node and its inputs in the new graph. */
 type Rule = (node: Node, inputs: readonly Value[]) => Value
@@ -19,6 +20,28 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       return typeof alpha === 'object' && 'float' in alpha && alpha.float !== 1
         ? mul(y, y.graph.scalar(alpha.float))
         : y
+    },
+    Equal: (node, inputs) => {
+      const [y] = inputs[0]?.graph.apply({ ...node, inputs: inputs.map(asFloats), gradient: 'none' }) ?? []
+      if (y === undefined) throw new Error('Equal has inputs and an output')
+      return y
+    },
+    /** The index of the largest entry, the first of several, as float32: the smallest index among those that equal it. */
+    ArgMax: (_, [x]) => {
+      if (x === undefined) throw new Error('ArgMax has one input')
+      const { graph } = x
+      const n = x.shape.at(-1) ?? 0
+      const last = [x.shape.length - 1]
+      const behind = floatTensor(
+        [n],
+        Float32Array.from({ length: n }, (_, i) => n - i),
+      )
+      const hits = equals(x, max(x, last, true))
+      return sub(graph.scalar(n), max(mul(hits, graph.constant(behind)), last))
+    },
+    Reshape: ({ outputs: [y] }, [x]) => {
+      if (x === undefined || y === undefined) throw new Error('Reshape has an input and an output')
+      return reshape(x, y.shape)
     },
     LogSoftmax: (_, [x]) => {
       if (x === undefined) throw new Error('LogSoftmax has one input')
@@ -47,18 +70,38 @@ export function lower(p: Program, provider: string): Program {
     return y
   }
   for (const node of [...p.inputs, ...p.weights, ...p.constants]) {
-    for (const x of node.outputs) record([x], [leaf(graph, node, x)])
+    for (const x of node.outputs) record([x], [leaf(graph, node, x, isOnlyCompared(p, x) ? 'float32' : x.dtype)])
   }
   for (const node of p.nodes) {
     const inputs = node.inputs.map(find)
-    const rule = rules[node.op]
+    const compared = node.outputs.every((x) => x.dtype !== 'int64' || isOnlyCompared(p, x))
+    const rule = compared ? rules[node.op] : undefined
     record(node.outputs, rule === undefined ? graph.apply({ ...node, inputs, gradient: 'none' }) : [rule(node, inputs)])
   }
   return program(graph, Object.fromEntries([...p.outputs].map(([name, x]) => [name, find(x)])))
 }
 
-function leaf(graph: Graph, node: Node, x: Value): Value {
-  if (node.tensor === undefined) return graph.input(node.name ?? '', x.shape, x.dtype)
+/**
+ * Whether whole numbers are only compared, such as labels: then they are fed as float32 (which has them exactly below
+ * 2^24), as graphics cards have no int64.
+ */
+function isOnlyCompared(p: Program, x: Value): boolean {
+  if (x.dtype !== 'int64') return false
+  const users = p.nodes.filter(({ inputs }) => inputs.some((input) => resolve(input) === x))
+  return users.every(
+    ({ op, outputs }) => op === 'Equal' || (op === 'Reshape' && outputs.every((y) => isOnlyCompared(p, y))),
+  )
+}
+
+function asFloats(x: Value): Value {
+  const { tensor } = x.node
+  if (x.dtype !== 'int64') return x
+  if (tensor !== undefined) return x.graph.constant(floatTensor(x.shape, Float32Array.from(tensor.data, Number)))
+  return x
+}
+
+function leaf(graph: Graph, node: Node, x: Value, dtype: DType): Value {
+  if (node.tensor === undefined) return graph.input(node.name ?? '', x.shape, dtype)
   return node.name === undefined ? graph.constant(node.tensor) : graph.weight(node.name, node.tensor)
 }
 

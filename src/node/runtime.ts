@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { anObject, checkArguments } from '../base/arguments.ts'
 import { CoopError } from '../base/errors.ts'
 import { openRuntime, type WorkerPort } from '../runtime/client.ts'
-import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
+import type { ProfiledOptions, Runtime } from '../runtime/types.ts'
 import { wantedOnnxRuntime } from './package.ts'
 import { disableTelemetry } from './telemetry.ts'
 
@@ -13,7 +13,7 @@ import { disableTelemetry } from './telemetry.ts'
  * @throws UsageError when `threads` is not a whole number from 1 up
  * @throws CoopError when ONNX Runtime cannot be loaded, or no execution provider answers
  */
-export async function nodeRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
+export async function nodeRuntime(options: ProfiledOptions = {}): Promise<Runtime> {
   checkArguments('nodeRuntime', { options }, { options: anObject })
   await disableTelemetry()
   const flags = new Int32Array(new SharedArrayBuffer(8))

@@ -1,6 +1,7 @@
 // @ts-check
 // Runs inside a worker thread: session.run blocks its thread, so it must not be the caller's. Plain JavaScript, because
 // a worker starts from a file that Node reads as it stands.
+import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import * as ort from 'onnxruntime-node'
 
@@ -22,6 +23,8 @@ const CLOSING = 1
 const sessions = new Map()
 let provider = 'cpu'
 let threads = 0
+/** @type {string | undefined} Folder of the profiles. */
+let profile
 
 /** @returns {ort.InferenceSession.SessionOptions} */
 const options = () => ({
@@ -38,6 +41,7 @@ const handlers = {
     if (request.provider === 'webgpu') checkVulkan()
     provider = request.provider
     threads = request.threads
+    profile = request.profile
     const session = await ort.InferenceSession.create(request.probe, options())
     const { y } = await session.run({ x: new ort.Tensor('float32', Float32Array.of(1), [1]) })
     await session.release()
@@ -46,7 +50,10 @@ const handlers = {
   },
 
   async load({ session, model, weights }) {
-    sessions.set(session, await ort.InferenceSession.create(model, { ...options(), externalData: weights }))
+    const profiling =
+      profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: join(profile, 'session') }
+    const whole = { ...options(), ...profiling, externalData: weights }
+    sessions.set(session, await ort.InferenceSession.create(model, whole))
     return {}
   },
 
@@ -61,6 +68,7 @@ const handlers = {
   },
 
   async dispose({ session }) {
+    if (profile !== undefined) sessions.get(session)?.endProfiling()
     await sessions.get(session)?.release()
     sessions.delete(session)
     return {}

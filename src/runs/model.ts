@@ -3,7 +3,7 @@ import { loadClip } from '../clip/load.ts'
 import type { Clip } from '../clip/types.ts'
 import { modelFilesAt } from '../node/files.ts'
 import { nodeRuntime } from '../node/runtime.ts'
-import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
+import type { ProfiledOptions, Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { resolveModel, type UsedModel } from './model-word.ts'
 
 /** The model that a command or a plan names. Throws FileError or HubError when there is none that can be used. */
@@ -25,7 +25,7 @@ export async function withModel<T>(
 
 /** A runtime that is closed afterwards; its fall-back is said. */
 export async function withRuntime<T>(
-  options: RuntimeOptions,
+  options: ProfiledOptions,
   hooks: Hooks,
   work: (runtime: Runtime) => Promise<T>,
 ): Promise<T> {
@@ -38,7 +38,7 @@ export async function withRuntime<T>(
 /** Runtimes that work at the same time, closed afterwards; a fall-back is said once. */
 export async function withPool<T>(
   count: number,
-  options: RuntimeOptions,
+  options: ProfiledOptions,
   hooks: Hooks,
   work: (runtimes: readonly Runtime[]) => Promise<T>,
 ): Promise<T> {

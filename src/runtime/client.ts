@@ -6,14 +6,14 @@ import { Graph } from '../graph/graph.ts'
 import { lower } from '../graph/lowering.ts'
 import { encodeOnnx } from '../graph/onnx.ts'
 import { aProgram, type Program, program } from '../graph/program.ts'
-import { type FloatTensor, sizeOf, type Tensor } from '../graph/tensor.ts'
+import { type FloatTensor, floatTensor, sizeOf, type Tensor } from '../graph/tensor.ts'
 import {
   type Answer,
   DEVICES,
   type Device,
+  type ProfiledOptions,
   type Request,
   type Runtime,
-  type RuntimeOptions,
   type Session,
 } from './types.ts'
 
@@ -53,9 +53,9 @@ const NEEDS = {
  * @throws UsageError when `threads` is not a whole number from 1 to 1024, or there is no device of that name
  * @throws CoopError when the device is not there
  */
-export async function openRuntime(port: WorkerPort, options: RuntimeOptions & { threads: number }): Promise<Runtime> {
+export async function openRuntime(port: WorkerPort, options: ProfiledOptions & { threads: number }): Promise<Runtime> {
   checkArguments('openRuntime', { port, options }, { port: aPort, options: anObject })
-  const { device = 'cpu', threads } = options
+  const { device = 'cpu', threads, profile } = options
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
     await port.terminate()
     throw new UsageError(`threads: ${threads} is not a whole number from 1 to ${MAX_THREADS}`)
@@ -68,7 +68,7 @@ export async function openRuntime(port: WorkerPort, options: RuntimeOptions & { 
   const refused: Error[] = []
   for (const provider of CANDIDATES[device]) {
     try {
-      await channel.ask({ kind: 'open', provider, threads, probe: probe() })
+      await channel.ask({ kind: 'open', provider, threads, profile, probe: probe() })
     } catch (error) {
       refused.push(error instanceof Error ? error : new Error(String(error)))
       continue
@@ -159,7 +159,9 @@ class WorkerRuntime implements Runtime {
 
   async load<Out extends string>(program: Program<Out>): Promise<Session<Out>> {
     checkArguments('load', { program }, { program: aProgram })
-    const model = encodeOnnx(lower(program, this.device))
+    const lowered = lower(program, this.device)
+    const model = encodeOnnx(lowered)
+    const dtypes = new Map(lowered.inputs.map(({ name, outputs: [x] }) => [name, x?.dtype]))
     const weights = Array.from(model.weights, ([path, data]) => ({ path, data: postable(data) }))
     const session = this.#sessions++
     let disposed = false
@@ -169,7 +171,9 @@ class WorkerRuntime implements Runtime {
       run: async (feeds) => {
         if (disposed) throw new CoopError('the session is disposed', 'load the program again')
         checkFeeds(program, feeds)
-        const posted = Object.fromEntries(Object.entries(feeds).map(([name, x]) => [name, detached(x)]))
+        const posted = Object.fromEntries(
+          Object.entries(feeds).map(([name, x]) => [name, detached(dtypes.get(name) === 'float32' ? asFloats(x) : x)]),
+        )
         const moved = Object.values(posted).map(({ data }) => data)
         const outputs = await this.#channel.ask({ kind: 'run', session, feeds: posted }, moved)
         checkOutputs(program, outputs)
@@ -230,6 +234,9 @@ function postable({ buffer, byteOffset, byteLength }: Tensor['data']): Uint8Arra
  * a larger buffer would be posted with all of it.
  */
 const detached = (x: Tensor): Tensor => (isSmall(x.data) && ownsBuffer(x) ? x : copy(x))
+
+const asFloats = (x: Tensor): FloatTensor =>
+  x.dtype === 'float32' ? x : floatTensor(x.shape, Float32Array.from(x.data, Number))
 
 const ownsBuffer = ({ data }: Tensor) =>
   data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength

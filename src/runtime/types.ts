@@ -16,6 +16,12 @@ export interface RuntimeOptions {
   readonly threads?: number
 }
 
+/** A runtime that is looked into. */
+export interface ProfiledOptions extends RuntimeOptions {
+  /** Folder for ONNX Runtime's profiles: a JSON file of each session, written when it is disposed. Only in Node. */
+  readonly profile?: string
+}
+
 /**
  * Runs programs beside the caller's thread, so that progress, HTTP and timers go on. One runtime may hold several
  * sessions; runs of one runtime come one after the other.
@@ -52,7 +58,13 @@ export interface WeightFile {
 
 /** What crosses to the worker; each request has an id that its answer repeats. */
 export type Request =
-  | { readonly kind: 'open'; readonly provider: string; readonly threads: number; readonly probe: Uint8Array }
+  | {
+      readonly kind: 'open'
+      readonly provider: string
+      readonly threads: number
+      readonly profile?: string
+      readonly probe: Uint8Array
+    }
   | {
       readonly kind: 'load'
       readonly session: number

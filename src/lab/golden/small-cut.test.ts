@@ -1,6 +1,10 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { nodeRuntime } from '../../node/runtime.ts'
+import { anyGpu, NO_GPU } from '../../testing/gpu.ts'
 import { checkGolden } from './check.ts'
 
 /**
@@ -19,5 +23,22 @@ it('features, text features and gradients of every encoder, cut small, are those
   for (const model of ['rn50', 'rn101', 'vit-b-32', 'vit-b-16', 'vit-l-14', 'vit-h-14']) {
     expect(lines).toContainEqual(expect.stringMatching(`^image features ${model}: .* ok$`))
     expect(lines).toContainEqual(expect.stringMatching(`^text features ${model}: .* ok$`))
+  }
+})
+
+it('they are those of PyTorch through WebGPU, too', async ({ skip }) => {
+  const gpu = await anyGpu()
+  if (gpu === undefined) return skip(NO_GPU)
+  const folder = await mkdtemp(join(tmpdir(), 'coop-golden-'))
+  const parts = ['vit-b-32', 'images', 'coop.json', 'coop.safetensors', 'text_features.json']
+  await Promise.all(parts.map((part) => cp(join(FOLDER, part), join(folder, part), { recursive: true })))
+  const lines: string[] = []
+  try {
+    const { failed } = await checkGolden(folder, gpu, (line) => lines.push(line))
+    expect(lines.filter((line) => / (features|gradient) .*ok$/.test(line)).length).toBeGreaterThan(5)
+    expect(failed, lines.join('\n')).toBe(0)
+  } finally {
+    await gpu.close()
+    await rm(folder, { recursive: true, force: true })
   }
 })
