@@ -4,15 +4,15 @@ import sharp from 'sharp'
 import type { Hooks } from '../../base/progress.ts'
 import { sha256 } from '../../base/sha256.ts'
 import type { RgbImage } from '../../clip/types.ts'
+import { type SampleTask, samplePaths } from '../../data/samples.ts'
 import { writeFileAtomic } from '../../node/files.ts'
 import { bundledSamples } from '../../node/package.ts'
-import { type SampleName, type Samples, samplePaths } from '../../runs/samples.ts'
 import { openHeldOut } from '../demo/held-out.ts'
 import { plannedTasks } from './tasks.ts'
 
 /** What was written of a task. */
 export interface MadeTask {
-  readonly name: SampleName
+  readonly name: SampleTask['name']
   readonly pictures: number
   readonly bytes: number
 }
@@ -50,8 +50,7 @@ export async function makeSamples(hooks: Hooks): Promise<MadeTask[]> {
     }
     made.push({ name: task.name, pictures: drawn.size, bytes })
   }
-  const index: Samples = { tasks }
-  await writeFileAtomic(join(bundledSamples(), 'index.json'), `${JSON.stringify(index, null, 1)}\n`)
+  await writeFileAtomic(join(bundledSamples(), 'index.json'), `${JSON.stringify({ tasks }, null, 1)}\n`)
   return made
 }
 

@@ -1,4 +1,4 @@
-import type { SampleTask } from '../../runs/samples.ts'
+import type { SampleTask } from '../../data/samples.ts'
 import type { HeldOut } from '../demo/held-out.ts'
 import { peopleTaskList } from '../demo/people.ts'
 import { sample } from '../demo/pictures.ts'
@@ -101,11 +101,13 @@ function styleTask(heldOut: HeldOut): PlannedTask {
     'samples',
     'style',
   )
-  const part = (style: HeldOutStyle, some: readonly string[]) => [...some].sort().map((code) => picture(style, code, ''))
+  const part = (style: HeldOutStyle, some: readonly string[]) =>
+    [...some].sort().map((code) => picture(style, code, ''))
   return {
     name: 'style',
     title: 'Drawing style',
-    about: 'Microsoft Fluent emoji of animals, food and places in three styles; no thing that is learned from is tested, in any style.',
+    about:
+      'Microsoft Fluent emoji of animals, food and places in three styles; no thing that is learned from is tested, in any style.',
     template: 'an emoji in {} style.',
     classes: STYLES.map(([style, name]) => ({
       name,
