@@ -4,22 +4,23 @@ import { join } from 'node:path'
 import type { Hooks } from '../base/progress.ts'
 import type { SampleTask } from '../data/samples.ts'
 import { bundledSamples } from '../node/package.ts'
+import type { Rerun } from '../node/run-folder.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
 import { type Evaluated, evaluateRun, evaluateZeroShot } from './evaluate.ts'
+import { checkRunFolder } from './run-folder.ts'
 import { sampleTasks } from './samples.ts'
 import { train } from './train.ts'
-import { wordsOfRun } from './words.ts'
+import { type VectorWords, wordsOfRun } from './words.ts'
 
 /** How the demo learns: one context for all classes, in a hundred steps. */
 const SETTINGS = { recipe: 'fast' }
 
-export interface SampleDemoOptions extends RuntimeOptions {
+export interface SampleDemoOptions extends RuntimeOptions, Rerun {
   /** By name; default: all. */
   readonly task?: string
   readonly seed: number
   /** Folder to keep the runs in, one a task; default: none is kept. */
   readonly out?: string
-  readonly force?: boolean
 }
 
 /** Accuracies are fractions of 1 on the task's test pictures. */
@@ -34,7 +35,7 @@ export interface SampleResult extends Pick<SampleTask, 'name' | 'title' | 'templ
   readonly accuracy: number
   readonly perClass: readonly { readonly className: string; readonly zeroShot: number; readonly accuracy: number }[]
   /** What was learned, by the nearest whole word of each vector. */
-  readonly words: readonly string[]
+  readonly words: readonly VectorWords['words'][number][]
   /** Of learning. */
   readonly seconds: number
   /** Its folder, where it is kept. */
@@ -53,6 +54,9 @@ export interface SampleDemo {
 export async function sampleDemo(options: SampleDemoOptions, hooks: Hooks): Promise<SampleDemo> {
   const started = performance.now()
   const chosen = await sampleTasks(options.task)
+  const { out, resume, force } = options
+  if (out !== undefined)
+    for (const { name } of chosen) await checkRunFolder(join(out, name), { resume, force }, { method: 'coop' })
   const temporary = await mkdtemp(join(tmpdir(), 'coop-demo-'))
   try {
     const tasks: SampleResult[] = []
@@ -65,7 +69,7 @@ export async function sampleDemo(options: SampleDemoOptions, hooks: Hooks): Prom
 
 async function learnTask(
   { name, title, template, classes }: SampleTask,
-  { seed, out, force, device, threads }: SampleDemoOptions,
+  { seed, out, resume, force, device, threads }: SampleDemoOptions,
   temporary: string,
   hooks: Hooks,
 ): Promise<SampleResult> {
@@ -75,7 +79,7 @@ async function learnTask(
   const templates = [template]
   const { trained = 0, seconds } = await train(
     data,
-    { ...computing, settings: SETTINGS, templates, seed, out: run, force },
+    { ...computing, settings: SETTINGS, templates, seed, out: run, resume, force },
     hooks,
   )
   const hand = await evaluateZeroShot(data, { ...computing, templates }, hooks)
@@ -88,7 +92,7 @@ async function learnTask(
   }))
   const { tested, chance, accuracy } = learned
   const { contexts } = await wordsOfRun(run, computing, hooks)
-  const words = contexts.flatMap(({ vectors }) => vectors.flatMap(({ words: [first] }) => first?.word ?? []))
+  const words = contexts.flatMap(({ vectors }) => vectors.flatMap(({ words }) => words.slice(0, 1)))
   const measured = { trained, tested, chance, zeroShot: hand.accuracy, accuracy, perClass, words, seconds }
   return { name, title, template, classes: classes.length, ...measured, run: out === undefined ? undefined : run }
 }

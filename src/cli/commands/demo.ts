@@ -1,10 +1,12 @@
+import { countOf } from '../../base/count.ts'
 import { SAMPLE_TASKS } from '../../data/samples.ts'
 import { columns, percent, took } from '../../report/text.ts'
 import type { SampleDemo } from '../../runs/sample-demo.ts'
 import { defineCommand } from '../command.ts'
 import { flags, text } from '../options.ts'
 import { sampleCommands, tryText } from '../sample-commands.ts'
-import { COMPUTING, force, seed } from '../shared-options.ts'
+import { COMPUTING, force, resume, seed } from '../shared-options.ts'
+import { marked } from './words.ts'
 
 export const demo = defineCommand({
   name: 'demo',
@@ -25,6 +27,7 @@ export const demo = defineCommand({
       otherwise: 'none is kept',
     }),
     seed,
+    resume,
     force,
     ...COMPUTING,
   },
@@ -50,7 +53,7 @@ function textOf({ tasks, seconds }: SampleDemo): string {
     [
       title,
       `  hand-written: "${template}"`,
-      `  learned, by the nearest word of each vector: ${words.join(' ')}`,
+      `  learned: ${countOf(words.length, 'vector')}; the word nearest to each: ${words.map(marked).join(' ')}`,
       `  gained most: ${mostGained(perClass)}`,
     ].join('\n'),
   )
