@@ -10,7 +10,7 @@ import { marked } from './words.ts'
 
 export const demo = defineCommand({
   name: 'demo',
-  summary: 'compare learned and hand-written prompts on the sample tasks, in under a minute',
+  summary: 'compare learned and hand-written prompts on the sample tasks',
   details:
     'Learns a prompt for each sample task (coop-ts samples) with the bundled CLIP, which never saw drawings of this kind, and ' +
     "measures it on other pictures beside the hand-written prompt. Without --out nothing is kept. The paper's experiment in " +
