@@ -106,7 +106,7 @@ async function tryOut(tarball: string, tools: string, { npm, node }: (typeof PAI
   const tried = [
     command('samples', 'samples'),
     command('train', 'samples/fantasy', '--recipe', 'fast', '--out', 'runs/fantasy'),
-    command('classify', 'runs/fantasy', 'samples/fantasy/test/elf'),
+    command('classify', 'runs/fantasy', 'samples/fantasy/test/vampire'),
     command('demo', 'style'),
   ]
   for (const one of tried) check(`does what the README tries first ${on}`, one.status === 0, said(one))

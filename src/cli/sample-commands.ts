@@ -3,11 +3,11 @@ import type { SampleTask } from '../data/samples.ts'
 /** What to type next, as README has it: learning a copied sample task as the demo does, and using what was learned. */
 export function sampleCommands({ name, template, classes }: SampleTask, folder: string): string[] {
   const data = shellWord(folder)
-  const [first] = classes
+  const example = classes.at(-1)?.name ?? ''
   return [
     `npx coop-ts train ${data} --recipe fast --template "${template}" --out runs/${name}`,
     `npx coop-ts evaluate runs/${name} ${data}`,
-    `npx coop-ts classify runs/${name} ${shellWord(`${folder}/test/${first?.name ?? ''}`)}`,
+    `npx coop-ts classify runs/${name} ${shellWord(`${folder}/test/${example}`)}`,
   ]
 }
 

@@ -39,7 +39,7 @@ describe('coop samples', () => {
   it('copies one task, and says what to try', async () => {
     const { status, stdout } = await coop('samples', 'style', at('my own'))
     expect(status).toBe(0)
-    expect(stdout).toContain(`npx coop-ts classify runs/style "${at('my own/style/test/3d')}"`)
+    expect(stdout).toContain(`npx coop-ts classify runs/style "${at('my own/style/test/monochrome')}"`)
     expect(await readdir(at('my own'))).toEqual(['style'])
   })
 
