@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Hooks } from '../base/progress.ts'
@@ -58,12 +59,15 @@ export async function sampleDemo(options: SampleDemoOptions, hooks: Hooks): Prom
   if (out !== undefined)
     for (const { name } of chosen) await checkRunFolder(join(out, name), { resume, force }, { method: 'coop' })
   const temporary = await mkdtemp(join(tmpdir(), 'coop-demo-'))
+  const remove = () => rmSync(temporary, { recursive: true, force: true })
+  process.once('exit', remove) // Ctrl-C does not wait long for what is being computed
   try {
     const tasks: SampleResult[] = []
     for (const task of chosen) tasks.push(await learnTask(task, options, temporary, hooks))
     return { tasks, seconds: (performance.now() - started) / 1000 }
   } finally {
-    await rm(temporary, { recursive: true, force: true })
+    process.off('exit', remove)
+    remove()
   }
 }
 

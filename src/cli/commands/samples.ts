@@ -5,7 +5,7 @@ import { columns } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
 import { flags, toggle } from '../options.ts'
 import { sampleCommands, tryText } from '../sample-commands.ts'
-import { EVERY, forceBeside } from '../shared-options.ts'
+import { EVERY } from '../shared-options.ts'
 
 export const samples = defineCommand({
   name: 'samples',
@@ -20,7 +20,10 @@ export const samples = defineCommand({
   examples: ['coop-ts samples samples', 'coop-ts samples sports samples', 'coop-ts samples --list'],
   options: {
     list: toggle().register(flags, { flag: '--list', help: 'show the tasks and their classes, and copy nothing' }),
-    force: forceBeside,
+    force: toggle().register(flags, {
+      flag: '--force',
+      help: 'write over tasks that are in DIR; other files there stay',
+    }),
     ...EVERY,
   },
   async run({ list, force }, words) {
