@@ -1,6 +1,6 @@
 // Tries the package as a user gets it: packs dist/ (npm run build first), installs the tarball with npm in empty projects with
-// nothing but the registry in reach, type-checks the README's example against its types and runs it, and the command, in a
-// Node that must not warn. Each npm on a Node of its time.
+// nothing but the registry in reach, type-checks the README's example against its types and runs it, and the command with the
+// samples, in a Node that must not warn. Each npm on a Node of its time.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -103,6 +103,13 @@ async function tryOut(tarball: string, tools: string, { npm, node }: (typeof PAI
   const example = inOwnHome('example.js')
   const learned = /^accuracy 1 on the test pictures; .*\n\{ label: 'cat', /.test(example.stdout)
   check(`runs the README's example ${on}`, learned && example.stderr === '', said(example))
+  const tried = [
+    command('samples', 'samples'),
+    command('train', 'samples/fantasy', '--recipe', 'fast', '--out', 'runs/fantasy'),
+    command('classify', 'runs/fantasy', 'samples/fantasy/test/vampire'),
+    command('demo', 'style'),
+  ]
+  for (const one of tried) check(`does what the README tries first ${on}`, one.status === 0, said(one))
   const written = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter((file) => !isOfCache(file))
   check(`writes to its own cache folder only ${on}`, written.length === 0, written.join(', '))
 
@@ -202,9 +209,8 @@ function deadLinks(document: string, files: readonly string[]): string[] {
 }
 
 function isWanted(file: string): boolean {
-  const wanted = /^(dist|docs|install|models|src)\/|^(package\.json|(README|CONTRIBUTING)\.md|LICENSE|NOTICE)$/.test(
-    file,
-  )
+  const wanted =
+    /^(dist|docs|install|models|samples|src)\/|^(package\.json|(README|CONTRIBUTING)\.md|LICENSE|NOTICE)$/.test(file)
   return wanted && !/\.test\.|fixtures|testing|\blab\b/.test(file)
 }
 

@@ -7,12 +7,14 @@ import type { Command } from './command.ts'
 import { aboutCommands } from './commands/about.ts'
 import { classify } from './commands/classify.ts'
 import { datasets } from './commands/datasets.ts'
+import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { importPrompt } from './commands/import.ts'
 import { methods } from './commands/methods.ts'
 import { models } from './commands/models.ts'
 import { report } from './commands/report.ts'
+import { samples } from './commands/samples.ts'
 import { sweep } from './commands/sweep.ts'
 import { train } from './commands/train.ts'
 import { nearestWords } from './commands/words.ts'
@@ -35,6 +37,8 @@ export const COMMANDS: readonly Command[] = [
   sweep,
   report,
   doctor,
+  demo,
+  samples,
 ]
 
 export interface Coop {

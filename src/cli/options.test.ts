@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { UsageError } from '../base/errors.ts'
 import { demo } from '../lab/commands/demo.ts'
 import { pretrain } from '../lab/commands/pretrain.ts'
+import { drawSamples } from '../lab/commands/samples.ts'
 import { METHODS, settingNames } from '../methods/index.ts'
 import { ended } from '../testing/coop.ts'
 import { aboutCommands } from './commands/about.ts'
@@ -11,8 +12,8 @@ import { COMMANDS } from './coop.ts'
 import { flags, list, positive, readSettings, whole, wholeOr } from './options.ts'
 import { seed, templates } from './shared-options.ts'
 
-const TABLE = [...COMMANDS, demo, pretrain]
-const ALL = aboutCommands(TABLE)
+const TABLES = [COMMANDS, [demo, pretrain, drawSamples]]
+const ALL = TABLES.flatMap((table) => aboutCommands(table).map((command) => ({ ...command, table })))
 
 function refusal(read: () => unknown): string {
   try {
@@ -24,11 +25,11 @@ function refusal(read: () => unknown): string {
   return 'accepted'
 }
 
-describe.each(ALL)('coop $name', ({ name, options }) => {
+describe.each(ALL)('coop $name', ({ name, options, table }) => {
   it('has each flag once, and shows each once in its help', async () => {
     const own = options.map(({ flag }) => flag)
     expect(new Set(own).size).toBe(own.length)
-    const { stdout } = await ended([name, '--help'], TABLE)
+    const { stdout } = await ended([name, '--help'], table)
     const shown = [...stdout.matchAll(/^ {2}(--[a-z-]+)(?: |$)/gm)].map(([, flag]) => flag)
     expect(shown).toEqual(own)
   })

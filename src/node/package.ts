@@ -32,3 +32,6 @@ export const clipMerges = (): string => join(packageFolder(), 'models', 'clip-me
 
 /** File of a plan that comes with the package, if there is one of that name. */
 export const bundledPlan = (name: string): string => join(packageFolder(), 'docs', 'plans', `${name}.yaml`)
+
+/** Folder of the sample tasks that come with the package: pictures to try commands on. */
+export const bundledSamples = (): string => join(packageFolder(), 'samples')

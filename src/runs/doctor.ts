@@ -9,7 +9,7 @@ import type { Clip } from '../clip/types.ts'
 import { parseJson } from '../formats/json.ts'
 import { readSchema } from '../formats/schema.ts'
 import { type FloatTensor, floatTensor, type Shape } from '../graph/tensor.ts'
-import { type AnyMethod, learnFewShot, METHODS } from '../methods/index.ts'
+import { type AnyMethod, learnFewShot, METHODS, methodNamed } from '../methods/index.ts'
 import { readText } from '../node/files.ts'
 import { BUNDLED } from '../node/package.ts'
 import { nodeRuntime } from '../node/runtime.ts'
@@ -44,6 +44,8 @@ export interface Examination {
 export interface ExamineOptions extends RuntimeOptions {
   /** A word for the CLIP; default: the bundled one. */
   readonly model?: string
+  /** A method of METHODS to examine; default: all of them. */
+  readonly method?: string
 }
 
 /**
@@ -54,10 +56,11 @@ export async function examine(options: ExamineOptions = {}, hooks: Hooks = {}): 
   const folder = await mkdtemp(join(tmpdir(), 'coop-profile-'))
   try {
     return await withRuntime({ ...options, profile: folder }, hooks, async (runtime) => {
-      const { model = BUNDLED } = options
+      const { model = BUNDLED, method } = options
+      const methods = method === undefined ? METHODS : [methodNamed(method)]
       const { clip } = await openModel(model, hooks)
       const placed: Placed[] = []
-      const pieces = piecesOf(clip, runtime)
+      const pieces = piecesOf(clip, runtime, methods)
       for (const [done, { what, work }] of pieces.entries()) {
         hooks.signal?.throwIfAborted()
         await work()
@@ -92,7 +95,7 @@ interface Piece {
 const CLASS_NAMES = ['cat', 'red panda', 'merry-go-round']
 
 /** Both towers, and every method with what little makes it compute. */
-function piecesOf(clip: Clip, runtime: Runtime): readonly Piece[] {
+function piecesOf(clip: Clip, runtime: Runtime, methods: readonly AnyMethod[]): readonly Piece[] {
   const { embedDim, preprocess } = clip.config
   const side = preprocess.size
   const labels = [0, 1, 2, 0, 1, 2]
@@ -123,7 +126,7 @@ function piecesOf(clip: Clip, runtime: Runtime): readonly Piece[] {
   )
   return [
     ...towers,
-    ...METHODS.flatMap((method) =>
+    ...methods.flatMap((method) =>
       method.name === 'coop' ? shapes.map((shape) => learning(method, shape)) : learning(method, {}),
     ),
   ]

@@ -2,6 +2,7 @@ import { countOf } from '../../base/count.ts'
 import { tableText } from '../../report/text.ts'
 import type { Examination } from '../../runs/doctor.ts'
 import { defineCommand } from '../command.ts'
+import { flags, text } from '../options.ts'
 import { COMPUTING, model } from '../shared-options.ts'
 
 export const doctor = defineCommand({
@@ -12,7 +13,16 @@ export const doctor = defineCommand({
     'of ONNX Runtime, the operators that ran there, those that fell back to the CPU, and the copies between the two.',
   operands: [],
   examples: ['coop-ts doctor', 'coop-ts doctor --device webgpu'],
-  options: { model, ...COMPUTING },
+  options: {
+    model,
+    method: text('a method').optional().register(flags, {
+      flag: '--method',
+      argument: 'NAME',
+      help: 'examine this method only',
+      otherwise: 'all of them',
+    }),
+    ...COMPUTING,
+  },
   async run(settings, _operands, hooks) {
     const { examine } = await import('../../runs/doctor.ts')
     const examination = await examine(settings, hooks)

@@ -50,7 +50,8 @@ function textOf({ contexts }: RunWords): string {
 const ABOUT =
   'Learned vectors by their place, the nearest words and how far they are (Euclidean distance); a hyphen marks pieces of words.'
 
-const marked = ({ word, piece }: VectorWords['words'][number]): string =>
+/** A word, with a hyphen where it is a piece of one. */
+export const marked = ({ word, piece }: VectorWords['words'][number]): string =>
   piece === 'start' ? `${word}-` : piece === 'ending' ? `-${word}` : word
 
 /** A line a vector. */
