@@ -8,7 +8,8 @@ import { aboutCommands } from './commands/about.ts'
 import { classify } from './commands/classify.ts'
 import { datasets } from './commands/datasets.ts'
 import { evaluate } from './commands/evaluate.ts'
-import { importPrompt } from './commands/import.ts'
+import { exportCommand } from './commands/export.ts'
+import { importCommand } from './commands/import.ts'
 import { methods } from './commands/methods.ts'
 import { models } from './commands/models.ts'
 import { report } from './commands/report.ts'
@@ -30,7 +31,8 @@ export const COMMANDS: readonly Command[] = [
   datasets,
   methods,
   models,
-  importPrompt,
+  importCommand,
+  exportCommand,
   sweep,
   report,
 ]
