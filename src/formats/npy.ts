@@ -45,7 +45,7 @@ export function readNpyMatrix(name: string, file: Uint8Array): FloatTensor {
   if (found === null) throw fail('its header is of another form')
   if (read === undefined || width === undefined) throw fail(`it holds ${descr}, not floating-point numbers`)
   if (shape.length !== 2) throw fail(`its shape is (${tuple.trim()})`)
-  const data = file.slice(start + length)
+  const data = new Uint8Array(file.subarray(start + length)) // a copy, so that numbers of any width are aligned
   if (data.length !== sizeOf(shape) * width) {
     throw fail(`shape (${shape.join(', ')}) takes ${sizeOf(shape) * width} bytes, but it has ${data.length}`)
   }
