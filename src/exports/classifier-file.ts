@@ -1,3 +1,5 @@
+import { z } from 'zod'
+import { aClip, anObject, aText, checkArguments, withMembers } from '../base/arguments.ts'
 import { CoopError } from '../base/errors.ts'
 import { imageTower } from '../clip/towers/image-tower.ts'
 import type { Clip } from '../clip/types.ts'
@@ -9,9 +11,9 @@ import { PORTABLE, rewrite } from '../graph/lowering.ts'
 import { encodeOnnxFile } from '../graph/onnx.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
 import { logitFactor } from '../learning/logits.ts'
-import type { Exif } from '../pictures/picture.ts'
-import type { Transforms } from '../pictures/transforms.ts'
-import { packWeights, type WeightType } from './pack-weights.ts'
+import { EXIF_WAYS, type Exif } from '../pictures/picture.ts'
+import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
+import { packWeights, WEIGHT_TYPES, type WeightType } from './pack-weights.ts'
 import { preprocessing } from './preprocessing.ts'
 
 /** A classifier, and what its file says of it. */
@@ -22,6 +24,16 @@ export interface Exported {
   readonly modelName: string
   readonly transforms: Transforms
   readonly exif: Exif
+}
+
+const aWeightType = z.enum(WEIGHT_TYPES, { error: WEIGHT_TYPES.join(', ') })
+const EXPORTED = {
+  clip: aClip,
+  classifier: withMembers('a classifier, as learnFewShot gives it', 'classNames', 'takes'),
+  method: withMembers('a method { name, title, settings }', 'name', 'title', 'settings'),
+  modelName: aText,
+  transforms: z.enum(TRANSFORMS_NAMES, { error: TRANSFORMS_NAMES.join(' or ') }),
+  exif: z.enum(EXIF_WAYS, { error: EXIF_WAYS.join(' or ') }),
 }
 
 /** Pixels `pixel_values` `(n, 3, size, size)` -> `logits` and `probabilities` `(n, classes)`, for any n. */
@@ -55,6 +67,12 @@ export function classifierFile(
   weights: WeightType,
   more: Readonly<Record<string, unknown>> = {},
 ): Uint8Array<ArrayBuffer> {
+  checkArguments(
+    'classifierFile',
+    { exported, weights, more },
+    { exported: anObject, weights: aWeightType, more: anObject },
+  )
+  checkArguments('classifierFile', { ...exported }, EXPORTED)
   const { clip, classifier, method, modelName, transforms, exif } = exported
   const factor = logitFactor(clip)
   const about = {

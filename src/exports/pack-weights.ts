@@ -5,6 +5,7 @@ import { leaf, type Rule, rewrite } from '../graph/lowering.ts'
 
 /** How a file holds the matrices and kernels of the image tower; what is computed with them is always float32. */
 export const WEIGHT_TYPES = ['float32', 'float16', 'int8'] as const
+/** One of WEIGHT_TYPES. */
 export type WeightType = (typeof WEIGHT_TYPES)[number]
 
 /** A weight in fewer bits, and the operators that make float32 of it. */

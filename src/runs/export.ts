@@ -30,6 +30,7 @@ import { readSavedRun, type SavedRun } from './saved-run.ts'
 
 /** What a run can be written as. */
 export const EXPORT_FORMATS = ['onnx', 'onnx-int8', 'weights', 'transformers'] as const
+/** One of EXPORT_FORMATS. */
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
 /** Options of exportRun. */
@@ -72,6 +73,7 @@ export interface RoundingLoss {
   readonly difference: number
 }
 
+/** What exportRun wrote. */
 export interface ExportResult {
   readonly format: ExportFormat
   readonly out: string

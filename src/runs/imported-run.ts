@@ -4,7 +4,6 @@ import type { Clip } from '../clip/types.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { writeFileAtomic } from '../node/files.ts'
 import { environmentOf } from './environment.ts'
-import type { ImportOptions } from './import.ts'
 import { type SavedLearned, writeLearned } from './learned.ts'
 import { rememberedModel, type UsedModel } from './model-word.ts'
 import { beginRun, clearRun, finishRun, runFile } from './run-folder.ts'
@@ -21,7 +20,7 @@ export interface Imported
 /** Writes a run of it. Nothing has been measured: coop-ts evaluate does. */
 export async function saveImported(
   file: string,
-  { out, data, model: word }: Pick<ImportOptions, 'out' | 'data' | 'model'>,
+  { out, data, model: word }: { readonly out: string; readonly data?: string; readonly model: string },
   { clip, model, facts, ...found }: Imported,
 ): Promise<void> {
   const { method, settings, classNames, transforms, exif } = found
