@@ -64,6 +64,14 @@ const picture = { width: 2, height: 1, data: new Uint8Array(6) }
 const set = { features, labels: [0, 1] }
 const classes = { clip, runtime, classNames: ['cat', 'dog'], templates: ['a {}.'] }
 const method = core.methodNamed('class-mean')
+const exportedClassifier = {
+  clip,
+  classifier: core.textClassifier(classes, core.floatTensor([2, embedDim])),
+  method: { name: 'class-mean', title: 'nearest class mean', settings: {} },
+  modelName: 'tiny',
+  transforms: '2021-10',
+  exif: 'turn',
+} as const
 const source = core.bytesSource('a file', new Uint8Array(3))
 const files = node.folderModelFiles('nowhere')
 const gradientTask = {
@@ -104,6 +112,7 @@ const RIGHT: Readonly<Record<string, Right>> = {
   classFeatures: { args: [clip, layout, ctx] },
   classFeaturesProgram: { args: [clip, layout] },
   constantParameters: { args: [g, clip.weights] },
+  classifierFile: { args: [exportedClassifier, 'float32'], more: [{}] },
   contextShape: { args: [clip, layout] },
   coopStep: { args: [clip, layout, 2] },
   defaultEpochs: { args: [4] },
@@ -161,6 +170,7 @@ const RIGHT: Readonly<Record<string, Right>> = {
   encodeSets: { args: [clip, runtime, [{ items: [] }]], more: [{}, {}] },
   evaluateRun: { args: ['no-run', 'photos'], more: [{}, {}] },
   evaluateZeroShot: { args: ['no photos'], more: [{}, {}] },
+  exportRun: { args: ['no-run', { format: 'onnx', out: 'exported' }], more: [{}] },
   fileSource: { args: ['no file'] },
   folderModelFiles: { args: ['nowhere'] },
   holdOutVal: { args: [dataset] },

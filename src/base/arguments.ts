@@ -54,6 +54,8 @@ const isLabelled = (item: unknown) =>
   typeof item === 'object' && item !== null && Number.isInteger(Reflect.get(item, 'label'))
 export const labelled = z.array(z.custom<object>(isLabelled, LABELLED), LABELLED)
 export const aTensor = instance('a tensor { dtype, shape, data }, as floatTensor makes it', isTensor)
+/** A tensor, or a weight in half precision or 8 bits. */
+export const aWeight = instance('a tensor { dtype, shape, data }, as floatTensor makes it', isWeight)
 export const someFloats = z.instanceof(Float32Array, { error: 'numbers in a Float32Array' })
 export const aClip = instance('a model, as loadClip gives it', has('config', 'weights', 'tokenizer'))
 export const aRuntime = instance('a runtime, as nodeRuntime gives it', has('load'))
@@ -71,6 +73,12 @@ function isTensor(value: object): boolean {
   const { dtype, shape, data }: { dtype?: unknown; shape?: unknown; data?: unknown } = value
   const fits = dtype === 'float32' ? data instanceof Float32Array : dtype === 'int64' && data instanceof BigInt64Array
   return fits && Array.isArray(shape) && shape.every(Number.isInteger)
+}
+
+function isWeight(value: object): boolean {
+  const { dtype, shape, data }: { dtype?: unknown; shape?: unknown; data?: unknown } = value
+  const isPacked = dtype === 'float16' ? data instanceof Uint16Array : dtype === 'int8' && data instanceof Int8Array
+  return isTensor(value) || (isPacked && Array.isArray(shape) && shape.every(Number.isInteger))
 }
 
 /** Throws one UsageError that names every argument of a function that is not what it must be. */

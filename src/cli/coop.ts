@@ -10,7 +10,8 @@ import { datasets } from './commands/datasets.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { evaluate } from './commands/evaluate.ts'
-import { importPrompt } from './commands/import.ts'
+import { exportCommand } from './commands/export.ts'
+import { importCommand } from './commands/import.ts'
 import { methods } from './commands/methods.ts'
 import { models } from './commands/models.ts'
 import { report } from './commands/report.ts'
@@ -33,7 +34,8 @@ export const COMMANDS: readonly Command[] = [
   datasets,
   methods,
   models,
-  importPrompt,
+  importCommand,
+  exportCommand,
   sweep,
   report,
   doctor,

@@ -1,9 +1,9 @@
-import { aFunction, aList, aNumber, aTensor, aText, checkArguments, withMembers } from '../base/arguments.ts'
+import { aFunction, aList, aNumber, aText, aWeight, checkArguments, withMembers } from '../base/arguments.ts'
 import { ShapeError, UsageError } from '../base/errors.ts'
-import { type Shape, sizeOf, type Tensor } from './tensor.ts'
+import { type PackedTensor, type Shape, sizeOf, type Tensor } from './tensor.ts'
 
 /** Type of the entries of a value; `bool` is that of masks. */
-export type DType = Tensor['dtype'] | 'bool'
+export type DType = (Tensor | PackedTensor)['dtype'] | 'bool'
 
 /** An ONNX attribute: whole numbers are written as INT, `{ float }` as FLOAT, text as STRING. */
 export type Attribute = number | readonly number[] | string | { readonly float: number }
@@ -32,7 +32,7 @@ export interface Node {
   readonly outputs: readonly Value[]
   readonly gradient: Gradient | 'none'
   /** Set on constants and weights. */
-  readonly tensor?: Tensor
+  readonly tensor?: Tensor | PackedTensor
   /** Set on inputs and weights. */
   readonly name?: string
 }
@@ -78,7 +78,7 @@ export class Graph {
   }
 
   /** A large constant, kept outside the model file under its name; asked for twice, it is the same value. */
-  weight(name: string, tensor: Tensor): Value {
+  weight(name: string, tensor: Tensor | PackedTensor): Value {
     checkArguments('weight', { name }, { name: aText })
     const known = this.#known.get(`weight ${name}`)
     if (known?.tensor === tensor) return first(known)
@@ -90,7 +90,7 @@ export class Graph {
   }
 
   /** A small constant, written into the model file. */
-  constant(tensor: Tensor): Value {
+  constant(tensor: Tensor | PackedTensor): Value {
     checkTensor('constant', tensor)
     if (tensor.data.length > 64) return first(this.#constant('constant', tensor))
     const { buffer, byteOffset, byteLength } = tensor.data
@@ -128,7 +128,7 @@ export class Graph {
     return node.outputs
   }
 
-  #constant(op: 'weight' | 'constant', tensor: Tensor, name?: string): Node {
+  #constant(op: 'weight' | 'constant', tensor: Tensor | PackedTensor, name?: string): Node {
     const { shape, dtype } = tensor
     return this.#record(
       { op, inputs: [], outputs: [{ shape, dtype }], gradient: () => [] },
@@ -158,8 +158,8 @@ const DTYPES: readonly DType[] = ['float32', 'int64', 'bool']
 const aNodeSpec = withMembers('an operator { op, inputs, outputs, gradient }', 'op', 'inputs', 'outputs', 'gradient')
 
 /** Throws UsageError for what is no tensor, ShapeError where its data do not fit its shape. */
-function checkTensor(caller: string, tensor: Tensor): void {
-  checkArguments(caller, { tensor }, { tensor: aTensor })
+function checkTensor(caller: string, tensor: Tensor | PackedTensor): void {
+  checkArguments(caller, { tensor }, { tensor: aWeight })
   if (tensor.data.length === sizeOf(tensor.shape)) return
   throw new ShapeError(`${caller}: (${tensor.shape.join(', ')}) does not hold ${tensor.data.length} values`)
 }

@@ -1,21 +1,32 @@
+import { CoopError } from '../base/errors.ts'
 import type { Attribute, DType, Node, Value } from './graph.ts'
 import { checkProgram, type Program, resolve } from './program.ts'
 import { Message } from './protobuf.ts'
-import type { Tensor } from './tensor.ts'
+import type { PackedTensor, Tensor } from './tensor.ts'
+
+type Weight = Tensor | PackedTensor
 
 /** An ONNX model whose weights stand outside the file (protobuf cannot pass 2 GB), each in a file of its own. */
 export interface OnnxModel {
   /** The serialised ModelProto. */
   readonly bytes: Uint8Array<ArrayBuffer>
   /** The content of each file of weights, by the name under which the model refers to it. */
-  readonly weights: ReadonlyMap<string, Tensor['data']>
+  readonly weights: ReadonlyMap<string, Weight['data']>
 }
 
 const OPSET = 21
 const IR_VERSION = 10
 /** Smaller weights are written into the model: ONNX Runtime asks shape-like constants to be there. */
 const INLINE_BYTES = 1024
-const ELEMENT_TYPE: Record<DType, number> = { float32: 1, int64: 7, bool: 9 }
+const ELEMENT_TYPE: Record<DType, number> = { float32: 1, int8: 3, int64: 7, bool: 9, float16: 10 }
+
+/** How a program becomes a file that stands by itself. */
+export interface OnnxFileOptions {
+  /** Name of the first axis of inputs and outputs, which may have any length (see anyBatch); default: it has the program's. */
+  readonly batch?: string
+  /** Texts by their names (metadata_props). */
+  readonly metadata?: Readonly<Record<string, string>>
+}
 
 /**
  * Encodes a program as an ONNX model (onnx.proto3: ModelProto 1 ir_version, 8 opset_import, 2 producer_name, 7 graph).
@@ -25,18 +36,40 @@ const ELEMENT_TYPE: Record<DType, number> = { float32: 1, int64: 7, bool: 9 }
 export function encodeOnnx(p: Program): OnnxModel {
   checkProgram(p)
   const locations = locationsOf(p.weights)
-  const model = new Message()
-    .int(1, IR_VERSION)
-    .text(2, 'coop-ts')
-    .message(7, graphProto(p, locations))
-    .message(8, new Message().text(1, '').int(2, OPSET))
-    .message(8, new Message().text(1, 'com.microsoft').int(2, 1))
+  const model = modelProto(p, graphProto(p, locations))
   return { bytes: model.bytes(), weights: new Map(Array.from(locations, ([data, location]) => [location, data])) }
 }
 
+/**
+ * The same with the weights inside: a file that any ONNX runtime opens (14 metadata_props: 1 key, 2 value).
+ *
+ * @throws ShapeError when the program is not one (see checkProgram), CoopError when it has more than 2 GB of weights
+ */
+export function encodeOnnxFile(p: Program, { batch, metadata = {} }: OnnxFileOptions = {}): Uint8Array<ArrayBuffer> {
+  checkProgram(p)
+  const model = modelProto(p, graphProto(p, new Map(), batch))
+  for (const [key, value] of Object.entries(metadata)) model.message(14, new Message().text(1, key).text(2, value))
+  if (model.length < MAX_BYTES) return model.bytes()
+  throw new CoopError(`an ONNX file holds less than 2 GB, and this model takes ${(model.length / 1e9).toFixed(1)} GB`)
+}
+
+/** Messages of protobuf are shorter than this. */
+const MAX_BYTES = 2 ** 31
+
+function modelProto(p: Program, graph: Message): Message {
+  const model = new Message()
+    .int(1, IR_VERSION)
+    .text(2, 'coop-ts')
+    .message(7, graph)
+    .message(8, new Message().text(1, '').int(2, OPSET))
+  // another runtime may not know the domain
+  if (!p.nodes.some(({ op }) => op.startsWith('com.microsoft.'))) return model
+  return model.message(8, new Message().text(1, 'com.microsoft').int(2, 1))
+}
+
 /** The files' names; weights that share their data share the file. */
-function locationsOf(weights: readonly Node[]): Map<Tensor['data'], string> {
-  const locations = new Map<Tensor['data'], string>()
+function locationsOf(weights: readonly Node[]): Map<Weight['data'], string> {
+  const locations = new Map<Weight['data'], string>()
   for (const { tensor } of weights) {
     if (tensor === undefined || tensor.data.byteLength < INLINE_BYTES || locations.has(tensor.data)) continue
     locations.set(tensor.data, `weight${locations.size}`)
@@ -45,7 +78,7 @@ function locationsOf(weights: readonly Node[]): Map<Tensor['data'], string> {
 }
 
 /** GraphProto: 1 node, 2 name, 5 initializer, 11 input, 12 output. */
-function graphProto(p: Program, locations: ReadonlyMap<Tensor['data'], string>): Message {
+function graphProto(p: Program, locations: ReadonlyMap<Weight['data'], string>, batch?: string): Message {
   const names = new Map<Value, string>()
   for (const [name, value] of p.outputs) if (!names.has(value) && value.node.inputs.length > 0) names.set(value, name)
   const nameOf = (x: Value) => x.node.name ?? names.get(x) ?? x.id
@@ -60,8 +93,8 @@ function graphProto(p: Program, locations: ReadonlyMap<Tensor['data'], string>):
       graph.message(5, tensorProto(nameOf(value), node.tensor, locations.get(node.tensor.data)))
     }
   }
-  for (const node of p.inputs) for (const x of node.outputs) graph.message(11, valueInfo(nameOf(x), x))
-  for (const [name, value] of p.outputs) graph.message(12, valueInfo(name, value))
+  for (const node of p.inputs) for (const x of node.outputs) graph.message(11, valueInfo(nameOf(x), x, batch))
+  for (const [name, value] of p.outputs) graph.message(12, valueInfo(name, value, batch))
   return graph
 }
 
@@ -88,7 +121,7 @@ function attributeProto(name: string, value: Attribute): Message {
 }
 
 /** TensorProto: 1 dims, 2 data_type, 8 name, 9 raw_data, 13 external_data, 14 data_location (1 EXTERNAL). */
-function tensorProto(name: string, tensor: Tensor, location: string | undefined): Message {
+function tensorProto(name: string, tensor: Weight, location: string | undefined): Message {
   const message = new Message()
   for (const n of tensor.shape) message.int(1, n)
   message.int(2, ELEMENT_TYPE[tensor.dtype]).text(8, name)
@@ -99,10 +132,12 @@ function tensorProto(name: string, tensor: Tensor, location: string | undefined)
   return message.int(14, 1)
 }
 
-/** ValueInfoProto: 1 name, 2 type; TypeProto 1 tensor_type: 1 elem_type, 2 shape: 1 dim: 1 dim_value. */
-function valueInfo(name: string, x: Value): Message {
+/** ValueInfoProto: 1 name, 2 type; TypeProto 1 tensor_type: 1 elem_type, 2 shape: 1 dim: 1 dim_value, 2 dim_param. */
+function valueInfo(name: string, x: Value, batch?: string): Message {
   const shape = new Message()
-  for (const n of x.shape) shape.message(1, new Message().int(1, n))
+  for (const [axis, n] of x.shape.entries()) {
+    shape.message(1, axis === 0 && batch !== undefined ? new Message().text(2, batch) : new Message().int(1, n))
+  }
   const type = new Message().int(1, ELEMENT_TYPE[x.dtype]).message(2, shape)
   return new Message().text(1, name).message(2, new Message().message(1, type))
 }

@@ -1,7 +1,12 @@
 const utf8 = new TextEncoder()
 
+/** Bytes from this many on are kept by reference until the message is put together, so that large tensors are copied once. */
+const LARGE = 1 << 16
+
 /** A protobuf message under construction; fields are appended in the order they are set. */
 export class Message {
+  /** What comes before the first `#length` bytes of `#buffer`. */
+  readonly #before: Uint8Array[] = []
   #buffer = new Uint8Array(64)
   #length = 0
 
@@ -26,12 +31,9 @@ export class Message {
     return this
   }
 
-  /** Wire type 2: bytes with their length before them. */
+  /** Wire type 2: bytes with their length before them. Nobody changes them before `bytes` is called. */
   raw(field: number, bytes: Uint8Array): this {
-    this.#tag(field, 2).#varint(bytes.length).#reserve(bytes.length)
-    this.#buffer.set(bytes, this.#length)
-    this.#length += bytes.length
-    return this
+    return this.#tag(field, 2).#varint(bytes.length).#append(bytes)
   }
 
   text(field: number, value: string): this {
@@ -39,11 +41,41 @@ export class Message {
   }
 
   message(field: number, value: Message): this {
-    return this.raw(field, value.#buffer.subarray(0, value.#length))
+    this.#tag(field, 2).#varint(value.length)
+    for (const part of value.#parts()) this.#append(part)
+    return this
+  }
+
+  /** Bytes up to now. */
+  get length(): number {
+    return this.#before.reduce((sum, part) => sum + part.length, this.#length)
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
-    return this.#buffer.slice(0, this.#length)
+    const all = new Uint8Array(this.length)
+    let offset = 0
+    for (const part of this.#parts()) {
+      all.set(part, offset)
+      offset += part.length
+    }
+    return all
+  }
+
+  #parts(): readonly Uint8Array[] {
+    return [...this.#before, this.#buffer.subarray(0, this.#length)]
+  }
+
+  #append(bytes: Uint8Array): this {
+    if (bytes.length < LARGE) {
+      this.#reserve(bytes.length)
+      this.#buffer.set(bytes, this.#length)
+      this.#length += bytes.length
+      return this
+    }
+    this.#before.push(this.#buffer.subarray(0, this.#length), bytes)
+    this.#buffer = new Uint8Array(64)
+    this.#length = 0
+    return this
   }
 
   #tag(field: number, wireType: number): this {

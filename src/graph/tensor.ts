@@ -21,6 +21,11 @@ export interface IntTensor {
 /** What programs are fed with, and what constants hold. */
 export type Tensor = FloatTensor | IntTensor
 
+/** How weights may be stored, to be cast to float32 by a program: bit patterns of half precision, or 8 bits with a sign. */
+export type PackedTensor =
+  | { readonly dtype: 'float16'; readonly shape: Shape; readonly data: Uint16Array }
+  | { readonly dtype: 'int8'; readonly shape: Shape; readonly data: Int8Array }
+
 /** Lengths of this many axes. */
 interface Axes {
   0: readonly []

@@ -17,6 +17,10 @@ export type Looks = 'features' | 'pixels'
 export interface ImageClassifier {
   readonly classNames: readonly string[]
   readonly takes: Looks
+  /** Its logits `(n, classes)` as operators on images; left out where they are too many for a file. */
+  readonly logitsOf?: (images: Value) => Value
+  /** `(classes, embed)` of length 1, where its logits are exp(logit_scale) times the cosine to them. */
+  readonly classWeights?: FloatTensor
   /**
    * Logits `(n, classes)` of n images; softmax gives probabilities. Where that takes long, the hooks hear of its progress.
    * @throws ShapeError for what is not `(n, embed)`, or `(n, 3, size, size)`, of the model
@@ -53,7 +57,10 @@ export function graphClassifier(
     { clip: aClip, runtime: aRuntime, classNames: texts, logitsOf: aFunction, takes: aLook },
   )
   const most = takes === 'pixels' ? PIXEL_ROWS : undefined
-  return rowClassifier(clip, classNames, rowFunction(runtime, shapeOf(clip, takes), logitsOf, most), takes)
+  return {
+    ...rowClassifier(clip, classNames, rowFunction(runtime, shapeOf(clip, takes), logitsOf, most), takes),
+    logitsOf,
+  }
 }
 
 /** A classifier whose logits are a function of rows, one an image. */
@@ -107,7 +114,8 @@ export function textClassifier(classes: NamedClasses, textFeatures: FloatTensor)
       'learn the prompt again with a smaller learning rate; or the weights of the model may be damaged',
     )
   }
-  return graphClassifier(classes, (x) => imageLogits(classes.clip, x, x.graph.weight('text', textFeatures)))
+  const logitsOf = (x: Value) => imageLogits(classes.clip, x, x.graph.weight('text', textFeatures))
+  return { ...graphClassifier(classes, logitsOf), classWeights: textFeatures }
 }
 
 /**

@@ -52,9 +52,16 @@ function mirroredByChance(image: RgbImage, random: Random): RgbImage {
 
 const ENLARGED = 1.125
 
+/** Side of the square that a picture of 2021-09, squashed to `size` x `size`, is enlarged to before its middle is taken. */
+export function squashedTo(transforms: Transforms, size: number): number | undefined {
+  return transforms === '2021-09' ? enlargedSide(size) : undefined
+}
+
+const enlargedSide = (size: number) => Math.trunc(size * ENLARGED)
+
 /** torchvision's `CenterCrop` of the square enlarged by an eighth, cut down to whole pixels (bicubic). */
 function enlargedMiddle(square: RgbImage): RgbImage {
-  return squashAndCenterCrop(square, Math.trunc(square.width * ENLARGED), square.width)
+  return squashAndCenterCrop(square, enlargedSide(square.width), square.width)
 }
 
 /** Dassl's `Random2DTranslation`: every other time a random part of the square enlarged by an eighth (bilinear). */

@@ -28,6 +28,10 @@ export type {
 } from '../clip/types.ts'
 export { constantParameters, type Parameters } from '../clip/weights/parameters.ts'
 
+// Classifiers for other programs.
+export { classifierFile, type Exported } from '../exports/classifier-file.ts'
+export { WEIGHT_TYPES, type WeightType } from '../exports/pack-weights.ts'
+
 // Bytes and tensors.
 export { type ByteSource, bytesSource } from '../formats/safetensors.ts'
 export { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, type Tensor } from '../graph/tensor.ts'

@@ -33,6 +33,14 @@ export {
   evaluateZeroShot,
   type ZeroShotOptions,
 } from '../runs/evaluate.ts'
+export {
+  EXPORT_FORMATS,
+  type ExportFormat,
+  type ExportOptions,
+  type ExportResult,
+  exportRun,
+  type RoundingLoss,
+} from '../runs/export.ts'
 export type { Job } from '../runs/job.ts'
 export { type Label, type OpenRun, type OpenRunOptions, openRun } from '../runs/open-run.ts'
 export { type EncodedItems, encodeSets, imageRows, type PictureOptions, type PictureSet } from '../runs/pictures.ts'

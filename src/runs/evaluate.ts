@@ -4,7 +4,7 @@ import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
 import { placesAmong } from '../data/class-names.ts'
 import { halfOf } from '../data/halves.ts'
-import type { Dataset } from '../data/items.ts'
+import type { Dataset, Item } from '../data/items.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
@@ -138,19 +138,8 @@ export async function evaluateRunAsGiven(
     { run, data, options, hooks },
     { run: aText, data: aText, options: anObject, hooks: someHooks },
   )
-  const { transfer = false } = options
   const saved = await readSavedRun(run, options.methods)
-  const canTransfer = saved.method.transfers(saved.settings)
-  if (transfer && !canTransfer) throw boundToItsClasses(saved)
-  const { exif = saved.exif ?? 'ignore' } = options
-  const whole = await openForTesting(data, { ...options, exif }, hooks, saved.testShare)
-  warnOfOtherShare(saved, options, hooks)
-  const dataset = transfer ? whole : learnedPart(saved, whole, hooks)
-  const { classNames, templates = DEFAULT_TEMPLATES, test } = dataset
-  await checkThere(dataset, test, options)
-  const asked = transfer ? { ...saved, classNames, templates } : saved
-  const labels = labelsAmong(asked.classNames, classNames, { run, data, canTransfer })
-  const items = test.map((item) => ({ ...item, label: labels[item.label] ?? 0 }))
+  const { asked, items } = await testPictures(saved, data, options, hooks)
   const transforms = transformsFor(saved, options, hooks)
   const pictures = { ...options, transforms }
   return withClassifier(asked, options, hooks, async (clip, runtime, classifier) => {
@@ -158,6 +147,27 @@ export async function evaluateRunAsGiven(
     const answers = await answersOf(classifier, clip, images, pictures, hooks)
     return { transforms, ...sharesOf(asked.classNames, answers, images.labels) }
   })
+}
+
+/** Test pictures of a data set for a run, labelled by the run's classes or with `transfer` by the data set's. */
+export async function testPictures(
+  saved: SavedRun,
+  data: string,
+  options: EvaluateOptions,
+  hooks: Hooks,
+): Promise<{ readonly asked: SavedRun; readonly items: readonly Item[] }> {
+  const { run } = saved
+  const { transfer = false, exif = saved.exif ?? 'ignore' } = options
+  const canTransfer = saved.method.transfers(saved.settings)
+  if (transfer && !canTransfer) throw boundToItsClasses(saved)
+  const whole = await openForTesting(data, { ...options, exif }, hooks, saved.testShare)
+  warnOfOtherShare(saved, options, hooks)
+  const dataset = transfer ? whole : learnedPart(saved, whole, hooks)
+  const { classNames, templates = DEFAULT_TEMPLATES, test } = dataset
+  await checkThere(dataset, test, options)
+  const asked = transfer ? { ...saved, classNames, templates } : saved
+  const labels = labelsAmong(asked.classNames, classNames, { run, data, canTransfer })
+  return { asked, items: test.map((item) => ({ ...item, label: labels[item.label] ?? 0 })) }
 }
 
 function boundToItsClasses({ run, method, settings, tensors }: SavedRun): UsageError {
@@ -249,7 +259,7 @@ function transformsFor(
 }
 
 /** The classifier of a run, on its model; all is freed afterwards. */
-async function withClassifier<T>(
+export async function withClassifier<T>(
   saved: SavedRun,
   options: AskOptions,
   hooks: Hooks,

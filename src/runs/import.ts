@@ -2,26 +2,22 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
-import { architectureOf } from '../clip/known-models.ts'
 import { openDataset } from '../datasets/open.ts'
 import { parseJson } from '../formats/json.ts'
 import { readSchema } from '../formats/schema.ts'
 import { coop } from '../methods/coop/index.ts'
 import { readSettings } from '../methods/index.ts'
-import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
 import { withClaim } from '../node/claim.ts'
-import { fileSource, readText, statIfThere, writeFileAtomic } from '../node/files.ts'
+import { fileSource, readText, statIfThere } from '../node/files.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 import { POSITIONS, type Position } from '../prompt/layout.ts'
 import { readOfficialCheckpoint } from '../prompt/official-checkpoint.ts'
 import { importPrompt, type NamesFrom } from '../prompt/official-import.ts'
 import type { DataOptions } from './dataset.ts'
-import { environmentOf } from './environment.ts'
-import { writeLearned } from './learned.ts'
+import { saveImported } from './imported-run.ts'
 import { openModel } from './model.ts'
-import { rememberedModel } from './model-word.ts'
-import { beginRun, checkRunFolder, clearRun, finishRun, runFile } from './run-folder.ts'
+import { checkRunFolder } from './run-folder.ts'
 
 export interface ImportOptions extends DataOptions {
   /** A word for the CLIP that the prompt was learned on, as --model takes it. */
@@ -92,43 +88,16 @@ async function importClaimed(file: string, options: ImportOptions, hooks: Hooks)
   }
   const { epoch } = checkpoint
   const settings = readSettings(coop, { M, position, classSpecific, fixed })
-  const facts = { imported: basename(file), epoch }
-  await clearRun(out)
-  await beginRun(out, { method: coop.name, settings, model: clip.fingerprint, classNames, transforms, ...facts })
-  const saved = {
+  await saveImported(file, options, {
     method: coop,
     settings,
     classNames,
-    templates: DEFAULT_TEMPLATES,
-    model: rememberedModel(model, out, clip.fingerprint),
+    model,
+    clip,
+    exif: undefined,
     transforms,
-    split: 'all' as const,
     tensors: new Map([['ctx', prompt.ctx]]),
-  }
-  await writeFileAtomic(runFile(out, 'learned'), await writeLearned(saved))
-  // nothing has been measured: coop-ts evaluate does
-  await finishRun(out, {
-    id: basename(resolve(out)),
-    dataset: options.data ?? basename(file),
-    classes: classNames.length,
-    split: 'all',
-    method: coop.name,
-    title: coop.title(settings),
-    settings,
-    shots: 0,
-    seed: 0,
-    model: { name: options.model, fingerprint: clip.fingerprint, architecture: architectureOf(clip.config) },
-    transforms,
-    views: 0,
-    accuracy: null,
-    zeroShot: null,
-    elsewhere: {},
-    facts,
-    loss: null,
-    collapsed: false,
-    steps: 0,
-    seconds: 0,
-    environment: environmentOf({ device: 'cpu' }, {}),
+    facts: { imported: basename(file), epoch },
   })
   return { run: out, model: model.path ?? model.name, M, position, classSpecific, classNames, names, before, epoch }
 }
@@ -164,7 +133,10 @@ function positionOf(file: string): Position {
   )
 }
 
-async function givenNames(options: ImportOptions, hooks: Hooks): Promise<readonly string[] | undefined> {
+export async function givenNames(
+  options: Pick<ImportOptions, 'classes' | 'data' | keyof DataOptions>,
+  hooks: Hooks,
+): Promise<readonly string[] | undefined> {
   const { classes, data, root, imageColumn, labelColumn } = options
   if (classes !== undefined && data !== undefined)
     throw new UsageError('class names are given twice', 'give either classes (--classes) or data (--data)')

@@ -7,6 +7,7 @@ import { readSchema } from '../formats/schema.ts'
 import { HASH, openSealed, writeSealed } from '../formats/sealed.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import type { Tensors } from '../learning/types.ts'
+import { classWeights } from '../methods/class-weights/index.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
 import { EXIF_WAYS, type Exif } from '../pictures/picture.ts'
 import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
@@ -72,7 +73,7 @@ export async function readLearned(source: ByteSource, methods: readonly AnyMetho
   }
   const what = `${file.name} (metadata "learned")`
   const { format: _, method: name, ...about } = readSchema(aboutSchema, parseJson(text, what), what)
-  const known = [...methods, ...METHODS]
+  const known = [...methods, ...METHODS, classWeights]
   const method = known.find((method) => method.name === name)
   if (method === undefined) {
     throw new FileError(

@@ -1,4 +1,4 @@
-import { anObject, aTensor, checkArguments, withMembers } from '../base/arguments.ts'
+import { anObject, aTensor, bytes, checkArguments, withMembers } from '../base/arguments.ts'
 import { MAX_THREADS } from '../base/bounds.ts'
 import { CoopError, ShapeError, UsageError } from '../base/errors.ts'
 import { add } from '../graph/elementwise.ts'
@@ -15,6 +15,7 @@ import {
   type Request,
   type Runtime,
   type Session,
+  type WeightFile,
 } from './types.ts'
 
 /** A worker (Node's or the browser's) that answers requests; what a platform must bring. */
@@ -161,23 +162,39 @@ class WorkerRuntime implements Runtime {
     checkArguments('load', { program }, { program: aProgram })
     const lowered = lower(program, this.device)
     const model = encodeOnnx(lowered)
-    const dtypes = new Map(lowered.inputs.map(({ name, outputs: [x] }) => [name, x?.dtype]))
+    const asFloat = new Set(
+      lowered.inputs.flatMap(({ name, outputs: [x] }) => (x?.dtype === 'float32' ? (name ?? []) : [])),
+    )
     const weights = Array.from(model.weights, ([path, data]) => ({ path, data: postable(data) }))
+    const session = await this.#open(model.bytes, weights)
+    return {
+      run: async (feeds) => {
+        checkFeeds(program, feeds)
+        const lower = Object.entries(feeds).map(([name, x]) => [name, asFloat.has(name) ? asFloats(x) : x] as const)
+        const outputs = await session.run(Object.fromEntries(lower))
+        checkOutputs(program, outputs)
+        return outputs
+      },
+      dispose: session.dispose,
+    }
+  }
+
+  async loadOnnx(file: Uint8Array): Promise<Session> {
+    checkArguments('loadOnnx', { file }, { file: bytes })
+    return this.#open(file.slice(), [])
+  }
+
+  /** @param model goes over to the worker, as do the weights */
+  async #open(model: Uint8Array, weights: readonly WeightFile[]): Promise<Session> {
     const session = this.#sessions++
     let disposed = false
-    const moved = [model.bytes, ...weights.map(({ data }) => data)]
-    await this.#channel.ask({ kind: 'load', session, model: model.bytes, weights }, moved)
+    await this.#channel.ask({ kind: 'load', session, model, weights }, [model, ...weights.map(({ data }) => data)])
     return {
       run: async (feeds) => {
         if (disposed) throw new CoopError('the session is disposed', 'load the program again')
-        checkFeeds(program, feeds)
-        const posted = Object.fromEntries(
-          Object.entries(feeds).map(([name, x]) => [name, detached(dtypes.get(name) === 'float32' ? asFloats(x) : x)]),
-        )
+        const posted = Object.fromEntries(Object.entries(feeds).map(([name, x]) => [name, detached(x)]))
         const moved = Object.values(posted).map(({ data }) => data)
-        const outputs = await this.#channel.ask({ kind: 'run', session, feeds: posted }, moved)
-        checkOutputs(program, outputs)
-        return outputs
+        return this.#channel.ask({ kind: 'run', session, feeds: posted }, moved)
       },
       dispose: async () => {
         if (disposed) return
@@ -224,7 +241,7 @@ function checkFeeds(program: Program, feeds: Readonly<Record<string, Tensor>>): 
 }
 
 /** The bytes of a weight: shared memory is seen from both sides, of other memory a copy is moved. */
-function postable({ buffer, byteOffset, byteLength }: Tensor['data']): Uint8Array {
+function postable({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   const bytes = new Uint8Array(buffer, byteOffset, byteLength)
   return buffer instanceof ArrayBuffer ? bytes.slice() : bytes
 }

@@ -36,6 +36,8 @@ export interface Runtime {
    * there, without a copy: nobody writes to them before the promise settles.
    */
   load<Out extends string>(program: Program<Out>): Promise<Session<Out>>
+  /** Makes a session of an ONNX file with all of its weights inside; what is fed to it is not checked. */
+  loadOnnx(file: Uint8Array): Promise<Session>
   /** Ends all sessions. A run that has begun is finished first; those that wait are refused. */
   close(): Promise<void>
 }

@@ -1,3 +1,5 @@
+import { readClassWeights, writeClassWeights } from '../../src/exports/class-weights.ts'
+import { readNpyMatrix, writeNpy } from '../../src/formats/npy.ts'
 import { openSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts'
 import { itemOf, namedTensors, openTorchFile, tensorFile } from '../../src/formats/torch-file/index.ts'
 import { TORCH } from '../../src/formats/torch-file/meanings.ts'
@@ -87,6 +89,8 @@ async function readTorch(input: Uint8Array): Promise<void> {
   for (const [name, { dtype }] of tensors.entries) if (/^B?F/.test(dtype)) await tensors.readFloat(name)
 }
 
+const WEIGHTS = floatTensor([2, 3], Float32Array.of(1, 2, 3, 4, 5, 6))
+
 export const tensorReaders: readonly Reader[] = [
   {
     name: 'safetensors',
@@ -110,6 +114,19 @@ export const tensorReaders: readonly Reader[] = [
           await (/^B?F/.test(dtype) ? file.readFloat(name) : file.readInt(name))
       },
     }),
+  },
+  {
+    name: 'class weights',
+    shell: safetensorsHeader,
+    prepare: () => ({
+      seeds: [writeClassWeights({ weights: WEIGHTS, labels: ['a', 'b'], about: { logit_scale: 100, exif: 'turn' } })],
+      read: (input) => readClassWeights(source(input)),
+    }),
+  },
+  {
+    name: 'npy',
+    words: ["'descr'", '<f2', '<f8', '>f4', '|O', 'True', '(2, 3)', '(999999999, 999999999)', '(0, 0)'],
+    prepare: () => ({ seeds: [writeNpy(WEIGHTS)], read: (input) => readNpyMatrix('INPUT', input) }),
   },
   {
     name: 'torch file',

@@ -76,7 +76,7 @@ it('begun again leaves nothing of the run before it', async () => {
       throw new Error('no art')
     },
   }
-  const runtime = { device: 'cpu', load: stopped, close: async () => {} } as const
+  const runtime = { device: 'cpu', load: stopped, loadOnnx: stopped, close: async () => {} } as const
   await expect(pretrain(art, settings, runtime, folder, false)).rejects.toThrow('no runtime')
   await expect(readFile(file())).rejects.toThrow(/ENOENT/)
 })
