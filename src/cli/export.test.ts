@@ -77,7 +77,8 @@ describe('coop-ts export', () => {
   it('says that nothing was measured where the pictures are not there', async () => {
     await cp(at('class-mean'), at('lonely'), { recursive: true })
     const results = at('lonely', 'results.json')
-    await writeFile(results, (await readFile(results, 'utf8')).replace(world.photos, at('nowhere')))
+    const moved = (await readFile(results, 'utf8')).replace(world.photos, at('nowhere'))
+    await writeFile(results, moved.replace(/"sha256": "\w+"/, '"sha256": null').replace(/,\s*"sha256": null/, ''))
     const ended = await coop(
       'export',
       at('lonely'),
