@@ -15,10 +15,12 @@ export async function runProcess(commands?: readonly Command[]): Promise<void> {
   // work continues even if nobody reads its progress
   ignoreClosedPipe(process.stderr, () => {})
   // only once: the next Ctrl-C ends the process at once, whatever it is busy with, as the system does by itself
-  process.once('SIGINT', () => {
-    coop.stop(new Interrupted())
-    setTimeout(() => process.exit(EXIT.interrupted), GRACE_MS)
-  })
+  if (!coop.hearsSignals) {
+    process.once('SIGINT', () => {
+      coop.stop(new Interrupted())
+      setTimeout(() => process.exit(EXIT.interrupted), GRACE_MS)
+    })
+  }
   process.on('uncaughtException', (error) => process.exit(coop.fail(error)))
   process.exitCode = await coop.run()
   if (process.exitCode === EXIT.interrupted) process.exit()

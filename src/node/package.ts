@@ -32,3 +32,6 @@ export const clipMerges = (): string => join(packageFolder(), 'models', 'clip-me
 
 /** File of a plan that comes with the package, if there is one of that name. */
 export const bundledPlan = (name: string): string => join(packageFolder(), 'docs', 'plans', `${name}.yaml`)
+
+/** Folder of the built playground; it is not there in a clone that was not built. */
+export const playgroundFolder = (): string => join(packageFolder(), 'dist', 'playground')

@@ -43,3 +43,9 @@ export { jobsOf } from '../runs/sweep/jobs.ts'
 export { type Plan, readPlan } from '../runs/sweep/plan.ts'
 export { type SweepOptions, type SweepResult, sweep } from '../runs/sweep/sweep.ts'
 export { type TrainOptions, type TrainResult, train } from '../runs/train.ts'
+
+// Answering over HTTP with saved runs.
+export type { Limits } from '../serve/limits.ts'
+export { jsonLog, type Log, type LogLine } from '../serve/logs.ts'
+export { type ServeOptions, type Serving, serveRuns } from '../serve/serve.ts'
+export type { RunToServe } from '../serve/served-runs.ts'
