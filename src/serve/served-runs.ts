@@ -46,7 +46,7 @@ export async function openRuns(
   const served: ServedRun[] = []
   for (const [i, { run, model: word }] of runs.entries()) {
     const saved = await readSavedRun(run, methods)
-    const known = models.find(({ clip }) => word === undefined && clip.fingerprint === saved.model.fingerprint)
+    const known = models.find(({ clip }) => clip.fingerprint === saved.model.fingerprint)
     const model = known ?? (await modelOf(saved, word, hooks))
     if (known === undefined) models.push(model)
     served.push({
