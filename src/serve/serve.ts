@@ -73,10 +73,11 @@ export interface Serving {
  */
 export async function serveRuns(runs: readonly RunToServe[], options: ServeOptions = {}): Promise<Serving> {
   checkOptions('serveRuns', options, Object.keys(OPTIONS))
-  const { host = '127.0.0.1', port = 8080, token, log = () => undefined, methods, ...hooks } = options
-  const limits = readLimits(options.limits)
+  const { host = '127.0.0.1', port = 8080, token, log = () => undefined, methods, limits: some, ...rest } = options
+  const { origins: given = [], ...hooks } = rest
+  const limits = readLimits(some)
   if (token !== undefined) checkedToken(token, 'the option token')
-  const origins = (options.origins ?? []).map(checkedOrigin)
+  const origins = given.map(checkedOrigin)
   const runtime = await nodeRuntime(hooks)
   try {
     if (runtime.note !== undefined) hooks.onWarning?.(runtime.note)
