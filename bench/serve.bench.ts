@@ -38,7 +38,7 @@ export const serve: Bench = {
         figures: [...figures.figures, ...memory],
         notes: [
           ...figures.notes,
-          `SIGTERM under the load of 64 clients: ${answered} requests answered, ${lost} accepted ones lost, exit status ${status}`,
+          `SIGTERM under the load of 64 clients: ${answered} requests answered, ${[lost.length, ...new Set(lost)].join(' ')} accepted ones lost, exit status ${status}`,
         ],
       }
     } finally {
@@ -120,22 +120,34 @@ async function throughput(
 ): Promise<{ figures: Figure[]; notes: string[] }> {
   const total = (clients: number) => (clients === 1 ? 32 : 128)
   const latencies = CLIENTS.map((): number[] => [])
+  const bareCpu: number[] = []
+  const cpus = CLIENTS.map((): number[] => [])
   const bare = async () => {
+    const before = process.cpuUsage()
     for (let start = 0; start < 128; start += BATCH) {
       await classify(
         Array.from({ length: BATCH }, (_, i) => pictures[(start + i) % pictures.length] ?? new Uint8Array()),
       )
     }
+    const { user, system } = process.cpuUsage(before)
+    bareCpu.push((user + system) / 1e3 / 128)
   }
   const tasks = CLIENTS.map((clients, i) => async () => {
+    const before = await metricOf(url, 'process_cpu_seconds_total')
     latencies[i]?.push(...(await askMany(url, pictures, clients, total(clients))))
+    const spent = (await metricOf(url, 'process_cpu_seconds_total')) - before
+    cpus[i]?.push((1000 * spent) / total(clients))
   })
   for (const task of [bare, ...tasks]) await task()
-  for (const times of latencies) times.length = 0
+  for (const values of [...latencies, ...cpus, bareCpu]) values.length = 0
   const [bareTimes = [], ...served] = await interleaved([bare, ...tasks], quick ? 3 : 11)
   const perSecond = (count: number, ms: readonly number[]) => ms.map((t) => (1000 * count) / t)
   const bareSpeed = perSecond(128, bareTimes)
-  const figures = [figure(`openRun, ${BATCH} at a time`, 'pictures/s', bareSpeed)]
+  const bareName = `openRun, ${BATCH} at a time`
+  const figures = [
+    figure(bareName, 'pictures/s', bareSpeed),
+    figure(`${bareName}, processor time`, 'ms/picture', bareCpu),
+  ]
   const notes: string[] = []
   for (const [i, clients] of CLIENTS.entries()) {
     const speed = perSecond(total(clients), served[i] ?? [])
@@ -143,11 +155,17 @@ async function throughput(
     const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
     const name = `${clients} client${clients === 1 ? '' : 's'}`
     figures.push(figure(name, 'pictures/s', speed))
+    figures.push(figure(`${name}, processor time of the server`, 'ms/picture', cpus[i] ?? []))
     figures.push(figure(`${name}, p50`, 'ms', [at(0.5)]), figure(`${name}, p99`, 'ms', [at(0.99)]))
     const ratios = speed.map((one, round) => one / (bareSpeed[round] ?? Number.NaN))
     notes.push(`${name}: ${median(ratios).toFixed(2)} of openRun's pictures a second (median of the rounds)`)
   }
   return { figures, notes }
+}
+
+async function metricOf(url: string, name: string): Promise<number> {
+  const metrics = await (await fetch(`${url}/metrics`)).text()
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1])
 }
 
 /** Memory of the server after so many more requests. */
@@ -157,8 +175,7 @@ async function memoryOf(pictures: readonly Uint8Array[], url: string, after: rea
   for (const count of after) {
     await askMany(url, pictures, 8, count - done)
     done = count
-    const metrics = await (await fetch(`${url}/metrics`)).text()
-    const bytes = Number(/^process_resident_memory_bytes (\S+)$/m.exec(metrics)?.[1])
+    const bytes = await metricOf(url, 'process_resident_memory_bytes')
     figures.push(figure(`memory after ${count} requests`, 'MB', [bytes / 1e6]))
   }
   return figures
@@ -166,7 +183,8 @@ async function memoryOf(pictures: readonly Uint8Array[], url: string, after: rea
 
 /** 64 clients ask again and again, and the server is told to stop: which requests that it accepted have no answer? */
 async function stopUnderLoad(pictures: readonly Uint8Array[], { child, status, url }: Server) {
-  let [answered, lost] = [0, 0]
+  let answered = 0
+  const lost: string[] = []
   const client = async (i: number) => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     for (;;) {
@@ -176,7 +194,7 @@ async function stopUnderLoad(pictures: readonly Uint8Array[], { child, status, u
         if (answered === 300) child.kill('SIGTERM')
       } catch (error) {
         // refused: it was not accepted
-        if (!String(error).includes('ECONNREFUSED')) lost++
+        if (!String(error).includes('ECONNREFUSED')) lost.push(String(error))
         agent.destroy()
         return
       }

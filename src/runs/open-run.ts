@@ -77,10 +77,13 @@ const OPEN_RUN_OPTIONS: Readonly<Record<keyof OpenRunOptions, true>> = {
 /** Pictures that are decoded and classified at a time. */
 const BATCH = 32
 /**
- * Pictures that are encoded at a time, and how few are encoded one by one: a batch costs what it holds at most. With the
- * bundled model a picture of a full batch costs half of one by itself, and no less in larger batches.
+ * Pictures that are encoded at a time, in steps: each step takes what fills its batches, the last of them to this share at
+ * least, as a batch costs what it holds at most. With the bundled model a picture of eight costs half of one by itself, in
+ * larger batches no less, and of four little more. With a large one it costs the same, and each step holds its weights anew.
  */
-const [ENCODED, FEW] = [8, 5]
+const [STEPS, STEPS_OF_LARGE, FILLED] = [[8, 4, 1], [8, 1], 0.75]
+/** Values of the weights of a large model. */
+const LARGE = 20_000_000
 
 /**
  * Opens a run of `coop-ts train`, `coop-ts import`, or a sweep (`OUT/runs/ID`).
@@ -98,7 +101,8 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
   })
   const { transforms = saved.transforms, exif = saved.exif } = options
   const { preprocess: config, embedDim } = clip.config
-  const [encoder, single] = [imageEncoder(clip, runtime, ENCODED), imageEncoder(clip, runtime, 1)]
+  const isLarge = Array.from(clip.weights.values()).reduce((sum, { data }) => sum + data.length, 0) > LARGE
+  const encoders = (isLarge ? STEPS_OF_LARGE : STEPS).map((size) => ({ size, ...imageEncoder(clip, runtime, size) }))
 
   async function pixelsOf(picture: Picture, name: string, decoding: Pick<DecodeOptions, 'maxPixels'> = {}) {
     const image = await decodeImage(picture, name, { ...decoding, exif })
@@ -111,11 +115,14 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
       for (const [i, one] of pixels.entries()) all.data.set(one, i * one.length)
       return all
     }
-    const rest = pixels.length % ENCODED
-    const whole = pixels.length - (rest < FEW ? rest : 0)
     const features = floatTensor([pixels.length, embedDim])
-    features.data.set(await encoder.encode(pixels.slice(0, whole)))
-    features.data.set(await single.encode(pixels.slice(whole)), whole * embedDim)
+    let start = 0
+    for (const { size, encode } of encoders) {
+      const rest = (pixels.length - start) % size
+      const end = pixels.length - (rest < FILLED * size ? rest : 0)
+      features.data.set(await encode(pixels.slice(start, end)), start * embedDim)
+      start = end
+    }
     return features
   }
 
@@ -143,8 +150,7 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
     },
     async dispose() {
       await classifier.dispose()
-      await encoder.dispose()
-      await single.dispose()
+      await Promise.all(encoders.map((encoder) => encoder.dispose()))
       if (options.runtime === undefined) await runtime.close()
     },
   }

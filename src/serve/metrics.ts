@@ -39,11 +39,16 @@ export function counter(name: string, help: string) {
 }
 
 /** What is so at the moment of asking. */
-export const gauge = (name: string, help: string, now: () => readonly (readonly [Labels, number])[]): Metric => ({
+export const gauge = (
+  name: string,
+  help: string,
+  now: () => readonly (readonly [Labels, number])[],
+  kind: 'gauge' | 'counter' = 'gauge',
+): Metric => ({
   text: () =>
     described(
       name,
-      'gauge',
+      kind,
       help,
       now().map(([labels, value]) => sample(name, labels, value)),
     ),
@@ -75,6 +80,11 @@ export function histogram(name: string, help: string, bounds: readonly number[])
   }
 }
 
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
+
 /** What the server counts of itself. */
 export function serverMetrics(waiting: () => readonly (readonly [run: string, pictures: number])[]) {
   let inFlight = 0
@@ -98,6 +108,7 @@ export function serverMetrics(waiting: () => readonly (readonly [run: string, pi
     pictures,
     bytes,
     gauge('process_resident_memory_bytes', 'Memory of the process.', () => [[{}, process.memoryUsage.rss()]]),
+    gauge('process_cpu_seconds_total', 'Processor time of the process.', () => [[{}, cpuSeconds()]], 'counter'),
     gauge('process_uptime_seconds', 'Seconds since the process began.', () => [[{}, process.uptime()]]),
   ]
   return {

@@ -97,8 +97,9 @@ export async function serveRuns(runs: readonly RunToServe[], options: ServeOptio
     const url = await listen(server, host, port)
 
     async function close(graceSeconds: number): Promise<number> {
-      isStopping = true
-      const cut = await stopServer(server, 1000 * graceSeconds, metrics.inFlight)
+      const cut = await stopServer(server, 1000 * graceSeconds, metrics.inFlight, () => {
+        isStopping = true
+      })
       await Promise.all(served.map(({ open }) => open.dispose()))
       await runtime.close()
       return cut

@@ -6,16 +6,38 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const LINGER_MS = 250
 const LOOK_MS = 20
 
+/** Turns of the event loop that a quiet one is waited for, and how long that lasts. */
+const [TURNS, QUIET_MS] = [50, 1]
+
+/**
+ * Connections that the system has accepted, and this process has not seen, are lost where it stops listening: it sees them
+ * in each turn of its loop, so the end of a short turn is a moment without any.
+ */
+async function quietMoment(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn++) {
+    const start = performance.now()
+    await new Promise((resolve) => setImmediate(resolve))
+    if (performance.now() - start < QUIET_MS) return
+  }
+}
+
 /**
  * Stops a server: no new connections, every request that has come is answered, then the connections end.
  * @param inFlight requests that are not answered yet
+ * @param onDeaf called when nobody can connect any more: answers end their connections from now on, and not before, as
+ *   clients would connect again
  * @returns how many requests were cut off when the grace was over
  */
-export async function stopServer(server: Server, graceMs: number, inFlight: () => number): Promise<number> {
-  // what the system has already accepted is taken first
-  await new Promise((resolve) => setImmediate(resolve))
+export async function stopServer(
+  server: Server,
+  graceMs: number,
+  inFlight: () => number,
+  onDeaf: () => void,
+): Promise<number> {
+  await quietMoment()
   // not http.Server's: that one also ends idle connections at once
   const ended = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()))
+  onDeaf()
   const started = performance.now()
   const spent = () => performance.now() - started
   while (spent() < LINGER_MS || inFlight() > 0) {
