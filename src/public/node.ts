@@ -21,7 +21,7 @@ export {
 } from '../node/hub/index.ts'
 export { decodeImage, encodePng } from '../node/image.ts'
 export { bundledModel } from '../node/package.ts'
-export { nodeRuntime } from '../node/runtime.ts'
+export { type NodeRuntimeOptions, nodeRuntime } from '../node/runtime.ts'
 export type { Picture } from '../pictures/picture.ts'
 
 // Runs and sweeps: training, measuring, asking a saved run, reports.

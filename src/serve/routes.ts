@@ -91,7 +91,6 @@ export function routes(options: RouteOptions): Hono<{ Bindings: HttpBindings }> 
   app.post('/v1/classify', async (c) => {
     const { run: word, top } = readQuery(c.req.queries())
     const run = chosenRun(runs, word)
-    if (stopping()) throw comeBack(503, 'the server is stopping')
     const { incoming, outgoing } = c.env
     const share = room.enter()
     const stop = new AbortController()

@@ -78,7 +78,7 @@ export async function serveRuns(runs: readonly RunToServe[], options: ServeOptio
   const limits = readLimits(some)
   if (token !== undefined) checkedToken(token, 'the option token')
   const origins = given.map(checkedOrigin)
-  const runtime = await nodeRuntime(hooks)
+  const runtime = await nodeRuntime({ ...hooks, spinning: false })
   try {
     if (runtime.note !== undefined) hooks.onWarning?.(runtime.note)
     const served = await openRuns(runs, runtime, { ...hooks, methods })
