@@ -198,6 +198,7 @@ it('GET / shows how to ask, with its runs, where the playground was not built', 
   const page = await ask('/')
   const policy = page.headers.get('content-security-policy')
   expect(policy).toContain("default-src 'none'")
+  expect(policy).toContain("connect-src 'self';")
   expect(policy).not.toMatch(/unsafe-inline|unsafe-eval'(?<!wasm-unsafe-eval')|\*(?!\.)/)
   expect(page.headers.get('cross-origin-embedder-policy')).toBe('require-corp')
   expect(page.headers.get('cross-origin-opener-policy')).toBe('same-origin')

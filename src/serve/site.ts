@@ -10,28 +10,28 @@ import type { ServedRun } from './served-runs.ts'
 
 // What a browser gets: the playground, the files of the runs that it opens with, or a page in its place.
 
-/**
- * What the page may do: its own code, WebAssembly, workers, pictures of the user; of other places it may read models of the
- * Hugging Face hub, and send nothing.
- */
-export const PAGE_POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self' blob:",
-  "style-src 'self'",
-  "img-src 'self' blob: data:",
-  "media-src 'self' blob:",
-  "font-src 'self'",
-  "manifest-src 'self'",
-  "connect-src 'self' blob: data: https://huggingface.co https://*.huggingface.co https://*.hf.co",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+/** Where models of the hub come from: its answers, and the stores that it sends on to. */
+const HUB = 'https://huggingface.co https://*.huggingface.co https://*.hf.co'
+
+/** What a page may do: its own code, WebAssembly, workers, pictures of the user; and which places it may connect to. */
+const policy = (connect: string) =>
+  [
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    "worker-src 'self' blob:",
+    "style-src 'self'",
+    "img-src 'self' blob: data:",
+    "media-src 'self' blob:",
+    "font-src 'self'",
+    "manifest-src 'self'",
+    `connect-src ${connect}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
 
 /** Headers of the page: with them it is cross-origin isolated, so that WebAssembly may have threads. */
 const PAGE_HEADERS = {
-  'Content-Security-Policy': PAGE_POLICY,
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cache-Control': 'no-cache',
@@ -74,7 +74,11 @@ export function addRunFiles(app: App, runs: readonly ServedRun[]): void {
 export function addSite(app: App, folder: string, runs: readonly ServedRun[]): void {
   const withHeaders: MiddlewareHandler = async (c, next) => {
     await next()
-    if (c.res.status < 400) for (const [key, value] of Object.entries(PAGE_HEADERS)) c.res.headers.set(key, value)
+    if (c.res.status >= 400) return
+    // the page itself connects to its server alone; the one for models of the hub, and its workers, to the hub as well
+    const connect = ['/', '/index.html'].includes(c.req.path) ? "'self'" : `'self' ${HUB}`
+    const headers = { ...PAGE_HEADERS, 'Content-Security-Policy': policy(connect) }
+    for (const [key, value] of Object.entries(headers)) c.res.headers.set(key, value)
   }
   app.use(withHeaders)
   if (existsSync(join(folder, 'index.html'))) {
