@@ -11,8 +11,9 @@ import { linearProbe } from './linear-probe.bench.ts'
 import { logits } from './logits.bench.ts'
 import { packing } from './packing.bench.ts'
 import { recipes } from './recipes.bench.ts'
+import { serve } from './serve.bench.ts'
 
-const BENCHES: readonly Bench[] = [packing, classes, images, logits, encoders, recipes, linearProbe]
+const BENCHES: readonly Bench[] = [packing, classes, images, logits, encoders, recipes, linearProbe, serve]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

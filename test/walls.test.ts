@@ -20,7 +20,7 @@ const CORE = [
   'data',
   'exports',
 ]
-const FLOORS = [...CORE, 'node', 'datasets', 'report', 'runs', 'public', 'cli', 'lab', 'testing']
+const FLOORS = [...CORE, 'node', 'datasets', 'report', 'runs', 'serve', 'public', 'cli', 'lab', 'testing']
 /** What the core imports of other people's; it runs in a browser as it is. */
 const CORE_PACKAGES = ['entities/decode', 'zod']
 /** Nobody in the house goes in or out by its front doors, and nothing that users get is from these. */

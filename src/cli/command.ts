@@ -19,6 +19,8 @@ export interface Outcome {
   readonly text: string
   /** Not all of it went well, which was said on the way: exit status 1. */
   readonly failed?: boolean
+  /** What goes on after this was printed, until the command ends; says at the end whether it failed. */
+  readonly until?: Promise<{ readonly failed: boolean }>
 }
 
 /** What a command is called, and what its help says. */
@@ -29,6 +31,8 @@ interface CommandText {
   readonly details?: string
   readonly operands: readonly Operand[]
   readonly examples: readonly string[]
+  /** It hears the signals that end a process by itself. */
+  readonly hearsSignals?: boolean
 }
 
 interface CommandDefinition<Options extends z.ZodRawShape> extends CommandText {

@@ -16,6 +16,7 @@ import { methods } from './commands/methods.ts'
 import { models } from './commands/models.ts'
 import { report } from './commands/report.ts'
 import { samples } from './commands/samples.ts'
+import { serve } from './commands/serve.ts'
 import { sweep } from './commands/sweep.ts'
 import { train } from './commands/train.ts'
 import { nearestWords } from './commands/words.ts'
@@ -41,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   demo,
   samples,
+  serve,
 ]
 
 export interface Coop {
@@ -50,6 +52,8 @@ export interface Coop {
   fail(error: unknown): number
   /** Prints why, and tells the command to end; `run` then returns what the reason has for an exit status. */
   stop(reason: CoopError): void
+  /** Whether the command ends by itself at the signals of its process. */
+  readonly hearsSignals: boolean
 }
 
 /** The command line without its process: what was typed after `coop`, and where the output goes. */
@@ -91,7 +95,8 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
         const outcome = await command.execute(typed, operands, hooks)
         signal.throwIfAborted()
         stdout.write(`${json ? visibleJson(outcome.json) : visibleText(outcome.text)}\n`)
-        if (outcome.failed) status = EXIT.failure
+        const end = await outcome.until
+        if (outcome.failed || end?.failed) status = EXIT.failure
       },
     )
     try {
@@ -110,7 +115,8 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
     fail(reason)
     stopping.abort(reason)
   }
-  return { run, fail, stop }
+  const hearsSignals = commands.find(({ name }) => name === words[0])?.hearsSignals === true
+  return { run, fail, stop, hearsSignals }
 }
 
 interface Shown {

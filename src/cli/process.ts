@@ -15,7 +15,7 @@ export async function runProcess(commands?: readonly Command[]): Promise<void> {
   ignoreClosedPipe(process.stdout, () => process.exit(process.exitCode ?? EXIT.ok))
   // work continues even if nobody reads its progress
   ignoreClosedPipe(process.stderr, () => {})
-  onInterrupt(() => coop.stop(new Interrupted()))
+  if (!coop.hearsSignals) onInterrupt(() => coop.stop(new Interrupted()))
   process.on('uncaughtException', (error) => process.exit(coop.fail(error)))
   process.exitCode = await coop.run()
   if (process.exitCode === EXIT.interrupted) process.exit()

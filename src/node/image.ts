@@ -10,7 +10,7 @@ import { bmpSize, decodeBmp } from './bmp.ts'
 import { fileError, readBytes } from './files.ts'
 import { hasOwnColours, paintAround, withoutTransparency } from './gif.ts'
 import { decodeHeic, heicSize, isHeic } from './heic.ts'
-import { PictureFault } from './picture-fault.ts'
+import { PictureFault, TooManyPixels } from './picture-fault.ts'
 import { decodePnm, pnmSize } from './pnm.ts'
 
 /** Pictures above this are refused: they would fill the memory (Pillow's own limit is near it). */
@@ -26,6 +26,14 @@ const [GIF_RATIO, GIF_UNQUESTIONED] = [2731, 4_000_000]
 const filesRoom = roomFor(FILES_IN_FLIGHT)
 const pixelsRoom = roomFor(PIXELS_IN_FLIGHT)
 
+/** Options of decodeImage. */
+export interface DecodeOptions {
+  /** Whether a picture is turned as its EXIF orientation says; default: it is not. */
+  readonly exif?: Exif
+  /** Pictures of more pixels are refused before they are decoded; default: 180 million, which is the most. */
+  readonly maxPixels?: number
+}
+
 /**
  * Decodes a picture (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PPM, HEIC; first frame) as Pillow's
  * `Image.open(path).convert("RGB")` does: transparency is dropped, not blended; greys and palettes become RGB; no colour
@@ -33,12 +41,13 @@ const pixelsRoom = roomFor(PIXELS_IN_FLIGHT)
  * 8 bits are kept. One that is decoded is given back as it is. `name` is what messages call bytes.
  *
  * However many pictures are asked for at a time, only so many are in memory as have PIXELS_IN_FLIGHT together.
- * Throws FileError naming the file when it cannot be decoded or is cut short, UsageError for what is no picture.
+ * Throws FileError naming the file when it cannot be decoded or is cut short (its cause is a TooManyPixels where it has more
+ * than `maxPixels`, which is seen before anything is decoded), UsageError for what is no picture.
  */
 export async function decodeImage(
   picture: Picture,
   name = 'the picture',
-  options: { readonly exif?: Exif } = {},
+  options: DecodeOptions = {},
 ): Promise<RgbImage> {
   checkArguments('decodeImage', { name, options }, { name: aText, options: anObject })
   if (!isPicture(picture)) {
@@ -47,18 +56,21 @@ export async function decodeImage(
       'give a path, the bytes of a file, or { width, height, data } with data of RGB, 3 bytes a pixel',
     )
   }
-  const { exif = 'ignore' } = options
+  const { exif = 'ignore', maxPixels = MAX_PIXELS } = options
   if (typeof picture !== 'string' && !(picture instanceof Uint8Array)) return picture
   const what = typeof picture === 'string' ? picture : name
   return withBytes(picture, async (bytes) => {
     if (bytes.length === 0) throw new FileError(`${what} cannot be read as a picture: it is empty`, REMEDY)
     try {
-      const { pixels, decode } = await inspect(bytes, exif)
+      const { width, height, decode } = await inspect(bytes, exif)
+      const pixels = width * height
+      const most = Math.min(maxPixels, MAX_PIXELS)
+      if (pixels > most) throw new TooManyPixels(`${width} x ${height} pixels are more than ${most}`)
       const leave = await pixelsRoom(pixels)
       // what the caller does with the pixels at once belongs to their time in memory
       return await decode().finally(() => setImmediate(leave))
     } catch (cause) {
-      throw new FileError(`${what} cannot be read as a picture: ${reasonOf(cause)}`, REMEDY, { cause })
+      throw new FileError(`${what} cannot be read as a picture: ${reasonOf(cause)}`, REMEDY, { cause: causeOf(cause) })
     }
   })
 }
@@ -93,9 +105,11 @@ export async function specialDecoding(bytes: Uint8Array, exif: Exif): Promise<'t
   return known !== undefined && turns(known, exif) ? 'turned' : undefined
 }
 
+const UNKNOWN_KIND = 'it is not a picture of a kind that is known'
+
 /** What the decoder means, in plain words; its own are kept as the cause. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
-  [/unsupported image format/i, 'it is not a picture of a kind that is known'],
+  [/unsupported image format/i, UNKNOWN_KIND],
   [/pixel limit/i, `it has more than ${MAX_PIXELS / 1e6} million pixels`],
 ]
 
@@ -105,6 +119,10 @@ function reasonOf(cause: unknown): string {
   return found === undefined ? 'it is damaged, or only part of it is there' : found[1]
 }
 
+/** What sharp refuses for its size is one of too many pixels, too. */
+const causeOf = (cause: unknown) =>
+  /pixel limit/i.test(String(cause)) ? new TooManyPixels(reasonOf(cause), { cause }) : cause
+
 const isTiff = ([first, second]: Uint8Array) => first === second && (first === 0x49 || first === 0x4d)
 
 const turns = ({ format, orientation = 1 }: Pick<Metadata, 'format' | 'orientation'>, exif: Exif) =>
@@ -112,7 +130,8 @@ const turns = ({ format, orientation = 1 }: Pick<Metadata, 'format' | 'orientati
 
 /** A picture that is known but not decoded yet. */
 interface Known {
-  readonly pixels: number
+  readonly width: number
+  readonly height: number
   decode(): Promise<RgbImage>
 }
 
@@ -133,12 +152,12 @@ function ownReader(bytes: Uint8Array): OwnReader | undefined {
 async function inspect(bytes: Uint8Array, exif: Exif): Promise<Known> {
   const own = ownReader(bytes)
   if (own !== undefined) {
-    const { width, height } = own.size(bytes)
-    if (width * height > MAX_PIXELS) throw new PictureFault(`${width} x ${height} pixels are more than ${MAX_PIXELS}`)
-    return { pixels: width * height, decode: async () => own.decode(bytes) }
+    return { ...own.size(bytes), decode: async () => own.decode(bytes) }
   }
   const known = await sharp(bytes, OPTIONS).metadata()
   const { width, height, space, format } = known
+  // drawn, not decoded: a few words of it can keep a processor busy for hours
+  if (format === 'svg') throw new PictureFault(UNKNOWN_KIND)
   if (format === 'gif' && width * height > GIF_UNQUESTIONED && width * height > GIF_RATIO * bytes.length) {
     throw new PictureFault(`${width} x ${height} pixels are more than its ${bytes.length} bytes can hold`)
   }
@@ -151,7 +170,7 @@ async function inspect(bytes: Uint8Array, exif: Exif): Promise<Known> {
     paintAround(bytes, image)
     return image
   }
-  return { pixels: width * height, decode }
+  return { width, height, decode }
 }
 
 async function decodeRgb(picture: Sharp): Promise<RgbImage> {

@@ -35,3 +35,6 @@ export const bundledPlan = (name: string): string => join(packageFolder(), 'docs
 
 /** Folder of the sample tasks that come with the package: pictures to try commands on. */
 export const bundledSamples = (): string => join(packageFolder(), 'samples')
+
+/** Folder of the built playground; it is not there in a clone that was not built. */
+export const playgroundFolder = (): string => join(packageFolder(), 'dist', 'playground')

@@ -33,6 +33,7 @@ const options = () => ({
   interOpNumThreads: 1,
   logSeverityLevel: 4,
   graphOptimizationLevel: 'all',
+  extra: { session: { intra_op: { allow_spinning: workerData.spinning ? '1' : '0' } } },
 })
 
 /** @type {{ [K in Request['kind']]: (request: Extract<Request, { kind: K }>) => Promise<Record<string, FloatTensor>> }} */

@@ -21,7 +21,7 @@ export {
 } from '../node/hub/index.ts'
 export { decodeImage, encodePng } from '../node/image.ts'
 export { bundledModel } from '../node/package.ts'
-export { nodeRuntime } from '../node/runtime.ts'
+export { type NodeRuntimeOptions, nodeRuntime } from '../node/runtime.ts'
 export type { Picture } from '../pictures/picture.ts'
 
 // Runs and sweeps: training, measuring, asking a saved run, reports.
@@ -51,3 +51,9 @@ export { jobsOf } from '../runs/sweep/jobs.ts'
 export { type Plan, readPlan } from '../runs/sweep/plan.ts'
 export { type SweepOptions, type SweepResult, sweep } from '../runs/sweep/sweep.ts'
 export { type TrainOptions, type TrainResult, train } from '../runs/train.ts'
+
+// Answering over HTTP with saved runs.
+export type { Limits } from '../serve/limits.ts'
+export { jsonLog, type Log, type LogLine } from '../serve/logs.ts'
+export { type ServeOptions, type Serving, serveRuns } from '../serve/serve.ts'
+export type { RunToServe } from '../serve/served-runs.ts'

@@ -1,15 +1,38 @@
 import type { Hooks } from '../base/progress.ts'
 import { loadClip } from '../clip/load.ts'
+import type { ModelFiles } from '../clip/model-files.ts'
 import type { Clip } from '../clip/types.ts'
 import { modelFilesAt } from '../node/files.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { ProfiledOptions, Runtime, RuntimeOptions } from '../runtime/types.ts'
-import { resolveModel, type UsedModel } from './model-word.ts'
+import { type ResolvedModel, resolveModel } from './model-word.ts'
+
+/** A model in memory, where it is, and the names of its files there. */
+export interface OpenedModel extends ResolvedModel {
+  readonly clip: Clip
+  readonly parts: readonly string[]
+}
 
 /** The model that a command or a plan names. Throws FileError or HubError when there is none that can be used. */
-export async function openModel(word: string, hooks: Hooks): Promise<UsedModel & { readonly clip: Clip }> {
-  const { files, ...used } = await resolveModel(word, hooks)
-  return { clip: await loadClip(await modelFilesAt(files)), ...used }
+export async function openModel(word: string, hooks: Hooks): Promise<OpenedModel> {
+  const resolved = await resolveModel(word, hooks)
+  const parts = new Set<string>()
+  const clip = await loadClip(noting(await modelFilesAt(resolved.files), parts))
+  return { ...resolved, clip, parts: [...parts] }
+}
+
+/** Files of a model; the names of those that are there and asked for are kept. */
+function noting(files: ModelFiles, parts: Set<string>): ModelFiles {
+  const note = <T>(file: string, found: T): T => {
+    if (found !== false) parts.add(file)
+    return found
+  }
+  return {
+    ...files,
+    has: async (file) => note(file, await files.has(file)),
+    text: async (file) => note(file, await files.text(file)),
+    open: async (file) => note(file, await files.open(file)),
+  }
 }
 
 /** A model and a runtime to use it on, which is closed afterwards. Throws as openModel does. */

@@ -85,6 +85,20 @@ describe.each(['coop', 'tip'])('an open run (%s)', (name) => {
   })
 })
 
+it('the two halves of classify give what it gives, for any number of pictures', async () => {
+  const run = await openRun(at('coop'), { runtime })
+  const paths = Array.from({ length: 13 }, (_, i) => picture(`${['blue', 'green', 'red'][i % 3]}/${i % 4}`))
+  for (const count of [1, 2, 3, 4, 5, 7, 8, 13]) {
+    const some = paths.slice(0, count)
+    const halves = await run.classifyPixels(await Promise.all(some.map((path) => run.pixels(path, path))))
+    expect(halves).toEqual(await run.classify(some))
+    const [last] = await run.classify(some.slice(-1))
+    expect(halves.at(-1)?.map(({ label }) => label)).toEqual(last?.map(({ label }) => label))
+  }
+  await expect(run.pixels(paths[0] ?? '', 'it', { maxPixels: 119 })).rejects.toThrow(/12 x 10 pixels are more than 119/)
+  await run.dispose()
+})
+
 it('a picture that cannot be read is an error, and the run goes on', async () => {
   const run = await openRun(at('coop'), { runtime })
   await expect(run.classify([at('no.png')])).rejects.toThrow(FileError)

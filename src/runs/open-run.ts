@@ -8,14 +8,14 @@ import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
 import { softmaxRows } from '../learning/vectors.ts'
 import type { AnyMethod } from '../methods/index.ts'
-import { decodeImage } from '../node/image.ts'
+import { type DecodeOptions, decodeImage } from '../node/image.ts'
 import { exists } from '../node/run-folder.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import { type Exif, isPicture, type Picture, pictureName } from '../pictures/picture.ts'
 import { preprocess } from '../pictures/preprocess.ts'
 import { TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
-import { openModel } from './model.ts'
+import { type OpenedModel, openModel } from './model.ts'
 import { waysTo } from './model-word.ts'
 import { LEARN_AGAIN, readSavedRun, type SavedRun } from './saved-run.ts'
 
@@ -31,6 +31,13 @@ export interface OpenRun {
   readonly classNames: readonly string[]
   /** All classes of each picture, most probable first. Throws FileError for a picture that cannot be read. */
   classify(pictures: readonly Picture[]): Promise<Label[][]>
+  /**
+   * A picture as the model takes it, `(3, size, size)`: the first half of `classify`, for whoever has pictures ready while
+   * others are computed. `name` is what messages call it. Throws FileError as decodeImage does.
+   */
+  pixels(picture: Picture, name: string, options?: Pick<DecodeOptions, 'maxPixels'>): Promise<Float32Array>
+  /** The second half of `classify`: all classes of each picture that `pixels` gave, most probable first. */
+  classifyPixels(pixels: readonly Float32Array[]): Promise<Label[][]>
   /**
    * Logits `(n, classes)` of image features `(n, embed)` of the run's model, of any length.
    * @throws UsageError where its method looks at pixels
@@ -67,8 +74,16 @@ const OPEN_RUN_OPTIONS: Readonly<Record<keyof OpenRunOptions, true>> = {
   signal: true,
 }
 
-/** Pictures that are encoded at a time; fewer than some are encoded one by one, as a batch costs what it holds at most. */
-const [BATCH, FEW] = [32, 8]
+/** Pictures that are decoded and classified at a time. */
+const BATCH = 32
+/**
+ * Pictures that are encoded at a time, in steps: each step takes what fills its batches, the last of them to this share at
+ * least, as a batch costs what it holds at most. With the bundled model a picture of eight costs half of one by itself, in
+ * larger batches no less, and of four little more. With a large one it costs the same, and each step holds its weights anew.
+ */
+const [STEPS, STEPS_OF_LARGE, FILLED] = [[8, 4, 1], [8, 1], 0.75]
+/** Values of the weights of a large model. */
+const LARGE = 20_000_000
 
 /**
  * Opens a run of `coop-ts train`, `coop-ts import`, or a sweep (`OUT/runs/ID`).
@@ -85,22 +100,34 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
     throw cause
   })
   const { transforms = saved.transforms, exif = saved.exif } = options
-  const [encoder, single] = [imageEncoder(clip, runtime, BATCH), imageEncoder(clip, runtime, 1)]
+  const { preprocess: config, embedDim } = clip.config
+  const isLarge = Array.from(clip.weights.values()).reduce((sum, { data }) => sum + data.length, 0) > LARGE
+  const encoders = (isLarge ? STEPS_OF_LARGE : STEPS).map((size) => ({ size, ...imageEncoder(clip, runtime, size) }))
 
-  async function seen(pictures: readonly Picture[], first: number): Promise<FloatTensor> {
-    const { preprocess: config, embedDim } = clip.config
-    const pixels = await Promise.all(
-      pictures.map(async (picture, i) => {
-        const image = await decodeImage(picture, pictureName(picture, first + i), { exif })
-        return preprocess(image, config, TRANSFORMS[transforms].test)
-      }),
-    )
+  async function pixelsOf(picture: Picture, name: string, decoding: Pick<DecodeOptions, 'maxPixels'> = {}) {
+    const image = await decodeImage(picture, name, { ...decoding, exif })
+    return preprocess(image, config, TRANSFORMS[transforms].test)
+  }
+
+  async function seen(pixels: readonly Float32Array[]): Promise<FloatTensor> {
     if (classifier.takes === 'pixels') {
       const all = floatTensor([pixels.length, 3, config.size, config.size])
       for (const [i, one] of pixels.entries()) all.data.set(one, i * one.length)
       return all
     }
-    return floatTensor([pixels.length, embedDim], await (pixels.length < FEW ? single : encoder).encode(pixels))
+    const features = floatTensor([pixels.length, embedDim])
+    let start = 0
+    for (const { size, encode } of encoders) {
+      const rest = (pixels.length - start) % size
+      const end = pixels.length - (rest < FILLED * size ? rest : 0)
+      features.data.set(await encode(pixels.slice(start, end)), start * embedDim)
+      start = end
+    }
+    return features
+  }
+
+  async function classifyPixels(pixels: readonly Float32Array[]): Promise<Label[][]> {
+    return pixels.length === 0 ? [] : labelsOf(classifier, await classifier.logits(await seen(pixels)))
   }
 
   return {
@@ -109,20 +136,21 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
       checkPictures(pictures)
       const labels: Label[][] = []
       for (let start = 0; start < pictures.length; start += BATCH) {
-        labels.push(
-          ...labelsOf(classifier, await classifier.logits(await seen(pictures.slice(start, start + BATCH), start))),
-        )
+        const batch = pictures.slice(start, start + BATCH)
+        const pixels = batch.map((picture, i) => pixelsOf(picture, pictureName(picture, start + i)))
+        labels.push(...(await classifyPixels(await Promise.all(pixels))))
       }
       return labels
     },
+    pixels: pixelsOf,
+    classifyPixels,
     async logits(features) {
       if (classifier.takes === 'features') return classifier.logits(features)
       throw new UsageError(`${folder} needs pixels, not features of the image tower`, 'call classify instead')
     },
     async dispose() {
       await classifier.dispose()
-      await encoder.dispose()
-      await single.dispose()
+      await Promise.all(encoders.map((encoder) => encoder.dispose()))
       if (options.runtime === undefined) await runtime.close()
     },
   }
@@ -156,9 +184,19 @@ export function labelsOf({ classNames }: Pick<ImageClassifier, 'classNames'>, lo
  * was given or as it lay from the run's folder. Throws CoopError for another, UsageError where there is none.
  */
 export async function clipOf(saved: SavedRun, model: string | Clip | undefined, hooks: Hooks): Promise<Clip> {
-  const { run, model: own } = saved
   if (typeof model === 'object') return checkedClip(saved, model, 'the given model')
-  if (model !== undefined) return checkedClip(saved, (await openModel(model, hooks)).clip, model)
+  return (await modelOf(saved, model, hooks)).clip
+}
+
+/** The same with the place of its files. */
+export async function modelOf(saved: SavedRun, model: string | undefined, hooks: Hooks): Promise<OpenedModel> {
+  const { run, model: own } = saved
+  const open = async (word: string) => {
+    const opened = await openModel(word, hooks)
+    checkedClip(saved, opened.clip, word)
+    return opened
+  }
+  if (model !== undefined) return open(model)
   const ways = waysTo(own, run)
   const there =
     own.place === undefined
@@ -170,7 +208,7 @@ export async function clipOf(saved: SavedRun, model: string | Clip | undefined, 
   )
   for (const [i, word] of there.entries()) {
     try {
-      return checkedClip(saved, (await openModel(word, hooks)).clip, word)
+      return await open(word)
     } catch (cause) {
       if (i === 0) refused = cause
     }

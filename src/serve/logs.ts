@@ -1,0 +1,13 @@
+import { visibleJson } from '../base/visible.ts'
+
+/** A line of the log: what happened, and figures of it. Never bodies, queries or tokens. */
+export type LogLine = Readonly<Record<string, string | number | undefined>> & { readonly event: string }
+
+/** Takes lines of the log as they come. */
+export type Log = (line: LogLine) => void
+
+/** Lines of JSON on a stream, each with its time. */
+export const jsonLog =
+  (stream: { write(text: string): unknown }): Log =>
+  (line) =>
+    stream.write(`${visibleJson({ time: new Date().toISOString(), ...line })}\n`)
