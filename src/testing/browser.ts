@@ -72,7 +72,7 @@ export async function serveFiles(
         'Content-Length': body.length,
       })
       if (answer.cutAt === undefined) return response.end(body)
-      return response.write(body.subarray(0, answer.cutAt), () => response.destroy())
+      return response.write(body.subarray(0, answer.cutAt), () => setTimeout(() => response.destroy(), 100))
     }
     for (const [prefix, folder] of Object.entries(folders)) {
       if (!path.startsWith(prefix)) continue
