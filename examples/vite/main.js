@@ -11,11 +11,15 @@ let run
 
 async function learn() {
   const classes = [0, 1].map((i) => ({ name: element(`name-${i}`).value, files: [...element(`files-${i}`).files] }))
-  const options = { model: await model, runtime: await runtime, settings: { recipe: 'fast' } }
-  const learned = await train(await filesDataset(classes), options, {
-    onProgress: ({ kind, done, total }) => say(`${kind}: ${done} of ${total}`),
-    onWarning: console.warn,
-  })
+  const options = { model: await model, runtime: await runtime }
+  const learned = await train(
+    await filesDataset(classes),
+    { ...options, settings: { recipe: 'fast' } },
+    {
+      onProgress: ({ kind, done, total }) => say(`${kind}: ${done} of ${total}`),
+      onWarning: console.warn,
+    },
+  )
   const percent = (share) => (share === null ? 'not measured' : `${Math.round(100 * share)} %`)
   say(`hand-written prompts: ${percent(learned.zeroShot)}, learned: ${percent(learned.accuracy)} (${learned.note})`)
   await run?.dispose()
