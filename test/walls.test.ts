@@ -18,9 +18,10 @@ const CORE = [
   'prompt',
   'methods',
   'data',
+  'trained',
   'exports',
 ]
-const FLOORS = [...CORE, 'node', 'datasets', 'report', 'runs', 'serve', 'public', 'cli', 'lab', 'testing']
+const FLOORS = [...CORE, 'web', 'node', 'datasets', 'report', 'runs', 'serve', 'public', 'cli', 'lab', 'testing']
 /** What the core imports of other people's; it runs in a browser as it is. */
 const CORE_PACKAGES = ['entities/decode', 'zod']
 /** Nobody in the house goes in or out by its front doors, and nothing that users get is from these. */
@@ -103,6 +104,15 @@ describe('imports', () => {
     const entries = sources.filter(({ file }) => CORE_ENTRIES.includes(file))
     expect(entries.map(({ file }) => file).sort()).toEqual([...CORE_ENTRIES].sort())
     expect(faults(entries, (source, name) => CORE.includes(floorOf(target(source, name))))).toEqual([])
+  })
+
+  it('of the page stay in the page and the core, without Node', () => {
+    const page = sources.filter(({ file }) => floorOf(file) === 'web' || file === 'public/web.ts')
+    const packages = [...CORE_PACKAGES, 'onnxruntime-web/wasm', 'onnxruntime-web/webgpu']
+    const allowed = (source: Source, name: string) =>
+      isLocal(name) ? [...CORE, 'web'].includes(floorOf(target(source, name))) : packages.includes(name)
+    expect(page.length).toBeGreaterThan(10)
+    expect(faults(page, allowed)).toEqual([])
   })
 
   it('never come from tests, their helpers, the lab or the entries', () => {

@@ -3,10 +3,11 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type OpenRun, openRun } from '../runs/open-run.ts'
+import { openRun } from '../runs/open-run.ts'
 import { classifiedSchema } from '../serve/answers.ts'
 import { NODE } from '../testing/coop-process.ts'
 import { type ServedWorld, servedWorld } from '../testing/served-world.ts'
+import type { OpenRun } from '../trained/classify.ts'
 
 let world: ServedWorld
 let direct: OpenRun

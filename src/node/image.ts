@@ -4,14 +4,14 @@ import { anObject, aText, checkArguments } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { RgbImage } from '../clip/types.ts'
 import { roomFor } from '../data/overlap.ts'
-import { type Exif, isPicture, type Picture } from '../pictures/picture.ts'
+import { bmpSize, decodeBmp } from '../pictures/bmp.ts'
+import { hasOwnColours, paintAround, withoutTransparency } from '../pictures/gif.ts'
+import { type DecodeOptions, type Exif, isPicture, type Picture } from '../pictures/picture.ts'
+import { PictureFault, TooManyPixels } from '../pictures/picture-fault.ts'
+import { decodePnm, pnmSize } from '../pictures/pnm.ts'
 import { checkImage } from '../pictures/preprocess.ts'
-import { bmpSize, decodeBmp } from './bmp.ts'
 import { fileError, readBytes } from './files.ts'
-import { hasOwnColours, paintAround, withoutTransparency } from './gif.ts'
 import { decodeHeic, heicSize, isHeic } from './heic.ts'
-import { PictureFault, TooManyPixels } from './picture-fault.ts'
-import { decodePnm, pnmSize } from './pnm.ts'
 
 /** Pictures above this are refused: they would fill the memory (Pillow's own limit is near it). */
 const MAX_PIXELS = 180_000_000
@@ -25,14 +25,6 @@ const [GIF_RATIO, GIF_UNQUESTIONED] = [2731, 4_000_000]
 
 const filesRoom = roomFor(FILES_IN_FLIGHT)
 const pixelsRoom = roomFor(PIXELS_IN_FLIGHT)
-
-/** Options of decodeImage. */
-export interface DecodeOptions {
-  /** Whether a picture is turned as its EXIF orientation says; default: it is not. */
-  readonly exif?: Exif
-  /** Pictures of more pixels are refused before they are decoded; default: 180 million, which is the most. */
-  readonly maxPixels?: number
-}
 
 /**
  * Decodes a picture (PNG, JPEG, WebP, GIF, TIFF, AVIF, BMP, PPM, HEIC; first frame) as Pillow's

@@ -9,6 +9,14 @@ export type Picture = string | Uint8Array | RgbImage
 export type Exif = (typeof EXIF_WAYS)[number]
 export const EXIF_WAYS = ['turn', 'ignore'] as const
 
+/** How a picture is decoded. */
+export interface DecodeOptions {
+  /** Whether a picture is turned as its EXIF orientation says; default: it is not. */
+  readonly exif?: Exif
+  /** Pictures of more pixels are refused before they are decoded; default: 180 million, which is the most. */
+  readonly maxPixels?: number
+}
+
 const rgb = z.object({ width: z.int().min(1), height: z.int().min(1), data: z.instanceof(Uint8Array) })
 
 /** Whether it is a path, bytes, or pixels of their size: callers without types give pixels with alpha, a Blob. */

@@ -18,15 +18,16 @@ import { withClaim } from '../node/claim.ts'
 import { writeFileAtomic } from '../node/files.ts'
 import { exists, type Rerun } from '../node/run-folder.ts'
 import type { Runtime } from '../runtime/types.ts'
+import type { SavedRun } from '../trained/learned.ts'
+import { logitsOf } from '../trained/measure.ts'
+import { pixelSource } from '../trained/pixels.ts'
 import type { ShareOptions } from './dataset.ts'
 import { type AskOptions, testPictures, withClassifier } from './evaluate.ts'
 import { WEIGHTS_FILES } from './import-weights.ts'
-import { logitsOf } from './measure.ts'
 import { checkOutFolder } from './out-folder.ts'
-import { encodeSets } from './pictures.ts'
-import { pixelSource } from './pixels.ts'
+import { encodeSets, pictureReader } from './pictures.ts'
 import { readRecord } from './run-folder.ts'
-import { readSavedRun, type SavedRun } from './saved-run.ts'
+import { readSavedRun } from './saved-run.ts'
 
 /** What a run can be written as. */
 export const EXPORT_FORMATS = ['onnx', 'onnx-int8', 'weights', 'transformers'] as const
@@ -224,9 +225,9 @@ async function measuredLoss(
   const { clip, classifier, transforms } = exported
   const pictures = { ...options, transforms }
   const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
-  const expected = softmaxRows(await logitsOf(classifier, clip, images, pictures, hooks))
+  const expected = softmaxRows(await logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks))
   const total = images.items.length
-  const source = pixelSource(clip, images.items, 0, 0, pictures)
+  const source = pixelSource(pictureReader(options.cache), clip, images.items, 0, 0, pictures)
   const session = await runtime.loadOnnx(classifierFile(exported, type))
   const probabilities = { ...expected, data: new Float32Array(expected.data.length) }
   try {

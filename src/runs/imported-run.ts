@@ -3,9 +3,9 @@ import { architectureOf } from '../clip/known-models.ts'
 import type { Clip } from '../clip/types.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { writeFileAtomic } from '../node/files.ts'
+import { type SavedLearned, type UsedModel, writeLearned } from '../trained/learned.ts'
 import { environmentOf } from './environment.ts'
-import { type SavedLearned, writeLearned } from './learned.ts'
-import { rememberedModel, type UsedModel } from './model-word.ts'
+import { rememberedModel } from './model-word.ts'
 import { beginRun, clearRun, finishRun, runFile } from './run-folder.ts'
 
 /** What was found in a file of another program. */

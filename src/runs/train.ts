@@ -2,8 +2,7 @@ import { basename, resolve } from 'node:path'
 import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
 import type { Hooks } from '../base/progress.ts'
 import { anySignal } from '../base/stop.ts'
-import { checkLearnable, lackOfImages, type RunShots, type Shots } from '../data/fewshot.ts'
-import type { Dataset, Item } from '../data/items.ts'
+import type { Shots } from '../data/fewshot.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { templatesSetting } from '../methods/templates-setting.ts'
@@ -15,25 +14,25 @@ import { exists, type Rerun } from '../node/run-folder.ts'
 import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
 import { DEFAULT_VIEWS } from '../pictures/views.ts'
-import type { RunRecord } from '../report/record.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
+import { labelsOf, partsOf, sayWhatIsLearned, subsetOf, takesViews } from '../trained/drawn.ts'
+import { countedShots, type Job } from '../trained/job.ts'
+import type { RunRecord } from '../trained/record.ts'
+import { decidesBefore, whatDecides } from '../trained/run-job.ts'
+import { checkRunOptions } from '../trained/run-options.ts'
 import {
   checkShareUsed,
   checkThere,
   type DataOptions,
   type ShareOptions,
   shortName,
-  some,
   warnOfPhotographs,
 } from './dataset.ts'
-import { partsOf, subsetOf } from './drawn.ts'
 import { openInputs } from './inputs.ts'
-import { countedShots, type Job } from './job.ts'
 import { withRuntime } from './model.ts'
 import type { PictureOptions } from './pictures.ts'
 import { checkRunFolder, clearRun, readRecord } from './run-folder.ts'
-import { decidesBefore, runJob, whatDecides } from './run-job.ts'
-import { checkRunOptions } from './run-options.ts'
+import { runJob } from './run-job.ts'
 
 /** Options of train. */
 export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions, Rerun {
@@ -176,18 +175,3 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
     })
   return withClaim(run, hooks, inFolder)
 }
-
-/** Refuses what nothing can be learned from, and says which classes have few images, or none to test on. */
-function sayWhatIsLearned(dataset: Dataset, shots: RunShots, { onWarning }: Hooks): void {
-  checkLearnable(dataset)
-  const lack = lackOfImages(dataset, shots)
-  if (lack !== undefined) onWarning?.(lack)
-  const tested = new Set(labelsOf(dataset.test))
-  const without = dataset.classNames.filter((_, label) => !tested.has(label))
-  if (tested.size > 0 && without.length > 0) onWarning?.(`${dataset.root}: no test images of ${some(without)}`)
-}
-
-const labelsOf = (items: readonly Item[]): number[] => items.map(({ label }) => label)
-
-/** Whether a method learns from augmented views. */
-export const takesViews = ({ pictures }: AnyMethod): boolean => pictures === 'views' || pictures === 'pixels'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { FileError } from '../base/errors.ts'
-import type { Label } from '../runs/open-run.ts'
+import type { Label } from '../trained/classify.ts'
 import { BATCH, batcher, type SentPicture } from './batcher.ts'
 import { Refusal } from './refusal.ts'
 

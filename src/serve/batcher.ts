@@ -1,5 +1,5 @@
 import { orStopped } from '../base/stop.ts'
-import type { Label, OpenRun } from '../runs/open-run.ts'
+import type { Label, OpenRun } from '../trained/classify.ts'
 import { comeBack, ofPicture } from './refusal.ts'
 
 /** Pictures that are classified together at most. */

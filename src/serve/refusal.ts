@@ -1,6 +1,6 @@
 import { CoopError, FileError } from '../base/errors.ts'
 import { visible } from '../base/visible.ts'
-import { TooManyPixels } from '../node/picture-fault.ts'
+import { TooManyPixels } from '../pictures/picture-fault.ts'
 
 /** Statuses of requests that are not answered as they were meant. */
 export type RefusedStatus = 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 422 | 429 | 431 | 500 | 503

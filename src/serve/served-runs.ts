@@ -3,11 +3,12 @@ import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { AnyMethod } from '../methods/index.ts'
 import { statIfThere } from '../node/files.ts'
-import { writeLearned } from '../runs/learned.ts'
 import type { OpenedModel } from '../runs/model.ts'
-import { modelOf, type OpenRun, openRun } from '../runs/open-run.ts'
-import { readSavedRun, type SavedRun } from '../runs/saved-run.ts'
+import { modelOf, openRun } from '../runs/open-run.ts'
+import { readSavedRun } from '../runs/saved-run.ts'
 import type { Runtime } from '../runtime/types.ts'
+import type { OpenRun } from '../trained/classify.ts'
+import { type SavedRun, writeLearned } from '../trained/learned.ts'
 
 /** A run to be served, and the name that requests call it. */
 export interface RunToServe {

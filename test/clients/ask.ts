@@ -1,7 +1,8 @@
 import { exportRun, type OpenRun, openRun } from '../../src/public/node.ts'
 import { clipOf } from '../../src/runs/open-run.ts'
-import { pixelSource } from '../../src/runs/pixels.ts'
+import { pictureReader } from '../../src/runs/pictures.ts'
 import { readSavedRun } from '../../src/runs/saved-run.ts'
+import { pixelSource } from '../../src/trained/pixels.ts'
 import type { Asked, Client } from './clients.ts'
 
 /** A run, its export, and what openRun says of some pictures. */
@@ -16,7 +17,7 @@ export async function question(run: string, folder: string, pictures: readonly s
   const clip = await clipOf(saved, undefined, {})
   const items = pictures.map((path) => ({ path, label: 0, turned: saved.exif === 'turn' }))
   const { transforms } = saved
-  const pixels = await pixelSource(clip, items, 0, 0, { transforms }).pixels([...items.keys()], 0)
+  const pixels = await pixelSource(pictureReader(), clip, items, 0, 0, { transforms }).pixels([...items.keys()], 0)
   const open: OpenRun = await openRun(run)
   const answers = await open.classify(pictures).finally(() => open.dispose())
   const expected = answers.map((labels) =>

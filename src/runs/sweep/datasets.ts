@@ -4,10 +4,11 @@ import type { Hooks } from '../../base/progress.ts'
 import { checkLearnable, lackOfImages } from '../../data/fewshot.ts'
 import type { Item } from '../../data/items.ts'
 import { BUNDLED } from '../../node/package.ts'
+import { partsOf } from '../../trained/drawn.ts'
+import type { Inputs } from '../../trained/inputs.ts'
+import type { Job } from '../../trained/job.ts'
 import { checkTestable, checkThere, warnOfPhotographs } from '../dataset.ts'
-import { partsOf } from '../drawn.ts'
-import type { InputOptions, Inputs } from '../inputs.ts'
-import type { Job } from '../job.ts'
+import type { InputOptions } from '../inputs.ts'
 
 /** What cannot be used as it is, by its word in the plan, and why. */
 export type InputFaults = Map<string, CoopError>

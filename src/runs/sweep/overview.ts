@@ -1,5 +1,5 @@
 import type { RunShots } from '../../data/fewshot.ts'
-import type { Job } from '../job.ts'
+import type { Job } from '../../trained/job.ts'
 
 /** What a plan runs, without its data: every method on every data set with every model. */
 export interface Overview {

@@ -1,0 +1,161 @@
+import { CoopError, FileError, UsageError } from '../base/errors.ts'
+import { imageEncoder } from '../clip/encode.ts'
+import type { Clip, RgbImage } from '../clip/types.ts'
+import { distinctNames } from '../data/class-names.ts'
+import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import type { ImageClassifier } from '../learning/classifier.ts'
+import { softmaxRows } from '../learning/vectors.ts'
+import type { DecodeOptions, Exif, Picture } from '../pictures/picture.ts'
+import type { Transforms } from '../pictures/transforms.ts'
+import type { Runtime } from '../runtime/types.ts'
+import type { SavedRun } from './learned.ts'
+import type { PictureReader } from './reader.ts'
+
+/** A class and how probable it is. */
+export interface Label {
+  readonly label: string
+  readonly probability: number
+}
+
+/** A classifier that was learned, ready to be asked as often as one likes. */
+export interface OpenRun<P = Picture> {
+  /** Of the columns of logits; the second of two classes of one name is `crane (2)`. */
+  readonly classNames: readonly string[]
+  /** All classes of each picture, most probable first. Throws FileError for a picture that cannot be read. */
+  classify(pictures: readonly P[]): Promise<Label[][]>
+  /**
+   * A picture as the model takes it, `(3, size, size)`: the first half of `classify`, for whoever has pictures ready while
+   * others are computed. `name` is what messages call it. Throws FileError as decodeImage does.
+   */
+  pixels(picture: P, name: string, options?: Pick<DecodeOptions, 'maxPixels'>): Promise<Float32Array>
+  /** The second half of `classify`: all classes of each picture that `pixels` gave, most probable first. */
+  classifyPixels(pixels: readonly Float32Array[]): Promise<Label[][]>
+  /**
+   * Logits `(n, classes)` of image features `(n, embed)` of the run's model, of any length.
+   * @throws UsageError where its method looks at pixels
+   */
+  logits(features: FloatTensor): Promise<FloatTensor>
+  /** Frees what it holds; a runtime that was given stays open. */
+  dispose(): Promise<void>
+}
+
+/** How a platform takes the pictures that it is asked about. */
+export interface PicturesOf<P> extends Pick<PictureReader, 'prepare'> {
+  /** Throws UsageError for what is no list of pictures. */
+  check(pictures: unknown): void
+  /** What messages call the `index`-th of those it is asked about. */
+  name(picture: P, index: number): string
+  decode(picture: P, name: string, options: DecodeOptions): Promise<RgbImage>
+}
+
+/** Pictures that are decoded and classified at a time. */
+const BATCH = 32
+/**
+ * Pictures that are encoded at a time, in steps: each step takes what fills its batches, the last of them to this share at
+ * least, as a batch costs what it holds at most. With the bundled model a picture of eight costs half of one by itself, in
+ * larger batches no less, and of four little more. With a large one it costs the same, and each step holds its weights anew.
+ */
+const [STEPS, STEPS_OF_LARGE, FILLED] = [[8, 4, 1], [8, 1], 0.75]
+/** Values of the weights of a large model. */
+const LARGE = 20_000_000
+
+/** A run that is ready to be asked, with the classifier of what it learned (see classifierOf). */
+export function openSaved<P>(
+  saved: SavedRun,
+  clip: Clip,
+  runtime: Runtime,
+  classifier: ImageClassifier,
+  how: PicturesOf<P>,
+  options: { readonly transforms?: Transforms; readonly exif?: Exif },
+): OpenRun<P> {
+  const { transforms = saved.transforms, exif = saved.exif } = options
+  const { preprocess: config, embedDim } = clip.config
+  const isLarge = Array.from(clip.weights.values()).reduce((sum, { data }) => sum + data.length, 0) > LARGE
+  const encoders = (isLarge ? STEPS_OF_LARGE : STEPS).map((size) => ({ size, ...imageEncoder(clip, runtime, size) }))
+
+  async function pixels(picture: P, name: string, decoding: Pick<DecodeOptions, 'maxPixels'> = {}) {
+    return how.prepare(await how.decode(picture, name, { ...decoding, exif }), { config, transforms }, undefined)
+  }
+
+  async function seen(pixels: readonly Float32Array[]): Promise<FloatTensor> {
+    if (classifier.takes === 'pixels') {
+      const all = floatTensor([pixels.length, 3, config.size, config.size])
+      for (const [i, one] of pixels.entries()) all.data.set(one, i * one.length)
+      return all
+    }
+    const features = floatTensor([pixels.length, embedDim])
+    let start = 0
+    for (const { size, encode } of encoders) {
+      const rest = (pixels.length - start) % size
+      const end = pixels.length - (rest < FILLED * size ? rest : 0)
+      features.data.set(await encode(pixels.slice(start, end)), start * embedDim)
+      start = end
+    }
+    return features
+  }
+
+  async function classifyPixels(pixels: readonly Float32Array[]): Promise<Label[][]> {
+    return pixels.length === 0 ? [] : labelsOf(classifier, await classifier.logits(await seen(pixels)))
+  }
+
+  return {
+    classNames: distinctNames(classifier.classNames),
+    async classify(pictures) {
+      how.check(pictures)
+      const labels: Label[][] = []
+      for (let start = 0; start < pictures.length; start += BATCH) {
+        const batch = pictures.slice(start, start + BATCH)
+        const ready = await Promise.all(batch.map((picture, i) => pixels(picture, how.name(picture, start + i))))
+        labels.push(...(await classifyPixels(ready)))
+      }
+      return labels
+    },
+    pixels,
+    classifyPixels,
+    async logits(features) {
+      if (classifier.takes === 'features') return classifier.logits(features)
+      throw new UsageError(`${saved.run} needs pixels, not features of the image tower`, 'call classify instead')
+    },
+    async dispose() {
+      await classifier.dispose()
+      await Promise.all(encoders.map((encoder) => encoder.dispose()))
+    },
+  }
+}
+
+/** The classes of each row of logits, most probable first. */
+export function labelsOf({ classNames }: Pick<ImageClassifier, 'classNames'>, logits: FloatTensor): Label[][] {
+  const { data } = softmaxRows(logits)
+  const [n, classes] = dims(logits, 2)
+  const labels = distinctNames(classNames)
+  return Array.from({ length: n }, (_, i) =>
+    Array.from(data.subarray(i * classes, (i + 1) * classes), (probability, c) => ({
+      label: labels[c] ?? '',
+      probability,
+    })).sort((a, b) => b.probability - a.probability),
+  )
+}
+
+export const short = (fingerprint: string) => `${fingerprint.slice(0, 12)}...`
+
+/** A model, if it is the one that a run learned with. */
+export function checkedClip({ run, model: own, tensors }: SavedRun, clip: Clip, word: string): Clip {
+  if (clip.fingerprint === own.fingerprint) return clip
+  const what = `the ${tensors.has('ctx') ? 'prompt' : 'classifier'} of ${run}`
+  throw new CoopError(
+    `${what} was learned with another model, ${own.name} with fingerprint ${short(own.fingerprint)}; the fingerprint of ${word} is ${short(clip.fingerprint)}`,
+    'give the model that it was learned with (--model), or learn it again',
+  )
+}
+
+/** The classifier of a run, for its own classes or for others that replace them. */
+export async function classifierOf(saved: SavedRun, clip: Clip, runtime: Runtime): Promise<ImageClassifier> {
+  const { run, method, settings, classNames, templates, tensors, remedy } = saved
+  try {
+    return await method.classifier({ clip, runtime, classNames, templates }, settings, { tensors })
+  } catch (cause) {
+    if (!(cause instanceof CoopError) || cause instanceof UsageError) throw cause
+    // what is wrong with class names or tensors is wrong with the run
+    throw new FileError(`${run}: ${cause.message}`, cause.remedy ?? remedy, { cause })
+  }
+}
