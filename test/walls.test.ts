@@ -8,7 +8,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url))
 
 /** Folders of src/ from the ground up: a file imports from its own folder and from those below it. */
 const CORE = ['base', 'graph', 'runtime', 'formats', 'clip', 'pictures', 'learning', 'prompt', 'methods', 'data']
-const FLOORS = [...CORE, 'node', 'datasets', 'report', 'runs', 'public', 'cli', 'lab', 'testing']
+const FLOORS = [...CORE, 'web', 'node', 'datasets', 'report', 'runs', 'public', 'cli', 'lab', 'testing']
 /** What the core imports of other people's; it runs in a browser as it is. */
 const CORE_PACKAGES = ['entities/decode', 'zod']
 /** Nobody in the house goes in or out by its front doors, and nothing that users get is from these. */
