@@ -23,7 +23,7 @@ export interface FeatureOptions {
   /** Decodes a picture, which messages call `name`. What it throws makes the picture a bad one. */
   readonly load: (picture: Picture, name: string) => Promise<RgbImage>
   /** Pixels `(3, size, size)` for the encoder; without `view` as for testing (resize, centre crop). */
-  readonly prepare: (image: RgbImage, view: View | undefined) => Float32Array
+  readonly prepare: (image: RgbImage, view: View | undefined) => Float32Array | Promise<Float32Array>
   /** Features `(n, dim)` of n pictures, 1 <= n <= batchSize. */
   readonly encode: (images: readonly Float32Array[]) => Promise<Float32Array>
   /** Says which model and preprocessing `encode` and `prepare` are: same key, same features. */
@@ -245,7 +245,8 @@ function prepareAll(jobs: readonly Pending[], options: FeatureOptions): Promise<
     const { content, picture, name } = job.source
     const image = await options.load(picture, name).catch((cause: unknown) => badImage(name, cause))
     if (image instanceof FileError) return { job, bad: image }
-    const pixels = job.missing.map(({ choice }) => options.prepare(image, choice && { ...choice, content }))
+    const pixels: Float32Array[] = []
+    for (const { choice } of job.missing) pixels.push(await options.prepare(image, choice && { ...choice, content }))
     return { job, pixels }
   })
 }

@@ -84,7 +84,7 @@ export async function learnByGradients(task: GradientTask, options: LearnOptions
   }
   const kept = await checkpoint?.read()
   if (kept) restore(state, kept, total, about)
-  if (steps.length > 0) await onSteps?.(steps)
+  if (steps.length > 0) await onSteps?.(steps, state.tensors)
   let written = Date.now()
   const keep = async () => {
     await checkpoint?.write(new Map(Array.from(stateTensors(state), ([name, tensor]) => [name, copy(tensor)])))
@@ -107,7 +107,7 @@ export async function learnByGradients(task: GradientTask, options: LearnOptions
         const outputs = await orStopped(session.run({ ...Object.fromEntries(state.tensors), ...feed }), signal)
         takeStep(state, outputs, about(steps.length))
         onProgress?.({ kind: 'train', done: steps.length, total, loss: steps.at(-1)?.loss ?? 0 })
-        await onSteps?.(steps)
+        await onSteps?.(steps, state.tensors)
         if (checkpoint && Date.now() - written >= 1000 * (checkpoint.seconds ?? 10)) await keep()
       }
     }

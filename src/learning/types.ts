@@ -28,6 +28,9 @@ export interface CheckpointStore {
 /** What can be heard of learning, kept of it and stopped on the way. */
 export interface LearnOptions extends Hooks {
   readonly checkpoint?: CheckpointStore
-  /** Gets all steps so far: first those of a checkpoint that training resumes from, then after each step. Awaited. */
-  readonly onSteps?: (steps: readonly Step[]) => unknown
+  /**
+   * Gets all steps so far, and what is learned as it stands: first those of a checkpoint that training resumes from, then
+   * after each step. Awaited; the tensors change with the next step.
+   */
+  readonly onSteps?: (steps: readonly Step[], tensors: Tensors) => unknown
 }

@@ -1,12 +1,10 @@
 // coop-ts/node: files, pictures, data sets, runs and sweeps on disk, and ONNX Runtime in a worker thread.
 
-// Data sets: opening, few-shot subsets, validation.
 export { checkLearnable, drawFewShot, type Shots } from '../data/fewshot.ts'
 export type { Dataset, Item } from '../data/items.ts'
 export { holdOutVal } from '../data/split.ts'
 export { type FolderOptions, readImageFolder } from '../datasets/folder.ts'
 export { type OpenOptions, openDataset } from '../datasets/open.ts'
-
 // Files, the Hugging Face hub, pictures, and ONNX Runtime in a worker thread.
 export { fileSource, folderModelFiles, writeFileAtomic } from '../node/files.ts'
 export {
@@ -23,9 +21,6 @@ export { decodeImage, encodePng } from '../node/image.ts'
 export { bundledModel } from '../node/package.ts'
 export { nodeRuntime } from '../node/runtime.ts'
 export type { Picture } from '../pictures/picture.ts'
-
-// Runs and sweeps: training, measuring, asking a saved run, reports.
-export type { MeasuredRecord, RunRecord } from '../report/record.ts'
 export {
   type Evaluated,
   type EvaluateOptions,
@@ -33,9 +28,8 @@ export {
   evaluateZeroShot,
   type ZeroShotOptions,
 } from '../runs/evaluate.ts'
-export type { Job } from '../runs/job.ts'
-export { type Label, type OpenRun, type OpenRunOptions, openRun } from '../runs/open-run.ts'
-export { type EncodedItems, encodeSets, imageRows, type PictureOptions, type PictureSet } from '../runs/pictures.ts'
+export { type OpenRunOptions, openRun } from '../runs/open-run.ts'
+export { encodeSets, type PictureOptions } from '../runs/pictures.ts'
 export { type ReportChoice, type ReportResult, reportSweeps } from '../runs/report.ts'
 export { type RunOneOptions, runOne } from '../runs/run-one.ts'
 export { promptOfRun } from '../runs/saved-run.ts'
@@ -43,3 +37,9 @@ export { jobsOf } from '../runs/sweep/jobs.ts'
 export { type Plan, readPlan } from '../runs/sweep/plan.ts'
 export { type SweepOptions, type SweepResult, sweep } from '../runs/sweep/sweep.ts'
 export { type TrainOptions, type TrainResult, train } from '../runs/train.ts'
+export type { Label, OpenRun } from '../trained/classify.ts'
+// Data sets: opening, few-shot subsets, validation.
+export type { Job } from '../trained/job.ts'
+export { type EncodedItems, imageRows, type PictureSet } from '../trained/pictures.ts'
+// Runs and sweeps: training, measuring, asking a saved run, reports.
+export type { MeasuredRecord, RunRecord } from '../trained/record.ts'

@@ -2,8 +2,8 @@ import { countOf } from '../base/count.ts'
 import { smallest } from '../base/extremes.ts'
 import { type RunShots, shotsRank } from '../data/fewshot.ts'
 import { METHODS } from '../methods/index.ts'
+import type { MeasuredRecord } from '../trained/record.ts'
 import { canonicalJson, compareText, groupBy, unique } from './canonical.ts'
-import type { MeasuredRecord } from './record.ts'
 import { meanOf, type Summary, summarise } from './statistics.ts'
 
 /** Runs that may share a table: same model, same preprocessing of pictures. Nothing is ever averaged across groups. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { exampleRecord } from '../testing/example-records.ts'
+import type { MeasuredRecord } from '../trained/record.ts'
 import { mergeRecords } from './merge.ts'
-import type { MeasuredRecord } from './record.ts'
 
 const found = (...records: readonly MeasuredRecord[]) => records.map((record, i) => ({ record, file: `sweep-${i}` }))
 const run = exampleRecord({ id: 'a', elsewhere: { new: 0.4 } })

@@ -1,7 +1,7 @@
 import { UsageError } from '../base/errors.ts'
 import { shotsText } from '../data/fewshot.ts'
+import type { MeasuredRecord } from '../trained/record.ts'
 import { canonicalJson, compareText, groupBy } from './canonical.ts'
-import type { MeasuredRecord } from './record.ts'
 
 /** A record and the file it was read from. */
 export interface FoundRecord {

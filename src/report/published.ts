@@ -3,9 +3,9 @@ import { shotsRank } from '../data/fewshot.ts'
 import { defaultEpochs, PAPER_WARMUP } from '../learning/schedule.ts'
 import { PAPER_SETTINGS } from '../methods/coop/train-prompt.ts'
 import { METHODS } from '../methods/index.ts'
+import type { MeasuredRecord } from '../trained/record.ts'
 import { canonicalJson } from './canonical.ts'
 import { FIGURE_3, FIGURE_3_DATASETS } from './published-fig3.ts'
-import type { MeasuredRecord } from './record.ts'
 
 type FigureThreeDataset = (typeof FIGURE_3_DATASETS)[number]
 

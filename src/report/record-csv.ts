@@ -1,9 +1,9 @@
 import type { RunShots } from '../data/fewshot.ts'
+import type { MeasuredRecord } from '../trained/record.ts'
 import { canonicalJson, compareText, unique } from './canonical.ts'
 import { subjectsOf } from './cells.ts'
 import { type CsvCell, csv } from './csv.ts'
 import type { Cell, Group, Row } from './groups.ts'
-import type { MeasuredRecord } from './record.ts'
 import { referenceOf } from './reference.ts'
 import { cellElsewhere } from './sections/elsewhere.ts'
 

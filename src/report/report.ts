@@ -1,8 +1,8 @@
 import { countOf } from '../base/count.ts'
+import type { MeasuredRecord } from '../trained/record.ts'
 import { compareText, groupBy } from './canonical.ts'
 import { type Block, code, type Document, heading, list, type Table, text } from './document.ts'
 import { type Group, groupsOf } from './groups.ts'
-import type { MeasuredRecord } from './record.ts'
 import { referenceOf } from './reference.ts'
 import { backboneSection, contextLengthSection, ensembleSection, startSection } from './sections/analyses.ts'
 import {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { harmonicMean, studentQuantile, summarise, wilsonInterval } from './statistics.ts'
+import { wilsonInterval } from '../base/wilson.ts'
+import { harmonicMean, studentQuantile, summarise } from './statistics.ts'
 
 describe('the quantile of Student t', () => {
   // scipy.stats.t.ppf

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { DATASETS, exampleRecord, exampleRecords, PLAYERS } from '../testing/example-records.ts'
+import type { MeasuredRecord } from '../trained/record.ts'
 import { figuresOf } from './document.ts'
 import { groupsOf } from './groups.ts'
 import { htmlDocument } from './html.ts'
 import { markdownDocument } from './markdown.ts'
-import type { MeasuredRecord } from './record.ts'
 import { runsCsv, summaryCsv } from './record-csv.ts'
 import { sweepReport } from './report.ts'
 

@@ -1,4 +1,4 @@
-import type { MeasuredRecord } from './record.ts'
+import type { MeasuredRecord } from '../trained/record.ts'
 
 export interface FailedRun {
   /** Name of its folder. */

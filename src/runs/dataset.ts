@@ -79,11 +79,3 @@ export function shortName(data: string): string {
   const hub = /^hf:([^:@]+)/.exec(data)?.[1]
   return basename(hub ?? resolve(data)).replace(/\.(csv|tsv|jsonl|ndjson|parquet)$/i, '')
 }
-
-/** The first few of many names. */
-export function some(names: readonly string[]): string {
-  const more = names.length > MAX_NAMES ? `, and ${names.length - MAX_NAMES} more` : ''
-  return names.slice(0, MAX_NAMES).join(', ') + more
-}
-
-const MAX_NAMES = 8

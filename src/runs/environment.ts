@@ -2,8 +2,8 @@ import { createRequire } from 'node:module'
 import { availableParallelism, cpus } from 'node:os'
 import { z } from 'zod'
 import { packageVersion } from '../node/package.ts'
-import type { RunRecord } from '../report/record.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
+import type { RunRecord } from '../trained/record.ts'
 
 /** What a run's speed and last digits depend on, apart from its settings. */
 export function environmentOf(

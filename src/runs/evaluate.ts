@@ -1,24 +1,23 @@
 import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
-import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
-import { placesAmong } from '../data/class-names.ts'
-import { halfOf } from '../data/halves.ts'
-import type { Dataset } from '../data/items.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
-import { type AnyMethod, METHODS } from '../methods/index.ts'
+import type { AnyMethod } from '../methods/index.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { BUNDLED } from '../node/package.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
-import { checkThere, type DataOptions, openForTesting, type ShareOptions, some, warnOfPhotographs } from './dataset.ts'
-import { answersOf, logitsOf, type Shares, sharesOf } from './measure.ts'
+import { classifierOf, type Label, labelsOf } from '../trained/classify.ts'
+import { checkTransfers, labelsAmong, learnedPart, transformsFor, warnOfOtherShare } from '../trained/evaluate.ts'
+import type { SavedRun } from '../trained/learned.ts'
+import { answersOf, logitsOf, type Shares, sharesOf } from '../trained/measure.ts'
+import { checkThere, type DataOptions, openForTesting, type ShareOptions, warnOfPhotographs } from './dataset.ts'
 import { withModel, withRuntime } from './model.ts'
-import { classifierOf, clipOf, type Label, labelsOf } from './open-run.ts'
+import { clipOf } from './open-run.ts'
 import { pictureFiles } from './picture-files.ts'
-import { encodeSets, type PictureOptions } from './pictures.ts'
-import { readSavedRun, type SavedRun } from './saved-run.ts'
+import { encodeSets, type PictureOptions, pictureReader } from './pictures.ts'
+import { readSavedRun } from './saved-run.ts'
 
 /** Accuracy on test images, and how they were cut. */
 export interface Evaluated extends Shares {
@@ -87,7 +86,9 @@ export async function evaluateZeroShotAsGiven(
   return withModel(options.model ?? BUNDLED, options, hooks, async (clip, runtime) => {
     const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })
     const [images] = await encodeSets(clip, runtime, [{ items: test }], options, hooks)
-    const answers = await answersOf(classifier, clip, images, options).finally(() => classifier.dispose())
+    const answers = await answersOf(pictureReader(options.cache), classifier, clip, images, options).finally(() =>
+      classifier.dispose(),
+    )
     return { transforms, ...sharesOf(classNames, answers, images.labels) }
   })
 }
@@ -141,7 +142,7 @@ export async function evaluateRunAsGiven(
   const { transfer = false } = options
   const saved = await readSavedRun(run, options.methods)
   const canTransfer = saved.method.transfers(saved.settings)
-  if (transfer && !canTransfer) throw boundToItsClasses(saved)
+  if (transfer) checkTransfers(saved)
   const { exif = saved.exif ?? 'ignore' } = options
   const whole = await openForTesting(data, { ...options, exif }, hooks, saved.testShare)
   warnOfOtherShare(saved, options, hooks)
@@ -155,54 +156,9 @@ export async function evaluateRunAsGiven(
   const pictures = { ...options, transforms }
   return withClassifier(asked, options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
-    const answers = await answersOf(classifier, clip, images, pictures, hooks)
+    const answers = await answersOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks)
     return { transforms, ...sharesOf(asked.classNames, answers, images.labels) }
   })
-}
-
-function boundToItsClasses({ run, method, settings, tensors }: SavedRun): UsageError {
-  const what = tensors.has('ctx') ? 'a context for each of its classes' : 'to distinguish its own classes'
-  const others = METHODS.filter(({ transfers, settings }) => transfers(settings.parse({}))).map(({ name }) => name)
-  return new UsageError(
-    `the run ${run} (${method.title(settings)}) learned ${what}, which does not apply to other classes`,
-    `transfer (--transfer) needs a run of ${others.join(', ')}, with one context for all classes`,
-  )
-}
-
-function warnOfOtherShare({ run, testShare: own }: SavedRun, { testShare }: ShareOptions, { onWarning }: Hooks): void {
-  if (own === undefined || testShare === undefined || testShare === own) return
-  onWarning?.(
-    `${run} was trained with a test share of ${own}, not ${testShare}: of the data set it learned from, some of the ` +
-      'pictures tested now may be among those it learned',
-  )
-}
-
-/** The half of a data set's classes that a run of `split: base` learned, if it learned from that data set. */
-function learnedPart({ run, split, classNames }: SavedRun, dataset: Dataset, { onWarning }: Hooks): Dataset {
-  const half = halfOf(dataset, split)
-  const isLearned = (places: readonly number[]) =>
-    places.length === classNames.length && places.every((p, i) => p === i)
-  if (split === 'all' || !isLearned(placesAmong(classNames, half.classNames))) return dataset
-  onWarning?.(
-    `${run} learned the first half of the classes and is measured on that half (with transfer (--transfer): on all)`,
-  )
-  return half
-}
-
-/** For each class of the data set its place among the run's. Throws UsageError for those that are none of them. */
-function labelsAmong(
-  known: readonly string[],
-  classNames: readonly string[],
-  { run, data, canTransfer }: { readonly run: string; readonly data: string; readonly canTransfer: boolean },
-): number[] {
-  const labels = placesAmong(known, classNames)
-  const strange = classNames.filter((_, i) => labels[i] === -1)
-  if (strange.length === 0) return labels
-  const other = canTransfer ? ', or use what was learned with the names of this data set (--transfer)' : ''
-  throw new UsageError(
-    `${data} has classes that the run ${run} did not learn: ${some(strange)}`,
-    `the run knows ${some(known)}: rename or remove the other classes${other}`,
-  )
 }
 
 export interface Classified {
@@ -229,23 +185,12 @@ export async function classifyImages(
   const items = (await pictureFiles(files, hooks)).map((path) => ({ path, label: 0, turned: exif === 'turn' }))
   return withClassifier(saved, options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
-    const labels = labelsOf(classifier, await logitsOf(classifier, clip, images, pictures, hooks))
+    const labels = labelsOf(
+      classifier,
+      await logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks),
+    )
     return images.items.map(({ path }, i) => ({ file: path, labels: labels[i]?.slice(0, options.top) ?? [] }))
   })
-}
-
-/** How pictures are preprocessed for a finished run: as in its training, or as the options say, with a warning if that differs. */
-function transformsFor(
-  { run, transforms: own }: SavedRun,
-  { transforms }: AskOptions,
-  { onWarning }: Hooks,
-): Transforms {
-  if (transforms === undefined || transforms === own) return own
-  onWarning?.(
-    `${run} was trained on pictures preprocessed as in ${own} and is now given pictures preprocessed as in ${transforms}: ` +
-      'do not compare its accuracy with that of other runs',
-  )
-  return transforms
 }
 
 /** The classifier of a run, on its model; all is freed afterwards. */

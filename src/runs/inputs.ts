@@ -1,162 +1,37 @@
-import { FileError } from '../base/errors.ts'
-import type { Hooks } from '../base/progress.ts'
-import type { Clip } from '../clip/types.ts'
-import { type Half, halfOf } from '../data/halves.ts'
-import type { Dataset, Item } from '../data/items.ts'
+import type { Dataset } from '../data/items.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
 import { openDataset } from '../datasets/open.ts'
-import type { OnlineViews, PixelSource } from '../learning/batches.ts'
-import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
-import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { BUNDLED } from '../node/package.ts'
-import type { Views } from '../pictures/views.ts'
-import type { Runtime } from '../runtime/types.ts'
-import { type DataOptions, some } from './dataset.ts'
-import { type Datasets, type Drawn, drawnBy, subsetOf } from './drawn.ts'
-import type { Job } from './job.ts'
-import { answersOf, sharesOf } from './measure.ts'
+import { type Inputs, inputsOf, type JobSource, memory } from '../trained/inputs.ts'
+import type { Job } from '../trained/job.ts'
+import type { DataOptions } from './dataset.ts'
 import { openModel } from './model.ts'
-import type { UsedModel } from './model-word.ts'
-import { type EncodedItems, encodeSets, openOnlineViews, type PictureOptions, pictureSet } from './pictures.ts'
-import { pixelSource } from './pixels.ts'
-
-/** Test images of some classes, encoded. */
-export interface TestSet {
-  readonly name: string
-  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs' | 'train' | 'test' | 'testShare'>
-  readonly images: EncodedItems
-}
-
-/** What a job learns from and is measured on. */
-export interface JobInputs {
-  readonly clip: Clip
-  readonly model: UsedModel
-  readonly train: EncodedItems
-  /** Where new views are drawn for each epoch. */
-  readonly online?: OnlineViews
-  readonly pixels: PixelSource
-  readonly val: EncodedItems
-  readonly test: TestSet
-  readonly elsewhere: readonly TestSet[]
-  /** Which pictures all these are. */
-  readonly drawn: Drawn
-  /** Accuracy of hand-written prompts on the test images; null where there are none. */
-  readonly zeroShot: number | null
-  /** Frees what they hold. */
-  dispose(): Promise<void>
-}
+import { type PictureOptions, pictureReader } from './pictures.ts'
 
 export interface InputOptions extends PictureOptions, Omit<DataOptions, 'root'> {
   readonly cache: string
-}
-
-/** Models, data sets and features of jobs, opened when they are first asked for and remembered. */
-export interface Inputs extends Datasets {
-  model(job: Job, hooks: Hooks): ReturnType<typeof openModel>
-  /** @param templates hand-written prompts to compare with, instead of the data set's own */
-  prepare(job: Job, runtime: Runtime, hooks: Hooks, templates?: readonly string[]): Promise<JobInputs>
 }
 
 /** @throws FileError, UsageError if a model or data set cannot be used, when it is requested */
 export function openInputs(options: InputOptions): Inputs {
   const models = memory<Awaited<ReturnType<typeof openModel>>>(1)
   const datasets = memory<Dataset>(Number.POSITIVE_INFINITY)
-  const encoded = memory<EncodedItems>(8)
-  const zeroShots = memory<number | null>(Number.POSITIVE_INFINITY)
   const placeOf = ({ paths }: Job, word: string) => (Object.hasOwn(paths, word) ? paths[word] : undefined) ?? word
   // a folder of runs may be called like a data set of the paper
   const dataPlace = (job: Job, word: string) => (findOfficialDataset(word) ? word : placeOf(job, word))
   /** Jobs may mean different data sets by the same word. */
-  const dataKey = (job: Job, word: string) => [dataPlace(job, word), job.root ?? '', job.testShare ?? ''].join('\n')
-
-  const inputs: Inputs = {
+  const key = (job: Job, word: string) => [dataPlace(job, word), job.root ?? '', job.testShare ?? ''].join('\n')
+  const source = {
+    key,
     model: (job, hooks) => {
       const place = job.model === BUNDLED ? BUNDLED : placeOf(job, job.model)
       return models(place, () => openModel(place, hooks))
     },
-
     dataset: (job, word, hooks) =>
-      datasets(dataKey(job, word), () => {
+      datasets(key(job, word), () => {
         const { root, testShare } = job
         return openDataset(dataPlace(job, word), { ...options, root, testShare }, hooks)
       }),
-
-    async prepare(job, runtime, hooks, templates) {
-      const { clip, ...model } = await inputs.model(job, hooks)
-      const dataset = await inputs.dataset(job, job.dataset, hooks)
-      const pictures = { ...options, transforms: job.transforms }
-      const about = `${clip.fingerprint} ${job.transforms}`
-      const encode = (name: string, items: readonly Item[], views: Views = 0) =>
-        encoded(`${about} ${name} ${views}`, async () => {
-          const [set] = await encodeSets(clip, runtime, [pictureSet(items, views, job.seed)], pictures, hooks)
-          return set
-        })
-      const testSet = async (name: string, word: string, half: Half): Promise<TestSet> => {
-        const part = halfOf(await inputs.dataset(job, word, hooks), half)
-        return { name, dataset: part, images: await encode(`${dataKey(job, word)}, ${half}, test`, part.test) }
-      }
-      const own = subsetOf(job, dataset)
-      const data = dataKey(job, job.dataset)
-      const subset = `${data}, ${job.split}, ${job.shots} shots of seed ${job.seed}${job.validates ? ', val held out' : ''}`
-      const train = await encode(`${subset}, train`, own.train, job.views)
-      if (job.shots !== 0) checkEveryClass(own.classNames, train)
-      const val = await encode(`${subset}, val`, own.val)
-      const test = await testSet(job.dataset, job.dataset, job.split)
-      const elsewhere: TestSet[] = []
-      if (job.split === 'base') elsewhere.push(await testSet('new', job.dataset, 'new'))
-      for (const name of job.elsewhere) elsewhere.push(await testSet(name, name, 'all'))
-
-      const { classNames } = own
-      const prompts = templates ?? own.templates ?? DEFAULT_TEMPLATES
-      const zeroShot = await zeroShots(`${about} ${data} ${job.split} ${JSON.stringify(prompts)}`, async () => {
-        if (test.images.labels.length === 0) return null
-        const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates: prompts })
-        const answers = await answersOf(classifier, clip, test.images, pictures).finally(() => classifier.dispose())
-        return sharesOf(classNames, answers, test.images.labels).accuracy
-      })
-      const views =
-        job.views === 'online' ? await openOnlineViews(clip, runtime, train.items, job.seed, pictures) : undefined
-      return {
-        clip,
-        model: model.path === undefined ? model : { ...model, name: job.model },
-        train,
-        drawn: await drawnBy(job, inputs, hooks),
-        online: views?.online,
-        pixels: pixelSource(clip, train.items, job.views, job.seed, pictures),
-        val,
-        test,
-        elsewhere,
-        zeroShot,
-        dispose: async () => views?.dispose(),
-      }
-    },
-  }
-  return inputs
-}
-
-/** Throws FileError when no picture of a class was left, which would then be learned from nothing. */
-function checkEveryClass(classNames: readonly string[], { labels }: Pick<EncodedItems, 'labels'>): void {
-  const seen = new Set(labels)
-  const without = classNames.filter((_, label) => !seen.has(label))
-  if (without.length === 0) return
-  throw new FileError(
-    `none of the training images drawn can be read for the class ${some(without)}`,
-    'replace the unreadable images, use more shots (--shots), or draw other images (--seed)',
-  )
-}
-
-/** Makes each thing once, also for those who ask while it is being made; the oldest are forgotten, and so are failures. */
-function memory<T>(most: number): (key: string, make: () => Promise<T>) => Promise<T> {
-  const kept = new Map<string, Promise<T>>()
-  return (key, make) => {
-    const found = kept.get(key) ?? make()
-    kept.delete(key)
-    kept.set(key, found)
-    found.catch(() => kept.delete(key))
-    for (const oldest of kept.keys()) {
-      if (kept.size <= most) break
-      kept.delete(oldest)
-    }
-    return found
-  }
+  } satisfies JobSource
+  return inputsOf(pictureReader(options.cache), source, options)
 }

@@ -13,12 +13,14 @@ import type { Views } from '../pictures/views.ts'
 import { engine } from '../testing/engine.ts'
 import { lora } from '../testing/lora.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
+import type { Job } from '../trained/job.ts'
+import { openOnlineViews, pictureSet } from '../trained/pictures.ts'
+import { pixelSource } from '../trained/pixels.ts'
 import { classifyImages, evaluateRun } from './evaluate.ts'
 import { openInputs } from './inputs.ts'
-import { type Job, jobId } from './job.ts'
+import { jobId } from './job.ts'
 import { openRun } from './open-run.ts'
-import { encodeSets, openOnlineViews, pictureSet } from './pictures.ts'
-import { pixelSource } from './pixels.ts'
+import { encodeSets, pictureReader } from './pictures.ts'
 import { runOne } from './run-one.ts'
 import { readSavedRun } from './saved-run.ts'
 import { sweep } from './sweep/sweep.ts'
@@ -206,9 +208,9 @@ it.each<Views>([0, 2, 'online'])('pixels of an epoch are those that features are
   const clip = await loadClip(folderModelFiles(world.model))
   const items = ['red', 'green', 'blue'].map((name, label) => ({ path: join(world.photos, name, '0.png'), label }))
   const [set] = await encodeSets(clip, engine, [pictureSet(items, views, 1)])
-  const drawn = views === 'online' ? await openOnlineViews(clip, engine, items, 1) : undefined
+  const drawn = views === 'online' ? await openOnlineViews(pictureReader(), clip, engine, items, 1) : undefined
   const feeds = featureFeeds(set, drawn?.online)
-  const source = pixelSource(clip, items, views, 1, {})
+  const source = pixelSource(pictureReader(), clip, items, views, 1, {})
   const encoder = imageEncoder(clip, engine, 2)
   for (const epoch of [0, 1, 2]) {
     const some = [1, 0]

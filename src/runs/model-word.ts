@@ -4,27 +4,12 @@ import type { Hooks } from '../base/progress.ts'
 import { statIfThere } from '../node/files.ts'
 import { HubError, hubModel, parseHubId } from '../node/hub/index.ts'
 import { BUNDLED, bundledModel } from '../node/package.ts'
-
-/** A model as a word named it. */
-export interface UsedModel {
-  /** `bundled`, a hub id with its commit, or a path as it was given. */
-  readonly name: string
-  /** Of a model that is neither bundled nor of the hub: where it is. */
-  readonly path?: string
-}
+import type { RememberedModel, UsedModel } from '../trained/learned.ts'
 
 /** A model that a word names, on this disk. */
 export interface ResolvedModel extends UsedModel {
   /** Its folder, or the one file that it is (OpenAI's RN50.pt): see modelFilesAt. */
   readonly files: string
-}
-
-/** A model as a run remembers it: no place is absolute but one that was given so. */
-export interface RememberedModel {
-  readonly name: string
-  /** Of a path: the same from the run's folder, so that both can be moved together. */
-  readonly place?: string
-  readonly fingerprint: string
 }
 
 /** What a run in a folder writes down of its model; a path that was not given as an absolute one is from the current folder. */

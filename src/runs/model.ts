@@ -4,7 +4,8 @@ import type { Clip } from '../clip/types.ts'
 import { modelFilesAt } from '../node/files.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
-import { resolveModel, type UsedModel } from './model-word.ts'
+import type { UsedModel } from '../trained/learned.ts'
+import { resolveModel } from './model-word.ts'
 
 /** The model that a command or a plan names. Throws FileError or HubError when there is none that can be used. */
 export async function openModel(word: string, hooks: Hooks): Promise<UsedModel & { readonly clip: Clip }> {

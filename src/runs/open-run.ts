@@ -1,44 +1,20 @@
 import { aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
-import { CoopError, FileError, UsageError } from '../base/errors.ts'
+import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
-import { imageEncoder } from '../clip/encode.ts'
 import type { Clip } from '../clip/types.ts'
-import { distinctNames } from '../data/class-names.ts'
-import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
-import type { ImageClassifier } from '../learning/classifier.ts'
-import { softmaxRows } from '../learning/vectors.ts'
 import type { AnyMethod } from '../methods/index.ts'
 import { decodeImage } from '../node/image.ts'
 import { exists } from '../node/run-folder.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import { type Exif, isPicture, type Picture, pictureName } from '../pictures/picture.ts'
-import { preprocess } from '../pictures/preprocess.ts'
-import { TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
+import { prepared } from '../pictures/prepare.ts'
+import type { Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
+import { checkedClip, classifierOf, type OpenRun, openSaved, type PicturesOf, short } from '../trained/classify.ts'
+import type { SavedRun } from '../trained/learned.ts'
 import { openModel } from './model.ts'
 import { waysTo } from './model-word.ts'
-import { LEARN_AGAIN, readSavedRun, type SavedRun } from './saved-run.ts'
-
-/** A class and how probable it is. */
-export interface Label {
-  readonly label: string
-  readonly probability: number
-}
-
-/** A classifier that was learned, ready to be asked as often as one likes. */
-export interface OpenRun {
-  /** Of the columns of logits; the second of two classes of one name is `crane (2)`. */
-  readonly classNames: readonly string[]
-  /** All classes of each picture, most probable first. Throws FileError for a picture that cannot be read. */
-  classify(pictures: readonly Picture[]): Promise<Label[][]>
-  /**
-   * Logits `(n, classes)` of image features `(n, embed)` of the run's model, of any length.
-   * @throws UsageError where its method looks at pixels
-   */
-  logits(features: FloatTensor): Promise<FloatTensor>
-  /** Frees what it holds; a runtime that was given stays open. */
-  dispose(): Promise<void>
-}
+import { readSavedRun } from './saved-run.ts'
 
 /** Options of openRun. */
 export interface OpenRunOptions extends RuntimeOptions, Hooks {
@@ -67,9 +43,6 @@ const OPEN_RUN_OPTIONS: Readonly<Record<keyof OpenRunOptions, true>> = {
   signal: true,
 }
 
-/** Pictures that are encoded at a time; fewer than some are encoded one by one, as a batch costs what it holds at most. */
-const [BATCH, FEW] = [32, 8]
-
 /**
  * Opens a run of `coop-ts train`, `coop-ts import`, or a sweep (`OUT/runs/ID`).
  * @throws FileError if it is not a run folder or damaged; CoopError for a model other than the one it learned with
@@ -84,48 +57,16 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
     if (options.runtime === undefined) await runtime.close()
     throw cause
   })
-  const { transforms = saved.transforms, exif = saved.exif } = options
-  const [encoder, single] = [imageEncoder(clip, runtime, BATCH), imageEncoder(clip, runtime, 1)]
+  const { transforms, exif } = options
+  const opened = openSaved(saved, clip, runtime, classifier, pictures, { transforms, exif })
+  if (options.runtime !== undefined) return opened
+  return { ...opened, dispose: () => opened.dispose().finally(() => runtime.close()) }
+}
 
-  async function seen(pictures: readonly Picture[], first: number): Promise<FloatTensor> {
-    const { preprocess: config, embedDim } = clip.config
-    const pixels = await Promise.all(
-      pictures.map(async (picture, i) => {
-        const image = await decodeImage(picture, pictureName(picture, first + i), { exif })
-        return preprocess(image, config, TRANSFORMS[transforms].test)
-      }),
-    )
-    if (classifier.takes === 'pixels') {
-      const all = floatTensor([pixels.length, 3, config.size, config.size])
-      for (const [i, one] of pixels.entries()) all.data.set(one, i * one.length)
-      return all
-    }
-    return floatTensor([pixels.length, embedDim], await (pixels.length < FEW ? single : encoder).encode(pixels))
-  }
-
-  return {
-    classNames: distinctNames(classifier.classNames),
-    async classify(pictures) {
-      checkPictures(pictures)
-      const labels: Label[][] = []
-      for (let start = 0; start < pictures.length; start += BATCH) {
-        labels.push(
-          ...labelsOf(classifier, await classifier.logits(await seen(pictures.slice(start, start + BATCH), start))),
-        )
-      }
-      return labels
-    },
-    async logits(features) {
-      if (classifier.takes === 'features') return classifier.logits(features)
-      throw new UsageError(`${folder} needs pixels, not features of the image tower`, 'call classify instead')
-    },
-    async dispose() {
-      await classifier.dispose()
-      await encoder.dispose()
-      await single.dispose()
-      if (options.runtime === undefined) await runtime.close()
-    },
-  }
+const pictures: PicturesOf<Picture> = {
+  check: checkPictures,
+  decode: (picture, index, exif) => decodeImage(picture, pictureName(picture, index), { exif }),
+  prepare: prepared,
 }
 
 function checkPictures(pictures: unknown): asserts pictures is readonly Picture[] {
@@ -136,19 +77,6 @@ function checkPictures(pictures: unknown): asserts pictures is readonly Picture[
     if (isPicture(picture)) continue
     throw new UsageError(`picture ${i + 1} is neither a path nor bytes nor RGB pixels of its size`, remedy)
   }
-}
-
-/** The classes of each row of logits, most probable first. */
-export function labelsOf({ classNames }: Pick<ImageClassifier, 'classNames'>, logits: FloatTensor): Label[][] {
-  const { data } = softmaxRows(logits)
-  const [n, classes] = dims(logits, 2)
-  const labels = distinctNames(classNames)
-  return Array.from({ length: n }, (_, i) =>
-    Array.from(data.subarray(i * classes, (i + 1) * classes), (probability, c) => ({
-      label: labels[c] ?? '',
-      probability,
-    })).sort((a, b) => b.probability - a.probability),
-  )
 }
 
 /**
@@ -176,28 +104,4 @@ export async function clipOf(saved: SavedRun, model: string | Clip | undefined, 
     }
   }
   throw refused
-}
-
-const short = (fingerprint: string) => `${fingerprint.slice(0, 12)}...`
-
-/** A model, if it is the one that a run learned with. */
-function checkedClip({ run, model: own, tensors }: SavedRun, clip: Clip, word: string): Clip {
-  if (clip.fingerprint === own.fingerprint) return clip
-  const what = `the ${tensors.has('ctx') ? 'prompt' : 'classifier'} of ${run}`
-  throw new CoopError(
-    `${what} was learned with another model, ${own.name} with fingerprint ${short(own.fingerprint)}; the fingerprint of ${word} is ${short(clip.fingerprint)}`,
-    'give the model that it was learned with (--model), or learn it again',
-  )
-}
-
-/** The classifier of a run, for its own classes or for others that replace them. */
-export async function classifierOf(saved: SavedRun, clip: Clip, runtime: Runtime): Promise<ImageClassifier> {
-  const { run, method, settings, classNames, templates, tensors } = saved
-  try {
-    return await method.classifier({ clip, runtime, classNames, templates }, settings, { tensors })
-  } catch (cause) {
-    if (!(cause instanceof CoopError) || cause instanceof UsageError) throw cause
-    // what is wrong with class names or tensors is wrong with the run
-    throw new FileError(`${run}: ${cause.message}`, cause.remedy ?? LEARN_AGAIN, { cause })
-  }
 }

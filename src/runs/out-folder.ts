@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { some } from '../base/count.ts'
 import { UsageError } from '../base/errors.ts'
 import { CLAIM } from '../node/claim.ts'
 import { checkWritableFolder, ifThere } from '../node/files.ts'
 import { jsonObjectIfAny } from '../node/run-folder.ts'
-import { some } from './dataset.ts'
 
 /** Files and folders that coop-ts report writes. */
 const REPORT_NAMES = ['report.md', 'report.html', 'report.csv', 'summary.csv', 'figures']

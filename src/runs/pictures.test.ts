@@ -12,7 +12,8 @@ import type { Views } from '../pictures/views.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { tinyClip } from '../testing/tiny-clip.ts'
 import { toyClasses } from '../testing/toy-task.ts'
-import { encodeSets, openOnlineViews, pictureSet } from './pictures.ts'
+import { openOnlineViews, pictureSet } from '../trained/pictures.ts'
+import { encodeSets, pictureReader } from './pictures.ts'
 
 const clip = await tinyClip()
 let runtime: Runtime
@@ -86,7 +87,7 @@ it('the image tower is loaded for pictures that are not in the cache, and only t
   const first = await encodeSets(clip, counting, sets, { cache })
   expect(loaded).toEqual(['loaded', 'disposed'])
   expect(await encodeSets(clip, counting, sets, { cache })).toEqual(first)
-  const { dispose } = await openOnlineViews(clip, counting, items, 1)
+  const { dispose } = await openOnlineViews(pictureReader(), clip, counting, items, 1)
   await dispose()
   expect(loaded).toHaveLength(2)
 })
@@ -103,7 +104,7 @@ it('a set has a key of its pictures, labels and views', async () => {
 
 it('views drawn anew are others in each epoch and for each seed, and the same when asked for again', async () => {
   const drawn = async (seed: number) => {
-    const { online, dispose } = await openOnlineViews(clip, runtime, items, seed)
+    const { online, dispose } = await openOnlineViews(pictureReader(), clip, runtime, items, seed)
     const found = [await online.features(0), await online.features(1), await online.features(0)]
     await dispose()
     return { key: online.key, found }

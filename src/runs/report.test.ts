@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { MeasuredRecord } from '../report/record.ts'
 import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
 import { exampleRecord } from '../testing/example-records.ts'
+import type { MeasuredRecord } from '../trained/record.ts'
 
 let root: string
 beforeAll(async () => {

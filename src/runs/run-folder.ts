@@ -1,38 +1,24 @@
 import { appendFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { FileError, UsageError } from '../base/errors.ts'
+import { UsageError } from '../base/errors.ts'
 import { readSchema } from '../formats/schema.ts'
-import { openSealed, writeSealed } from '../formats/sealed.ts'
-import type { CheckpointStore, Step, Tensors } from '../learning/types.ts'
-import { hashOf } from '../node/content-hash.ts'
+import type { Step } from '../learning/types.ts'
 import { fileError, fileSource, readText, removeLeftovers, writeFileAtomic } from '../node/files.ts'
 import { checkSameSettings, exists, type Rerun, readJsonObject } from '../node/run-folder.ts'
-import { type RunRecord, recordSchema } from '../report/record.ts'
-import { readTensors } from './learned.ts'
+import { type RunRecord, recordSchema } from '../trained/record.ts'
+import {
+  type Decisive,
+  metricsText,
+  orRemedy,
+  RUN_FILES,
+  type RunCheckpoint,
+  type RunFile,
+  runCheckpoint,
+  settingsText,
+} from '../trained/run-files.ts'
 import { checkOutFolder } from './out-folder.ts'
 
-/** A run is a folder of plain files, each of which appears whole or not at all. */
-export const RUN_FILES = {
-  /** Written first: all that decides the result. */
-  settings: 'settings.json',
-  /** A line a step, written while it learns. */
-  metrics: 'metrics.jsonl',
-  /** Where a stopped run resumes; removed once the run has finished. */
-  checkpoint: 'checkpoint.safetensors',
-  /** What was learned, and all that is needed to use it. */
-  learned: 'learned.safetensors',
-  /** Written last: what it is worth. */
-  results: 'results.json',
-  /** Why a run of a sweep failed. */
-  error: 'error.json',
-} as const
-
-export type RunFile = keyof typeof RUN_FILES
-
 export const runFile = (folder: string, file: RunFile): string => join(folder, RUN_FILES[file])
-
-/** All that decides a run's numbers, as settings.json has it. */
-export type Decisive = Readonly<Record<string, unknown>>
 
 /**
  * Refuses, before any work, a folder that cannot be written, one with files of others, one with a run when the caller does not say what to do with
@@ -70,8 +56,6 @@ export async function beginRun(folder: string, settings: Decisive): Promise<void
   await writeFileAtomic(path, text)
 }
 
-const settingsText = (settings: Decisive) => `${JSON.stringify(settings, null, 2)}\n`
-
 /** Removes all that a run has left. */
 export async function clearRun(folder: string): Promise<void> {
   const files = Object.values(RUN_FILES)
@@ -93,41 +77,14 @@ export async function finishRun(folder: string, record: RunRecord): Promise<void
   await Promise.all(over.map((file) => rm(runFile(folder, file), { force: true })))
 }
 
-/** A damaged file of a run cannot be fetched again: this says what to do instead. */
-export function orRemedy<T>(reading: Promise<T>, remedy: string): Promise<T> {
-  return reading.catch((cause: unknown) => {
-    throw cause instanceof FileError ? new FileError(cause.message, remedy, { cause }) : cause
-  })
-}
-
-/** The checkpoint of a run, and how long it has been learning. */
-export interface RunCheckpoint extends CheckpointStore {
-  /** Seconds of learning up to now, those before a stop among them. */
-  spent(): number
-}
-
-/**
- * The checkpoint of the run in a folder. One that was written with other settings, model or pictures is refused.
- * @param every seconds between writes
- */
-export function runCheckpoint(folder: string, settings: Decisive, every?: number): RunCheckpoint {
+/** The checkpoint of the run in a folder. */
+export function folderCheckpoint(folder: string, settings: Decisive, every?: number): RunCheckpoint {
   const path = runFile(folder, 'checkpoint')
-  const of = hashOf(settingsText(settings))
-  const started = performance.now()
-  let before = 0
-  const spent = () => before + (performance.now() - started) / 1000
-  async function read(): Promise<Tensors> {
-    const file = await openSealed(await fileSource(path))
-    if (file.metadata.get('run') !== of) throw new FileError(`${path} is a checkpoint of another run`)
-    before = Number(file.metadata.get('seconds'))
-    return readTensors(file)
+  const file = {
+    open: async () => ((await exists(path)) ? fileSource(path) : undefined),
+    write: (content: Uint8Array) => writeFileAtomic(path, content),
   }
-  return {
-    seconds: every,
-    spent,
-    read: async () => ((await exists(path)) ? orRemedy(read(), 'start the run again (--force)') : undefined),
-    write: async (tensors) => writeFileAtomic(path, await writeSealed(tensors, { run: of, seconds: String(spent()) })),
-  }
+  return runCheckpoint(file, settings, { every, remedy: 'start the run again (--force)' })
 }
 
 /** Milliseconds between writes of metrics. */
@@ -136,12 +93,11 @@ const METRICS_MS = 100
 /** Writes metrics.jsonl of a run while it learns: whole at the first call, then what is new. */
 export function metricsWriter(folder: string) {
   const path = runFile(folder, 'metrics')
-  const text = (steps: readonly Step[]) => steps.map((step) => `${JSON.stringify(step)}\n`).join('')
   let written: number | undefined
   let at = 0
   async function write(steps: readonly Step[]): Promise<void> {
-    if (written === undefined) await writeFileAtomic(path, text(steps), { sync: false })
-    else if (steps.length > written) await append(path, text(steps.slice(written)))
+    if (written === undefined) await writeFileAtomic(path, metricsText(steps), { sync: false })
+    else if (steps.length > written) await append(path, metricsText(steps.slice(written)))
     written = steps.length
     at = Date.now()
   }

@@ -1,27 +1,18 @@
 import type { Hooks } from '../base/progress.ts'
-import { architectureOf } from '../clip/known-models.ts'
-import { placesAmong } from '../data/class-names.ts'
-import { exifOfDataset } from '../data/items.ts'
-import { dims } from '../graph/tensor.ts'
-import { atChance, lossOf, neverFell } from '../learning/chance.ts'
-import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'
-import { argmaxRows } from '../learning/vectors.ts'
-import { type AnyMethod, type Classes, type Learned, methodNamed } from '../methods/index.ts'
-import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import type { AnyMethod } from '../methods/index.ts'
 import { writeFileAtomic } from '../node/files.ts'
-import type { RunRecord } from '../report/record.ts'
 import type { Runtime } from '../runtime/types.ts'
+import type { JobInputs } from '../trained/inputs.ts'
+import type { Job } from '../trained/job.ts'
+import type { RunRecord } from '../trained/record.ts'
+import { type JobStore, learnJob } from '../trained/run-job.ts'
 import { environmentOf } from './environment.ts'
-import type { JobInputs, TestSet } from './inputs.ts'
-import { countedShots, type Job } from './job.ts'
-import { writeLearned } from './learned.ts'
-import { answersOf, logitsOf, sharesOf } from './measure.ts'
 import { rememberedModel } from './model-word.ts'
-import type { PictureOptions } from './pictures.ts'
-import { beginRun, type Decisive, finishRun, metricsWriter, runCheckpoint, runFile } from './run-folder.ts'
+import { type PictureOptions, pictureReader } from './pictures.ts'
+import { beginRun, finishRun, folderCheckpoint, metricsWriter, runFile } from './run-folder.ts'
 
 /** On what a job is done. */
-export interface JobContext {
+export interface FolderContext {
   readonly runtime: Runtime
   readonly threads?: number
   readonly pictures: PictureOptions
@@ -31,149 +22,24 @@ export interface JobContext {
   readonly checkpointSeconds?: number
 }
 
-/**
- * Learns, measures and keeps one run in its folder; if it was interrupted, it resumes from its checkpoint, if there is one.
- * Killed at any moment and done again, it ends with the very same numbers as when left alone (with the same number of
- * threads). A run that has its results.json has finished.
- */
-export async function runJob(
+/** Learns, measures and keeps one run in its folder. A run that has its results.json has finished. */
+export function runJob(
   folder: string,
   job: Job,
   inputs: JobInputs,
-  context: JobContext,
+  context: FolderContext,
   hooks: Hooks,
 ): Promise<RunRecord> {
-  const { runtime, pictures } = context
-  const { clip, test, train, online, pixels, val } = inputs
-  const method = methodNamed(job.method, context.methods)
-  const { classNames, epochs, testShare } = test.dataset
-  const classes = { clip, runtime, classNames, templates: test.dataset.templates ?? DEFAULT_TEMPLATES }
-  const settings = whatDecides(job, inputs)
-  const exif = exifOfDataset(test.dataset)
-  await beginRun(folder, settings)
-
-  const checkpoint = runCheckpoint(folder, settings, context.checkpointSeconds)
-  const metrics = metricsWriter(folder)
-  const shots = countedShots(job, train.labels)
-  const task = { ...classes, train, online, pixels, val, shots, seed: job.seed, epochs }
-  const learned = await method.learn(task, job.settings, { ...hooks, checkpoint, onSteps: metrics.onSteps })
-  await metrics.end(learned.steps)
-  const model = rememberedModel(inputs.model, folder, clip.fingerprint)
-  await writeFileAtomic(
-    runFile(folder, 'learned'),
-    await writeLearned({ ...job, ...classes, testShare, method, model, exif, ...learned }),
-  )
-
-  const classifier = await method.classifier(classes, job.settings, learned)
-  const measured = test.images.labels.length > 0
-  let answers: number[] = []
-  const elsewhere: Record<string, number> = {}
-  try {
-    if (measured) answers = await answersOf(classifier, clip, test.images, pictures, hooks)
-    for (const other of inputs.elsewhere) {
-      const found = await accuracyElsewhere(method, classifier, classes, other, job, learned, pictures, hooks)
-      if (found !== undefined) elsewhere[other.name] = found
-      else
-        hooks.onWarning?.(
-          `${job.id}: ${job.title} does not know the classes of ${other.name}, so it is not measured there`,
-        )
-    }
-  } finally {
-    await classifier.dispose()
+  const { runtime, checkpointSeconds } = context
+  const store: JobStore = {
+    begin: (settings) => beginRun(folder, settings),
+    checkpoint: (settings) => folderCheckpoint(folder, settings, checkpointSeconds),
+    metrics: metricsWriter(folder),
+    remembered: (model, fingerprint) => rememberedModel(model, folder, fingerprint),
+    learned: (file) => writeFileAtomic(runFile(folder, 'learned'), file),
+    finish: (record) => finishRun(folder, record),
   }
-  const { id, dataset, split, title, seed, transforms, views } = job
-  const shares = measured ? sharesOf(classNames, answers, test.images.labels) : undefined
-  const record: RunRecord = {
-    id,
-    dataset,
-    classes: classNames.length,
-    split,
-    method: job.method,
-    title,
-    settings: job.settings,
-    shots: job.shots,
-    seed,
-    model: { name: job.model, fingerprint: clip.fingerprint, architecture: architectureOf(clip.config) },
-    transforms,
-    views,
-    trained: train.labels.length,
-    tested: test.images.labels.length,
-    accuracy: shares?.accuracy ?? null,
-    chance: shares?.chance ?? null,
-    interval: shares?.interval ?? null,
-    zeroShot: inputs.zeroShot,
-    elsewhere,
-    facts: learned.facts,
-    loss: lossOf(learned.steps) ?? null,
-    collapsed: measured && atChance(answers, test.images.labels),
-    steps: learned.steps.length,
-    seconds: checkpoint.spent(),
-    environment: environmentOf(runtime, context),
-  }
-  await finishRun(folder, record)
-  warnOfPoorLearning(record, learned, hooks)
-  return record
-}
-
-/** What settings.json says: all that decides a run's numbers. */
-export function whatDecides(
-  job: Job,
-  inputs: Pick<JobInputs, 'clip' | 'test' | 'train' | 'val' | 'online' | 'drawn'>,
-): Decisive {
-  const { train, val, test, online, drawn } = inputs
-  return {
-    ...decidesBefore(job, inputs.clip.fingerprint, test.dataset),
-    images: { train: online?.key ?? train.key, val: val.key, test: test.images.key },
-    pictures: drawn,
-  }
-}
-
-/** What of it is known before a picture is looked at. */
-export function decidesBefore(job: Job, fingerprint: string, dataset: TestSet['dataset']): Decisive {
-  const { classNames, templates = DEFAULT_TEMPLATES, testShare } = dataset
-  const { method, settings, shots, seed, views, transforms, split } = job
-  // runs before there was a choice ignored it and say nothing
-  const exif = exifOfDataset(dataset) === 'turn' ? 'turn' : undefined
-  const drawn = { shots, seed, views, transforms, exif, split, testShare }
-  return { method, settings, ...drawn, model: fingerprint, classNames, templates }
-}
-
-function warnOfPoorLearning({ title, loss, collapsed }: RunRecord, { steps }: Learned, { onWarning }: Hooks): void {
-  const remedy = 'try another seed (--seed), another learning rate or more epochs (--epochs)'
-  if (collapsed && steps.length > 0) onWarning?.(`${title} ended at chance: it is no better than guessing; ${remedy}`)
-  else if (loss && neverFell(steps)) {
-    const [first, last] = [loss.first.toFixed(2), loss.last.toFixed(2)]
-    onWarning?.(`${title}: the loss did not fall: ${first} at the start and ${last} at the end; ${remedy}`)
-  }
-}
-
-/**
- * Accuracy on another set's test images among that set's classes: with what was learned put to its class names, or, for a
- * method bound to its classes, by the logits of those that the set names too. Undefined where neither works.
- */
-async function accuracyElsewhere(
-  method: AnyMethod,
-  own: ImageClassifier,
-  { clip, runtime }: Classes,
-  { dataset, images }: TestSet,
-  job: Job,
-  learned: Learned,
-  pictures: PictureOptions,
-  hooks: Hooks,
-): Promise<number | undefined> {
-  const { classNames, templates = DEFAULT_TEMPLATES } = dataset
-  const share = (answers: readonly number[]) => accuracyOf(classNames, answers, images.labels).accuracy
-  if (method.transfers(job.settings)) {
-    const classifier = await method.classifier({ clip, runtime, classNames, templates }, job.settings, learned)
-    return share(await answersOf(classifier, clip, images, pictures, hooks).finally(() => classifier.dispose()))
-  }
-  const columns = placesAmong(own.classNames, classNames)
-  if (columns.includes(-1)) return undefined
-  const logits = await logitsOf(own, clip, images, pictures, hooks)
-  const [n, all] = dims(logits, 2)
-  const chosen = Float32Array.from({ length: n * columns.length }, (_, i) => {
-    const column = columns[i % columns.length] ?? 0
-    return logits.data[Math.floor(i / columns.length) * all + column] ?? 0
-  })
-  return share(argmaxRows({ dtype: 'float32', shape: [n, columns.length], data: chosen }))
+  const reader = pictureReader(context.pictures.cache)
+  const environment = () => environmentOf(runtime, context)
+  return learnJob(store, job, inputs, { ...context, reader, environment }, hooks)
 }

@@ -7,13 +7,9 @@ import { fileSource, statIfThere } from '../node/files.ts'
 import { exists } from '../node/run-folder.ts'
 import { POSITIONS } from '../prompt/layout.ts'
 import { type LearnedPrompt, learnedPrompt } from '../prompt/learned-prompt.ts'
-import { readLearned, type SavedLearned } from './learned.ts'
-import { orRemedy, RUN_FILES, type RunFile, runFile } from './run-folder.ts'
-
-/** What a finished run learned, and what messages call it. */
-export interface SavedRun extends SavedLearned {
-  readonly run: string
-}
+import { readLearned, type SavedRun } from '../trained/learned.ts'
+import { orRemedy, RUN_FILES, type RunFile } from '../trained/run-files.ts'
+import { runFile } from './run-folder.ts'
 
 /** What can be done about a run that is damaged. */
 export const LEARN_AGAIN =
@@ -26,7 +22,7 @@ export const LEARN_AGAIN =
 export async function readSavedRun(run: string, methods?: readonly AnyMethod[]): Promise<SavedRun> {
   const file = runFile(run, 'learned')
   if (!(await exists(file))) throw await noRun(run)
-  return { run, ...(await orRemedy(readLearned(await fileSource(file), methods), LEARN_AGAIN)) }
+  return { run, remedy: LEARN_AGAIN, ...(await orRemedy(readLearned(await fileSource(file), methods), LEARN_AGAIN)) }
 }
 
 /** The context vectors of a run of coop as a prompt by itself, for writePrompt. Throws UsageError for a run of another kind. */

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
+import { some } from '../base/count.ts'
 import type { Hooks } from '../base/progress.ts'
 import { anySignal } from '../base/stop.ts'
 import { checkLearnable, lackOfImages, type RunShots, type Shots } from '../data/fewshot.ts'
@@ -15,24 +16,24 @@ import { exists, type Rerun } from '../node/run-folder.ts'
 import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
 import { DEFAULT_VIEWS } from '../pictures/views.ts'
-import type { RunRecord } from '../report/record.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
+import { partsOf, subsetOf } from '../trained/drawn.ts'
+import { countedShots, type Job } from '../trained/job.ts'
+import type { RunRecord } from '../trained/record.ts'
+import { decidesBefore, whatDecides } from '../trained/run-job.ts'
 import {
   checkShareUsed,
   checkThere,
   type DataOptions,
   type ShareOptions,
   shortName,
-  some,
   warnOfPhotographs,
 } from './dataset.ts'
-import { partsOf, subsetOf } from './drawn.ts'
 import { openInputs } from './inputs.ts'
-import { countedShots, type Job } from './job.ts'
 import { withRuntime } from './model.ts'
 import type { PictureOptions } from './pictures.ts'
 import { checkRunFolder, clearRun, readRecord } from './run-folder.ts'
-import { decidesBefore, runJob, whatDecides } from './run-job.ts'
+import { runJob } from './run-job.ts'
 
 /** Options of train. */
 export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions, Rerun {

@@ -1,5 +1,5 @@
 import type { Views } from '../pictures/views.ts'
-import { type MeasuredRecord, measuredSchema } from '../report/record.ts'
+import { type MeasuredRecord, measuredSchema } from '../trained/record.ts'
 
 /** Made-up runs for the tests of the report: their figures measure nothing. */
 export function exampleRecord(changes: Partial<MeasuredRecord> = {}): MeasuredRecord {

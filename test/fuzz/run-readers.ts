@@ -4,13 +4,14 @@ import { methodSettings } from '../../src/cli/method-settings.ts'
 import { floatTensor } from '../../src/graph/tensor.ts'
 import { methodNamed, readSettings } from '../../src/methods/index.ts'
 import { readPrompt, writePrompt } from '../../src/prompt/learned-prompt.ts'
-import { writeLearned } from '../../src/runs/learned.ts'
 import { reportSweeps } from '../../src/runs/report.ts'
-import { beginRun, checkRunFolder, RUN_FILES, readRecord, runCheckpoint } from '../../src/runs/run-folder.ts'
+import { beginRun, checkRunFolder, folderCheckpoint, readRecord } from '../../src/runs/run-folder.ts'
 import { readSavedRun } from '../../src/runs/saved-run.ts'
 import { parsePlan } from '../../src/runs/sweep/plan.ts'
 import { readMetrics } from '../../src/runs/tensorboard.ts'
 import { exampleRecord } from '../../src/testing/example-records.ts'
+import { writeLearned } from '../../src/trained/learned.ts'
+import { RUN_FILES } from '../../src/trained/run-files.ts'
 import { YAML } from './dataset-readers.ts'
 import { encode, json, type Reader, source, textReader } from './reader.ts'
 import { safetensorsHeader } from './tensor-readers.ts'
@@ -103,7 +104,7 @@ export const runReaders: readonly Reader[] = [
     shell: safetensorsHeader,
     async prepare(scratch) {
       await beginRun(scratch, SETTINGS)
-      const checkpoint = runCheckpoint(scratch, SETTINGS)
+      const checkpoint = folderCheckpoint(scratch, SETTINGS)
       await checkpoint.write(new Map([['ctx', ctx]]))
       const file = join(scratch, RUN_FILES.checkpoint)
       return {

@@ -67,7 +67,7 @@ export async function learnLp(
       const gradientNorm = Math.fround(Math.sqrt(squares))
       steps.push({ step: iteration, epoch: iteration, learningRate: weightRate, loss, gradientNorm })
       onProgress?.({ kind: 'train', done: iteration, total: iterations, loss })
-      await onSteps?.(steps)
+      await onSteps?.(steps, new Map(Object.entries({ weight, bias, alpha })))
     }
     if (chooses) keepIfBest((await session.run({ weight, bias, alpha, labels })).val, iterations)
   } finally {

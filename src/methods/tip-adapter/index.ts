@@ -5,7 +5,7 @@ import { graphClassifier } from '../../learning/classifier.ts'
 import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
 import { unitRows } from '../../learning/logits.ts'
 import { mapRows } from '../../learning/rows.ts'
-import type { LearnOptions } from '../../learning/types.ts'
+import type { LearnOptions, Tensors } from '../../learning/types.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
 import { learnedTensor } from '../learned-tensor.ts'
 import { type Classes, defineMethod, type Learned, type Task } from '../method.ts'
@@ -69,7 +69,12 @@ export const tipAdapterF = defineMethod({
   async learn(task, settings, options) {
     const text = await zeroShotFeatures(withTemplates(task, settings))
     const order = shuffled(task.seed)
-    const { cache, steps } = await fineTuneKeys(task.clip, task, text, await cacheOf(task), settings, order, options)
+    const start = await cacheOf(task)
+    const { onSteps } = options
+    const { cache, steps } = await fineTuneKeys(task.clip, task, text, start, settings, order, {
+      ...options,
+      onSteps: onSteps && ((steps, tensors) => onSteps(steps, new Map([...cacheTensors(start, settings), ...tensors]))),
+    })
     return result(cache, await chosenWeighting(task, settings, cache, options), steps)
   },
   classifier: (classes, settings, learned) => tipClassifier(classes, settings, learned),
@@ -110,15 +115,15 @@ function result(
   { alpha, beta, facts }: Weighting & Pick<Learned, 'facts'>,
   steps: Learned['steps'],
 ): Learned {
-  return {
-    tensors: new Map([
-      ['keys', keys],
-      ['labels', floatTensor([labels.length], Float32Array.from(labels))],
-      ['weighting', floatTensor([2], Float32Array.of(alpha, beta))],
-    ]),
-    facts,
-    steps,
-  }
+  return { tensors: cacheTensors({ keys, labels }, { alpha, beta }), facts, steps }
+}
+
+function cacheTensors({ keys, labels }: Cache, { alpha, beta }: Weighting): Tensors {
+  return new Map([
+    ['keys', keys],
+    ['labels', floatTensor([labels.length], Float32Array.from(labels))],
+    ['weighting', floatTensor([2], Float32Array.of(alpha, beta))],
+  ])
 }
 
 async function tipClassifier(classes: Classes, settings: Settings, learned: Pick<Learned, 'tensors'>) {

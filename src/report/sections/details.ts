@@ -1,10 +1,10 @@
 import { countOf } from '../../base/count.ts'
 import { shotsText } from '../../data/fewshot.ts'
+import type { MeasuredRecord } from '../../trained/record.ts'
 import { canonicalJson, compareText, groupBy, unique } from '../canonical.ts'
 import { percentText } from '../cells.ts'
 import { type Block, groupedTable, heading, list, plainTable, text } from '../document.ts'
 import type { Group } from '../groups.ts'
-import type { MeasuredRecord } from '../record.ts'
 import { took } from '../text.ts'
 
 const PICTURES = {

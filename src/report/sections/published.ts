@@ -1,4 +1,5 @@
 import { shotsRank } from '../../data/fewshot.ts'
+import type { MeasuredRecord } from '../../trained/record.ts'
 import { signed } from '../bar-chart.ts'
 import { groupBy, unique } from '../canonical.ts'
 import { cellText, percentText, subjectsOf, usualSeeds } from '../cells.ts'
@@ -12,7 +13,6 @@ import {
   paperVariant,
   publishedAccuracy,
 } from '../published.ts'
-import type { MeasuredRecord } from '../record.ts'
 import type { Reference } from '../reference.ts'
 
 /** Ours beside the published figures, where the setting is the paper's. */

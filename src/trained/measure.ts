@@ -1,26 +1,28 @@
 import type { Hooks } from '../base/progress.ts'
+import { wilsonInterval } from '../base/wilson.ts'
 import type { Clip } from '../clip/types.ts'
 import { distinctNames } from '../data/class-names.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'
 import { largestClass } from '../learning/labelled-rows.ts'
-import { wilsonInterval } from '../report/statistics.ts'
-import { type EncodedItems, imageRows, type PictureOptions } from './pictures.ts'
+import { type EncodedItems, type EncodeOptions, imageRows } from './pictures.ts'
 import { pixelSource } from './pixels.ts'
+import type { PictureReader } from './reader.ts'
 
 /** Pictures of one pass of a classifier that looks at pixels. */
 const BATCH = 64
 
 /** The class that a classifier gives each picture, an index into its class names. */
 export async function answersOf(
+  reader: PictureReader,
   classifier: ImageClassifier,
   clip: Clip,
   images: EncodedItems,
-  options: PictureOptions,
+  options: EncodeOptions,
   hooks: Hooks = {},
 ): Promise<number[]> {
   const answers: number[][] = []
-  for await (const { seen, hooks: own } of shown(classifier, clip, images, options, hooks)) {
+  for await (const { seen, hooks: own } of shown(reader, classifier, clip, images, options, hooks)) {
     answers.push(await classifier.predict(seen, own))
   }
   return answers.flat()
@@ -28,15 +30,16 @@ export async function answersOf(
 
 /** A classifier's logits of pictures, `(items, classes)`. */
 export async function logitsOf(
+  reader: PictureReader,
   classifier: ImageClassifier,
   clip: Clip,
   images: EncodedItems,
-  options: PictureOptions,
+  options: EncodeOptions,
   hooks: Hooks = {},
 ): Promise<FloatTensor> {
   const logits = floatTensor([images.items.length, classifier.classNames.length])
   let filled = 0
-  for await (const { seen, hooks: own } of shown(classifier, clip, images, options, hooks)) {
+  for await (const { seen, hooks: own } of shown(reader, classifier, clip, images, options, hooks)) {
     const { data } = await classifier.logits(seen, own)
     logits.data.set(data, filled)
     filled += data.length
@@ -46,15 +49,16 @@ export async function logitsOf(
 
 /** Pictures as a classifier looks at them: features of all, or pixels of some at a time; the hooks count all. */
 async function* shown(
+  reader: PictureReader,
   { takes }: ImageClassifier,
   clip: Clip,
   images: EncodedItems,
-  options: PictureOptions,
+  options: EncodeOptions,
   hooks: Hooks,
 ): AsyncGenerator<{ readonly seen: FloatTensor; readonly hooks: Hooks }> {
   const total = images.items.length
   if (takes === 'features') return yield { seen: imageRows(images), hooks }
-  const source = pixelSource(clip, images.items, 0, 0, options)
+  const source = pixelSource(reader, clip, images.items, 0, 0, options)
   for (let first = 0; first < total; first += BATCH) {
     const some = Array.from({ length: Math.min(BATCH, total - first) }, (_, i) => first + i)
     const onProgress: Hooks['onProgress'] = (event) => hooks.onProgress?.({ ...event, done: first + event.done, total })

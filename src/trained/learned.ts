@@ -10,7 +10,22 @@ import type { Tensors } from '../learning/types.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
 import { EXIF_WAYS, type Exif } from '../pictures/picture.ts'
 import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
-import type { RememberedModel } from './model-word.ts'
+
+/** A model as a word named it. */
+export interface UsedModel {
+  /** `bundled`, a hub id with its commit, or a path as it was given. */
+  readonly name: string
+  /** Of a model that is neither bundled nor of the hub: where it is. */
+  readonly path?: string
+}
+
+/** A model as a run remembers it: no place is absolute but one that was given so. */
+export interface RememberedModel {
+  readonly name: string
+  /** Of a path: the same from the run's folder, so that both can be moved together. */
+  readonly place?: string
+  readonly fingerprint: string
+}
 
 /** What a method learned from a data set, and everything needed to use it. */
 export interface SavedLearned {
@@ -31,6 +46,13 @@ export interface SavedLearned {
   /** Share of each class that was held out for testing, where the data set marks no test images. */
   readonly testShare?: number
   readonly tensors: Tensors
+}
+
+/** What a finished run learned, and what messages call it. */
+export interface SavedRun extends SavedLearned {
+  readonly run: string
+  /** What can be done where it is damaged. */
+  readonly remedy: string
 }
 
 const FORMAT = 'coop-learned-1'

@@ -3,13 +3,10 @@ import { exifOf, type Item } from '../data/items.ts'
 import { mapLimited } from '../data/overlap.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { PixelSource } from '../learning/batches.ts'
-import { contentHash } from '../node/content-hash.ts'
-import { decodeImage } from '../node/image.ts'
-import { normalize, preprocess } from '../pictures/preprocess.ts'
-import { DEFAULT_TRANSFORMS, TRANSFORMS } from '../pictures/transforms.ts'
+import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
-import { augmentedView } from '../pictures/views.ts'
-import type { PictureOptions } from './pictures.ts'
+import type { EncodeOptions } from './pictures.ts'
+import type { PictureReader } from './reader.ts'
 
 /** Pictures that are decoded at a time. */
 const DECODED = 8
@@ -19,24 +16,22 @@ const DECODED = 8
  * ones one after another, one per epoch, or with `online` one drawn for each epoch; with 0 as they are tested.
  */
 export function pixelSource(
+  reader: PictureReader,
   { config: { preprocess: config } }: Clip,
   items: readonly Item[],
   views: Views,
   seed: number,
-  { transforms = DEFAULT_TRANSFORMS }: PictureOptions,
+  { transforms = DEFAULT_TRANSFORMS }: EncodeOptions,
 ): PixelSource {
   const side = config.size
   async function pixelsOf(i: number, epoch: number): Promise<Float32Array> {
     const { path, ...item } = items[i] ?? { path: '' }
     const exif = exifOf(item)
-    const image = await decodeImage(path, path, { exif })
-    if (views === 0) return preprocess(image, config, TRANSFORMS[transforms].test)
-    const view = {
-      seed,
-      content: await contentHash(path, exif),
-      index: views === 'online' ? epoch : (epoch + i) % views,
-    }
-    return normalize(augmentedView(image, side, view, transforms), config)
+    const image = await reader.decode(path, path, exif)
+    const how = { config, transforms }
+    if (views === 0) return reader.prepare(image, how, undefined)
+    const index = views === 'online' ? epoch : (epoch + i) % views
+    return reader.prepare(image, how, { seed, content: await reader.content(path, exif), index })
   }
   return {
     images: items.length,

@@ -1,0 +1,148 @@
+import { some } from '../base/count.ts'
+import { FileError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
+import type { Clip } from '../clip/types.ts'
+import { type Half, halfOf } from '../data/halves.ts'
+import type { Dataset, Item } from '../data/items.ts'
+import type { OnlineViews, PixelSource } from '../learning/batches.ts'
+import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
+import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import type { Views } from '../pictures/views.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { type Datasets, type Drawn, drawnBy, subsetOf } from './drawn.ts'
+import type { Job } from './job.ts'
+import type { UsedModel } from './learned.ts'
+import { answersOf, sharesOf } from './measure.ts'
+import { type EncodedItems, type EncodeOptions, encodeSets, openOnlineViews, pictureSet } from './pictures.ts'
+import { pixelSource } from './pixels.ts'
+import type { PictureReader } from './reader.ts'
+
+/** Test images of some classes, encoded. */
+export interface TestSet {
+  readonly name: string
+  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs' | 'train' | 'test' | 'testShare'>
+  readonly images: EncodedItems
+}
+
+/** What a job learns from and is measured on. */
+export interface JobInputs {
+  readonly clip: Clip
+  readonly model: UsedModel
+  readonly train: EncodedItems
+  /** Where new views are drawn for each epoch. */
+  readonly online?: OnlineViews
+  readonly pixels: PixelSource
+  readonly val: EncodedItems
+  readonly test: TestSet
+  readonly elsewhere: readonly TestSet[]
+  /** Which pictures all these are. */
+  readonly drawn: Drawn
+  /** Accuracy of hand-written prompts on the test images; null where there are none. */
+  readonly zeroShot: number | null
+  /** Frees what they hold. */
+  dispose(): Promise<void>
+}
+
+/** Models and data sets of jobs. */
+export interface JobSource extends Datasets {
+  model(job: Job, hooks: Hooks): Promise<UsedModel & { readonly clip: Clip }>
+  /** Which data set a job means by a word: another key for another one. */
+  key(job: Job, word: string): string
+}
+
+/** Models, data sets and features of jobs, opened when they are first asked for and remembered. */
+export interface Inputs extends JobSource {
+  /** @param templates hand-written prompts to compare with, instead of the data set's own */
+  prepare(job: Job, runtime: Runtime, hooks: Hooks, templates?: readonly string[]): Promise<JobInputs>
+}
+
+/** What jobs learn from, of models and data sets that a source opens. */
+export function inputsOf(reader: PictureReader, source: JobSource, options: EncodeOptions): Inputs {
+  const encoded = memory<EncodedItems>(8)
+  const zeroShots = memory<number | null>(Number.POSITIVE_INFINITY)
+
+  return {
+    ...source,
+
+    async prepare(job, runtime, hooks, templates) {
+      const { clip, ...model } = await source.model(job, hooks)
+      const dataset = await source.dataset(job, job.dataset, hooks)
+      const pictures = { ...options, transforms: job.transforms }
+      const about = `${clip.fingerprint} ${job.transforms}`
+      const encode = (name: string, items: readonly Item[], views: Views = 0) =>
+        encoded(`${about} ${name} ${views}`, async () => {
+          const [set] = await encodeSets(reader, clip, runtime, [pictureSet(items, views, job.seed)], pictures, hooks)
+          return set
+        })
+      const testSet = async (name: string, word: string, half: Half): Promise<TestSet> => {
+        const part = halfOf(await source.dataset(job, word, hooks), half)
+        return { name, dataset: part, images: await encode(`${source.key(job, word)}, ${half}, test`, part.test) }
+      }
+      const own = subsetOf(job, dataset)
+      const data = source.key(job, job.dataset)
+      const subset = `${data}, ${job.split}, ${job.shots} shots of seed ${job.seed}${job.validates ? ', val held out' : ''}`
+      const train = await encode(`${subset}, train`, own.train, job.views)
+      if (job.shots !== 0) checkEveryClass(own.classNames, train)
+      const val = await encode(`${subset}, val`, own.val)
+      const test = await testSet(job.dataset, job.dataset, job.split)
+      const elsewhere: TestSet[] = []
+      if (job.split === 'base') elsewhere.push(await testSet('new', job.dataset, 'new'))
+      for (const name of job.elsewhere) elsewhere.push(await testSet(name, name, 'all'))
+
+      const { classNames } = own
+      const prompts = templates ?? own.templates ?? DEFAULT_TEMPLATES
+      const zeroShot = await zeroShots(`${about} ${data} ${job.split} ${JSON.stringify(prompts)}`, async () => {
+        if (test.images.labels.length === 0) return null
+        const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates: prompts })
+        const answers = await answersOf(reader, classifier, clip, test.images, pictures).finally(() =>
+          classifier.dispose(),
+        )
+        return sharesOf(classNames, answers, test.images.labels).accuracy
+      })
+      const views =
+        job.views === 'online'
+          ? await openOnlineViews(reader, clip, runtime, train.items, job.seed, pictures)
+          : undefined
+      return {
+        clip,
+        model: model.path === undefined ? model : { ...model, name: job.model },
+        train,
+        drawn: await drawnBy(reader, job, source, hooks),
+        online: views?.online,
+        pixels: pixelSource(reader, clip, train.items, job.views, job.seed, pictures),
+        val,
+        test,
+        elsewhere,
+        zeroShot,
+        dispose: async () => views?.dispose(),
+      }
+    },
+  }
+}
+
+/** Throws FileError when no picture of a class was left, which would then be learned from nothing. */
+function checkEveryClass(classNames: readonly string[], { labels }: Pick<EncodedItems, 'labels'>): void {
+  const seen = new Set(labels)
+  const without = classNames.filter((_, label) => !seen.has(label))
+  if (without.length === 0) return
+  throw new FileError(
+    `none of the training images drawn can be read for the class ${some(without)}`,
+    'replace the unreadable images, use more shots (--shots), or draw other images (--seed)',
+  )
+}
+
+/** Makes each thing once, also for those who ask while it is being made; the oldest are forgotten, and so are failures. */
+export function memory<T>(most: number): (key: string, make: () => Promise<T>) => Promise<T> {
+  const kept = new Map<string, Promise<T>>()
+  return (key, make) => {
+    const found = kept.get(key) ?? make()
+    kept.delete(key)
+    kept.set(key, found)
+    found.catch(() => kept.delete(key))
+    for (const oldest of kept.keys()) {
+      if (kept.size <= most) break
+      kept.delete(oldest)
+    }
+    return found
+  }
+}

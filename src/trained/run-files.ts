@@ -1,0 +1,83 @@
+import { FileError } from '../base/errors.ts'
+import { sha256 } from '../base/sha256.ts'
+import type { ByteSource } from '../formats/safetensors.ts'
+import { openSealed, writeSealed } from '../formats/sealed.ts'
+import type { CheckpointStore, Step, Tensors } from '../learning/types.ts'
+import { readTensors } from './learned.ts'
+
+/** A run is a folder of plain files, each of which appears whole or not at all. */
+export const RUN_FILES = {
+  /** Written first: all that decides the result. */
+  settings: 'settings.json',
+  /** A line a step, written while it learns. */
+  metrics: 'metrics.jsonl',
+  /** Where a stopped run resumes; removed once the run has finished. */
+  checkpoint: 'checkpoint.safetensors',
+  /** What was learned, and all that is needed to use it. */
+  learned: 'learned.safetensors',
+  /** Written last: what it is worth. */
+  results: 'results.json',
+  /** Why a run of a sweep failed. */
+  error: 'error.json',
+} as const
+
+export type RunFile = keyof typeof RUN_FILES
+
+/** All that decides a run's numbers, as settings.json has it. */
+export type Decisive = Readonly<Record<string, unknown>>
+
+export const settingsText = (settings: Decisive): string => `${JSON.stringify(settings, null, 2)}\n`
+
+/** Lines of metrics.jsonl. */
+export const metricsText = (steps: readonly Step[]): string => steps.map((step) => `${JSON.stringify(step)}\n`).join('')
+
+/** A damaged file of a run cannot be fetched again: this says what to do instead. */
+export function orRemedy<T>(reading: Promise<T>, remedy: string): Promise<T> {
+  return reading.catch((cause: unknown) => {
+    throw cause instanceof FileError ? new FileError(cause.message, remedy, { cause }) : cause
+  })
+}
+
+/** The checkpoint of a run, and how long it has been learning. */
+export interface RunCheckpoint extends CheckpointStore {
+  /** Seconds of learning up to now, those before a stop among them. */
+  spent(): number
+}
+
+/** A file that is written whole or not at all. */
+export interface CheckpointFile {
+  /** Undefined where it is not there. */
+  open(): Promise<ByteSource | undefined>
+  write(content: Uint8Array<ArrayBuffer>): Promise<void>
+}
+
+/**
+ * The checkpoint of a run in a file. One that was written with other settings, model or pictures is refused.
+ * @param every seconds between writes
+ * @param remedy what can be done about one that is refused
+ */
+export function runCheckpoint(
+  { open, write }: CheckpointFile,
+  settings: Decisive,
+  { every, remedy }: { readonly every?: number; readonly remedy: string },
+): RunCheckpoint {
+  const of = sha256(settingsText(settings))
+  const started = performance.now()
+  let before = 0
+  const spent = () => before + (performance.now() - started) / 1000
+  async function read(source: ByteSource): Promise<Tensors> {
+    const file = await openSealed(source)
+    if (file.metadata.get('run') !== (await of)) throw new FileError(`${source.name} is a checkpoint of another run`)
+    before = Number(file.metadata.get('seconds'))
+    return readTensors(file)
+  }
+  return {
+    seconds: every,
+    spent,
+    async read() {
+      const source = await open()
+      return source && orRemedy(read(source), remedy)
+    },
+    write: async (tensors) => write(await writeSealed(tensors, { run: await of, seconds: String(spent()) })),
+  }
+}
