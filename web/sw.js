@@ -33,6 +33,10 @@ async function takeOver() {
 
 async function answer(request) {
   const cache = await caches.open(CACHE)
+  // what a server has changes
+  if (request.url === new URL('server.json', self.registration.scope).href) {
+    return fetch(request).catch(() => cache.match(request))
+  }
   const kept = await cache.match(request, { ignoreSearch: request.mode === 'navigate' })
   if (kept) return kept
   const response = await fetch(request)

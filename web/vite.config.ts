@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const OUT = at('../dist/playground')
 
 /** What lies beside the page: the bundled model and the samples, folders of the package. */
 const FOLDERS = ['models/small-clip', 'samples']
@@ -29,26 +28,26 @@ const policy = (connect: string) =>
   ].join('; ')
 
 /** Two pages of one: `index.html` may connect to its own server only, `hub.html` also to the hub. */
-async function writePages(): Promise<void> {
-  const page = await readFile(`${OUT}/index.html`, 'utf8')
+async function writePages(out: string): Promise<void> {
+  const page = await readFile(`${out}/index.html`, 'utf8')
   const meta = (connect: string) =>
     `<meta charset="utf-8" />\n    <meta http-equiv="Content-Security-Policy" content="${policy(connect)}" />`
   const withPolicy = (connect: string) => page.replace('<meta charset="utf-8" />', meta(connect))
-  await writeFile(`${OUT}/index.html`, withPolicy("'self'"))
-  await writeFile(`${OUT}/hub.html`, withPolicy(`'self' ${HUB}`).replace('<html', '<html data-hub="yes"'))
+  await writeFile(`${out}/index.html`, withPolicy("'self'"))
+  await writeFile(`${out}/hub.html`, withPolicy(`'self' ${HUB}`).replace('<html', '<html data-hub="yes"'))
 }
 
 /** The service worker, with the names of all files and a version that changes with any of them. */
-async function writeServiceWorker(): Promise<void> {
-  const all = (await filesBelow(OUT)).filter((file) => file !== 'sw.js').sort()
+async function writeServiceWorker(out: string): Promise<void> {
+  const all = (await filesBelow(out)).filter((file) => file !== 'sw.js').sort()
   const hash = createHash('sha256')
-  for (const file of all) hash.update(file).update(await readFile(`${OUT}/${file}`))
+  for (const file of all) hash.update(file).update(await readFile(`${out}/${file}`))
   const isLater = (file: string) => /\.wasm$/.test(file) && /jsep|jspi|asyncify/.test(file)
   const text = (await readFile(at('sw.js'), 'utf8'))
     .replace('__VERSION__', JSON.stringify(hash.digest('hex').slice(0, 16)))
     .replace('__FILES__', JSON.stringify(['./', ...all.filter((file) => !isLater(file))]))
     .replace('__LATER__', JSON.stringify(all.filter(isLater)))
-  await writeFile(`${OUT}/sw.js`, text)
+  await writeFile(`${out}/sw.js`, text)
 }
 
 async function filesBelow(folder: string): Promise<string[]> {
@@ -59,8 +58,12 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 function playground(): Plugin {
+  let out = ''
   return {
     name: 'playground',
+    configResolved({ build }) {
+      out = build.outDir
+    },
     configureServer({ middlewares }) {
       middlewares.use((request, response, next) => {
         const path = decodeURIComponent((request.url ?? '').split('?')[0] ?? '').slice(1)
@@ -71,9 +74,9 @@ function playground(): Plugin {
       })
     },
     async closeBundle() {
-      for (const folder of FOLDERS) await cp(at(`../${folder}`), `${OUT}/${folder}`, { recursive: true })
-      await writePages()
-      await writeServiceWorker()
+      for (const folder of FOLDERS) await cp(at(`../${folder}`), `${out}/${folder}`, { recursive: true })
+      await writePages(out)
+      await writeServiceWorker(out)
     },
   }
 }
@@ -90,5 +93,5 @@ export default defineConfig({
   },
   // threads of WebAssembly want both
   server: { headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' } },
-  build: { outDir: OUT, emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
+  build: { outDir: at('../dist/playground'), emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
 })

@@ -83,9 +83,14 @@ export interface LabelledFile {
 
 export type DeviceChoice = 'auto' | 'cpu' | 'webgpu'
 
+/** The model that comes along, one of the hub by its id, or files below an address. */
+export type ModelChoice =
+  | { readonly from: 'page' }
+  | { readonly from: 'hub'; readonly id: string }
+  | { readonly from: 'server'; readonly name: string; readonly url: string }
+
 export interface EngineOptions {
-  /** An id of the hub, or `bundled`. */
-  readonly model: string
+  readonly model: ModelChoice
   readonly device: DeviceChoice
   readonly onPhase: (text: string, share?: number) => void
 }
@@ -104,7 +109,8 @@ export interface Engine {
   close(): Promise<void>
 }
 
-export const BUNDLED = 'bundled'
+/** What the bundled model is called by Node, too. */
+const BUNDLED = 'bundled'
 /** Its files: the page asks for no others, so that a server logs no misses. */
 const BUNDLED_FILES = [
   'open_clip_config.json',
@@ -129,20 +135,26 @@ export async function openEngine({ model, device, onPhase }: EngineOptions): Pro
   try {
     onPhase('Opening the model')
     const clip = await loadClip(await filesOf(model, onPhase))
-    return engineOf(clip, runtime, model)
+    return engineOf(clip, runtime, nameOf(model))
   } catch (error) {
     await runtime.close()
     throw error
   }
 }
 
-async function filesOf(model: string, onPhase: EngineOptions['onPhase']): Promise<ModelFiles> {
+async function filesOf(model: ModelChoice, onPhase: EngineOptions['onPhase']): Promise<ModelFiles> {
   const onProgress = (event: { readonly kind: string; readonly done: number; readonly total: number }) => {
     if (event.kind === 'download') onPhase('Fetching the model', event.done / event.total)
   }
-  if (model !== BUNDLED) return hubModel(model, { onProgress })
+  if (model.from === 'hub') return hubModel(model.id, { onProgress })
+  if (model.from === 'server') return urlModel(new URL(model.url, document.baseURI), { onProgress, keep: false })
   const files = urlModel(new URL('./models/small-clip/', document.baseURI), { onProgress, keep: false })
   return { ...files, has: async (file) => BUNDLED_FILES.includes(file) }
+}
+
+function nameOf(model: ModelChoice): string {
+  if (model.from === 'hub') return model.id
+  return model.from === 'server' ? model.name : BUNDLED
 }
 
 /** What fetching a model of the hub would take. */

@@ -2,6 +2,7 @@ import { render } from 'preact'
 import { App } from './app.tsx'
 import { keepForOffline } from './offline.ts'
 import { listSamples } from './samples.ts'
+import { lookForRuns } from './server.ts'
 import { lookForCutOff } from './state/kept.ts'
 import { openModel, startLooking } from './state/model.ts'
 import { startMeasuring } from './state/prompts.ts'
@@ -11,7 +12,7 @@ import './style/index.css'
 startLooking()
 startSplitting()
 startMeasuring()
-void openModel()
+void openModel().then(lookForRuns)
 void listSamples()
 void lookForCutOff()
 void keepForOffline()

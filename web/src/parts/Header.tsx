@@ -1,5 +1,5 @@
 import { useComputed, useSignal } from '@preact/signals'
-import { BUNDLED } from '../engine.ts'
+import type { ModelChoice } from '../engine.ts'
 import { MAY_REACH_HUB } from '../hub.ts'
 import { DEVICES, device, model, opening, openModel } from '../state/model.ts'
 import { run } from '../state/prompts.ts'
@@ -25,7 +25,7 @@ export function Header() {
         coop-ts <span>playground</span>
       </p>
       <div class="choices">
-        <ModelChoice />
+        <ModelLine />
         <label>
           <span>
             Computes on{' '}
@@ -54,12 +54,12 @@ export function Header() {
   )
 }
 
-function ModelChoice() {
+function ModelLine() {
   return (
     <div class="model">
       <span>Model</span>
       <p>
-        <strong>{model.value === BUNDLED ? 'Small CLIP' : model.value}</strong>
+        <strong>{titleOf(model.value)}</strong>
         {MAY_REACH_HUB ? (
           <HubDialog />
         ) : (
@@ -74,6 +74,11 @@ function ModelChoice() {
       </p>
     </div>
   )
+}
+
+function titleOf(model: ModelChoice): string {
+  if (model.from === 'page') return 'Small CLIP'
+  return model.from === 'hub' ? model.id : `of ${model.name}`
 }
 
 function ThemeChoice() {

@@ -81,7 +81,7 @@ export function HubDialog() {
                 type="button"
                 class="plain"
                 onClick={() => {
-                  model.value = value.id
+                  model.value = { from: 'hub', id: value.id }
                   dialog.current?.close()
                   void openModel()
                 }}

@@ -1,8 +1,9 @@
 import { download } from '../download.ts'
 import { countOf, percent } from '../format.ts'
+import { openServed, servedRuns } from '../server.ts'
 import { lack } from '../state/classes.ts'
 import { curves, learn, learning, loadRun, stopLearning } from '../state/learning.ts'
-import { opening, openModel, waiting } from '../state/model.ts'
+import { model, opening, openModel, waiting } from '../state/model.ts'
 import { messageOf } from '../state/notices.ts'
 import { fits, handMeasured, learnedMeasured, run } from '../state/prompts.ts'
 import { settings, task } from '../state/task.ts'
@@ -69,6 +70,7 @@ export function Learn() {
         )}
       </p>
       <Settings />
+      <ServedRuns />
       <div class="row files">
         <button
           type="button"
@@ -94,6 +96,26 @@ export function Learn() {
         </label>
       </div>
     </section>
+  )
+}
+
+/** Runs that `coop-ts serve` has. */
+function ServedRuns() {
+  if (servedRuns.value.length < 2) return null
+  return (
+    <label class="choice">
+      <span>Runs of this server</span>
+      <select
+        onChange={({ currentTarget }) => {
+          const chosen = servedRuns.value[currentTarget.selectedIndex]
+          if (chosen) void openServed(chosen)
+        }}
+      >
+        {servedRuns.value.map(({ name }) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+    </label>
   )
 }
 
@@ -128,6 +150,18 @@ function Status() {
         <button type="button" class="link" onClick={() => void openModel()}>
           Try again
         </button>
+        {model.value.from !== 'page' && (
+          <button
+            type="button"
+            class="link"
+            onClick={() => {
+              model.value = { from: 'page' }
+              void openModel()
+            }}
+          >
+            Take the small CLIP
+          </button>
+        )}
       </>
     )
   if (value.state === 'opening') return <>{value.text} …</>

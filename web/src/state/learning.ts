@@ -75,11 +75,12 @@ export async function learn(): Promise<void> {
 
 const filesOf = (items: readonly Labelled[]) => items.map(({ picture: { file }, label }) => ({ file, label }))
 
-export async function loadRun(file: Blob): Promise<void> {
+/** Whether it was opened; why not is told. */
+export async function loadRun(file: Blob): Promise<boolean> {
   const engine = engineOf()
   if (engine === undefined) {
     tell('The model is not open yet: load the run in a moment.')
-    return
+    return false
   }
   try {
     const prompt = await engine.open(file)
@@ -90,7 +91,9 @@ export async function loadRun(file: Blob): Promise<void> {
     const { classNames } = prompt
     const some = classNames.slice(0, 4).join(', ') + (classNames.length > 4 ? ' …' : '')
     tell(`Loaded a prompt for ${classNames.length} classes: ${some}`)
+    return true
   } catch (error) {
     tellError(error)
+    return false
   }
 }

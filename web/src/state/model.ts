@@ -1,5 +1,5 @@
 import { batch, effect, signal, untracked } from '@preact/signals'
-import { BUNDLED, type DeviceChoice, type Engine, openEngine } from '../engine.ts'
+import { type DeviceChoice, type Engine, type ModelChoice, openEngine } from '../engine.ts'
 import { allPictures, type Picture } from './classes.ts'
 import { tell } from './notices.ts'
 import { tried } from './trying.ts'
@@ -12,8 +12,7 @@ export type Opening =
   | { readonly state: 'failed'; readonly error: unknown }
 
 export const device = signal<DeviceChoice>('auto')
-/** A model of the hub, or the bundled one. */
-export const model = signal(BUNDLED)
+export const model = signal<ModelChoice>({ from: 'page' })
 export const opening = signal<Opening>({ state: 'opening', text: 'Opening the model' })
 
 export const engineOf = (): Engine | undefined => (opening.value.state === 'open' ? opening.value.engine : undefined)

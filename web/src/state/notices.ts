@@ -34,3 +34,7 @@ function remedyOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('remedy' in error)) return undefined
   return typeof error.remedy === 'string' ? error.remedy : undefined
 }
+
+export const dismissAll = (): void => {
+  notices.value = []
+}
