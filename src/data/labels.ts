@@ -63,7 +63,9 @@ function inOrder<L extends string | number>(labels: readonly L[], nameOf: (label
 
 function compare(a: string | number, b: string | number): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b
-  return Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)))
+  const [x, y] = [a, b].map((label) => new TextEncoder().encode(String(label)))
+  const at = x?.findIndex((byte, i) => byte !== y?.[i]) ?? -1
+  return at < 0 ? (x?.length ?? 0) - (y?.length ?? 0) : (x?.[at] ?? 0) - (y?.[at] ?? -1)
 }
 
 function namesBeside(rows: readonly RawLabel[]): Map<string | number, string> {

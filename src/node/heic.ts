@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { z } from 'zod'
 import type { RgbImage } from '../clip/types.ts'
-import { PictureFault } from './picture-fault.ts'
+import { PictureFault } from '../pictures/picture-fault.ts'
 
 /** What is used of libheif (https://github.com/strukturag/libheif), by its own names; a number is a pointer's. */
 interface Libheif {

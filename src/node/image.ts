@@ -6,12 +6,12 @@ import type { RgbImage } from '../clip/types.ts'
 import { roomFor } from '../data/overlap.ts'
 import { type Exif, isPicture, type Picture } from '../pictures/picture.ts'
 import { checkImage } from '../pictures/preprocess.ts'
-import { bmpSize, decodeBmp } from './bmp.ts'
+import { bmpSize, decodeBmp } from '../pictures/bmp.ts'
 import { fileError, readBytes } from './files.ts'
-import { hasOwnColours, paintAround, withoutTransparency } from './gif.ts'
+import { hasOwnColours, paintAround, withoutTransparency } from '../pictures/gif.ts'
 import { decodeHeic, heicSize, isHeic } from './heic.ts'
-import { PictureFault } from './picture-fault.ts'
-import { decodePnm, pnmSize } from './pnm.ts'
+import { PictureFault } from '../pictures/picture-fault.ts'
+import { decodePnm, pnmSize } from '../pictures/pnm.ts'
 
 /** Pictures above this are refused: they would fill the memory (Pillow's own limit is near it). */
 const MAX_PIXELS = 180_000_000

@@ -2,6 +2,8 @@
 // Data sets of chosen files.
 export type { Shots } from '../data/fewshot.ts'
 // Runs: training, measuring, asking a saved run, and runs kept in the browser.
+export type { Label, OpenRun } from '../trained/classify.ts'
+export type { SavedRun } from '../trained/learned.ts'
 export type { RunRecord } from '../trained/record.ts'
 export { type FilesOptions, filesDataset, type WebClass, type WebDataset, type WebItem } from '../web/data.ts'
 export {
@@ -23,7 +25,7 @@ export {
   urlModel,
   type WebHubModel,
 } from '../web/models.ts'
-export { type Label, type OpenWebRun, type OpenWebRunOptions, openRun, type WebRun } from '../web/open-run.ts'
+export { type OpenWebRunOptions, openRun, readRun, type WebRun } from '../web/open-run.ts'
 export type { WebPicture } from '../web/picture.ts'
 export { type BrowserRun, type BrowserRuns, browserRuns, type RunStore } from '../web/runs.ts'
 export { webRuntime } from '../web/runtime.ts'

@@ -13,6 +13,7 @@ import {
   RUN_FILES,
   type RunCheckpoint,
   type RunFile,
+  resultsText,
   runCheckpoint,
   settingsText,
 } from '../trained/run-files.ts'
@@ -72,7 +73,7 @@ export async function readRecord(folder: string): Promise<RunRecord | undefined>
 
 /** Keeps the result of a run, which has then finished. */
 export async function finishRun(folder: string, record: RunRecord): Promise<void> {
-  await writeFileAtomic(runFile(folder, 'results'), `${JSON.stringify(record, null, 2)}\n`)
+  await writeFileAtomic(runFile(folder, 'results'), resultsText(record))
   const over = ['checkpoint', 'error'] as const
   await Promise.all(over.map((file) => rm(runFile(folder, file), { force: true })))
 }

@@ -1,10 +1,8 @@
 import { basename, resolve } from 'node:path'
 import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
-import { some } from '../base/count.ts'
 import type { Hooks } from '../base/progress.ts'
 import { anySignal } from '../base/stop.ts'
-import { checkLearnable, lackOfImages, type RunShots, type Shots } from '../data/fewshot.ts'
-import type { Dataset, Item } from '../data/items.ts'
+import type { Shots } from '../data/fewshot.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { templatesSetting } from '../methods/templates-setting.ts'
@@ -17,7 +15,7 @@ import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
 import { DEFAULT_VIEWS } from '../pictures/views.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
-import { partsOf, subsetOf } from '../trained/drawn.ts'
+import { labelsOf, partsOf, sayWhatIsLearned, subsetOf, takesViews } from '../trained/drawn.ts'
 import { countedShots, type Job } from '../trained/job.ts'
 import type { RunRecord } from '../trained/record.ts'
 import { decidesBefore, whatDecides } from '../trained/run-job.ts'
@@ -175,18 +173,3 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
     })
   return withClaim(run, hooks, inFolder)
 }
-
-/** Refuses what nothing can be learned from, and says which classes have few images, or none to test on. */
-function sayWhatIsLearned(dataset: Dataset, shots: RunShots, { onWarning }: Hooks): void {
-  checkLearnable(dataset)
-  const lack = lackOfImages(dataset, shots)
-  if (lack !== undefined) onWarning?.(lack)
-  const tested = new Set(labelsOf(dataset.test))
-  const without = dataset.classNames.filter((_, label) => !tested.has(label))
-  if (tested.size > 0 && without.length > 0) onWarning?.(`${dataset.root}: no test images of ${some(without)}`)
-}
-
-const labelsOf = (items: readonly Item[]): number[] => items.map(({ label }) => label)
-
-/** Whether a method learns from augmented views. */
-export const takesViews = ({ pictures }: AnyMethod): boolean => pictures === 'views' || pictures === 'pixels'

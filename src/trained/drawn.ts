@@ -1,10 +1,12 @@
+import { some } from '../base/count.ts'
 import type { Hooks } from '../base/progress.ts'
 import { sha256 } from '../base/sha256.ts'
-import { drawSubset } from '../data/fewshot.ts'
+import { checkLearnable, drawSubset, lackOfImages, type RunShots } from '../data/fewshot.ts'
 import { halfOf } from '../data/halves.ts'
 import { type Dataset, exifOf, type Item } from '../data/items.ts'
 import { mapLimited } from '../data/overlap.ts'
 import { holdOutVal } from '../data/split.ts'
+import type { AnyMethod } from '../methods/index.ts'
 import type { Job } from './job.ts'
 import type { PictureReader } from './reader.ts'
 
@@ -53,3 +55,18 @@ async function described(reader: PictureReader, items: readonly Item[]): Promise
   )
   return `${items.length} ${await sha256(JSON.stringify(contents))}`
 }
+
+/** Refuses what nothing can be learned from, and says which classes have few images, or none to test on. */
+export function sayWhatIsLearned(dataset: Dataset, shots: RunShots, { onWarning }: Hooks): void {
+  checkLearnable(dataset)
+  const lack = lackOfImages(dataset, shots)
+  if (lack !== undefined) onWarning?.(lack)
+  const tested = new Set(labelsOf(dataset.test))
+  const without = dataset.classNames.filter((_, label) => !tested.has(label))
+  if (tested.size > 0 && without.length > 0) onWarning?.(`${dataset.root}: no test images of ${some(without)}`)
+}
+
+export const labelsOf = (items: readonly Item[]): number[] => items.map(({ label }) => label)
+
+/** Whether a method learns from augmented views. */
+export const takesViews = ({ pictures }: AnyMethod): boolean => pictures === 'views' || pictures === 'pixels'

@@ -4,6 +4,7 @@ import type { ByteSource } from '../formats/safetensors.ts'
 import { openSealed, writeSealed } from '../formats/sealed.ts'
 import type { CheckpointStore, Step, Tensors } from '../learning/types.ts'
 import { readTensors } from './learned.ts'
+import type { RunRecord } from './record.ts'
 
 /** A run is a folder of plain files, each of which appears whole or not at all. */
 export const RUN_FILES = {
@@ -27,6 +28,9 @@ export type RunFile = keyof typeof RUN_FILES
 export type Decisive = Readonly<Record<string, unknown>>
 
 export const settingsText = (settings: Decisive): string => `${JSON.stringify(settings, null, 2)}\n`
+
+/** results.json of a finished run. */
+export const resultsText = (record: RunRecord): string => `${JSON.stringify(record, null, 2)}\n`
 
 /** Lines of metrics.jsonl. */
 export const metricsText = (steps: readonly Step[]): string => steps.map((step) => `${JSON.stringify(step)}\n`).join('')

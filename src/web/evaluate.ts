@@ -1,19 +1,30 @@
+import { anObject, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
+import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import type { Clip } from '../clip/types.ts'
+import type { Item } from '../data/items.ts'
+import type { ImageClassifier } from '../learning/classifier.ts'
 import type { AnyMethod } from '../methods/index.ts'
-import type { Transforms } from '../pictures/transforms.ts'
-import type { WebDataset } from './data.ts'
-import type { WebRun } from './open-run.ts'
-import type { WebOptions } from './train.ts'
+import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
+import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { checkedClip, classifierOf } from '../trained/classify.ts'
+import { checkTransfers, labelsAmong, learnedPart, transformsFor, warnOfOtherShare } from '../trained/evaluate.ts'
+import { answersOf, type Shares, sharesOf } from '../trained/measure.ts'
+import { encodeSets } from '../trained/pictures.ts'
+import { type OpenedData, openData, type WebDataset } from './data.ts'
+import { modelOf } from './model-of.ts'
+import { readRun, type WebRun } from './open-run.ts'
+import { webReader } from './reader.ts'
+import { withWebRuntime } from './runtime.ts'
+import { WEB_OPTION_NAMES, type WebOptions } from './train.ts'
 
-/** Accuracy on test images, fractions of 1, and how they were cut. */
-export interface WebEvaluated {
-  readonly tested: number
-  readonly chance: number
-  readonly interval: [number, number]
-  readonly accuracy: number
-  readonly perClass: Readonly<Record<string, number>>
+/** Accuracy on test images, and how they were cut. */
+export interface WebEvaluated extends Shares {
+  /** How the pictures were cut. */
   readonly transforms: Transforms
-  /** For each tested picture, in the order of the test items that could be read: its class and the one that it was given. */
+  /** For each picture that was tested, in their order: its class and the one it was given, indices into the class names. */
   readonly answers: readonly { readonly label: number; readonly predicted: number }[]
 }
 
@@ -31,18 +42,93 @@ export interface WebEvaluateOptions extends WebOptions {
   readonly methods?: readonly AnyMethod[]
 }
 
+/** Accuracy of hand-written prompts on a data set's test pictures. */
 export async function evaluateZeroShot(
-  _data: WebDataset,
-  _options: WebZeroShotOptions,
-  _hooks: Hooks = {},
+  data: WebDataset,
+  options: WebZeroShotOptions,
+  hooks: Hooks = {},
 ): Promise<WebEvaluated> {
-  throw new Error('not built yet')
+  checkOptions('evaluateZeroShot', options, [...WEB_OPTION_NAMES, 'templates'])
+  checkArguments('evaluateZeroShot', { data, hooks }, { data: anObject, hooks: someHooks })
+  const opened = await openData(data, options)
+  const { classNames, test } = testable(opened)
+  const { templates = opened.dataset.templates ?? DEFAULT_TEMPLATES, transforms = DEFAULT_TRANSFORMS } = options
+  const { clip } = await modelOf(options.model)
+  return withWebRuntime(options, hooks, async (runtime) => {
+    const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })
+    return measured(opened, test, classifier, clip, runtime, { ...options, transforms }, hooks)
+  })
 }
+
+/**
+ * Accuracy of a finished run on a data set's test pictures. Its classes must be among the run's; with `transfer` they take
+ * the place of the run's, for methods whose learning says something of other classes.
+ *
+ * @throws UsageError where classes and run do not go together
+ */
 export async function evaluateRun(
-  _run: WebRun,
-  _data: WebDataset,
-  _options: WebEvaluateOptions,
-  _hooks: Hooks = {},
+  run: WebRun,
+  data: WebDataset,
+  options: WebEvaluateOptions,
+  hooks: Hooks = {},
 ): Promise<WebEvaluated> {
-  throw new Error('not built yet')
+  checkOptions('evaluateRun', options, [...WEB_OPTION_NAMES, 'transfer', 'methods'])
+  checkArguments('evaluateRun', { data, hooks }, { data: anObject, hooks: someHooks })
+  const { transfer = false } = options
+  const saved = await readRun(run, options.methods)
+  if (transfer) checkTransfers(saved)
+  const opened = await openData(data, {
+    exif: saved.exif ?? 'ignore',
+    testShare: saved.testShare,
+    ...defined(options, data),
+  })
+  warnOfOtherShare(saved, options, hooks)
+  const whole = testable(opened)
+  const { classNames, templates = DEFAULT_TEMPLATES, test } = transfer ? whole : learnedPart(saved, whole, hooks)
+  const asked = transfer ? { ...saved, classNames, templates } : saved
+  const canTransfer = saved.method.transfers(saved.settings)
+  const labels = labelsAmong(asked.classNames, classNames, { run: saved.run, data: data.name, canTransfer })
+  const items = test.map((item) => ({ ...item, label: labels[item.label] ?? 0 }))
+  const transforms = transformsFor(saved, options, hooks)
+  const { clip, name } = await modelOf(options.model)
+  checkedClip(saved, clip, name)
+  return withWebRuntime(options, hooks, async (runtime) => {
+    const classifier = await classifierOf(asked, clip, runtime)
+    return measured(opened, items, classifier, clip, runtime, { ...options, transforms }, hooks)
+  })
+}
+
+/** The options that say how data are opened, where they say it; a data set with test pictures has no share. */
+function defined({ exif, testShare }: WebOptions, { test }: WebDataset) {
+  const share = test === undefined ? testShare : undefined
+  const own = Object.entries({ exif, testShare: share }).filter(([, value]) => value !== undefined)
+  return { ...(test === undefined ? {} : { testShare: undefined }), ...Object.fromEntries(own) }
+}
+
+function testable({ dataset }: OpenedData) {
+  if (dataset.test.length > 0) return dataset
+  throw new UsageError(`${dataset.name} has no test pictures`, 'give some (test), or a share of each class (testShare)')
+}
+
+async function measured(
+  { files }: OpenedData,
+  items: readonly Item[],
+  classifier: ImageClassifier,
+  clip: Clip,
+  runtime: Runtime,
+  options: WebOptions & { readonly transforms: Transforms },
+  hooks: Hooks,
+): Promise<WebEvaluated> {
+  try {
+    const reader = webReader(files)
+    const [images] = await encodeSets(reader, clip, runtime, [{ items }], options, hooks)
+    const answers = await answersOf(reader, classifier, clip, images, options, hooks)
+    return {
+      transforms: options.transforms,
+      ...sharesOf(classifier.classNames, answers, images.labels),
+      answers: images.labels.map((label, i) => ({ label, predicted: answers[i] ?? 0 })),
+    }
+  } finally {
+    await classifier.dispose()
+  }
 }

@@ -1,5 +1,6 @@
 import { anObject, checkArguments, checkOptions } from '../base/arguments.ts'
 import { CoopError, UsageError } from '../base/errors.ts'
+import type { Hooks } from '../base/progress.ts'
 import { openRuntime, type WorkerPort } from '../runtime/client.ts'
 import { type Answer, DEVICES, type Runtime, type RuntimeOptions } from '../runtime/types.ts'
 import { fastestOf } from './fastest.ts'
@@ -40,7 +41,7 @@ export async function webRuntime(options: RuntimeOptions = {}): Promise<Runtime>
 }
 
 /** One a core where the page may share memory with threads. */
-function defaultThreads(): number {
+export function defaultThreads(): number {
   return globalThis.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1
 }
 
@@ -157,4 +158,16 @@ function workerPort(worker: Worker): WorkerPort {
       fail('it was closed')
     },
   }
+}
+
+/** The runtime of the options, or a new one that is closed afterwards. */
+export async function withWebRuntime<T>(
+  { runtime, device, threads }: RuntimeOptions & { readonly runtime?: Runtime },
+  { signal }: Pick<Hooks, 'signal'>,
+  work: (runtime: Runtime) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted()
+  if (runtime !== undefined) return work(runtime)
+  const own = await webRuntime({ device, threads })
+  return work(own).finally(() => own.close())
 }

@@ -1,16 +1,31 @@
+import { z } from 'zod'
+import { anObject, checkArguments, checkOptions, someHooks, wholeFrom } from '../base/arguments.ts'
 import type { Hooks } from '../base/progress.ts'
+import { anySignal } from '../base/stop.ts'
 import type { ModelFiles } from '../clip/model-files.ts'
 import type { Clip } from '../clip/types.ts'
 import type { Shots } from '../data/fewshot.ts'
-import type { Step } from '../learning/types.ts'
-import type { AnyMethod } from '../methods/index.ts'
+import type { LearnOptions, Step } from '../learning/types.ts'
+import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
+import { templatesSetting } from '../methods/templates-setting.ts'
+import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import type { Exif } from '../pictures/picture.ts'
-import type { Transforms } from '../pictures/transforms.ts'
-import type { Views } from '../pictures/views.ts'
+import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
+import { DEFAULT_VIEWS, type Views } from '../pictures/views.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
+import { labelsOf, partsOf, sayWhatIsLearned, subsetOf, takesViews } from '../trained/drawn.ts'
+import { inputsOf } from '../trained/inputs.ts'
+import { countedShots, type Job } from '../trained/job.ts'
+import { answersOf, sharesOf } from '../trained/measure.ts'
 import type { RunRecord } from '../trained/record.ts'
-import type { WebDataset } from './data.ts'
+import { learnJob, whatDecides } from '../trained/run-job.ts'
+import { openData, type WebDataset } from './data.ts'
+import { modelOf } from './model-of.ts'
+import { PageStore } from './page-store.ts'
+import { webReader } from './reader.ts'
 import type { RunStore } from './runs.ts'
+import { defaultThreads, withWebRuntime } from './runtime.ts'
+import { ONNXRUNTIME_WEB, VERSION } from './version.ts'
 
 /** How pictures of a page are read, and with what they are looked at. */
 export interface WebOptions extends RuntimeOptions {
@@ -72,10 +87,129 @@ export interface WebTrainResult extends RunRecord {
   readonly note?: string
 }
 
+const WEB_OPTIONS: Readonly<Record<keyof WebOptions, true>> = {
+  model: true,
+  runtime: true,
+  device: true,
+  threads: true,
+  transforms: true,
+  exif: true,
+  skipBadImages: true,
+  testShare: true,
+}
+export const WEB_OPTION_NAMES = Object.keys(WEB_OPTIONS)
+
+const TRAIN_OPTIONS: Readonly<Record<Exclude<keyof WebTrainOptions, keyof WebOptions>, true>> = {
+  method: true,
+  settings: true,
+  shots: true,
+  seed: true,
+  views: true,
+  templates: true,
+  modelName: true,
+  store: true,
+  checkpointSeconds: true,
+  measureEvery: true,
+  signal: true,
+}
+
+/**
+ * Learns by any method from pictures of a page, and measures on its test pictures if there are any. With a `store`, a run that
+ * was stopped there (a closed tab) goes on from its checkpoint, if pictures and settings are the same, and one that has
+ * finished is read. The same pictures in the same order, seed and model give what Node gives, up to the last digits.
+ *
+ * @throws UsageError for wrong options or data, FileError for pictures that cannot be read, DivergedError when the loss is no
+ * number any more; the signal's reason when it was stopped
+ */
 export async function train(
-  _data: WebDataset,
-  _options: WebTrainOptions,
-  _hooks: WebTrainHooks = {},
+  data: WebDataset,
+  options: WebTrainOptions,
+  hooks: WebTrainHooks = {},
 ): Promise<WebTrainResult> {
-  throw new Error('not built yet')
+  checkOptions('train', options, [...WEB_OPTION_NAMES, ...Object.keys(TRAIN_OPTIONS)])
+  checkArguments('train', { data, hooks }, { data: anObject, hooks: someHooks })
+  const { seed = 1, transforms = DEFAULT_TRANSFORMS, measureEvery } = options
+  checkArguments(
+    'train',
+    { seed, measureEvery, shots: options.shots },
+    { seed: wholeFrom(0), measureEvery: wholeFrom(1).optional(), shots: someShots.optional() },
+  )
+  const heard = { ...hooks, signal: anySignal(hooks.signal, options.signal) }
+  const method = typeof options.method === 'object' ? options.method : methodNamed(options.method ?? 'coop')
+  const settings = readSettings(method, options.settings ?? {})
+  const { dataset, files } = await openData(data, options)
+  const shots = method.pictures === 'none' ? 0 : (options.shots ?? 'all')
+  const { clip, name } = await modelOf(options.model)
+  const job: Job = {
+    id: [dataset.name, method.name, shots, seed].join('-'),
+    dataset: dataset.name,
+    model: options.modelName ?? name,
+    method: method.name,
+    title: method.title(settings),
+    settings,
+    shots,
+    validates: method.validates?.(settings),
+    testShare: dataset.testShare,
+    seed,
+    views: takesViews(method) ? (options.views ?? DEFAULT_VIEWS) : 0,
+    transforms,
+    split: 'all',
+    elsewhere: [],
+    paths: {},
+  }
+  if (shots !== 0) sayWhatIsLearned(partsOf(job, dataset), shots, heard)
+  const { classNames, templates = DEFAULT_TEMPLATES } = dataset
+  const counted = countedShots(job, labelsOf(subsetOf(job, dataset).train))
+  method.check?.({ clip, classNames, templates, shots: counted, seed }, settings)
+  const prompts = options.templates ?? templatesSetting.safeParse(settings.templates).data
+  const reader = webReader(files)
+  const source = { key: () => '', model: async () => ({ clip, name: job.model }), dataset: async () => dataset }
+
+  return withWebRuntime(options, heard, async (runtime) => {
+    const pictures = { transforms, skipBadImages: options.skipBadImages }
+    const inputs = await inputsOf(reader, source, pictures).prepare(job, runtime, heard, prompts)
+    try {
+      hooks.onZeroShot?.(inputs.zeroShot)
+      const store = new PageStore(options.store, options.checkpointSeconds)
+      const finished = await store.finished(whatDecides(job, inputs))
+      const result = (record: RunRecord) => ({
+        ...record,
+        files: store.files,
+        device: runtime.device,
+        note: runtime.note,
+      })
+      if (finished !== undefined) return result(finished)
+      const onSteps: LearnOptions['onSteps'] = async (steps, tensors) => {
+        await hooks.onSteps?.(steps)
+        const step = steps.length
+        if (measureEvery === undefined || step % measureEvery !== 0 || inputs.test.images.labels.length === 0) return
+        const classifier = await method.classifier({ clip, runtime, classNames, templates }, settings, { tensors })
+        const answers = await answersOf(reader, classifier, clip, inputs.test.images, pictures).finally(() =>
+          classifier.dispose(),
+        )
+        hooks.onMeasured?.({ step, accuracy: sharesOf(classNames, answers, inputs.test.images.labels).accuracy })
+      }
+      const environment = () => environmentOf(runtime, options)
+      const context = { runtime, reader, pictures, methods: [method], environment }
+      return result(await learnJob(store, job, inputs, context, { ...heard, onSteps }))
+    } finally {
+      await inputs.dispose()
+    }
+  })
+}
+
+const someShots = z.union([z.int().min(1), z.literal('all')], { error: 'a whole number from 1 up, or all' })
+
+/** What a run's speed and last digits depend on, apart from its settings. */
+function environmentOf({ device }: Runtime, { threads = defaultThreads() }: RuntimeOptions): RunRecord['environment'] {
+  return {
+    coop: VERSION,
+    onnxruntime: `${ONNXRUNTIME_WEB} (web)`,
+    node: navigator.userAgent,
+    platform: 'browser',
+    cpu: `${navigator.hardwareConcurrency} cores`,
+    threads,
+    device,
+    date: new Date().toISOString(),
+  }
 }

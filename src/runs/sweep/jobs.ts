@@ -6,9 +6,9 @@ import { type AnyMethod, methodNamed } from '../../methods/index.ts'
 import { existsNow } from '../../node/files.ts'
 import { BUNDLED } from '../../node/package.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
+import { takesViews } from '../../trained/drawn.ts'
 import type { Job } from '../../trained/job.ts'
 import { jobId } from '../job.ts'
-import { takesViews } from '../train.ts'
 import type { Plan } from './plan.ts'
 
 const aPlan = withMembers('a plan, as readPlan gives it', 'models', 'datasets', 'methods', 'shots', 'seeds')
