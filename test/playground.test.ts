@@ -104,6 +104,7 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     const result = await train(join(ROOT, 'samples/fantasy'), {
       out: run,
       settings: { recipe: 'fast' },
+      views: 0,
       templates: template === undefined ? undefined : [template],
       seed: 1,
       threads: 1,

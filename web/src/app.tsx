@@ -14,6 +14,9 @@ export function App() {
       <a class="skip" href="#classes">
         Skip to the classes
       </a>
+      <a class="skip" href="#learn">
+        Skip to learning
+      </a>
       <Header />
       <main>
         <GoOn />

@@ -18,8 +18,8 @@ import {
   filesDataset,
   hubModel,
   openRun,
-  promptOfRun,
   type RunStore,
+  readRun,
   train,
   urlModel,
   type WebItem,
@@ -67,6 +67,8 @@ export interface LearnOptions {
   /** Pictures of each class to learn from at most; 0: all. */
   readonly shots: number
   readonly classSpecific: boolean
+  /** Random crops of each picture to learn from; 0: the pictures as they are. */
+  readonly views: number
   readonly signal: AbortSignal
   readonly onPhase: (text: string, share: number) => void
   /** The losses so far, and how many steps there will be. */
@@ -124,7 +126,7 @@ const BUNDLED_FILES = [
 /** Pictures that are encoded at a time; fewer than some are encoded one by one, as a batch costs what it holds at most. */
 const [BATCH, FEW] = [32, 8]
 /** Steps between two points of the accuracy curve. */
-const MEASURE_EVERY = 5
+const MEASURE_EVERY = 10
 /** Words that are shown of each vector. */
 const WORDS = 3
 const STORE = 'playground'
@@ -198,8 +200,10 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
   }
 
   async function contextsOf(file: Uint8Array<ArrayBuffer>): Promise<Context[]> {
-    const { ctx, M, classNames } = await promptOfRun(file)
-    const [width = 0] = ctx.shape.slice(-1)
+    const { tensors, classNames } = await readRun(file)
+    const ctx = tensors.get('ctx')
+    if (ctx === undefined) return [] // a method that learns no vectors
+    const [M = 0, width = 0] = ctx.shape.slice(-2)
     const near = await nearestWords(clip, runtime, ctx, { count: WORDS })
     const vectors = near.map((words, i) => ({ values: ctx.data.subarray(i * width, (i + 1) * width), words }))
     if (ctx.shape.length === 2) return [{ vectors }]
@@ -247,6 +251,7 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
       recipe,
       shots,
       classSpecific,
+      views,
       signal,
       onPhase,
       onSteps,
@@ -265,6 +270,7 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
           settings: { recipe, classSpecific },
           shots: shots === 0 ? 'all' : shots,
           seed,
+          views,
           measureEvery: MEASURE_EVERY,
           store: await storeForGoingOn(onWarning),
           signal,

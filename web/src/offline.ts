@@ -5,7 +5,7 @@ export const offline = signal(false)
 
 /** Keeps the page and what belongs to it. A browser that has no service workers here (no https) goes without. */
 export async function keepForOffline(): Promise<void> {
-  if (import.meta.env.DEV || !('serviceWorker' in navigator)) return
+  if (import.meta.hot || !('serviceWorker' in navigator)) return
   try {
     await navigator.serviceWorker.register('./sw.js')
     await navigator.serviceWorker.ready

@@ -17,6 +17,7 @@ import { waiting } from '../state/model.ts'
 import { tellError } from '../state/notices.ts'
 import { task } from '../state/task.ts'
 import { shown } from '../state/trying.ts'
+import { arrowKeys } from './keys.ts'
 import { Webcam } from './Webcam.tsx'
 
 export function Classes() {
@@ -194,9 +195,9 @@ function Card({ card }: { readonly card: ClassCard }) {
           ×
         </button>
       </div>
-      <ul class="thumbs" aria-label={`Pictures of ${called}`}>
-        {visible.map((picture) => (
-          <Thumb key={picture.id} card={card} picture={picture} heldOut={heldOut.has(picture)} />
+      <ul class="thumbs" aria-label={`Pictures of ${called}`} onKeyDown={arrowKeys}>
+        {visible.map((picture, i) => (
+          <Thumb key={picture.id} card={card} picture={picture} heldOut={heldOut.has(picture)} isFirst={i === 0} />
         ))}
         {more > 0 && (
           <li>
@@ -259,29 +260,34 @@ function Card({ card }: { readonly card: ClassCard }) {
   )
 }
 
-function Thumb({
-  card,
-  picture,
-  heldOut,
-}: {
+interface ThumbProps {
   readonly card: ClassCard
   readonly picture: Picture
   readonly heldOut: boolean
-}) {
+  readonly isFirst: boolean
+}
+
+function Thumb({ card, picture, heldOut, isFirst }: ThumbProps) {
   const { look, url, file } = picture
   if (look.value instanceof Error) return null
   const what = `${file.name}${heldOut ? ', held out' : ''}`
+  const remove = () => removePicture(card, picture)
   return (
     <li class={`thumb ${heldOut ? 'held' : ''} ${look.value}`}>
-      <button type="button" title={what} aria-label={`Try ${what}`} onClick={() => (shown.value = picture)}>
-        <img src={url} alt="" loading="lazy" />
-      </button>
       <button
         type="button"
-        class="drop"
-        aria-label={`Remove ${file.name}`}
-        onClick={() => removePicture(card, picture)}
+        data-pick
+        tabIndex={isFirst ? 0 : -1}
+        title={what}
+        aria-label={`Try ${what}; the delete key removes it`}
+        onClick={() => (shown.value = picture)}
+        onKeyDown={({ key }) => {
+          if (key === 'Delete' || key === 'Backspace') remove()
+        }}
       >
+        <img src={url} alt="" loading="lazy" />
+      </button>
+      <button type="button" class="drop" tabIndex={-1} aria-label={`Remove ${file.name}`} onClick={remove}>
         ×
       </button>
     </li>

@@ -17,7 +17,7 @@ export function Learn() {
   const byHand = handMeasured.value?.accuracy
   const ready = opening.value.state === 'open' && lack.value === '' && waiting.value === 0
   return (
-    <section class="step learn" aria-labelledby="learn-title">
+    <section id="learn" class="step learn" aria-labelledby="learn-title" tabIndex={-1}>
       <h2 id="learn-title">
         <span class="number">2</span> Learn
       </h2>
@@ -172,7 +172,7 @@ function Status() {
 }
 
 function Settings() {
-  const { template, recipe, shots, classSpecific, seed, testShare } = settings
+  const { template, recipe, shots, classSpecific, views, seed, testShare } = settings
   return (
     <details class="settings">
       <summary>Settings</summary>
@@ -217,6 +217,18 @@ function Settings() {
                 {n === 0 ? 'All' : n}
               </option>
             ))}
+          </select>
+        </label>
+        <label>
+          <span>Each picture</span>
+          <select
+            value={String(views.value)}
+            onChange={({ currentTarget }) => {
+              views.value = Number(currentTarget.value)
+            }}
+          >
+            <option value="0">As it is</option>
+            <option value="4">Four random crops</option>
           </select>
         </label>
         <label>

@@ -6,6 +6,7 @@ import { tellError } from '../state/notices.ts'
 import { answersOf, classNames, fits, handWritten, run } from '../state/prompts.ts'
 import { task } from '../state/task.ts'
 import { shown, tried, tryPictures } from '../state/trying.ts'
+import { arrowKeys } from './keys.ts'
 import { Webcam } from './Webcam.tsx'
 
 const MOST_BARS = 7
@@ -73,11 +74,13 @@ export function Try() {
         <Bars picture={picture} truth={truth?.label} />
       )}
       {(tried.value.length > 0 || strip.length > 0) && (
-        <ul class="strip" aria-label="Pictures to try">
-          {[...tried.value, ...strip.map((item) => item.picture)].map((one) => (
+        <ul class="strip" aria-label="Pictures to try" onKeyDown={arrowKeys}>
+          {[...tried.value, ...strip.map((item) => item.picture)].map((one, i) => (
             <li key={one.id}>
               <button
                 type="button"
+                data-pick
+                tabIndex={i === 0 ? 0 : -1}
                 aria-pressed={one === picture}
                 aria-label={`Try ${one.file.name}`}
                 onClick={() => (shown.value = one)}

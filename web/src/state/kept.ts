@@ -84,11 +84,12 @@ export function restore(kept: Kept): void {
         )
       }
     }
-    const { template, recipe, shots, classSpecific, seed } = kept.settings
+    const { template, recipe, shots, classSpecific, views, seed } = kept.settings
     if (typeof template === 'string') settings.template.value = template
     settings.recipe.value = recipe === 'paper' ? 'paper' : 'fast'
     if (typeof shots === 'number') settings.shots.value = shots
     settings.classSpecific.value = classSpecific === true
+    if (typeof views === 'number') settings.views.value = views
     if (typeof seed === 'number') settings.seed.value = seed
   })
 }

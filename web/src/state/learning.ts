@@ -51,6 +51,7 @@ export async function learn(): Promise<void> {
       recipe: settings.recipe.value,
       shots: settings.shots.value,
       classSpecific: settings.classSpecific.value,
+      views: settings.views.value,
       signal: stop.signal,
       onPhase: (phase, share) => show({ phase, share }),
       onSteps: (losses, steps) => show({ steps, share: losses.length / steps, losses }),

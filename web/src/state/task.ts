@@ -11,6 +11,8 @@ export const settings = {
   /** Pictures of each class to learn from; 0: all. */
   shots: signal(0),
   classSpecific: signal(false),
+  /** Random crops of each picture to learn from; 0: the pictures as they are, which takes the least time. */
+  views: signal(0),
   seed: signal(1),
   testShare: signal(0.3),
 }
@@ -42,20 +44,16 @@ export function startSplitting(): void {
   })
 }
 
-/** A sample says which of its pictures are held out; of others it follows from their names. */
+/** Which pictures are held out follows from their names, as in a folder; of a sample's, it says so, and others of its classes are learned from. */
 async function split(classes: readonly UsableClass[], share: number): Promise<Task> {
-  const marked = (part: Part) =>
-    classes.flatMap(({ pictures }, label) =>
-      pictures.filter((picture) => picture.part === part).map((picture) => ({ picture, label })),
-    )
-  const others = classes.map(({ name, pictures }) => ({ name, pictures: pictures.filter(({ part }) => !part) }))
-  const drawn = await heldOut(others, share)
-  const byClass = (items: readonly Labelled[]) => [...items].sort((a, b) => a.label - b.label)
-  return {
-    classNames: classes.map(({ name }) => name),
-    train: byClass([...marked('train'), ...drawn.train]),
-    test: byClass([...marked('test'), ...drawn.test]),
-  }
+  const drawn = await heldOut(classes, share)
+  const isMarked = classes.map(({ pictures }) => pictures.some(({ part }) => part))
+  const partOf = ({ picture, label }: Labelled, part: Part) => (isMarked[label] ? (picture.part ?? 'train') : part)
+  const all = (['train', 'test'] as const).flatMap((part) =>
+    drawn[part].map((item) => ({ item, part: partOf(item, part) })),
+  )
+  const itemsOf = (wanted: Part) => all.filter(({ part }) => part === wanted).map(({ item }) => item)
+  return { classNames: classes.map(({ name }) => name), train: itemsOf('train'), test: itemsOf('test') }
 }
 
 const isSame = (a: Task, b: Task): boolean =>
