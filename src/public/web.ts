@@ -29,4 +29,11 @@ export { type OpenWebRunOptions, openRun, readRun, type WebRun } from '../web/op
 export type { WebPicture } from '../web/picture.ts'
 export { type BrowserRun, type BrowserRuns, browserRuns, type RunStore } from '../web/runs.ts'
 export { webRuntime } from '../web/runtime.ts'
-export { train, type WebOptions, type WebTrainHooks, type WebTrainOptions, type WebTrainResult } from '../web/train.ts'
+export {
+  type Measured,
+  train,
+  type WebOptions,
+  type WebTrainHooks,
+  type WebTrainOptions,
+  type WebTrainResult,
+} from '../web/train.ts'

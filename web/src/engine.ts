@@ -2,6 +2,7 @@
 
 import {
   type Clip,
+  type FloatTensor,
   floatTensor,
   type ImageClassifier,
   imageEncoder,
@@ -73,8 +74,8 @@ export interface LearnOptions {
   readonly onPhase: (text: string, share: number) => void
   /** The losses so far, and how many steps there will be. */
   readonly onSteps: (losses: readonly { readonly step: number; readonly value: number }[], of: number) => void
-  /** Share of the held-out pictures that the prompt gets right so far. */
-  readonly onAccuracy: (step: number, accuracy: number) => void
+  /** Share of the held-out pictures that the prompt gets right so far, and its first vectors. */
+  readonly onAccuracy: (step: number, accuracy: number, vectors: readonly Float32Array[]) => void
   readonly onWarning: (text: string) => void
 }
 
@@ -286,7 +287,7 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
               all.map(({ step, loss }) => ({ step, value: loss })),
               steps.total,
             ),
-          onMeasured: ({ step, accuracy }) => onAccuracy(step, accuracy),
+          onMeasured: ({ step, accuracy, tensors }) => onAccuracy(step, accuracy, vectorsOf(tensors.get('ctx'))),
         },
       )
       const file = result.files.get('learned.safetensors')
@@ -302,6 +303,12 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
       await runtime.close()
     },
   }
+}
+
+/** Of the first context, copied. */
+function vectorsOf(ctx: FloatTensor | undefined): Float32Array[] {
+  const [M = 0, width = 0] = ctx?.shape.slice(-2) ?? []
+  return Array.from({ length: M }, (_, i) => ctx?.data.slice(i * width, (i + 1) * width) ?? new Float32Array())
 }
 
 /** Where a training keeps its checkpoint; without storage it learns all the same. */

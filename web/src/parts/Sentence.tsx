@@ -1,6 +1,6 @@
 import { useSignal, useSignalEffect } from '@preact/signals'
 import type { Context } from '../engine.ts'
-import { learning } from '../state/learning.ts'
+import { curves, learning } from '../state/learning.ts'
 import { classNames, run } from '../state/prompts.ts'
 import { settings } from '../state/task.ts'
 
@@ -17,8 +17,11 @@ export function Sentence() {
   })
   const name = classNames.value[0] ?? 'your class'
   const [before, after] = settings.template.value.split('{}')
-  const vectors = contexts.value[0]?.vectors ?? []
-  const state = learning.value ? 'moving' : vectors.length > 0 ? 'learned' : 'empty'
+  const known = contexts.value[0]?.vectors.map(({ values }) => values) ?? []
+  const soFar = (learning.value ?? curves.value)?.vectors ?? []
+  const vectors = learning.value || known.length === 0 ? soFar : known
+  const waits = learning.value ? 'moving' : 'empty'
+  const state = vectors.length > 0 ? 'learned' : waits
   return (
     <section class="sentence" aria-labelledby="title">
       <div class="claim">
@@ -53,7 +56,7 @@ export function Sentence() {
             }
           >
             {Array.from({ length: vectors.length || VECTORS }, (_, i) => (
-              <Vector key={i} index={i} values={vectors[i]?.values} />
+              <Vector key={i} index={i} values={vectors[i]} />
             ))}
           </span>
           <span class="name">{name}</span>

@@ -18,9 +18,11 @@ export interface Learning {
   readonly steps: number
   readonly losses: readonly Point[]
   readonly accuracies: readonly Point[]
+  /** The vectors as they are by now. */
+  readonly vectors: readonly Float32Array[]
 }
 
-const NOTHING_YET: Learning = { phase: 'Getting ready', share: 0, steps: 0, losses: [], accuracies: [] }
+const NOTHING_YET: Learning = { phase: 'Getting ready', share: 0, steps: 0, losses: [], accuracies: [], vectors: [] }
 
 /** The training that is under way. */
 export const learning = signal<Learning | undefined>(undefined)
@@ -55,7 +57,8 @@ export async function learn(): Promise<void> {
       signal: stop.signal,
       onPhase: (phase, share) => show({ phase, share }),
       onSteps: (losses, steps) => show({ steps, share: losses.length / steps, losses }),
-      onAccuracy: (step, value) => show({ accuracies: [...(learning.value?.accuracies ?? []), { step, value }] }),
+      onAccuracy: (step, value, vectors) =>
+        show({ accuracies: [...(learning.value?.accuracies ?? []), { step, value }], vectors }),
       onWarning: (text) => tell(text),
     })
     setRun({ prompt, seconds: (performance.now() - started) / 1000 })
