@@ -4,61 +4,110 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { countOf } from '../src/base/count.ts'
 import { randomFor } from '../src/base/random.ts'
+import { drawFewShot } from '../src/data/fewshot.ts'
+import { openOfficialDataset } from '../src/datasets/official/open.ts'
 import { floatTensor } from '../src/graph/index.ts'
-import type { LabelledRows } from '../src/learning/labelled-rows.ts'
-import { searchedProbe } from '../src/methods/linear-probe/probe.ts'
+import { bundledClip } from '../src/lab/bundled-clip.ts'
+import { type LabelledRows, meanViews } from '../src/learning/labelled-rows.ts'
+import { type Solver, searchedProbe } from '../src/methods/linear-probe/probe.ts'
+import { encodeSets } from '../src/runs/pictures.ts'
+import type { Runtime } from '../src/runtime/types.ts'
 import { type Bench, type Figure, figure } from './bench.ts'
 import { timed } from './measure.ts'
 
-const [CLASSES, WIDTH, VAL_SHOTS] = [100, 512, 4]
+const [CLASSES, WIDTH, VAL_SHOTS] = [100, 128, 4]
 const PEER = fileURLToPath(new URL('peers/linear_probe.py', import.meta.url))
 /** A Python that has scikit-learn. */
 const PYTHON = process.env.BENCH_PYTHON || 'python3'
+/** The folder that holds caltech-101. */
+const DATA = process.env.COOP_DATA
+
+/** A search: the C chosen, the share of the validation images that is right there, and what it took. */
+const searchSchema = z.object({ C: z.number(), valAccuracy: z.number(), ms: z.number(), cpu: z.number() })
+type Search = z.output<typeof searchSchema>
+
+/** Rows to learn from and to choose by. */
+type Sets = Readonly<Record<'train' | 'val', LabelledRows>>
 
 export const linearProbe: Bench = {
   name: 'linear-probe',
-  about: `the linear probe's search for C on ${CLASSES} classes of ${WIDTH} values, beside scikit-learn's (BENCH_PYTHON)`,
+  about:
+    "the linear probe's search for C, beside scikit-learn's (BENCH_PYTHON); of Caltech101 where COOP_DATA holds it",
   long: true,
-  async run(runtime, { quick }) {
+  async run(runtime, { quick, threads }) {
     const figures: Figure[] = []
-    const notes: string[] = []
-    for (const shots of quick ? [1] : [1, 4, 16]) {
-      const [train, val] = [rowsOf(shots, 'train'), rowsOf(Math.min(shots, VAL_SHOTS), 'val')]
-      const ours: { ms: number; cpu: number }[] = []
-      const theirs: { ms: number; cpu: number }[] = []
+    const notes = [DATA === undefined ? 'features made up' : 'features of Caltech101 by the bundled model, seed 1']
+    for (const shots of quick ? [1, 4] : [1, 4, 16]) {
+      const sets = DATA === undefined ? madeUp(shots) : await ofCaltech(runtime, DATA, shots)
+      const searchers = [
+        searcher('exact', () => ours(runtime, sets, 'exact')),
+        searcher('scikit-learn', () => scikitLearn(sets, 'float64', threads)),
+        searcher('scikit-learn in float32', () => scikitLearn(sets, 'float32', threads)),
+      ]
       for (let round = 0; round < (quick ? 1 : 3); round++) {
-        const before = process.cpuUsage()
-        const { ms } = await timed(() => searchedProbe(runtime, train, val, CLASSES))
-        const { user, system } = process.cpuUsage(before)
-        ours.push({ ms, cpu: (user + system) / 1000 })
-        const peer = await scikitLearn(train, val)
-        if (peer) theirs.push(peer)
+        for (const { run } of round % 2 === 0 ? searchers : searchers.toReversed()) await run()
       }
-      if (theirs.length === 0) notes.push('scikit-learn is not installed: set BENCH_PYTHON to a Python that has it')
-      for (const [who, times] of [
-        ['ours', ours],
-        ['scikit-learn', theirs],
-      ] as const) {
-        if (times.length === 0) continue
-        figures.push(
-          figure(
-            `${shots} shots, ${who}`,
-            'ms',
-            times.map(({ ms }) => ms),
-          ),
-        )
-        figures.push(
-          figure(
-            `${shots} shots, ${who}: CPU`,
-            'ms',
-            times.map(({ cpu }) => cpu),
-          ),
-        )
+      if (shots === 1) {
+        const lpclip = searcher('lpclip', () => ours(runtime, sets, 'lpclip'))
+        await lpclip.run()
+        searchers.push(lpclip)
+      }
+      for (const { who, searches } of searchers) {
+        const what = `${countOf(shots, 'shot')}, ${who}`
+        figures.push(...figuresOf(what, searches, searchers[0]?.searches ?? []))
+        for (const { C, valAccuracy } of searches.slice(0, 1)) {
+          notes.push(`${what}: C ${C.toPrecision(6)}, ${(100 * valAccuracy).toFixed(2)} % of the validation images`)
+        }
+        if (searches.length === 0) notes.push(`${what}: set BENCH_PYTHON to a Python that has scikit-learn`)
       }
     }
-    return { figures, notes: [...new Set(notes)] }
+    return { figures, notes }
   },
+}
+
+/** A way to search, and the searches that were made by it. */
+function searcher(who: string, search: () => Promise<Search | undefined>) {
+  const searches: Search[] = []
+  const run = async () => {
+    const made = await search()
+    if (made) searches.push(made)
+  }
+  return { who, searches, run }
+}
+
+/** Time and CPU time of searches, and how many times that of the others, made in the same rounds, they are. */
+function figuresOf(what: string, searches: readonly Search[], others: readonly Search[]): Figure[] {
+  if (searches.length === 0) return []
+  return (['ms', 'cpu'] as const).flatMap((of) => {
+    const label = of === 'cpu' ? `${what}: CPU` : what
+    const times = searches.map((search) => search[of])
+    const ratios = times.map((time, round) => time / (others[round]?.[of] ?? Number.NaN))
+    const taken = figure(label, 'ms', times)
+    return searches === others ? [taken] : [taken, figure(`${label}, of exact's`, 'x', ratios)]
+  })
+}
+
+async function ours(runtime: Runtime, { train, val }: Sets, solver: Solver): Promise<Search> {
+  const before = process.cpuUsage()
+  const { result, ms } = await timed(() => searchedProbe(runtime, train, val, CLASSES, { solver }))
+  const { user, system } = process.cpuUsage(before)
+  const { C, tried } = result
+  const valAccuracy = tried.find((fit) => fit.C === C)?.valAccuracy ?? Number.NaN
+  return { C, valAccuracy, ms, cpu: (user + system) / 1000 }
+}
+
+/** The features of the few-shot subset that a run has. */
+async function ofCaltech(runtime: Runtime, root: string, shots: number): Promise<Sets> {
+  const dataset = await openOfficialDataset('caltech101', root)
+  const { train, val } = drawFewShot(dataset.train, dataset.val ?? [], shots, 1)
+  const encoded = await encodeSets(await bundledClip(), runtime, [{ items: train }, { items: val }])
+  return { train: await meanViews(encoded[0]), val: await meanViews(encoded[1]) }
+}
+
+function madeUp(shots: number): Sets {
+  return { train: rowsOf(shots, 'train'), val: rowsOf(Math.min(shots, VAL_SHOTS), 'val') }
 }
 
 /** Rows as encoders give them: a mean in common, some directions far wider than others. */
@@ -72,17 +121,17 @@ function rowsOf(shots: number, key: string): LabelledRows {
   return { x, labels }
 }
 
-const peerSchema = z.object({ ms: z.number(), cpu: z.number() })
-
 /** Undefined where it is not installed. */
-async function scikitLearn(train: LabelledRows, val: LabelledRows): Promise<z.output<typeof peerSchema> | undefined> {
+async function scikitLearn(sets: Sets, dtype: 'float32' | 'float64', threads: number): Promise<Search | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'coop-bench-'))
-  for (const [name, { x, labels }] of Object.entries({ train, val })) {
+  for (const [name, { x, labels }] of Object.entries(sets)) {
     await writeFile(join(folder, `${name}.f32`), new Uint8Array(new Float32Array(x.data).buffer))
     await writeFile(join(folder, `${name}.json`), JSON.stringify(labels))
   }
+  const count = String(threads)
+  const env = { ...process.env, OMP_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count, MKL_NUM_THREADS: count }
   const text = await new Promise<string>((resolve) => {
-    const child = spawn(PYTHON, [PEER, folder, String(WIDTH)], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn(PYTHON, [PEER, folder, String(WIDTH), dtype], { env, stdio: ['ignore', 'pipe', 'ignore'] })
     let out = ''
     child.stdout.on('data', (piece) => {
       out += piece
@@ -90,5 +139,5 @@ async function scikitLearn(train: LabelledRows, val: LabelledRows): Promise<z.ou
     child.on('error', () => resolve('')).on('close', () => resolve(out))
   })
   await rm(folder, { recursive: true })
-  return text === '' ? undefined : peerSchema.parse(JSON.parse(text))
+  return text === '' ? undefined : searchSchema.parse(JSON.parse(text))
 }

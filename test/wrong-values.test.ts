@@ -385,6 +385,34 @@ it('an option that there is not is named, with the one that was meant', async ()
   )
 })
 
+it.each([
+  ['train', 'seed', [-1, 2 ** 32, 1.5, '1', Number.NaN], 'a whole number from 0 to 4294967295'],
+  ['train', 'shots', [0, -1, 1e9, 'every'], 'a whole number from 1 to 1000000, or all'],
+  ['train', 'views', [-1, 1001, 1e9, 'offline'], 'a whole number from 0 to 1000, or online'],
+  ['train', 'threads', [0, 1025, 1e9], 'a whole number from 1 to 1024'],
+  ['train', 'checkpointSeconds', [-1, 1e9, Number.POSITIVE_INFINITY, '1'], 'a number of seconds from 0 to 1000000'],
+  ['sweep', 'parallel', [0, 257, 1e9, '2'], 'a whole number from 1 to 256'],
+  ['sweep', 'threads', [0, 1025], 'a whole number from 1 to 1024'],
+  ['sweep', 'checkpointSeconds', [-1, 1e9], 'a number of seconds from 0 to 1000000'],
+  ['runOne', 'seed', [-1, 2 ** 32], 'a whole number from 0 to 4294967295'],
+  ['runOne', 'views', [1e9], 'a whole number from 0 to 1000, or online'],
+  ['runOne', 'shots', [1e9], 'a whole number from 1 to 1000000, or all'],
+  ['learnFewShot', 'seed', [-1, 2 ** 32], 'a whole number from 0 to 4294967295'],
+  ['learnFewShot', 'shots', [0, 1e9], 'a whole number from 1 to 1000000'],
+])('%s: %s has bounds, which are said before any work', async (name, option, values, bounds) => {
+  const job = { method: 'zero-shot', settings: {}, seed: 1, shots: 0, views: 0 }
+  for (const value of values) {
+    const wrong = { [option]: value }
+    const args: Record<string, unknown[]> = {
+      train: ['photos', wrong],
+      sweep: ['plan.yaml', wrong],
+      runOne: [{ ...job, ...wrong }, { out: 'run' }],
+      learnFewShot: [{ ...task, ...wrong }],
+    }
+    await expect(call(name, args[name] ?? [])).rejects.toThrow(`${name}: ${option} must be ${bounds}`)
+  }
+})
+
 it('settings that a method does not know are refused by each of its functions', () => {
   expect(() => method.title({ M: 16 })).toThrow(/settings of class-mean: .*M.*/)
   expect(() => core.methodNamed('coop').transfers({ M: 'many' })).toThrow(CoopError)

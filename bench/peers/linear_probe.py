@@ -1,4 +1,7 @@
-"""The search of CoOp's lpclip for C with scikit-learn, on features that linear-probe.bench.ts wrote; prints JSON."""
+"""The search of CoOp's lpclip for C with scikit-learn, on features that linear-probe.bench.ts wrote; prints JSON.
+
+lpclip stores features by way of Python's numbers, so that its fits are in float64.
+"""
 import json
 import sys
 import time
@@ -8,12 +11,12 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 warnings.filterwarnings("ignore")
-folder, width = sys.argv[1], int(sys.argv[2])
+folder, width, dtype = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
 
 def part(name):
     x = np.fromfile(f"{folder}/{name}.f32", dtype=np.float32).reshape(-1, width)
-    return x, np.array(json.load(open(f"{folder}/{name}.json")))
+    return x.astype(dtype), np.array(json.load(open(f"{folder}/{name}.json")))
 
 
 (x, y), (val_x, val_y) = part("train"), part("val")
@@ -30,8 +33,10 @@ best = coarse[int(np.argmax([accuracy(c) for c in coarse]))]
 low, high = np.log10(best) - 1, np.log10(best) + 1
 for _ in range(8):
     middle = (low + high) / 2
-    if accuracy(10**low) < accuracy(10**high):
-        best, low = 10**high, middle
+    left, right = accuracy(10**low), accuracy(10**high)
+    if left < right:
+        best, best_accuracy, low = 10**high, right, middle
     else:
-        best, high = 10**low, middle
-print(json.dumps({"C": float(best), "ms": 1000 * (time.time() - started), "cpu": 1000 * (time.process_time() - cpu)}))
+        best, best_accuracy, high = 10**low, left, middle
+took = {"ms": 1000 * (time.time() - started), "cpu": 1000 * (time.process_time() - cpu)}
+print(json.dumps({"C": float(best), "valAccuracy": float(best_accuracy), **took}))

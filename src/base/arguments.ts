@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MAX_SEED } from './bounds.ts'
 import { UsageError } from './errors.ts'
 import { nearestWord } from './spelling.ts'
 
@@ -19,10 +20,14 @@ export const texts = z.array(z.string({ error: 'a list of texts' }), { error: 'a
 export const someTexts = texts.min(1, { error: 'a list of at least one text' })
 export const numbers = z.array(z.number({ error: 'a list of numbers' }), { error: 'a list of numbers' })
 export const wholes = z.array(z.int({ error: 'a list of whole numbers' }), { error: 'a list of whole numbers' })
-export const wholeFrom = (least: number) => {
-  const error = `a whole number from ${least} up`
-  return z.int({ error }).min(least, { error })
+export const wholeFrom = (least: number, most?: number) => {
+  const error = `a whole number from ${least} ${most === undefined ? 'up' : `to ${most}`}`
+  return z
+    .int({ error })
+    .min(least, { error })
+    .max(most ?? Number.MAX_SAFE_INTEGER, { error })
 }
+export const aSeed = wholeFrom(0, MAX_SEED)
 export const aList = z.array(z.unknown(), { error: 'a list' })
 export const aFunction = z.custom<unknown>((value) => typeof value === 'function', { error: 'a function' })
 export const aFlag = z.boolean({ error: 'true or false' })

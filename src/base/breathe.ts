@@ -26,6 +26,16 @@ export async function mapBreathing<T, Made>(items: Iterable<T>, each: (item: T) 
   return made
 }
 
+/** The items that `keep` says yes to, with breaths between. */
+export async function filterBreathing<T>(items: readonly T[], keep: (item: T) => boolean): Promise<T[]> {
+  const kept: T[] = []
+  await breathing(items.length, (i) => {
+    const item = items[i]
+    if (item !== undefined && keep(item)) kept.push(item)
+  })
+  return kept
+}
+
 /** Calls `each` with 0 to n - 1, one after the other, with breaths between. */
 export async function breathing(n: number, each: (i: number) => void): Promise<void> {
   for (let i = 0; i < n; i++) {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MANY } from '../base/bounds.ts'
 import { UsageError } from '../base/errors.ts'
 
 /** How an option looks on the command line. */
@@ -26,9 +27,6 @@ function number(error: string, fits: (value: number) => boolean, max: number) {
     .refine((text) => Number(text) <= max, { error: `no more than ${max}` })
     .transform(Number)
 }
-
-/** More than is ever meant. */
-const MANY = 1_000_000
 
 /** A number from 0 to 1; `below1`: less than 1. */
 export function share({ below1 = false }: { readonly below1?: boolean } = {}) {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MAX_SEED, MAX_THREADS } from '../base/bounds.ts'
 import { ENSEMBLES, isTemplate, TEMPLATE_EXPECTED } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
 import { BUNDLED } from '../node/package.ts'
@@ -19,7 +20,7 @@ export const EVERY = {
 /** Of a command that computes. */
 export const COMPUTING = {
   ...EVERY,
-  threads: whole(1, 1024)
+  threads: whole(1, MAX_THREADS)
     .optional()
     .register(flags, { flag: '--threads', argument: 'N', help: 'processor threads', otherwise: 'one per core' }),
   device: oneOf(DEVICES).default('cpu').register(flags, {
@@ -125,7 +126,7 @@ export const testShareOfRun = share().optional().register(flags, {
   otherwise: 'that of the run, or 0.3',
 })
 
-export const seed = whole(0, 2 ** 32 - 1)
+export const seed = whole(0, MAX_SEED)
   .default(1)
   .register(flags, { flag: '--seed', argument: 'S', help: 'seed for everything that is random' })
 

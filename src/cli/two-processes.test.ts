@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { access, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CLAIM } from '../node/claim.ts'
 import { expectFailure, onlyJson } from '../testing/coop.ts'
@@ -99,14 +100,37 @@ describe('Ctrl-C', () => {
     expect(await readdir(at('search'))).not.toContain('learned.safetensors')
   })
 
-  it('pressed twice ends a process whose thread is busy', async () => {
-    const url = new URL('../testing/busy-process.ts', import.meta.url)
-    const child = spawn(process.execPath, ['--import', 'tsx', url.pathname], { stdio: ['ignore', 'pipe', 'ignore'] })
-    const ended = new Promise((resolve) => child.on('exit', (status, signal) => resolve(signal ?? status)))
+  const busy = fileURLToPath(new URL('../testing/busy-process.ts', import.meta.url))
+  const node = [process.execPath, '--import', 'tsx', busy]
+  /** How a process ends, and after how many of these signals, each of which comes so long after the one before. */
+  async function endOf([command = '', ...words]: readonly string[], signals: readonly { after: number }[]) {
+    const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'ignore'], detached: true })
+    const ended = new Promise<string | number | null>((resolve) =>
+      child.on('exit', (status, signal) => resolve(signal ?? status)),
+    )
     await new Promise((resolve) => child.stdout.once('data', resolve))
-    child.kill('SIGINT')
-    await sleep(500)
-    child.kill('SIGINT')
-    expect(await ended).toBe('SIGINT')
+    for (const { after } of signals) {
+      await sleep(after)
+      process.kill(-(child.pid ?? 0), 'SIGINT')
+    }
+    return ended
+  }
+
+  it('pressed twice ends a process whose thread is busy', async () => {
+    expect(await endOf([...node, 'spin'], [{ after: 0 }, { after: 500 }])).toBe('SIGINT')
+  })
+
+  it('pressed once, or twice, ends a process whose worker makes a session', async () => {
+    expect(await endOf([...node, 'load'], [{ after: 500 }])).toBe('SIGINT')
+    expect(await endOf([...node, 'load'], [{ after: 500 }, { after: 200 }])).toBe('SIGINT')
+  })
+
+  const alone = ['unshare', '--pid', '--fork', '--kill-child', '--']
+  const canUnshare = spawnSync(alone[0] ?? '', [...alone.slice(1), 'true']).status === 0
+  it.runIf(canUnshare)('ends the first process of a container, which the system does not end', async () => {
+    const limited = [...alone, 'sh', '-c', 'ulimit -c 0; exec "$@"', 'sh', ...node]
+    for (const signals of [[{ after: 500 }], [{ after: 500 }, { after: 200 }]]) {
+      expect([134, 139, 'SIGABRT', 'SIGSEGV']).toContain(await endOf([...limited, 'load'], signals))
+    }
   })
 })

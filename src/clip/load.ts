@@ -3,7 +3,7 @@ import { checkArguments, withMembers } from '../base/arguments.ts'
 import { FileError } from '../base/errors.ts'
 import { parseJson } from '../formats/json.ts'
 import { openSafetensors } from '../formats/safetensors.ts'
-import { readSchema } from '../formats/schema.ts'
+import { mapOf, readSchema } from '../formats/schema.ts'
 import type { TensorFile } from '../formats/tensor-file.ts'
 import { itemOf, namedTensors, openTorchFile, PyDict, tensorFile } from '../formats/torch-file/index.ts'
 import { type ConfigFile, openClipTokenizer, parseHuggingFaceConfig, parseOpenClipConfig } from './config/index.ts'
@@ -72,7 +72,7 @@ export async function readClipConfig(files: ModelFiles, config: string): Promise
 /** The files that a sharded checkpoint's index names. Throws FileError when it is no index. */
 export function shardsOf(text: string, name: string): string[] {
   const index = readSchema(indexSchema, parseJson(text, name), name)
-  return [...new Set(Object.values(index.weight_map))].sort()
+  return [...new Set(index.weight_map.values())].sort()
 }
 
 /** A model whose files were found and fit one another; its values are not read yet. */
@@ -209,8 +209,7 @@ function pathOf(files: ModelFiles, file: string): string {
 }
 
 const indexSchema = z.object({
-  weight_map: z.record(
-    z.string(),
+  weight_map: mapOf(
     z.string().regex(/^[^/\\]+\.safetensors$/, 'shards are .safetensors files in the same folder as the index'),
   ),
 })

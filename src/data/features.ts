@@ -1,4 +1,6 @@
-import { breathing } from '../base/breathe.ts'
+import { aSeed, checkArguments, wholeFrom } from '../base/arguments.ts'
+import { MAX_VIEWS } from '../base/bounds.ts'
+import { breathing, mapBreathing } from '../base/breathe.ts'
 import { countOf } from '../base/count.ts'
 import { CoopError, FileError } from '../base/errors.ts'
 import { sha256 } from '../base/sha256.ts'
@@ -98,6 +100,7 @@ type Prepared =
  * when the encoder gives something other than finite features.
  */
 export async function featuresOf(pictures: readonly Picture[], options: FeatureOptions): Promise<Features> {
+  if (options.views) checkArguments('views', options.views, { count: wholeFrom(1, MAX_VIEWS), seed: aSeed })
   const choices = viewChoices(options)
   const names = pictures.map(pictureName)
   const reasons = new Map<number, string>()
@@ -114,13 +117,13 @@ export async function featuresOf(pictures: readonly Picture[], options: FeatureO
   })
   for (const [i, content] of contents.entries()) if (content instanceof FileError) reject(content, [i])
   const sources = await sourcesOf(pictures, names, contents, choices)
-  const store = await openStore(new Set(sources.flatMap(({ rows }) => rows.map(({ id }) => id))), options)
+  const store = await openStore(new Set(await idsOf(sources)), options)
   const jobs: Pending[] = []
-  for (const source of sources) {
+  await mapBreathing(sources, (source) => {
     const missing = source.rows.filter(({ id }) => !store.rows.has(id))
     if (missing.length === 0) progress(source.at.length)
     else jobs.push({ source, missing })
-  }
+  })
   const finish = async (prepared: readonly Prepared[]) => {
     const bad = prepared.filter((result) => 'bad' in result)
     const good = prepared.filter((result) => 'pixels' in result)
@@ -147,6 +150,10 @@ export async function featuresOf(pictures: readonly Picture[], options: FeatureO
   const key = { encoder: encoderKey, views: views && [views.count, views.seed], contents: kept.map((i) => contents[i]) }
   const features = await collect(kept, sources, store.rows, [kept.length, choices.length, dim])
   return { features, kept, bad, key: await sha256(JSON.stringify(key)) }
+}
+
+async function idsOf(sources: readonly Content[]): Promise<string[]> {
+  return (await mapBreathing(sources, ({ rows }) => rows.map(({ id }) => id))).flat()
 }
 
 const batchSizeOf = (options: FeatureOptions) => options.batchSize ?? 32
@@ -285,7 +292,10 @@ async function collect(
   [images, views, dim]: readonly [number, number, number],
 ): Promise<FloatTensor> {
   const features = floatTensor([images, views, dim])
-  const sourceAt = new Map(sources.flatMap((source) => source.at.map((i) => [i, source] as const)))
+  const sourceAt = new Map<number, Content>()
+  await mapBreathing(sources, (source) => {
+    for (const i of source.at) sourceAt.set(i, source)
+  })
   await breathing(kept.length, (k) => {
     const i = kept[k] ?? 0
     sourceAt.get(i)?.rows.forEach(({ id }, v) => {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { checkArguments, labelled, someTexts } from '../base/arguments.ts'
+import { checkArguments, labelled, someTexts, wholeFrom } from '../base/arguments.ts'
+import { MANY } from '../base/bounds.ts'
 import { countOf } from '../base/count.ts'
 import { UsageError } from '../base/errors.ts'
 import type { Dataset, Item } from './items.ts'
@@ -10,11 +11,11 @@ interface Labelled {
 }
 
 /** Training images of each class: up to so many, a class with fewer gives what it has; or all there are. */
-export const shotsSchema = z.union([z.int().min(1), z.literal('all')])
+export const shotsSchema = z.union([z.int().min(1).max(MANY), z.literal('all')])
 /** Training images of each class, or all there are. */
 export type Shots = z.output<typeof shotsSchema>
 
-const aSeed = z.union([z.int(), z.bigint()], { error: 'a whole number' })
+const aPythonSeed = z.union([z.int(), z.bigint()], { error: 'a whole number' })
 
 /** Of a run; 0 where nothing is learned from images. */
 export type RunShots = Shots | 0
@@ -37,11 +38,9 @@ export function drawFewShot<T extends Labelled>(
   shots: Shots,
   seed: number | bigint,
 ): { train: T[]; val: T[] } {
-  checkArguments('drawFewShot', { train, val, seed }, { train: labelled, val: labelled, seed: aSeed })
+  checkArguments('drawFewShot', { train, val, seed }, { train: labelled, val: labelled, seed: aPythonSeed })
   if (shots === 'all') return { train: groupByLabel(train).flat(), val: groupByLabel(val).flat() }
-  if (!Number.isInteger(shots) || shots < 1) {
-    throw new UsageError(`the number of shots must be a whole number from 1 up, not ${shots}`)
-  }
+  checkArguments('drawFewShot', { shots }, { shots: wholeFrom(1, MANY) })
   const random = new PythonRandom(seed)
   const draw = (items: readonly T[], k: number) =>
     groupByLabel(items).flatMap((group) => (group.length >= k ? random.sample(group, k) : group))

@@ -1,3 +1,4 @@
+import { mapBreathing } from '../base/breathe.ts'
 import { FileError } from '../base/errors.ts'
 
 /** What a row says of its class: a name, or a number with perhaps a name beside it. */
@@ -22,19 +23,20 @@ export interface ResolvedLabels {
  * @param namesFrom what messages call the place where `names` came from
  * @throws FileError with the place for a label that is not among `names`, or has two names
  */
-export function resolveLabels(rows: readonly RawLabel[], names?: readonly string[], namesFrom = ''): ResolvedLabels {
+export async function resolveLabels(
+  rows: readonly RawLabel[],
+  names?: readonly string[],
+  namesFrom = '',
+): Promise<ResolvedLabels> {
   if (names !== undefined) {
     // rows that give a name mean the first class of that name
     const index = new Map(names.map((name, i) => [name, i] as const).reverse())
-    const numbered = rows.map((row) => indexAmong(names, index, row, namesFrom))
+    const numbered = await mapBreathing(rows, (row) => indexAmong(names, index, row, namesFrom))
     return inOrder(numbered, (label) => names[label] ?? '')
   }
-  const beside = namesBeside(rows)
+  const beside = await namesBeside(rows)
   const nameOf = (label: string | number) => beside.get(label) ?? String(label)
-  return inOrder(
-    rows.map(({ label }) => label),
-    nameOf,
-  )
+  return inOrder(await mapBreathing(rows, ({ label }) => label), nameOf)
 }
 
 function indexAmong(
@@ -55,10 +57,13 @@ function indexAmong(
   )
 }
 
-function inOrder<L extends string | number>(labels: readonly L[], nameOf: (label: L) => string): ResolvedLabels {
+async function inOrder<L extends string | number>(
+  labels: readonly L[],
+  nameOf: (label: L) => string,
+): Promise<ResolvedLabels> {
   const used = [...new Set(labels)].sort(compare)
   const place = new Map(used.map((label, i) => [label, i]))
-  return { classNames: used.map(nameOf), labels: labels.map((label) => place.get(label) ?? 0) }
+  return { classNames: used.map(nameOf), labels: await mapBreathing(labels, (label) => place.get(label) ?? 0) }
 }
 
 function compare(a: string | number, b: string | number): number {
@@ -68,15 +73,15 @@ function compare(a: string | number, b: string | number): number {
   return at < 0 ? (x?.length ?? 0) - (y?.length ?? 0) : (x?.[at] ?? 0) - (y?.[at] ?? -1)
 }
 
-function namesBeside(rows: readonly RawLabel[]): Map<string | number, string> {
+async function namesBeside(rows: readonly RawLabel[]): Promise<Map<string | number, string>> {
   const names = new Map<string | number, string>()
-  for (const { label, name, where } of rows) {
-    if (name === undefined) continue
+  await mapBreathing(rows, ({ label, name, where }) => {
+    if (name === undefined) return
     const earlier = names.get(label)
     if (earlier !== undefined && earlier !== name) {
       throw new FileError(`${where}: label ${label} is "${name}" here but "${earlier}" above`, 'use one name for it')
     }
     names.set(label, name)
-  }
+  })
   return names
 }

@@ -1,4 +1,6 @@
-/** `map` with at most `limit` calls under way; results in the order of the inputs. */
+import { breathe } from '../base/breathe.ts'
+
+/** `map` with at most `limit` calls under way, and breaths between; results in the order of the inputs. */
 export async function mapLimited<In, Out>(
   inputs: readonly In[],
   limit: number,
@@ -10,6 +12,8 @@ export async function mapLimited<In, Out>(
     while (next < inputs.length) {
       const i = next++
       results[i] = await map(inputs[i]!, i)
+      const breath = breathe()
+      if (breath) await breath
     }
   }
   await Promise.all(Array.from({ length: limit }, work))

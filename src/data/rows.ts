@@ -1,4 +1,4 @@
-import { breathe, mapBreathing } from '../base/breathe.ts'
+import { breathe, filterBreathing, mapBreathing } from '../base/breathe.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkDistinctClasses } from './class-names.ts'
@@ -43,7 +43,7 @@ export async function datasetOfRows(
   about: RowsAbout,
   hooks: Hooks = {},
 ): Promise<Dataset> {
-  const { classNames, labels } = resolveLabels(rows, about.names, about.namesFrom)
+  const { classNames, labels } = await resolveLabels(rows, about.names, about.namesFrom)
   checkDistinctClasses(about.source, classNames, 'spell them the same way')
   const label = labels.values()
   const placed = await mapBreathing(rows, (row) => ({ ...row, index: label.next().value ?? 0 }))
@@ -61,20 +61,23 @@ async function partsOf(
   classNames: readonly string[],
   { source, seed = 1, testShare }: RowsAbout,
 ): Promise<{ parts: Parts; note?: string }> {
-  const named = rows.filter(({ split }) => split !== undefined)
+  await breathe()
+  const named = await filterBreathing(rows, ({ split }) => split !== undefined)
   const lost = rows.find(({ split }) => split === undefined)
   if (named.length > 0 && lost !== undefined) {
     throw new FileError(`${lost.where} has no split, but other rows of ${source} do`, 'give a split for all rows')
   }
-  const part = (wanted: Part): Item[] =>
-    rows.filter(({ split }) => split === wanted).map(({ path, index }) => ({ path, label: index }))
-  const [train, val, test] = [part('train'), part('val'), part('test')]
+  const part = async (wanted: Part): Promise<Item[]> => {
+    const own = await filterBreathing(named, ({ split }) => split === wanted)
+    return mapBreathing(own, ({ path, index }) => ({ path, label: index }))
+  }
+  const [train, val, test] = [await part('train'), await part('val'), await part('test')]
   if (test.length > 0) return { parts: { train, val, test } }
   if (val.length > 0) {
     return { parts: { train, val: [], test: val }, note: 'there are no test images: the validation images are used' }
   }
   const classes = classNames.map((name) => ({ name, images: [] as Placed[] }))
-  for (const row of rows) classes[row.index]?.images.push(row)
+  await mapBreathing(rows, (row) => classes[row.index]?.images.push(row))
   const allTrain = 'all images are for training: a seed decides which are held out for testing'
   return { parts: await splitBySeed(classes, seed, testShare), note: named.length > 0 ? allTrain : undefined }
 }
@@ -97,7 +100,7 @@ async function warnOfRepeats(
   })
   const trained = new Set(await mapBreathing(parts.train, ({ path }) => identityOf.get(path)))
   await breathe()
-  const tested = parts.test.filter(({ path }) => trained.has(identityOf.get(path)))
+  const tested = await filterBreathing(parts.test, ({ path }) => trained.has(identityOf.get(path)))
   if (contradictory.length > 0) {
     const [{ where, path } = { where: '', path: '' }] = contradictory
     onWarning(`${source}: ${images(contradictory)} in two classes; the first is ${path} (${where})`)

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { filterBreathing, mapBreathing } from '../base/breathe.ts'
 import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Dataset, Item } from '../data/items.ts'
@@ -38,20 +39,21 @@ export async function checkImages(
 /** The items whose file is not there, each path once, in the order of the items. A folder is listed once. */
 export async function missingImages(items: readonly Item[]): Promise<Item[]> {
   const folders = new Map<string, Item[]>()
-  for (const item of items) {
+  await mapBreathing(items, (item) => {
     const folder = dirname(item.path)
     const inside = folders.get(folder)
     if (inside) inside.push(item)
     else folders.set(folder, [item])
-  }
+  })
   const missing = await mapLimited([...folders], LISTINGS, ([folder, inside]) => missingIn(folder, inside))
   const gone = new Map(missing.flat().map((item) => [item.path, item]))
-  return gone.size === 0 ? [] : [...new Set(items.filter((item) => gone.get(item.path) === item))]
+  if (gone.size === 0) return []
+  return [...new Set(await filterBreathing(items, (item) => gone.get(item.path) === item))]
 }
 
 async function missingIn(folder: string, items: readonly Item[]): Promise<Item[]> {
   const files = new Set(await ifThere(folder, readdir(folder)))
-  const unlisted = items.filter(({ path }) => !files.has(basename(path)))
+  const unlisted = await filterBreathing(items, ({ path }) => !files.has(basename(path)))
   if (files.size === 0) return unlisted
   // a file system that ignores case, or composes letters otherwise, lists another name and still opens this one
   const there = await mapLimited(unlisted, LISTINGS, ({ path }) => statIfThere(path))

@@ -1,5 +1,5 @@
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path'
-import { mapBreathing } from '../base/breathe.ts'
+import { breathe, filterBreathing, mapBreathing } from '../base/breathe.ts'
 import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
@@ -41,6 +41,7 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
   const columns = columnsOf(table, options)
   const folder = dirname(file)
   const listed = await mapBreathing(table.rows, (row) => labelledRow(row, columns, folder))
+  await breathe()
   const numbered = listed.every(({ label }) => WHOLE_NUMBER.test(label))
   const rows = numbered ? await mapBreathing(listed, (row) => ({ ...row, label: numberOf(row) })) : listed
   const coded = columns.name === undefined && (numbered || listed.every(({ label }) => isCode(label)))
@@ -61,8 +62,8 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
 }
 
 /** Rows with the names that a file gives to their codes. */
-function namedBy(classFile: ClassFile, rows: readonly LabelledRow[]): Promise<LabelledRow[]> {
-  const names = namesOfCodes([...new Set(rows.map(({ label }) => String(label)))].sort(), classFile)
+async function namedBy(classFile: ClassFile, rows: readonly LabelledRow[]): Promise<LabelledRow[]> {
+  const names = namesOfCodes([...new Set(await mapBreathing(rows, ({ label }) => String(label)))].sort(), classFile)
   return mapBreathing(rows, (row) => ({ ...row, name: names.get(String(row.label)) }))
 }
 
@@ -127,13 +128,14 @@ function numberOf({ label, where }: { readonly label: string; readonly where: st
 
 /** Throws FileError naming the first image that is not there, or leaves such images out with a warning. */
 async function onlyPresent(rows: readonly LabelledRow[], skip: boolean, { onWarning }: Hooks): Promise<LabelledRow[]> {
-  const gone = new Set((await missingImages(rows.map(({ path }) => ({ path, label: 0 })))).map(({ path }) => path))
-  const missing = rows.filter(({ path }) => gone.has(path))
+  const items = await mapBreathing(rows, ({ path }) => ({ path, label: 0 }))
+  const gone = new Set(await mapBreathing(await missingImages(items), ({ path }) => path))
+  const missing = gone.size === 0 ? [] : await filterBreathing(rows, ({ path }) => gone.has(path))
   const [first] = missing
   if (first === undefined) return [...rows]
   if (skip && missing.length < rows.length) {
     for (const { where, path } of missing) onWarning?.(`left out: ${where}: image file not found: ${path}`)
-    return rows.filter(({ path }) => !gone.has(path))
+    return filterBreathing(rows, ({ path }) => !gone.has(path))
   }
   const more = missing.length > 1 ? ` (and those of ${countOf(missing.length - 1, 'more row')})` : ''
   throw new FileError(

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { FileError } from '../base/errors.ts'
 
 /**
@@ -19,6 +19,13 @@ export function readSchema<Schema extends z.ZodType>(
   const more = result.error.issues.length - lines.length
   if (more > 0) lines.push(`  ... and ${more} more`)
   throw new FileError(`${file} is not as expected:\n${lines.join('\n')}`, remedy)
+}
+
+/** A JSON object as a Map of all its keys: z.record leaves out one that is called `__proto__`. */
+export function mapOf<Value extends z.ZodType>(value: Value) {
+  const entries = (given: unknown) =>
+    typeof given === 'object' && given !== null && !Array.isArray(given) ? new Map(Object.entries(given)) : given
+  return z.preprocess(entries, z.map(z.string(), value, { error: 'expected an object of keys and values' }))
 }
 
 const MAX_LINES = 20

@@ -1,5 +1,5 @@
 import { FileError } from '../base/errors.ts'
-import { sha256 } from '../base/sha256.ts'
+import { sha256, sha256Sync } from '../base/sha256.ts'
 import type { FloatTensor, IntTensor } from '../graph/tensor.ts'
 import { type ByteSource, openSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.ts'
 
@@ -8,13 +8,22 @@ import { type ByteSource, openSafetensors, type SafetensorsFile, writeSafetensor
 export const HASH = 'sha256'
 const BLANK = '0'.repeat(64)
 
+type Content = ReadonlyMap<string, FloatTensor | IntTensor>
+type Metadata = Readonly<Record<string, string>>
+
 /** The bytes of a safetensors file (see writeSafetensors) with a hash of all that is in it. */
-export async function writeSealed(
-  tensors: ReadonlyMap<string, FloatTensor | IntTensor>,
-  metadata: Readonly<Record<string, string>> = {},
-): Promise<Uint8Array<ArrayBuffer>> {
+export async function writeSealed(tensors: Content, metadata: Metadata = {}): Promise<Uint8Array<ArrayBuffer>> {
   const file = writeSafetensors(tensors, { [HASH]: BLANK, ...metadata })
-  const hash = await sha256(file)
+  return withHash(file, await sha256(file))
+}
+
+/** The same at once: for small files. */
+export function writeSealedSync(tensors: Content, metadata: Metadata = {}): Uint8Array<ArrayBuffer> {
+  const file = writeSafetensors(tensors, { [HASH]: BLANK, ...metadata })
+  return withHash(file, sha256Sync(file))
+}
+
+function withHash(file: Uint8Array<ArrayBuffer>, hash: string): Uint8Array<ArrayBuffer> {
   sealOf(file).set(new TextEncoder().encode(hash))
   return file
 }

@@ -1,4 +1,4 @@
-import { anObject, aTensor, checkArguments, wholeFrom, wholes, withMembers } from '../base/arguments.ts'
+import { anObject, aSeed, aTensor, checkArguments, wholeFrom, wholes, withMembers } from '../base/arguments.ts'
 import { countOf } from '../base/count.ts'
 import { CoopError, ShapeError } from '../base/errors.ts'
 import { randomFor } from '../base/random.ts'
@@ -151,7 +151,7 @@ export type BatchOrder = (epoch: number, n: number) => ArrayLike<number>
 
 /** A new random order each epoch; the same seed gives the same orders. */
 export function shuffled(seed: number): BatchOrder {
-  checkArguments('shuffled', { seed }, { seed: wholeFrom(0) })
+  checkArguments('shuffled', { seed }, { seed: aSeed })
   return (epoch, n) => randomFor('batches', seed, epoch).permutation(n)
 }
 

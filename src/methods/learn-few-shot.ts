@@ -1,4 +1,17 @@
-import { aClip, anObject, aRuntime, aTensor, checkArguments, someHooks, someTexts, wholes } from '../base/arguments.ts'
+import {
+  aClip,
+  anObject,
+  aRuntime,
+  aSeed,
+  aTensor,
+  checkArguments,
+  optional,
+  someHooks,
+  someTexts,
+  wholeFrom,
+  wholes,
+} from '../base/arguments.ts'
+import { MANY } from '../base/bounds.ts'
 import { UsageError } from '../base/errors.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { TrainingSet } from '../learning/batches.ts'
@@ -48,6 +61,11 @@ export async function learnFewShot(task: FewShotTask, options: LearnOptions = {}
     'learnFewShot',
     { ...task },
     { clip: aClip, runtime: aRuntime, classNames: someTexts, train: anObject },
+  )
+  checkArguments(
+    'learnFewShot',
+    { seed: task.seed, shots: task.shots },
+    { seed: optional(aSeed), shots: optional(wholeFrom(1, MANY)) },
   )
   checkArguments('learnFewShot (train)', { ...task.train }, { features: aTensor, labels: wholes })
   checkClassNames(task.clip.tokenizer, task.classNames)

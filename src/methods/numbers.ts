@@ -1,10 +1,7 @@
 import { z } from 'zod'
 
-// Each numeric setting has an upper bound that no sane use comes near: a slip of the hand is refused at once, where it
-// would otherwise compute for days or end in numbers that are none.
+// Each numeric setting has an upper bound (see base/bounds.ts).
 
-/** Epochs, iterations, images: what is counted over a training. */
-export const MANY = 1_000_000
 export const MAX_EPOCHS = 100_000
 export const MAX_CONTEXT = 1000
 /** Above it the first step ends in numbers that are none. */

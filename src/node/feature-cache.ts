@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { breathing, mapBreathing } from '../base/breathe.ts'
 import type { FeatureCache } from '../data/features.ts'
 import { hashOf } from './content-hash.ts'
 import { fileSource, ifThere, removeLeftovers, writeFileAtomic } from './files.ts'
@@ -92,17 +93,19 @@ async function readRows(
   const index = await read(HEADER_BYTES, indexBytes)
   if (index.length < indexBytes) return
 
-  const entries = Array.from({ length: count }, (_, row) => {
+  const entries: { readonly row: number; readonly id: string; readonly checksum: number }[] = []
+  await breathing(count, (row) => {
     const start = row * ENTRY_BYTES
-    return { row, id: index.toString('hex', start, start + ID_BYTES), checksum: index.readUInt32LE(start + ID_BYTES) }
-  }).filter(({ id }) => wanted.has(id) && !found.has(id))
+    const id = index.toString('hex', start, start + ID_BYTES)
+    if (wanted.has(id) && !found.has(id)) entries.push({ row, id, checksum: index.readUInt32LE(start + ID_BYTES) })
+  })
   if (entries.length === 0) return
   const values = await read(valuesStart, count * dim * 4)
-  for (const { row, id, checksum } of entries) {
+  await mapBreathing(entries, ({ row, id, checksum }) => {
     const bytes = values.subarray(row * dim * 4, (row + 1) * dim * 4)
     if (bytes.length === dim * 4 && checksumOf(Buffer.from(id, 'hex'), bytes) === checksum)
       found.set(id, floatsOf(bytes))
-  }
+  })
 }
 
 function checksumOf(id: Uint8Array, values: Uint8Array): number {

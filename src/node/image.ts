@@ -4,14 +4,14 @@ import { anObject, aText, checkArguments } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { RgbImage } from '../clip/types.ts'
 import { roomFor } from '../data/overlap.ts'
-import { type Exif, isPicture, type Picture } from '../pictures/picture.ts'
-import { checkImage } from '../pictures/preprocess.ts'
 import { bmpSize, decodeBmp } from '../pictures/bmp.ts'
-import { fileError, readBytes } from './files.ts'
 import { hasOwnColours, paintAround, withoutTransparency } from '../pictures/gif.ts'
-import { decodeHeic, heicSize, isHeic } from './heic.ts'
+import { type Exif, isPicture, type Picture } from '../pictures/picture.ts'
 import { PictureFault } from '../pictures/picture-fault.ts'
 import { decodePnm, pnmSize } from '../pictures/pnm.ts'
+import { checkImage } from '../pictures/preprocess.ts'
+import { fileError, readBytes } from './files.ts'
+import { decodeHeic, heicSize, isHeic } from './heic.ts'
 
 /** Pictures above this are refused: they would fill the memory (Pillow's own limit is near it). */
 const MAX_PIXELS = 180_000_000

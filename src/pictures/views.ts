@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MAX_VIEWS } from '../base/bounds.ts'
 import { randomFor } from '../base/random.ts'
 import type { RgbImage } from '../clip/types.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS, type Transforms } from './transforms.ts'
@@ -11,9 +12,6 @@ export interface View {
   /** Which of a fixed number of views, or the epoch for which it is drawn. */
   readonly index: number
 }
-
-/** Far more than help, and than a disk holds features of. */
-export const MAX_VIEWS = 1000
 
 /** Augmented views to learn from: a number for each image, none (0: the image as for testing), or a new one each epoch. */
 export const viewsSchema = z.union([z.int().min(0).max(MAX_VIEWS), z.literal('online')], {

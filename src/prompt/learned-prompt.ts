@@ -3,8 +3,9 @@ import { anObject, aSource, aTensor, aText, checkArguments, someTexts, withMembe
 import { CoopError, FileError } from '../base/errors.ts'
 import type { Clip } from '../clip/types.ts'
 import { parseJson } from '../formats/json.ts'
-import { type ByteSource, openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
+import { type ByteSource, openSafetensors } from '../formats/safetensors.ts'
 import { readSchema } from '../formats/schema.ts'
+import { HASH, openSealed, writeSealedSync } from '../formats/sealed.ts'
 import type { FloatTensor } from '../graph/tensor.ts'
 import { POSITIONS, type PromptShape } from './layout.ts'
 
@@ -67,7 +68,7 @@ const metadataSchema = z.object({
 
 /**
  * The bytes of a safetensors file: `ctx` in float32; the rest, and any other settings given, as JSON in the
- * metadata entries `prompt` and `settings`.
+ * metadata entries `prompt` and `settings`; the SHA-256 of all of it in `sha256`.
  */
 export function writePrompt(
   prompt: LearnedPrompt,
@@ -77,16 +78,20 @@ export function writePrompt(
   const { ctx, M, position, classSpecific, fixed, classNames, model } = prompt
   checkArguments('writePrompt', { ctx, classNames, model }, { ctx: aTensor, classNames: someTexts, model: aText })
   const about = { format: FORMAT, M, position, classSpecific, fixed, classNames, model }
-  return writeSafetensors(new Map([['ctx', ctx]]), {
+  return writeSealedSync(new Map([['ctx', ctx]]), {
     prompt: JSON.stringify(about),
     settings: JSON.stringify(settings),
   })
 }
 
-/** Reads what writePrompt wrote. Throws FileError when the file is damaged, is something else, or contradicts itself. */
+/**
+ * Reads what writePrompt wrote. Throws FileError when a bit of the file is not what was written (earlier versions wrote no
+ * hash: those files are read as they are), when it is something else, or contradicts itself.
+ */
 export async function readPrompt(source: ByteSource): Promise<LearnedPrompt> {
   checkArguments('readPrompt', { source }, { source: aSource })
   const file = await openSafetensors(source)
+  if (file.metadata.has(HASH)) await openSealed(source)
   const text = file.metadata.get('prompt')
   if (text === undefined || !file.entries.has('ctx')) {
     throw new FileError(`${source.name} contains no learned prompt`, 'give the prompt.safetensors of a training run')

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FileError } from '../base/errors.ts'
-import { bytesSource, writeSafetensors } from '../formats/safetensors.ts'
+import { bytesSource, openSafetensors, writeSafetensors } from '../formats/safetensors.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Runtime } from '../runtime/types.ts'
@@ -36,6 +36,25 @@ describe('a learned prompt', () => {
     expect(await read(writePrompt(prompt, { seed: 3 }))).toEqual(prompt)
     const csc = { ...prompt, classSpecific: true, ctx: floatTensor([3, 2, width]) }
     expect(await read(writePrompt(csc))).toEqual(csc)
+  })
+
+  it('is refused, or still the same, when any one bit of its file is another one', async () => {
+    const bytes = writePrompt(prompt, { seed: 3 })
+    let refused = 0
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
+      const flipped = bytes.slice()
+      flipped[bit >> 3]! ^= 1 << (bit & 7)
+      const result = await read(flipped).catch((error: unknown) => error)
+      if (result instanceof FileError) refused++
+      else expect(result, `bit ${bit}`).toEqual(prompt)
+    }
+    expect(refused).toBeGreaterThan(8 * (bytes.length - 'sha256'.length) - 1)
+  })
+
+  it('is read from a file of an earlier version, without a hash', async () => {
+    const { metadata } = await openSafetensors(bytesSource('prompt', writePrompt(prompt)))
+    const about = metadata.get('prompt') ?? ''
+    expect(await read(writeSafetensors(new Map([['ctx', prompt.ctx]]), { prompt: about }))).toEqual(prompt)
   })
 
   it('asks its model alone', async () => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { anObject, checkArguments, someHooks, texts } from '../base/arguments.ts'
+import { breathe } from '../base/breathe.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkWritableFolder, writeFileAtomic } from '../node/files.ts'
@@ -67,7 +68,9 @@ export async function reportSweeps(
 
   const sweeps = read.map(({ found, ...sweep }) => ({ ...sweep, records: found.map(({ record }) => record) }))
   const document = sweepReport(records, sweeps, choice)
+  await breathe()
   const groups = groupsOf(records)
+  await breathe()
   const figures = choice.figures ? figuresOf(document) : []
   const files = new Map<string, string>([
     ['report.md', markdownDocument(document, choice.figures ? figurePath : undefined)],

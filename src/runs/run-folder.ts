@@ -1,5 +1,6 @@
 import { appendFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { z } from 'zod'
 import { UsageError } from '../base/errors.ts'
 import { readSchema } from '../formats/schema.ts'
 import type { Step } from '../learning/types.ts'
@@ -7,6 +8,7 @@ import { fileError, fileSource, readText, removeLeftovers, writeFileAtomic } fro
 import { checkSameSettings, exists, type Rerun, readJsonObject } from '../node/run-folder.ts'
 import { type RunRecord, recordSchema } from '../trained/record.ts'
 import {
+  checkResults,
   type Decisive,
   metricsText,
   orRemedy,
@@ -64,16 +66,31 @@ export async function clearRun(folder: string): Promise<void> {
 }
 
 /** The result of a finished run; undefined if it has not finished. Throws FileError if it is damaged. */
-export async function readRecord(folder: string): Promise<RunRecord | undefined> {
+export function readRecord(folder: string): Promise<RunRecord | undefined> {
+  const remedy = 'restore the file, or learn it again (--force); a sweep repeats the run by itself'
+  return readResults(folder, recordSchema, remedy)
+}
+
+/**
+ * The content of a run's results.json as a schema has it; undefined where it is not there. Throws FileError if one digit of
+ * it is not what was written; earlier versions wrote no hash, and what they wrote is read as it is.
+ * @param remedy what to do about a damaged one
+ */
+export async function readResults<Schema extends z.ZodType>(
+  folder: string,
+  schema: Schema,
+  remedy: string,
+): Promise<z.output<Schema> | undefined> {
   const file = runFile(folder, 'results')
   if (!(await exists(file))) return undefined
-  const reading = readJsonObject(file).then((value) => readSchema(recordSchema, value, file))
-  return orRemedy(reading, 'restore the file, or learn it again (--force); a sweep repeats the run by itself')
+  const value = await orRemedy(readJsonObject(file), remedy)
+  await checkResults(value, file, remedy)
+  return readSchema(schema, value, file, remedy)
 }
 
 /** Keeps the result of a run, which has then finished. */
 export async function finishRun(folder: string, record: RunRecord): Promise<void> {
-  await writeFileAtomic(runFile(folder, 'results'), resultsText(record))
+  await writeFileAtomic(runFile(folder, 'results'), await resultsText(record))
   const over = ['checkpoint', 'error'] as const
   await Promise.all(over.map((file) => rm(runFile(folder, file), { force: true })))
 }

@@ -8,6 +8,7 @@ import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import type { Inputs } from '../trained/inputs.ts'
 import type { Job } from '../trained/job.ts'
 import type { RunRecord } from '../trained/record.ts'
+import { checkRunOptions } from '../trained/run-options.ts'
 import { changesSince } from './drawn.ts'
 import type { InputOptions } from './inputs.ts'
 import { openInputs } from './inputs.ts'
@@ -40,6 +41,9 @@ export async function runOne(job: Job, options: RunOneOptions, hooks: Hooks = {}
   checkArguments('runOne', { job, options, hooks }, { job: anObject, options: anObject, hooks: someHooks })
   const { out, methods } = options
   checkArguments('runOne', { out }, { out: aText })
+  checkRunOptions('runOne', options)
+  const { seed, shots, views } = job
+  checkRunOptions('runOne', { seed, shots: shots === 0 ? undefined : shots, views })
   readSettings(methodNamed(job.method, methods), job.settings)
   return withClaim(out, hooks, (hooks) => runClaimed(job, options, hooks))
 }

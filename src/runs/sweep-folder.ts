@@ -10,7 +10,7 @@ import type { FoundRecord } from '../report/merge.ts'
 import type { FailedRun, SweepRuns } from '../report/sweeps.ts'
 import { measuredSchema } from '../trained/record.ts'
 import { orRemedy, type RunFile } from '../trained/run-files.ts'
-import { runFile } from './run-folder.ts'
+import { readResults, runFile } from './run-folder.ts'
 import { jobsOf } from './sweep/jobs.ts'
 import { parsePlan } from './sweep/plan.ts'
 
@@ -74,13 +74,9 @@ const failureSchema = z.object({ message: z.string(), remedy: z.string().optiona
 /** A run's result or failure; undefined where it has neither yet. */
 async function readRun(sweep: string, id: string): Promise<FoundRecord | FailedRun | undefined> {
   const file = fileOf(sweep, id, 'results')
-  if (await exists(file)) {
-    const reading = readJsonObject(file).then((value) => readSchema(measuredSchema, value, file))
-    const record = await orRemedy(reading, REMEDY)
-    const { id: written } = record
-    if (written !== id) {
-      throw new FileError(`${file} is the result of another run, ${written}`, REMEDY)
-    }
+  const record = await readResults(join(runsFolder(sweep), id), measuredSchema, REMEDY)
+  if (record !== undefined) {
+    if (record.id !== id) throw new FileError(`${file} is the result of another run, ${record.id}`, REMEDY)
     return { record, file }
   }
   const failure = fileOf(sweep, id, 'error')

@@ -19,6 +19,7 @@ import { labelsOf, partsOf, sayWhatIsLearned, subsetOf, takesViews } from '../tr
 import { countedShots, type Job } from '../trained/job.ts'
 import type { RunRecord } from '../trained/record.ts'
 import { decidesBefore, whatDecides } from '../trained/run-job.ts'
+import { checkRunOptions } from '../trained/run-options.ts'
 import {
   checkShareUsed,
   checkThere,
@@ -106,6 +107,7 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
 /** The same for a caller whose options have more in them, as a command has its flags. */
 export async function trainAsGiven(data: string, options: TrainOptions = {}, given: Hooks = {}): Promise<TrainResult> {
   checkArguments('train', { data, options, hooks: given }, { data: aText, options: anObject, hooks: someHooks })
+  checkRunOptions('train', options)
   const {
     seed = 1,
     transforms = DEFAULT_TRANSFORMS,

@@ -1,4 +1,5 @@
 import { anObject, aTensor, checkArguments, withMembers } from '../base/arguments.ts'
+import { MAX_THREADS } from '../base/bounds.ts'
 import { CoopError, ShapeError, UsageError } from '../base/errors.ts'
 import { add } from '../graph/elementwise.ts'
 import { Graph } from '../graph/graph.ts'
@@ -39,8 +40,6 @@ const CANDIDATES: Readonly<Record<Device, readonly Runtime['device'][]>> = {
   cuda: ['cuda'],
   auto: ['cuda', 'webgpu', 'cpu'],
 }
-
-const MAX_THREADS = 1024
 
 /** What a device needs to be there. */
 const NEEDS = {

@@ -1,7 +1,7 @@
 import { FileError } from '../base/errors.ts'
 import { sha256 } from '../base/sha256.ts'
 import type { ByteSource } from '../formats/safetensors.ts'
-import { openSealed, writeSealed } from '../formats/sealed.ts'
+import { HASH, openSealed, writeSealed } from '../formats/sealed.ts'
 import type { CheckpointStore, Step, Tensors } from '../learning/types.ts'
 import { readTensors } from './learned.ts'
 import type { RunRecord } from './record.ts'
@@ -29,8 +29,31 @@ export type Decisive = Readonly<Record<string, unknown>>
 
 export const settingsText = (settings: Decisive): string => `${JSON.stringify(settings, null, 2)}\n`
 
-/** results.json of a finished run. */
-export const resultsText = (record: RunRecord): string => `${JSON.stringify(record, null, 2)}\n`
+/** results.json of a finished run, with a hash of all that is in it. */
+export async function resultsText(record: RunRecord): Promise<string> {
+  const environment = { ...record.environment, [HASH]: await sealOf(record) }
+  return `${JSON.stringify({ ...record, environment }, null, 2)}\n`
+}
+
+/**
+ * Throws FileError where one digit of a result is not what was written; earlier versions wrote no hash, and what they wrote is
+ * read as it is.
+ */
+export async function checkResults(
+  value: Readonly<Record<string, unknown>>,
+  file: string,
+  remedy: string,
+): Promise<void> {
+  const seal: unknown = Object(value.environment)[HASH]
+  if (seal === undefined || seal === (await sealOf(value))) return
+  throw new FileError(`${file} is damaged: its content is not what was written`, remedy)
+}
+
+/** The hash of a result. It stands in its `environment`, for equal runs differ in that and in `seconds` alone. */
+function sealOf(result: Readonly<Record<string, unknown>>): Promise<string> {
+  const environment = { ...Object(result.environment), [HASH]: undefined }
+  return sha256(JSON.stringify({ ...result, environment }))
+}
 
 /** Lines of metrics.jsonl. */
 export const metricsText = (steps: readonly Step[]): string => steps.map((step) => `${JSON.stringify(step)}\n`).join('')

@@ -94,7 +94,7 @@ export class PageStore implements JobStore {
   }
 
   async finish(record: RunRecord): Promise<void> {
-    await this.#put('results', resultsText(record))
+    await this.#put('results', await resultsText(record))
     await this.#store?.remove(RUN_FILES.checkpoint)
   }
 }

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import { anObject, checkArguments, checkOptions, someHooks, wholeFrom } from '../base/arguments.ts'
 import type { Hooks } from '../base/progress.ts'
 import { anySignal } from '../base/stop.ts'
@@ -19,6 +18,7 @@ import { countedShots, type Job } from '../trained/job.ts'
 import { answersOf, sharesOf } from '../trained/measure.ts'
 import type { RunRecord } from '../trained/record.ts'
 import { learnJob, whatDecides } from '../trained/run-job.ts'
+import { checkRunOptions } from '../trained/run-options.ts'
 import { openData, type WebDataset } from './data.ts'
 import { modelOf } from './model-of.ts'
 import { PageStore } from './page-store.ts'
@@ -137,11 +137,8 @@ export async function train(
   checkOptions('train', options, [...WEB_OPTION_NAMES, ...Object.keys(TRAIN_OPTIONS)])
   checkArguments('train', { data, hooks }, { data: anObject, hooks: someHooks })
   const { seed = 1, transforms = DEFAULT_TRANSFORMS, measureEvery } = options
-  checkArguments(
-    'train',
-    { seed, measureEvery, shots: options.shots },
-    { seed: wholeFrom(0), measureEvery: wholeFrom(1).optional(), shots: someShots.optional() },
-  )
+  checkArguments('train', { measureEvery }, { measureEvery: wholeFrom(1).optional() })
+  checkRunOptions('train', options)
   const heard = { ...hooks, signal: anySignal(hooks.signal, options.signal) }
   const method = typeof options.method === 'object' ? options.method : methodNamed(options.method ?? 'coop')
   const settings = readSettings(method, options.settings ?? {})
@@ -206,8 +203,6 @@ export async function train(
     }
   })
 }
-
-const someShots = z.union([z.int().min(1), z.literal('all')], { error: 'a whole number from 1 up, or all' })
 
 /** What a run's speed and last digits depend on, apart from its settings. */
 function environmentOf({ device }: Runtime, { threads = defaultThreads() }: RuntimeOptions): RunRecord['environment'] {

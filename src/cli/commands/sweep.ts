@@ -1,3 +1,4 @@
+import { MAX_PARALLEL } from '../../base/bounds.ts'
 import { countOf } from '../../base/count.ts'
 import { columns, took } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
@@ -42,7 +43,7 @@ export const sweep = defineCommand({
       otherwise: 'runs/ and the name of the plan',
     }),
     root,
-    parallel: whole(1, 256).optional().register(flags, {
+    parallel: whole(1, MAX_PARALLEL).optional().register(flags, {
       flag: '--parallel',
       argument: 'N',
       help: 'number of runs at the same time; they share the threads',

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { FileError } from '../../base/errors.ts'
 import { parseJson } from '../../formats/json.ts'
-import { readSchema } from '../../formats/schema.ts'
+import { mapOf, readSchema } from '../../formats/schema.ts'
 import { type AddedToken, type Merge, SPECIAL_TOKENS, type TokenizerTables } from './tokenizer.ts'
 
 /** Texts of a tokenizer's two files and what messages call them. */
@@ -14,13 +14,13 @@ export interface VocabularyFiles {
   readonly added?: { readonly text: string; readonly name: string }
 }
 
-const vocabSchema = z.record(z.string(), z.int().nonnegative())
+const vocabSchema = mapOf(z.int().nonnegative())
 
 /** Tables of `vocab.json` + `merges.txt`. Throws FileError naming file and line. */
 export function parseVocabulary({ vocab, merges, vocabName, mergesName, added }: VocabularyFiles): TokenizerTables {
   const ids = readSchema(vocabSchema, parseJson(vocab, vocabName), vocabName)
   return withAdded(
-    { vocab: new Map(Object.entries(ids)), merges: parseMerges(merges, mergesName) },
+    { vocab: ids, merges: parseMerges(merges, mergesName) },
     added === undefined ? [] : parseAdded(added.text, added.name),
     vocabName,
   )
@@ -33,7 +33,7 @@ function parseAdded(text: string, name: string): AddedToken[] {
     return (readSchema(addedSchema, parsed, name).added_tokens ?? []).map(addedToken)
   }
   const ids = readSchema(vocabSchema, parsed, name)
-  return Object.entries(ids).map(([content, id]) => ({ content, id, normalized: true, singleWord: false }))
+  return Array.from(ids, ([content, id]) => ({ content, id, normalized: true, singleWord: false }))
 }
 
 /** Merges, one a line, most important first; a first line that states a version is none. Throws FileError naming the line. */
@@ -97,7 +97,7 @@ export function parseTokenizerJson(text: string, name: string): TokenizerTables 
   const merges = model.merges.map((merge, index) =>
     typeof merge === 'string' ? mergeOf(merge, `${name}, model.merges[${index}]`) : merge,
   )
-  return withAdded({ vocab: new Map(Object.entries(model.vocab)), merges }, added.map(addedToken), name)
+  return withAdded({ vocab: model.vocab, merges }, added.map(addedToken), name)
 }
 
 function checkedVocabulary(vocab: ReadonlyMap<string, number>, name: string): ReadonlyMap<string, number> {

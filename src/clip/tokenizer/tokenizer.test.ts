@@ -58,6 +58,21 @@ it('decodes ids, whole and one by one', () => {
 })
 
 describe('tables', () => {
+  it('keep a token that is called as what every object has', () => {
+    const vocab = `{"__proto__": 0, "constructor": 1, "a": 2}`
+    const names = { vocabName: 'vocab.json', mergesName: 'merges.txt' }
+    const tokens = [...parseVocabulary({ vocab, merges: '', ...names }).vocab]
+    const model = `{"vocab": ${vocab}, "merges": [], "end_of_word_suffix": "</w>"}`
+    expect(tokens).toEqual([
+      ['__proto__', 0],
+      ['constructor', 1],
+      ['a', 2],
+    ])
+    expect([...parseTokenizerJson(`{"model": ${model}}`, 'tokenizer.json').vocab]).toEqual(tokens)
+    const added = { text: '{"__proto__": 7}', name: 'added_tokens.json' }
+    expect(parseVocabulary({ vocab: '{}', merges: '', added, ...names }).vocab.get('__proto__')).toBe(7)
+  })
+
   it('must have every byte, every merge and the special tokens', () => {
     const without = (token: string) => {
       const { vocab, merges } = clipTables()

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FileError } from '../../base/errors.ts'
+import { mapOf } from '../../formats/schema.ts'
 import type { ParquetColumn, ParquetFile } from './file.ts'
 
 /** Names of the columns, where they are not among the usual ones. */
@@ -20,8 +21,8 @@ const IMAGE_COLUMNS = ['image', 'img', 'picture', 'jpg', 'png']
 const LABEL_COLUMNS = ['label', 'labels', 'class', 'fine_label', 'cls']
 
 const featureSchema = z.looseObject({ _type: z.string().optional(), names: z.array(z.string()).optional() })
-const noteSchema = z.object({ info: z.object({ features: z.record(z.string(), featureSchema) }) })
-type Features = Readonly<Record<string, z.output<typeof featureSchema>>>
+const noteSchema = z.object({ info: z.object({ features: mapOf(featureSchema) }) })
+type Features = ReadonlyMap<string, z.output<typeof featureSchema>>
 
 /**
  * The columns of images (bytes, or Hugging Face's struct of bytes and path) and labels (numbers or text): the one asked
@@ -29,15 +30,15 @@ type Features = Readonly<Record<string, z.output<typeof featureSchema>>>
  */
 export function imageColumnsOf(file: ParquetFile, { imageColumn, labelColumn }: ColumnOptions = {}): ImageColumns {
   const features = featuresOf(file)
-  const isOf = (type: string) => (name: string) => features[name]?._type === type
+  const isOf = (type: string) => (name: string) => features.get(name)?._type === type
   const image = choose(file, 'images', ['image', 'bytes'], imageColumn, IMAGE_COLUMNS, isOf('Image'))
   const label = choose(file, 'labels', ['number', 'text'], labelColumn, LABEL_COLUMNS, isOf('ClassLabel'))
-  return { image, label, names: features[label]?.names }
+  return { image, label, names: features.get(label)?.names }
 }
 
 function featuresOf({ notes }: ParquetFile): Features {
   const note = noteSchema.safeParse(jsonOrNothing(notes.get('huggingface')))
-  return note.success ? note.data.info.features : {}
+  return note.success ? note.data.info.features : new Map()
 }
 
 /** The value of a JSON text; undefined if it is not JSON. */

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { MAX_SEED } from '../../base/bounds.ts'
 import { defineCommand } from '../../cli/command.ts'
 import { flags, list, oneOf, text, toggle, whole } from '../../cli/options.ts'
 import { COMPUTING, model } from '../../cli/shared-options.ts'
@@ -25,14 +26,12 @@ export const demo = defineCommand({
     shots: list(oneOf(['1', '2', '4', '8', '16']).transform(Number), 'some of 1, 2, 4, 8, 16')
       .optional()
       .register(flags, { flag: '--shots', argument: 'LIST', help: 'shots to learn from', otherwise: '1,2,4,8,16' }),
-    seeds: list(whole(0, 2 ** 32 - 1), 'whole numbers of at least 0')
-      .optional()
-      .register(flags, {
-        flag: '--seeds',
-        argument: 'LIST',
-        help: 'seeds of the runs',
-        otherwise: '1,2,3; 1 with --quick',
-      }),
+    seeds: list(whole(0, MAX_SEED), 'whole numbers of at least 0').optional().register(flags, {
+      flag: '--seeds',
+      argument: 'LIST',
+      help: 'seeds of the runs',
+      otherwise: '1,2,3; 1 with --quick',
+    }),
     out: text('a file').default('coop-demo.html').register(flags, {
       flag: '--out',
       argument: 'FILE.html',

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { MANY } from '../../base/bounds.ts'
 import { defaultEpochs, WARMUPS } from '../../learning/schedule.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
 import { contextClassifier, contextOf } from '../context.ts'
 import { defineMethod } from '../method.ts'
-import { MANY, MAX_CONTEXT, MAX_EPOCHS, MAX_RATE, positiveNumber, wholeNumber } from '../numbers.ts'
+import { MAX_CONTEXT, MAX_EPOCHS, MAX_RATE, positiveNumber, wholeNumber } from '../numbers.ts'
 import { learnContext } from './learn.ts'
 import { RECIPE_NAMES, RECIPES } from './recipes.ts'
 

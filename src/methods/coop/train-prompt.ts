@@ -1,4 +1,4 @@
-import { aClip, anObject, aRuntime, checkArguments, someTexts } from '../../base/arguments.ts'
+import { aClip, anObject, aRuntime, aSeed, checkArguments, someTexts } from '../../base/arguments.ts'
 import { CoopError, UsageError } from '../../base/errors.ts'
 import type { Clip } from '../../clip/types.ts'
 import type { FloatTensor } from '../../graph/tensor.ts'
@@ -61,6 +61,7 @@ export async function trainPrompt(task: TrainingTask, options: ContextOptions = 
     { clip: aClip, runtime: aRuntime, classNames: someTexts, set: anObject, settings: anObject },
   )
   const { seed, ...given } = task.settings
+  checkArguments('trainPrompt', { seed }, { seed: aSeed })
   const settings = { ...readSettings(coop, given), ...given, recipe: 'paper' } as const
   const M = contextLength(task.clip, given)
   if (M !== given.M) {

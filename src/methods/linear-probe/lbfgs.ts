@@ -105,7 +105,7 @@ async function descentDirection(gradient: Float64Array, corrections: readonly Co
   return q
 }
 
-function dot(a: Float64Array, b: Float64Array): number {
+export function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
   return sum
@@ -117,7 +117,7 @@ export function norm(a: Float64Array): number {
 }
 
 /** a += factor b */
-function addScaled(a: Float64Array, factor: number, b: Float64Array): void {
+export function addScaled(a: Float64Array, factor: number, b: Float64Array): void {
   for (let i = 0; i < a.length; i++) a[i]! += factor * b[i]!
 }
 

@@ -16,8 +16,6 @@ export interface Stop {
   readonly distance?: number
   /** No entry of the gradient of the objective divided by n is larger (scikit-learn's `tol`). */
   readonly gradient?: number
-  /** The last iteration lowered the objective by no more than this share of it. */
-  readonly decrease?: number
   /** The last iteration lowered the objective divided by n by no more than this. */
   readonly drop?: number
 }
@@ -32,15 +30,8 @@ export interface FitOptions {
    * classes. The penalty makes these different models.
    */
   readonly rows?: number
-  /**
-   * Lengths `(d)` by which the columns of the weights are divided while the minimum is sought, and one for the intercepts:
-   * the minimum is the same, and the search short where they make it round. Default: none.
-   */
-  readonly scales?: { readonly columns: Float64Array; readonly intercepts: number }
   /** Relative rounding of the products; default that of float64. */
   readonly rounding?: number
-  /** Where to begin; default: zeros. The optimum is the same. */
-  readonly from?: LinearModel
   readonly signal?: AbortSignal
 }
 
@@ -63,57 +54,29 @@ export async function fitLogistic(
   options: FitOptions = {},
 ): Promise<Fit> {
   const { n, d } = products
-  const { rows = rowsOf(classes), stop = { distance: 1e-4 }, from, scales, ...rest } = options
+  const { rows = rowsOf(classes), stop = { distance: 1e-4 }, ...rest } = options
   checkLabels(labels, n, classes)
   const penalty = 1 / (C * n)
-  const size = rows * d
-  const start = new Float64Array(size + rows)
-  if (from) {
-    start.set(from.weights.subarray((classes - rows) * d))
-    start.set(from.intercepts.subarray(classes - rows), size)
-  }
-  const { distance = 0, gradient: largest = 0, decrease = 0, drop = 0 } = stop
-  const problem = logisticObjective(products, labels, rows, C)
-  const { objective, toScaled, fromScaled, gradientOf } = scaled(problem, scaleOf(rows, d, scales))
+  const { distance = 0, gradient: largest = 0, drop = 0 } = stop
   // The penalty alone curves the objective by `penalty`, so that |W - optimum| <= |gradient| / penalty.
-  const reached = (at: Point, before: Point | undefined) => {
-    if (before && before.value - at.value <= Math.max(decrease * before.value, drop)) return true
-    const gradient = gradientOf(at.gradient)
-    const length = norm(fromScaled(at.x).subarray(0, size))
+  const reached = ({ x, value, gradient }: Point, before: Point | undefined) => {
+    if (before && before.value - value <= drop) return true
+    const length = norm(x.subarray(0, rows * d))
     return norm(gradient) <= distance * penalty * length || gradient.every((g) => Math.abs(g) <= largest)
   }
-  const found = await minimise(objective, toScaled(start), { reached, ...rest })
-  const { iterations, converged } = found
-  const x = fromScaled(found.x)
+  const objective = logisticObjective(products, labels, rows, C)
+  const { x, iterations, converged } = await minimise(objective, new Float64Array(rows * (d + 1)), { reached, ...rest })
+  return { ...modelOf(x, classes, d), iterations, converged }
+}
 
+/** The model of weights `(rows, d)` followed by intercepts `(rows)`. */
+function modelOf(x: Float64Array, classes: number, d: number): LinearModel {
+  const rows = x.length / (d + 1)
   const weights = new Float64Array(classes * d)
-  weights.set(x.subarray(0, size), (classes - rows) * d)
+  weights.set(x.subarray(0, rows * d), (classes - rows) * d)
   const intercepts = new Float64Array(classes)
-  intercepts.set(x.subarray(size), classes - rows)
-  return { classes, d, weights, intercepts, iterations, converged }
-}
-
-/** The scale of each entry of weights `(rows, d)` followed by intercepts `(rows)`. */
-function scaleOf(rows: number, d: number, scales: FitOptions['scales']): Float64Array {
-  const scale = new Float64Array(rows * d + rows).fill(scales?.intercepts ?? 1)
-  for (let c = 0; c < rows; c++) scale.set(scales?.columns ?? new Float64Array(d).fill(1), c * d)
-  return scale
-}
-
-/** The objective over x / scale, entry by entry, and the way there and back. */
-function scaled(objective: AsyncObjective, scale: Float64Array) {
-  const fromScaled = (v: Float64Array) => v.map((value, i) => value * scale[i]!)
-  const toScaled = (x: Float64Array) => x.map((value, i) => value / scale[i]!)
-  return {
-    fromScaled,
-    toScaled,
-    gradientOf: toScaled,
-    async objective(v: Float64Array, gradient: Float64Array) {
-      const value = await objective(fromScaled(v), gradient)
-      for (let i = 0; i < gradient.length; i++) gradient[i]! *= scale[i]!
-      return value
-    },
-  }
+  intercepts.set(x.subarray(rows * d), classes - rows)
+  return { classes, d, weights, intercepts }
 }
 
 type AsyncObjective = (x: Float64Array, gradient: Float64Array) => Promise<number>
@@ -130,9 +93,9 @@ export function logisticObjective(
   const size = rows * d
   return async (x, gradient) => {
     const weights = x.subarray(0, size)
-    const outputs = await products.outputs(weights, rows)
+    const outputs = await outputsOf(products, x, rows)
     await breathe()
-    const { loss, residuals, sums } = await crossEntropy(outputs, x.subarray(size), labels)
+    const { loss, residuals, sums } = await crossEntropy(outputs, rows, labels)
     gradient.set(await products.gradient(residuals, rows))
     gradient.set(sums, size)
     for (let i = 0; i < size; i++) gradient[i]! += penalty * weights[i]!
@@ -141,19 +104,15 @@ export function logisticObjective(
   }
 }
 
-/** Mean of p (1 - p) over rows and classes, the curvature of the cross-entropy by an output; outputs `(n, rows)` of a fit. */
-export async function meanCurvature(outputs: Float64Array, { classes, intercepts }: LinearModel): Promise<number> {
-  const rows = rowsOf(classes)
-  let sum = 0
-  await breathing(outputs.length / rows, (i) => {
-    const own = Array.from(outputs.subarray(i * rows, (i + 1) * rows), (z, c) => z + intercepts[classes - rows + c]!)
-    const all = rows === 1 ? [0, ...own] : own
-    const largest = all.reduce((a, b) => Math.max(a, b))
-    const weights = all.map((z) => Math.exp(z - largest))
-    const total = weights.reduce((a, b) => a + b)
-    sum += weights.reduce((part, w) => part + (w / total) * (1 - w / total), 0) / all.length
+/** x W^T + b `(n, rows)`, of weights `(rows, d)` followed by intercepts `(rows)`. */
+async function outputsOf(products: Products, x: Float64Array, rows: number): Promise<Float64Array> {
+  const { n, d } = products
+  const outputs = await products.outputs(x.subarray(0, rows * d), rows)
+  const intercepts = x.subarray(rows * d)
+  await breathing(n, (i) => {
+    for (let c = 0, at = i * rows; c < rows; c++, at++) outputs[at]! += intercepts[c]!
   })
-  return (sum * rows) / outputs.length
+  return outputs
 }
 
 /** Rows of weights that scikit-learn has for so many classes. */
@@ -162,35 +121,31 @@ export function rowsOf(classes: number): number {
 }
 
 /**
- * Mean of -log softmax(z + b)[y] over the images, and its derivative by the outputs z, (softmax - onehot) / n, which
+ * Mean of -log softmax(z)[y] over the images, and its derivative by the outputs z, (softmax - onehot) / n, which
  * overwrites them, with its sums over the images.
  *
  * @param outputs `(n, rows)`; with a single row the first of two classes has output 0
  */
-async function crossEntropy(
+export async function crossEntropy(
   outputs: Float64Array,
-  intercepts: Float64Array,
+  rows: number,
   labels: readonly number[],
 ): Promise<{ loss: number; residuals: Float64Array; sums: Float64Array }> {
   const n = labels.length
-  const rows = intercepts.length
   const sums = new Float64Array(rows)
   let loss = 0
   await breathing(n, (i) => {
-    loss += entropyOf(outputs.subarray(i * rows, (i + 1) * rows), intercepts, labels[i]!, n, sums)
+    loss += entropyOf(outputs.subarray(i * rows, (i + 1) * rows), labels[i]!, n, sums)
   })
   return { loss: loss / n, residuals: outputs, sums }
 }
 
 /** That of one image. A class's own entry is minus the sum of the others', exact even where softmax is nearly 1. */
-function entropyOf(z: Float64Array, intercepts: Float64Array, label: number, n: number, sums: Float64Array): number {
+function entropyOf(z: Float64Array, label: number, n: number, sums: Float64Array): number {
   const single = z.length === 1
   const own = label - (single ? 1 : 0) // -1: the class without a row
   let largest = single ? 0 : Number.NEGATIVE_INFINITY
-  for (let c = 0; c < z.length; c++) {
-    z[c]! += intercepts[c]!
-    if (z[c]! > largest) largest = z[c]!
-  }
+  for (let c = 0; c < z.length; c++) if (z[c]! > largest) largest = z[c]!
   const margin = largest - (own < 0 ? 0 : z[own]!)
   let others = single && own === 0 ? Math.exp(-largest) : 0
   for (let c = 0; c < z.length; c++) {
@@ -205,7 +160,7 @@ function entropyOf(z: Float64Array, intercepts: Float64Array, label: number, n: 
   return margin === 0 ? Math.log1p(others) : Math.log(total) + margin
 }
 
-function checkLabels(labels: readonly number[], n: number, classes: number): void {
+export function checkLabels(labels: readonly number[], n: number, classes: number): void {
   const seen = new Set(labels)
   if (labels.length !== n || labels.some((y) => !Number.isInteger(y) || y < 0 || y >= classes)) {
     throw new CoopError(`${countOf(n, 'row')} take ${countOf(n, 'label')} from 0 to ${classes - 1}`)

@@ -9,8 +9,11 @@ import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { tickShare } from '../../testing/ticks.ts'
+import { plainSolver, runtimeSolver } from './conjugate-gradients.ts'
+import { norm } from './lbfgs.ts'
 import { linearOutputs } from './linear-model.ts'
-import { type Fit, fitLogistic, logisticObjective } from './logistic-regression.ts'
+import { crossEntropy, type Fit, fitLogistic, logisticObjective } from './logistic-regression.ts'
+import { type NewtonOptions, newtonFit, type Problem } from './newton.ts'
 import { fitsOfSearch, probeAt, type Solver, searchedProbe, searchLogC } from './probe.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
 
@@ -89,17 +92,6 @@ describe('logistic regression', () => {
     }
   })
 
-  it('ends at the same place from wherever it begins', async () => {
-    const [problem] = problems
-    if (!problem) throw new Error('the fixture has problems')
-    const { classes, labels } = problem
-    const stop = { distance: 1e-8 }
-    const from = await fitLogistic(productsOf(problem), labels, classes, 1e4)
-    const warm = await fitLogistic(productsOf(problem), labels, classes, 1, { stop, from })
-    const cold = await fitLogistic(productsOf(problem), labels, classes, 1, { stop })
-    expect(distance(warm.weights, Array.from(cold.weights))).toBeLessThan(1e-7)
-  })
-
   it('says so when iterations ran out', async () => {
     const [problem] = problems
     if (!problem) throw new Error('the fixture has problems')
@@ -113,6 +105,88 @@ describe('logistic regression', () => {
     await expect(fitLogistic(products, [0, 0, 0], 1, 1)).rejects.toThrow(CoopError)
     await expect(fitLogistic(products, [0, 1, 2], 2, 1)).rejects.toThrow(/labels from 0 to 1/)
     await expect(fitLogistic(products, [0, 1], 2, 1)).rejects.toThrow(/3 rows/)
+  })
+})
+
+interface Rows {
+  readonly classes: number
+  readonly d: number
+  readonly x: readonly number[]
+  readonly labels: readonly number[]
+}
+
+/** What newtonFit takes of rows as they are. */
+function newtonProblem({ classes, d, x, labels }: Rows): Problem {
+  const rows = x.flatMap((v, k) => (k % d === d - 1 ? [v, 1] : [v]))
+  const products = productsOf({ x: rows, d: d + 1 })
+  const squares = new Float64Array(d + 1)
+  for (const [k, v] of rows.entries()) squares[k % (d + 1)]! += v * v
+  return { products, solver: plainSolver(products, labels, classes), squares, labels, classes }
+}
+
+describe('Newton steps', () => {
+  const EXACT = { distance: 1e-8, decrease: 0 }
+  for (const { classes, d, x, labels, fits } of problems) {
+    const first = classes === 2 ? 1 : 0
+    const problem = newtonProblem({ classes, d, x, labels })
+    const fitAt = (C: number, options: NewtonOptions = EXACT) => newtonFit(problem, C, options)
+
+    it.each(fits)(`of ${classes} classes, C $C: scikit-learn's optimum`, async ({ C, coef, intercept }) => {
+      const fit = await fitAt(C)
+      expect(fit.converged).toBe(true)
+      expect(fit.iterations).toBeLessThan(30)
+      expect(distance(fit.weights.subarray(first * d), coef.flat())).toBeLessThan(1e-4)
+      expect(distance(fit.intercepts.subarray(first), intercept)).toBeLessThan(1e-3)
+    })
+
+    it(`of ${classes} classes end at the same place from wherever they begin`, async () => {
+      const cold = await fitAt(1)
+      const warm = await fitAt(1, { ...EXACT, from: [await fitAt(1e4)] })
+      expect(distance(warm.weights, Array.from(cold.weights))).toBeLessThan(1e-7)
+      expect(distance(warm.intercepts, Array.from(cold.intercepts))).toBeLessThan(1e-6)
+    })
+
+    it(`of ${classes} classes say so when iterations ran out, and stop when told to`, async () => {
+      const { converged, iterations } = await fitAt(100, { ...EXACT, maxIterations: 2 })
+      expect([converged, iterations]).toEqual([false, 2])
+      await expect(fitAt(1, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough')
+    })
+  }
+
+  it('end where the gradient is gone, whatever the rows and the penalty', async () => {
+    const cases = fc.record({
+      classes: fc.integer({ min: 2, max: 5 }),
+      perClass: fc.integer({ min: 1, max: 5 }),
+      d: fc.integer({ min: 1, max: 6 }),
+      spread: fc.constantFrom(0.1, 1, 10),
+      logC: fc.integer({ min: -6, max: 6 }),
+      key: fc.nat(),
+    })
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ classes, perClass, d, spread, logC, key }) => {
+        const random = randomFor('case', key)
+        const labels = Array.from({ length: classes * perClass }, (_, i) => i % classes)
+        const x = labels.flatMap((label) =>
+          Array.from({ length: d }, (_, j) => (label + 1) ** j / 100 + spread * random.normal()),
+        )
+        const C = 10 ** logC
+        const fit = await newtonFit(newtonProblem({ classes, d, x, labels }), C, EXACT)
+        const rows = classes === 2 ? 1 : classes
+        const [weights, intercepts] = [
+          fit.weights.subarray((classes - rows) * d),
+          fit.intercepts.subarray(classes - rows),
+        ]
+        const gradient = new Float64Array(rows * (d + 1))
+        await logisticObjective(
+          productsOf({ x, d }),
+          labels,
+          rows,
+          C,
+        )(Float64Array.of(...weights, ...intercepts), gradient)
+        // the penalty alone curves the objective by 1 / (C n): so near are the weights to the optimum
+        expect(norm(gradient)).toBeLessThan((1e-4 * norm(weights)) / (C * labels.length) + 1e-9)
+      }),
+    )
   })
 })
 
@@ -140,6 +214,39 @@ describe('products', () => {
     await other.dispose()
     expect(distance(outputs, Array.from(await plain.outputs(weights, 5)))).toBeLessThan(1e-6)
     expect(distance(gradient, Array.from(await plain.gradient(residuals, 5)))).toBeLessThan(1e-6)
+  })
+
+  it('solve for the step that takes the gradient away, in both threads', async () => {
+    const { x, labels } = cluster(5, 4, 7, 1, 'step')
+    const plain = plainProducts(Float64Array.from(x.data), 20, 7)
+    const random = randomFor('weights')
+    const weights = Float64Array.from({ length: 35 }, () => random.normal() / 2)
+    const penalties = new Float64Array(7).fill(0.1)
+    const at = async (w: Float64Array) => {
+      const { residuals } = await crossEntropy(await plain.outputs(w, 5), 5, labels)
+      return { residuals, gradient: (await plain.gradient(residuals, 5)).map((g, k) => g + 0.1 * w[k]!) }
+    }
+    const { residuals, gradient } = await at(weights)
+    const probabilities = residuals.map((r, k) => (k % 5 === labels[Math.floor(k / 5)] ? r + 1 / 20 : r))
+    const inverse = Float64Array.from({ length: 35 }, (_, k) => 1 + (k % 3))
+    const other = await runtimeSolver(runtime, x, labels, 5)
+    for (const [solver, bound] of [
+      [plainSolver(plain, labels, 5), 1e-6],
+      [other, 1e-4],
+    ] as const) {
+      const enough = (scaled: number) => scaled <= bound / 100
+      const step = await solver.solve({ probabilities, gradient, penalties, inverse }, enough)
+      const [before, after] = [-1e-5, 1e-5].map((size) => at(weights.map((w, k) => w + size * step[k]!)))
+      const [low, high] = [(await before!).gradient, (await after!).gradient]
+      const change = high.map((g, k) => (g - low[k]!) / 2e-5)
+      expect(
+        distance(
+          change.map((g) => -g),
+          Array.from(gradient),
+        ),
+      ).toBeLessThan(bound)
+    }
+    await other.dispose()
   })
 
   it('of matrices are the sums that they are, small and large', async () => {
@@ -224,6 +331,23 @@ describe('the search for C', () => {
       expect(distance(fit.weights, Array.from(exact.weights))).toBeLessThan(5e-3)
     }
   })
+
+  it.each([
+    [5, 1e12, 1e-4],
+    [5, 1e-9, 1e-4],
+    [2, 10, 1e-4],
+  ])(
+    '%i classes, C %d, by the runtime: the optimum, with next to no penalty and with nothing else',
+    async (classes, C, bound) => {
+      const [n, d] = [4000, 40]
+      const train = cluster(classes, n / classes, d, 3, 'many')
+      const plain = plainProducts(Float64Array.from(train.x.data), n, d)
+      const exact = await fitLogistic(plain, train.labels, classes, C, { stop: { distance: 1e-7 } })
+      const fit = await probeAt(runtime, train, classes, C)
+      expect(fit.converged).toBe(true)
+      expect(distance(fit.weights, Array.from(exact.weights))).toBeLessThan(bound)
+    },
+  )
 
   it('counts the images that each fit has right, few and many', async () => {
     const train = cluster(20, 3, 40, 1.5, 'train')

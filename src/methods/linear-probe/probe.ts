@@ -2,8 +2,10 @@ import { breathing } from '../../base/breathe.ts'
 import { floatTensor } from '../../graph/tensor.ts'
 import type { LabelledRows } from '../../learning/labelled-rows.ts'
 import type { Runtime } from '../../runtime/types.ts'
-import { predict } from './linear-model.ts'
-import { type Fit, fitLogistic, meanCurvature, rowsOf } from './logistic-regression.ts'
+import { plainSolver, runtimeSolver } from './conjugate-gradients.ts'
+import { type LinearModel, predict } from './linear-model.ts'
+import { type Fit, fitLogistic, rowsOf } from './logistic-regression.ts'
+import { newtonFit, type Problem } from './newton.ts'
 import { principalAxes } from './principal-axes.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
 
@@ -76,7 +78,7 @@ export function fitsOfSearch(rounds: number): number {
   return COARSE.length + (rounds === 0 ? 0 : Math.max(2, rounds))
 }
 
-/** The linear probe at the C that is best on `val`. Each C is fitted once, from the fit at the nearest one before it. */
+/** The linear probe at the C that is best on `val`. Each C is fitted once, from where the fits at the nearest ones lead. */
 export async function searchedProbe(
   runtime: Runtime,
   train: LabelledRows,
@@ -89,9 +91,8 @@ export async function searchedProbe(
   const fitAt = async (logC: number) => {
     const known = fits.get(logC)
     if (known) return known
-    const from = nearest(fits, logC)
     const C = Number((10 ** logC).toPrecision(12))
-    const fitted = await fitter.fit(C, from)
+    const fitted = await fitter.fit(C, startsFor(logC, fits))
     const { fit } = fitted
     const predicted = await predict(runtime, fit, val.x)
     const right = val.labels.filter((label, i) => predicted[i] === label).length
@@ -133,17 +134,18 @@ type FitterOptions = Pick<ProbeOptions, 'solver' | 'maxIterations' | 'signal'>
 
 /** Fits at one C after the other, over the same rows. */
 interface Fitter {
-  fit(C: number, from?: Fitted): Promise<Fitted>
+  /** `from`: where it may begin, along the principal axes. */
+  fit(C: number, from?: readonly LinearModel[]): Promise<Fitted>
   dispose(): Promise<void>
 }
 
-/** Much nearer to the optimum than the official fits, of which those at large C end with their thousand iterations. */
-const STOP = { distance: 1e-3, decrease: 1e-7 }
+/** Multiplications of a product that the runtime, asked again and again, has done sooner than this thread. */
+const WORTH_RUNTIME = 3e5
 
 /**
  * Features have a large mean in common, and spread a thousand times farther along some directions than along others: thousands
- * of iterations. Turned into their principal axes, which leaves objective and penalty as they are, they can be scaled
- * axis by axis: tens of iterations.
+ * of iterations. Turned into their principal axes, which leaves objective and penalty as they are, the curvature along each
+ * is known.
  */
 async function exactFitter(
   runtime: Runtime,
@@ -153,30 +155,23 @@ async function exactFitter(
 ): Promise<Fitter> {
   const [n = 0, d = 0] = x.shape
   const { rank, axes, squares, mean, coordinates } = await principalAxes(x.data, n, d)
-  const rows = rowsOf(classes)
-  const large = isLarge(n, rank, rows)
-  const products = large
-    ? await runtimeProducts(runtime, floatTensor([n, rank], new Float32Array(coordinates)), rows)
-    : plainProducts(coordinates, n, rank)
-  const curvatureAt = async (from: Fit | undefined) => {
-    if (!from) return (1 / classes) * (1 - 1 / classes) // all classes are as probable
-    const weights = from.weights.subarray((classes - rows) * rank)
-    return Math.max(await meanCurvature(await products.outputs(weights, rows), from), 1e-12)
-  }
+  const width = rank + 1
+  const rows = await withOnes(coordinates, n, rank)
+  const large = n * width * classes >= WORTH_RUNTIME
+  const shared = floatTensor([n, width], new Float32Array(rows))
+  const products = large ? await runtimeProducts(runtime, shared, classes) : plainProducts(rows, n, width)
+  const solver = large ? await runtimeSolver(runtime, shared, labels, classes) : plainSolver(products, labels, classes)
+  const problem: Problem = { products, solver, squares: Float64Array.of(...squares, n), labels, classes }
   return {
     async fit(C, from) {
-      const curvature = await curvatureAt(from?.along)
-      const columns = squares.map((square) => 1 / Math.sqrt((curvature * square) / n + 1 / (C * n)))
-      const along = await fitLogistic(products, labels, classes, C, {
-        ...options,
-        stop: STOP,
-        scales: { columns, intercepts: 1 / Math.sqrt(curvature) },
-        ...(large && { rounding: 1e-6 }),
-        ...(from && { from: from.along }),
-      })
+      const { maxIterations, signal } = options
+      const along = await newtonFit(problem, C, { maxIterations, signal, from })
       return { along, fit: await turnedBack(runtime, along, axes, mean) }
     },
-    dispose: () => products.dispose(),
+    async dispose() {
+      await solver.dispose()
+      await products.dispose()
+    },
   }
 }
 
@@ -208,6 +203,13 @@ async function officialFitter(
 
 const FITTERS = { exact: exactFitter, lpclip: officialFitter } as const satisfies Record<Solver, typeof exactFitter>
 
+/** Rows `(n, d)`, each followed by a 1. */
+async function withOnes(rows: Float64Array, n: number, d: number): Promise<Float64Array> {
+  const wider = new Float64Array(n * (d + 1)).fill(1)
+  await breathing(n, (i) => wider.set(rows.subarray(i * d, (i + 1) * d), i * (d + 1)))
+  return wider
+}
+
 /** The model for rows as they are of one for their coordinates along axes `(rank, d)` from a mean. */
 async function turnedBack(runtime: Runtime, along: Fit, axes: Float64Array, mean: Float64Array): Promise<Fit> {
   const { classes, d: rank } = along
@@ -220,7 +222,15 @@ async function turnedBack(runtime: Runtime, along: Fit, axes: Float64Array, mean
   return { ...along, d, weights, intercepts }
 }
 
-function nearest<T>(known: ReadonlyMap<number, T>, logC: number): T | undefined {
-  const keys = [...known.keys()].sort((a, b) => Math.abs(a - logC) - Math.abs(b - logC))
-  return known.get(keys[0] ?? Number.NaN)
+/** The nearest fit, and the straight line over log C through it and the next: along it fits go where C is large. */
+function startsFor(logC: number, known: ReadonlyMap<number, Fitted>): LinearModel[] {
+  const [near, next] = [...known].sort(([a], [b]) => Math.abs(a - logC) - Math.abs(b - logC))
+  if (!near) return []
+  const [a, { along: first }] = near
+  if (!next) return [first]
+  const [b, { along: second }] = next
+  const share = (logC - a) / (b - a)
+  const between = (v: Float64Array, w: Float64Array) => v.map((x, k) => x + share * (w[k]! - x))
+  const weights = between(first.weights, second.weights)
+  return [first, { ...first, weights, intercepts: between(first.intercepts, second.intercepts) }]
 }

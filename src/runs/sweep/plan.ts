@@ -3,12 +3,13 @@ import { basename, dirname, resolve } from 'node:path'
 import { type Document, isMap, isScalar, type LineCounter, type Node } from 'yaml'
 import { z } from 'zod'
 import { aText, checkArguments } from '../../base/arguments.ts'
+import { MANY, MAX_SEED } from '../../base/bounds.ts'
 import { UsageError } from '../../base/errors.ts'
 import { nearestWord } from '../../base/spelling.ts'
 import type { Shots } from '../../data/fewshot.ts'
 import { CLASS_SPLITS } from '../../data/halves.ts'
 import { type AnyMethod, METHODS, methodNamed, settingNames } from '../../methods/index.ts'
-import { MANY, wholeNumber } from '../../methods/numbers.ts'
+import { wholeNumber } from '../../methods/numbers.ts'
 import { readText } from '../../node/files.ts'
 import { BUNDLED, bundledPlan } from '../../node/package.ts'
 import { readYaml } from '../../node/yaml.ts'
@@ -31,7 +32,7 @@ const shots = oneOrMore(
     error: `expected a whole number of images from 1 to ${MANY}, or all`,
   }),
 )
-const seeds = oneOrMore(wholeNumber(0, 2 ** 32 - 1))
+const seeds = oneOrMore(wholeNumber(0, MAX_SEED))
 
 /** A method and its settings; a list of values stands for one method with each value. */
 const method = z.preprocess(

@@ -20,6 +20,7 @@ import { partsOf, subsetOf } from '../../trained/drawn.ts'
 import type { Inputs } from '../../trained/inputs.ts'
 import { countedShots, type Job } from '../../trained/job.ts'
 import type { RunRecord } from '../../trained/record.ts'
+import { checkRunOptions } from '../../trained/run-options.ts'
 import { checkTestable, checkThere, warnOfPhotographs } from '../dataset.ts'
 import { changesSince } from '../drawn.ts'
 import { type InputOptions, openInputs } from '../inputs.ts'
@@ -108,6 +109,7 @@ export async function sweepAsGiven(
   hooks: Hooks = {},
 ): Promise<SweepResult> {
   checkArguments('sweep', { planFile, options, hooks }, { planFile: aText, options: anObject, hooks: someHooks })
+  checkRunOptions('sweep', options)
   const plan = await readPlan(planFile, options.methods)
   const out = options.out ?? join('runs', basename(planFile).replace(/\.ya?ml$/, ''))
   await checkOutFolder(out, ['sweep', 'report'], { force: options.force, own: planFile })
