@@ -128,6 +128,8 @@ const BUNDLED_FILES = [
 const [BATCH, FEW] = [32, 8]
 /** Steps between two points of the accuracy curve. */
 const MEASURE_EVERY = 10
+/** Of a training that a closed tab may cut off. */
+const CHECKPOINT_SECONDS = 3
 /** Words that are shown of each vector. */
 const WORDS = 3
 const STORE = 'playground'
@@ -187,8 +189,9 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
     }
   }
 
-  async function open(file: Uint8Array<ArrayBuffer>): Promise<LearnedPrompt> {
-    const run = await openRun(file, { model: clip, runtime })
+  async function open(given: Blob | Uint8Array<ArrayBuffer>): Promise<LearnedPrompt> {
+    const run = await openRun(given, { model: clip, runtime })
+    const file = given instanceof Blob ? new Uint8Array(await given.arrayBuffer()) : given
     let contexts: Promise<Context[]> | undefined
     return {
       ...promptOf(run),
@@ -273,6 +276,7 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
           seed,
           views,
           measureEvery: MEASURE_EVERY,
+          checkpointSeconds: CHECKPOINT_SECONDS,
           store: await storeForGoingOn(onWarning),
           signal,
         },
@@ -296,7 +300,7 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
       return open(file)
     },
 
-    open: async (file) => open(new Uint8Array(await file.arrayBuffer())),
+    open,
 
     async close() {
       await Promise.all([many.dispose(), single.dispose()])

@@ -1,6 +1,6 @@
 import { batch, signal } from '@preact/signals'
 import { forgetKept, keep } from './kept.ts'
-import { engineOf, seeThatItWorks } from './model.ts'
+import { engineOf, openedEngine, seeThatItWorks } from './model.ts'
 import { isAbort, tell, tellError } from './notices.ts'
 import { setRun } from './prompts.ts'
 import { type Labelled, settings, task } from './task.ts'
@@ -81,12 +81,8 @@ const filesOf = (items: readonly Labelled[]) => items.map(({ picture: { file }, 
 
 /** Whether it was opened; why not is told. */
 export async function loadRun(file: Blob): Promise<boolean> {
-  const engine = engineOf()
-  if (engine === undefined) {
-    tell('The model is not open yet: load the run in a moment.')
-    return false
-  }
   try {
+    const engine = await openedEngine()
     const prompt = await engine.open(file)
     batch(() => {
       setRun({ prompt })

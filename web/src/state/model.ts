@@ -17,6 +17,19 @@ export const opening = signal<Opening>({ state: 'opening', text: 'Opening the mo
 
 export const engineOf = (): Engine | undefined => (opening.value.state === 'open' ? opening.value.engine : undefined)
 
+/** Waits while the model is being opened. Throws why it could not be. */
+export function openedEngine(): Promise<Engine> {
+  return new Promise((done, fail) => {
+    const end = effect(() => {
+      const { value } = opening
+      if (value.state === 'opening') return
+      if (value.state === 'open') done(value.engine)
+      else fail(value.error)
+      queueMicrotask(() => end())
+    })
+  })
+}
+
 let attempt = 0
 
 /** Opens the chosen model on the chosen device; all pictures are looked at again. */
