@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { nodeRuntime } from '../src/node/runtime.ts'
 import { columns } from '../src/report/text.ts'
 import type { Bench, BenchOptions, BenchResult, Figure } from './bench.ts'
+import { browser } from './browser.bench.ts'
 import { classes } from './classes.bench.ts'
 import { encoders } from './encoders.bench.ts'
 import { images } from './images.bench.ts'
@@ -12,7 +13,7 @@ import { logits } from './logits.bench.ts'
 import { packing } from './packing.bench.ts'
 import { recipes } from './recipes.bench.ts'
 
-const BENCHES: readonly Bench[] = [packing, classes, images, logits, encoders, recipes, linearProbe]
+const BENCHES: readonly Bench[] = [packing, classes, images, logits, encoders, recipes, linearProbe, browser]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 it('every symbol that the package exports has a docstring', () => {
   const read = ts.readConfigFile('tsconfig.json', ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent(read.config, ts.sys, '.')
-  const entries = ['src/public/index.ts', 'src/public/node.ts', 'src/graph/index.ts']
+  const entries = ['src/public/index.ts', 'src/public/node.ts', 'src/public/web.ts', 'src/graph/index.ts']
   const program = ts.createProgram(entries, options)
   const checker = program.getTypeChecker()
   const exported = entries.flatMap((entry) => {

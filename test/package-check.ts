@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
+import ts from 'typescript'
 import { z } from 'zod'
 import { readmeExample } from './readme.ts'
 
@@ -61,6 +62,9 @@ try {
     ),
     named().join(', '),
   )
+  const foreign = importedBy(['public/web.js', 'web/worker.js', 'web/worker-webgpu.js', 'web/picture-worker.js'])
+  const inPages = ['entities/decode', 'onnxruntime-web/wasm', 'onnxruntime-web/webgpu', 'zod']
+  check('has an entry for pages without Node', foreign.join() === inPages.join(), foreign.join(', '))
   const dead = files.filter((file) => file.endsWith('.md')).flatMap((file) => deadLinks(file, files))
   check('has the files that its documents link to', dead.length === 0, dead.join(', '))
   const tools = installTools()
@@ -121,6 +125,23 @@ async function tryOut(tarball: string, tools: string, { npm, node }: (typeof PAI
   const [, remedy = ''] = /npm install (.*)$/m.exec(classify().stderr) ?? []
   install(...remedy.split(' '))
   check(`says how to install ONNX Runtime where npm could not ${on}`, classify().stdout === classified.stdout, remedy)
+}
+
+/** What files of dist/, and those that they import, import of others. */
+function importedBy(entries: readonly string[]): string[] {
+  const seen = new Set<string>()
+  const others = new Set<string>()
+  for (const file of entries) visit(join(ROOT, 'dist', file))
+  return [...others].sort()
+
+  function visit(file: string): void {
+    if (seen.has(file)) return
+    seen.add(file)
+    for (const { fileName } of ts.preProcessFile(readFileSync(file, 'utf8')).importedFiles) {
+      if (fileName.startsWith('.')) visit(join(dirname(file), fileName))
+      else others.add(fileName)
+    }
+  }
 }
 
 /** The environment of an npm that reaches the registry; the install script of onnxruntime-node reaches nothing. */

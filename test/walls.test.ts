@@ -105,6 +105,15 @@ describe('imports', () => {
     expect(faults(entries, (source, name) => CORE.includes(floorOf(target(source, name))))).toEqual([])
   })
 
+  it('of the page stay in the page and the core, without Node', () => {
+    const page = sources.filter(({ file }) => floorOf(file) === 'web' || file === 'public/web.ts')
+    const packages = [...CORE_PACKAGES, 'onnxruntime-web/wasm', 'onnxruntime-web/webgpu']
+    const allowed = (source: Source, name: string) =>
+      isLocal(name) ? [...CORE, 'web'].includes(floorOf(target(source, name))) : packages.includes(name)
+    expect(page.length).toBeGreaterThan(10)
+    expect(faults(page, allowed)).toEqual([])
+  })
+
   it('never come from tests, their helpers, the lab or the entries', () => {
     const isOutside = (file: string) => OUTSIDE.includes(floorOf(file))
     const allowed = (source: Source, name: string) =>

@@ -22,6 +22,7 @@ export {
   removeStoredModel,
   type StoredModel,
   storedModels,
+  type UrlOptions,
   urlModel,
   type WebHubModel,
 } from '../web/models.ts'

@@ -71,8 +71,8 @@ export async function serveFiles(
         'Content-Type': answer.type ?? 'application/octet-stream',
         'Content-Length': body.length,
       })
-      if (answer.cutAt === undefined) return response.end(body)
-      return response.write(body.subarray(0, answer.cutAt), () => response.destroy())
+      if (answer.cutAt === undefined || request.method === 'HEAD') return response.end(body)
+      return response.write(body.subarray(0, answer.cutAt), () => setTimeout(() => response.destroy(), 100))
     }
     for (const [prefix, folder] of Object.entries(folders)) {
       if (!path.startsWith(prefix)) continue

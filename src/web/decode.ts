@@ -103,7 +103,9 @@ async function byBrowser(bytes: Uint8Array): Promise<RgbImage> {
 /** Browsers show a JPEG that is cut short, with grey for what is missing; Node refuses it. */
 function checkWhole(bytes: Uint8Array): void {
   if (jpegSize(bytes) === undefined) return
-  for (let at = bytes.length - 2; at >= 0; at--) if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return
+  // a thumbnail in a segment before the pixels has an end of its own
+  const pixels = Math.max(0, ...Array.from(jpegSegments(bytes), ({ end }) => end))
+  for (let at = bytes.length - 2; at >= pixels; at--) if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return
   throw new PictureFault('it is damaged, or only part of it is there')
 }
 

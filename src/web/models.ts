@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
+import { aText, checkArguments, checkOptions, someHooks, texts } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { FORMAT_FILES, PROCESSOR_FILES } from '../clip/load.ts'
@@ -13,6 +13,12 @@ import { storageError, storageFolder } from './runs.ts'
 export interface FetchOptions extends Hooks {
   /** Whether files are kept in the browser's storage, and taken from there; default: true. */
   readonly keep?: boolean
+}
+
+/** Options of urlModel. */
+export interface UrlOptions extends FetchOptions {
+  /** Names of the files that are there: no others are asked for. Default: whatever loadClip looks for is tried. */
+  readonly files?: readonly string[]
 }
 
 const OPTIONS = ['keep', 'onProgress', 'onWarning', 'signal']
@@ -49,12 +55,18 @@ const CLIP_MERGES = 'bpe_simple_vocab_16e6.txt.gz'
  *
  * @throws FileError, when a file is read, for an address without it, a page in its place, or a download that was cut off
  */
-export function urlModel(folder: string | URL, options: FetchOptions = {}): ModelFiles {
-  checkOptions('urlModel', options, OPTIONS)
-  checkArguments('urlModel', { folder: String(folder), options }, { folder: aText, options: someHooks })
+export function urlModel(folder: string | URL, options: UrlOptions = {}): ModelFiles {
+  checkOptions('urlModel', options, ['files', ...OPTIONS])
+  const { files: there } = options
+  checkArguments(
+    'urlModel',
+    { folder: String(folder), options, files: there },
+    { folder: aText, options: someHooks, files: texts.optional() },
+  )
   const base = new URL(folder, globalThis.location?.href)
   if (!base.pathname.endsWith('/')) base.pathname += '/'
-  return fetched(base.href.replace(/\/$/, ''), (file) => new URL(file, base).href, options)
+  const files = fetched(base.href.replace(/\/$/, ''), (file) => new URL(file, base).href, options)
+  return there === undefined ? files : { ...files, has: async (file) => there.includes(file) }
 }
 
 function fetched(name: string, addressOf: (file: string) => string, options: FetchOptions): ModelFiles {

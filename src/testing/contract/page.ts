@@ -31,6 +31,7 @@ async function contract(
       'not a picture': () => web.decodeImage(new TextEncoder().encode('no picture'), 'note.txt'),
       'an empty file': () => web.decodeImage(new Uint8Array(), 'empty.png'),
       'a PNG cut short': () => web.decodeImage((named.get('grey.png') ?? new Uint8Array()).slice(0, 60), 'cut.png'),
+      'a JPEG cut short': () => web.decodeImage((named.get('photo.jpg') ?? new Uint8Array()).slice(0, -40), 'cut.jpg'),
       'no such method': () => web.train(dataset, { ...options, method: 'cop' }),
       'a wrong setting': () => web.train(dataset, { ...options, settings: { epochs: -1 } }),
       'no such option': () => Reflect.apply(web.train, undefined, [dataset, { ...options, epoch: 3 }]),

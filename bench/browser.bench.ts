@@ -1,0 +1,78 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { randomFor } from '../src/base/random.ts'
+import { bundledClip } from '../src/lab/bundled-clip.ts'
+import { encodePng } from '../src/node/image.ts'
+import { bundledModel } from '../src/node/package.ts'
+import { nodeRuntime } from '../src/node/runtime.ts'
+import { CHROMIUM, openBrowser, openPage, serveFiles } from '../src/testing/browser.ts'
+import { buildPage } from '../src/testing/build-page.ts'
+import { type Bench, type Figure, figure } from './bench.ts'
+import { CLASSES, SHOTS, stepTimes } from './browser/steps.ts'
+
+const SIDE = 128
+
+/** Steps of CoOp in headless Chromium against Node, and how long a page takes to learn. */
+export const browser: Bench = {
+  name: 'browser',
+  about: 'a step of CoOp in headless Chromium against Node, and learning in a page: bundled model, 8 classes, 16 shots',
+  long: true,
+  async run(_, { quick }) {
+    if (CHROMIUM === undefined) return { figures: [], notes: ['there is no Chromium here: apt-get install chromium'] }
+    const count = quick ? 5 : 20
+    const clip = await bundledClip()
+    const figures: Figure[] = []
+    for (const threads of [1, 2]) {
+      const runtime = await nodeRuntime({ threads })
+      const times = await stepTimes(clip, runtime, count).finally(() => runtime.close())
+      figures.push(figure(`a step in Node, ${threads} thread${threads > 1 ? 's' : ''}`, 'ms', times))
+    }
+    const root = await mkdtemp(join(tmpdir(), 'coop-bench-'))
+    const server = await serveFiles(
+      { '/model/': bundledModel(), '/pictures/': root, '/': join(root, 'page') },
+      { isolated: true },
+    )
+    const chromium = await openBrowser({ webgpu: true })
+    try {
+      await savePictures(root)
+      await buildPage(new URL('./browser', import.meta.url), join(root, 'page'))
+      const { page } = await openPage(chromium, `${server.url}/`)
+      for (const threads of [1, 2]) {
+        const times: number[] = await page.evaluate(`steps('cpu', ${threads}, ${count})`)
+        figures.push(figure(`a step in Chromium, WebAssembly, ${threads} thread${threads > 1 ? 's' : ''}`, 'ms', times))
+      }
+      for (const [name, settings] of Object.entries(RECIPES)) {
+        const { zeroShot, learned, steps, megabytes }: Record<'zeroShot' | 'learned' | 'steps' | 'megabytes', number> =
+          await page.evaluate(`learning(${JSON.stringify(settings)})`)
+        figures.push(
+          figure(`${name}: hand-written prompts measured after`, 's', [zeroShot]),
+          figure(`${name}: learned after (${steps} steps)`, 's', [learned]),
+          figure(`${name}: memory of the tab`, 'MB', [megabytes]),
+        )
+      }
+      const slow: number[] = await page.evaluate("steps('webgpu', 1, 1)")
+      figures.push(figure('a step in Chromium, WebGPU computed by software', 'ms', slow))
+    } finally {
+      await chromium.close()
+      await server.close()
+      await rm(root, { recursive: true, force: true })
+    }
+    return { figures, notes: ['WebGPU by software says nothing of graphics cards; it shows that the step runs there'] }
+  },
+}
+
+const RECIPES = { fast: { recipe: 'fast' }, 'paper, 50 epochs': { recipe: 'paper', epochs: 50 }, default: {} }
+
+async function savePictures(folder: string): Promise<void> {
+  for (let label = 0; label < CLASSES; label++) {
+    for (let i = 0; i < SHOTS; i++) {
+      const random = randomFor('bench picture', label, i)
+      const data = Uint8Array.from(
+        { length: SIDE * SIDE * 3 },
+        (_, at) => (label * 30 + at / SIDE + random.int(60)) % 256,
+      )
+      await writeFile(join(folder, `${label}-${i}.png`), await encodePng({ width: SIDE, height: SIDE, data }))
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { loadClip } from '../../src/public/index.ts'
+import { train, urlModel, webRuntime } from '../../src/public/web.ts'
+import { NAMES, SHOTS, stepTimes } from './steps.ts'
+
+const model = () => loadClip(urlModel('/model/', { keep: false }))
+
+async function steps(device: 'cpu' | 'webgpu', threads: number, count: number): Promise<number[]> {
+  const runtime = await webRuntime({ device, threads })
+  return stepTimes(await model(), runtime, count).finally(() => runtime.close())
+}
+
+/** Seconds until hand-written prompts were measured, and until it had learned; and what the tab holds then. */
+async function learning(settings: object) {
+  const clip = await model()
+  const start = performance.now()
+  const seconds = () => (performance.now() - start) / 1000
+  let zeroShot = 0
+  const train_ = NAMES.flatMap((_, label) =>
+    Array.from({ length: SHOTS }, (_, i) => ({ path: `/pictures/${label}-${i}.png`, label })),
+  )
+  const data = { name: 'bench', classNames: NAMES, train: train_, test: train_ }
+  const onZeroShot = () => {
+    zeroShot = seconds()
+  }
+  const { steps } = await train(data, { model: clip, device: 'cpu', settings }, { onZeroShot })
+  const learned = seconds()
+  const measure: unknown = Reflect.get(performance, 'measureUserAgentSpecificMemory')
+  const memory = typeof measure === 'function' ? await Reflect.apply(measure, performance, []) : undefined
+  return { zeroShot, learned, steps, megabytes: memory === undefined ? Number.NaN : memory.bytes / 1e6 }
+}
+
+Object.assign(window, { steps, learning })
