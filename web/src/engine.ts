@@ -18,6 +18,7 @@ import {
   decodeImage,
   filesDataset,
   hubModel,
+  imageFeatures,
   openRun,
   type RunStore,
   readRun,
@@ -124,8 +125,8 @@ const BUNDLED_FILES = [
   'special_tokens_map.json',
 ]
 
-/** Pictures that are encoded at a time; fewer than some are encoded one by one, as a batch costs what it holds at most. */
-const [BATCH, FEW] = [32, 8]
+/** Fewer pictures are encoded one by one, as a batch costs what it holds at most. */
+const FEW = 8
 /** Steps between two points of the accuracy curve. */
 const MEASURE_EVERY = 10
 /** Of a training that a closed tab may cut off. */
@@ -170,7 +171,16 @@ export async function sizeOfModel(id: string): Promise<{ readonly bytes: number;
 
 function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
   const { preprocess: config, embedDim } = clip.config
-  const [many, single] = [imageEncoder(clip, runtime, BATCH), imageEncoder(clip, runtime, 1)]
+  const single = imageEncoder(clip, runtime, 1)
+
+  /** Its feature, or why there is none. */
+  async function lookAtOne(file: File): Promise<Feature | Error> {
+    try {
+      return await single.encode([preprocess(await decodeImage(file, file.name, { exif: 'turn' }), config)])
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+  }
 
   function promptOf({
     classNames,
@@ -224,22 +234,10 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
       ),
 
     async look(files) {
-      const pixels = await Promise.all(
-        files.map((file) =>
-          decodeImage(file, file.name, { exif: 'turn' }).then(
-            (image) => preprocess(image, config),
-            (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
-          ),
-        ),
-      )
-      const good = pixels.filter((picture) => picture instanceof Float32Array)
-      const features = await (good.length < FEW ? single : many).encode(good)
-      let next = 0
-      return pixels.map((picture) => {
-        if (picture instanceof Error) return picture
-        const first = embedDim * next++
-        return features.slice(first, first + embedDim)
-      })
+      if (files.length < FEW) return Promise.all(files.map(lookAtOne))
+      // where none can be read, it throws
+      const features = await imageFeatures(clip, runtime, files).catch(() => [])
+      return Promise.all(files.map((file, i) => features[i] ?? lookAtOne(file)))
     },
 
     async handWritten(classNames, template) {
@@ -303,7 +301,7 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
     open,
 
     async close() {
-      await Promise.all([many.dispose(), single.dispose()])
+      await single.dispose()
       await runtime.close()
     },
   }

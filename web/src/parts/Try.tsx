@@ -38,13 +38,13 @@ export function Try() {
         <span class="number">3</span> Try
       </h2>
       <div class="stage">
-        {picture ? (
+        {picture && !(picture.look.value instanceof Error) ? (
           <figure>
             <img src={picture.url} alt={picture.file.name} />
             <figcaption>{truth ? `held out, ${task.value.classNames[truth.label]}` : picture.file.name}</figcaption>
           </figure>
         ) : (
-          <p class="blank">Drop a picture here</p>
+          <p class="blank">{picture ? picture.file.name : 'Drop a picture here'}</p>
         )}
       </div>
       <div class="row">

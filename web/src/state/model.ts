@@ -72,7 +72,7 @@ const everyPicture = (): readonly Picture[] => [...allPictures.value, ...tried.v
 export const waiting = signal(0)
 
 /** Pictures that the model looks at in one go. */
-const AT_ONCE = 32 // a batch
+const AT_ONCE = 96
 let looking = false
 
 /** Whenever there are new pictures, the model looks at them. */
