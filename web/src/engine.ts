@@ -128,7 +128,7 @@ const BUNDLED_FILES = [
 /** Fewer pictures are encoded one by one, as a batch costs what it holds at most. */
 const FEW = 8
 /** Steps between two points of the accuracy curve. */
-const MEASURE_EVERY = 10
+const MEASURE_EVERY = 5
 /** Of a training that a closed tab may cut off. */
 const CHECKPOINT_SECONDS = 3
 /** Words that are shown of each vector. */
