@@ -227,6 +227,41 @@ describe.skipIf(CHROMIUM === undefined)('in headless Chromium (skipped where the
     })
   })
 
+  it('a graphics card that is lost ends the runtime, which says so', async () => {
+    const [browser, server, page] = await open(true, false)
+    try {
+      await page.evaluate(`(async () => {
+        window.runtime = await web.webRuntime({ device: 'webgpu' })
+        window.clip = await loadClip(web.urlModel('/model/', { keep: false }))
+        await encodeTexts(clip, runtime, ['a cat'])
+      })()`)
+      const graphics = await browser.newBrowserCDPSession()
+      // the session is kept, so that the device is held
+      const said = page.evaluate(`(async () => {
+        const session = await runtime.load(probe())
+        window.held = true
+        while (true) {
+          try {
+            await session.run({})
+          } catch (error) {
+            return error.message
+          }
+          await new Promise((resolve) => setTimeout(resolve, 50))
+        }
+      })()`)
+      await page.waitForFunction('window.held')
+      await graphics.send('Browser.crashGpuProcess')
+      expect(await said).toMatch(/ONNX Runtime|the graphics card was lost/)
+      const later = await page.evaluate(
+        'encodeTexts(clip, runtime, ["a dog"]).then(() => "it went on", (error) => error.message)',
+      )
+      expect(later).toMatch(/the runtime has ended: the graphics card was lost/)
+    } finally {
+      await browser.close()
+      await server.close()
+    }
+  })
+
   it('WebGPU, computed by software, gives the losses of Node', async () => {
     const [browser, server, page] = await open(true, false)
     try {

@@ -21,10 +21,10 @@ async function learn() {
     },
   )
   const percent = (share) => (share === null ? 'not measured' : `${Math.round(100 * share)} %`)
-  say(`hand-written prompts: ${percent(learned.zeroShot)}, learned: ${percent(learned.accuracy)} (${learned.note})`)
   await run?.dispose()
   run = await openRun(learned.files, options)
   element('try').disabled = false
+  say(`hand-written prompts: ${percent(learned.zeroShot)}, learned: ${percent(learned.accuracy)} (${learned.note})`)
 }
 
 async function tryPicture() {

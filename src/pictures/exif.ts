@@ -5,8 +5,20 @@ const text = (bytes: Uint8Array, from: number, length: number) =>
 
 /** The EXIF orientation of a JPEG, PNG or WebP, 1 to 8; 1 where it says none. */
 export function orientationOf(bytes: Uint8Array): number {
+  const value = orientationPlace(bytes)?.get() ?? 1
+  return value >= 1 && value <= 8 ? value : 1
+}
+
+/** A copy of a picture's bytes that says no orientation, for a decoder that follows it unasked. */
+export function withoutOrientation(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = Uint8Array.from(bytes)
+  orientationPlace(copy)?.set(1)
+  return copy
+}
+
+function orientationPlace(bytes: Uint8Array): { get(): number; set(value: number): void } | undefined {
   const exif = exifOfFile(bytes)
-  return exif === undefined ? 1 : orientationIn(text(exif, 0, 6) === 'Exif\0\0' ? exif.subarray(6) : exif)
+  return exif && placeIn(text(exif, 0, 6) === 'Exif\0\0' ? exif.subarray(6) : exif)
 }
 
 function exifOfFile(bytes: Uint8Array): Uint8Array | undefined {
@@ -71,22 +83,21 @@ export function* jpegSegments(bytes: Uint8Array): Generator<{ marker: number; st
 
 const ORIENTATION = 0x112
 
-/** Of TIFF's first directory, which EXIF is. */
-function orientationIn(exif: Uint8Array): number {
-  if (exif.length < 14) return 1
+/** In TIFF's first directory, which EXIF is. */
+function placeIn(exif: Uint8Array): ReturnType<typeof orientationPlace> {
+  if (exif.length < 14) return undefined
   const little = exif[0] === 0x49
   const view = new DataView(exif.buffer, exif.byteOffset, exif.byteLength)
   const first = view.getUint32(4, little)
-  if (first + 2 > exif.length) return 1
+  if (first + 2 > exif.length) return undefined
   const entries = view.getUint16(first, little)
   for (let i = 0; i < entries; i++) {
     const at = first + 2 + 12 * i
     if (at + 12 > exif.length) break
     if (view.getUint16(at, little) !== ORIENTATION) continue
-    const value = view.getUint16(at + 8, little)
-    return value >= 1 && value <= 8 ? value : 1
+    return { get: () => view.getUint16(at + 8, little), set: (value) => view.setUint16(at + 8, value, little) }
   }
-  return 1
+  return undefined
 }
 
 /** A picture turned and mirrored as its EXIF orientation means it. */

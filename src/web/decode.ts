@@ -1,6 +1,6 @@
 import type { RgbImage } from '../clip/types.ts'
 import { bmpSize, decodeBmp } from '../pictures/bmp.ts'
-import { jpegSegments, orientationOf, turnedBy } from '../pictures/exif.ts'
+import { jpegSegments, orientationOf, turnedBy, withoutOrientation } from '../pictures/exif.ts'
 import { hasOwnColours, paintAround, withoutTransparency } from '../pictures/gif.ts'
 import type { Exif } from '../pictures/picture.ts'
 import { PictureFault } from '../pictures/picture-fault.ts'
@@ -81,11 +81,12 @@ function jpegSize(bytes: Uint8Array): Size | undefined {
   return undefined
 }
 
-const AS_IT_IS = { imageOrientation: 'none', premultiplyAlpha: 'none', colorSpaceConversion: 'none' } as const
+// browsers follow an orientation whatever imageOrientation says
+const AS_IT_IS = { premultiplyAlpha: 'none', colorSpaceConversion: 'none' } as const
 
 async function byBrowser(bytes: Uint8Array): Promise<RgbImage> {
   checkWhole(bytes)
-  const blob = new Blob([Uint8Array.from(bytes)])
+  const blob = new Blob([withoutOrientation(bytes)])
   const bitmap = await createImageBitmap(blob, AS_IT_IS).catch((cause: unknown) => {
     const isKnown = isGif(bytes) || jpegSize(bytes) !== undefined
     throw new PictureFault(

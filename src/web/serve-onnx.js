@@ -12,21 +12,25 @@ export function serveOnnx(ort) {
     return { executionProviders: provider === 'cpu' ? ['wasm'] : [provider, 'wasm'] }
   })
 
-  let watched = false
-  /** A graphics card may be taken away at any time: what it held is gone. */
+  /** @type {unknown} */
+  let watched
+  /** A graphics card may be taken away at any time: what it held is gone. ONNX Runtime ends its device itself with its last session. */
   async function watchDevice() {
-    watched = true
     const device = await ort.env.webgpu.device
+    if (device === watched) return
+    watched = device
     const { message, reason } = await device.lost
     if (reason !== 'destroyed') self.postMessage({ lost: message || 'the browser does not say why' })
   }
 
+  let isGpu = false
   let last = Promise.resolve()
   self.addEventListener('message', ({ data }) => {
     last = last.then(async () => {
       /** @type {Answer} */
       const answer = await serve(data)
-      if (data.kind === 'open' && data.provider === 'webgpu' && !('error' in answer) && !watched) void watchDevice()
+      if (data.kind === 'open') isGpu = data.provider === 'webgpu'
+      if (data.kind === 'load' && isGpu) void watchDevice()
       postAnswer({ postMessage: (message, transfer = []) => self.postMessage(message, { transfer }) }, answer)
     })
   })

@@ -1,5 +1,6 @@
 // The promises in a page: tests call window.contract.
-import { loadClip } from '../../public/index.ts'
+import { add, Graph, program } from '../../graph/index.ts'
+import { encodeTexts, floatTensor, loadClip } from '../../public/index.ts'
 import * as web from '../../public/web.ts'
 import { lora } from '../lora.ts'
 import { bytesOfHex, type Platform, type Said, type Served, say } from './promises.ts'
@@ -53,4 +54,11 @@ async function asked(model: string, learned: string, pictures: readonly string[]
   )
 }
 
-Object.assign(window, { contract, asked, web, loadClip })
+/** A program without inputs. */
+function probe() {
+  const graph = new Graph()
+  const x = graph.weight('x', floatTensor([2], Float32Array.of(1, 2)))
+  return program(graph, { y: add(x, x) })
+}
+
+Object.assign(window, { contract, asked, probe, web, loadClip, encodeTexts })
