@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import ts from 'typescript'
 import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -16,6 +17,22 @@ const BELOW = '/some/place/'
 const SAMPLE = 'Fantasy beings'
 
 if (!CHROMIUM) console.warn('The playground is not tested: there is no Chromium here.')
+
+it('one file of the page knows the library, by its public entries', async () => {
+  const src = join(ROOT, 'web/src')
+  const files = (await readdir(src, { recursive: true })).filter((file) => /\.tsx?$/.test(file))
+  const imports = await Promise.all(
+    files.map(async (file) => {
+      const { importedFiles } = ts.preProcessFile(await readFile(join(src, file), 'utf8'))
+      return importedFiles.map(({ fileName }) => ({ file, fileName }))
+    }),
+  )
+  const outside = imports.flat().filter(({ file, fileName }) => {
+    const target = fileName.startsWith('.') ? join(src, file, '..', fileName) : fileName
+    return !target.startsWith(src) && !/^(preact|preact\/hooks|@preact\/signals)$/.test(target)
+  })
+  expect(outside).toEqual(['coop-ts', 'coop-ts/web'].map((fileName) => ({ file: 'engine.ts', fileName })))
+})
 
 describe.skipIf(!CHROMIUM)('the playground', () => {
   let folder: string
@@ -166,6 +183,28 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     await trainIt(page)
     expect(await figure(page, 'learned-accuracy')).toBeGreaterThan(50)
     expect(complaints).toEqual([])
+  })
+
+  it('offers to go on with a training that the closing of the tab cut off', async () => {
+    const { page, context } = await openPage()
+    await page.getByTestId('sample-task').filter({ hasText: SAMPLE }).click()
+    await untilOpen(page)
+    await page.getByText('Settings').click()
+    await page.getByLabel('Recipe').selectOption('paper')
+    await page.getByTestId('train').click()
+    const stepOf = async (page: Page) =>
+      Number(/Step (\d+)/.exec((await page.locator('.status').textContent()) ?? '')?.[1])
+    await expect.poll(() => stepOf(page), POLL).toBeGreaterThan(2)
+    await page.waitForTimeout(3500) // a checkpoint is written every three seconds
+    await expect.poll(() => stepOf(page), POLL).toBeGreaterThan(10)
+    await page.close()
+    const next = await context.newPage()
+    await next.goto(server.url + BELOW)
+    await next.getByRole('button', { name: 'Go on' }).click()
+    await expect.poll(() => stepOf(next), POLL).toBeGreaterThan(2)
+    expect(await figure(next, 'zero-shot-accuracy')).toBeGreaterThan(0)
+    await next.getByRole('button', { name: 'Stop' }).click()
+    await next.getByText('Training was stopped.').waitFor()
   })
 
   it('has nothing serious for axe to find, in light and dark', async () => {
