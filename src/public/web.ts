@@ -14,6 +14,7 @@ export {
   type WebZeroShotOptions,
 } from '../web/evaluate.ts'
 // Pictures, models and ONNX Runtime in a worker.
+export { imageFeatures } from '../web/features.ts'
 export { decodeImage, encodePng } from '../web/image.ts'
 export {
   type FetchOptions,
@@ -30,4 +31,11 @@ export { type OpenWebRunOptions, openRun, readRun, type WebRun } from '../web/op
 export type { WebPicture } from '../web/picture.ts'
 export { type BrowserRun, type BrowserRuns, browserRuns, type RunStore } from '../web/runs.ts'
 export { webRuntime } from '../web/runtime.ts'
-export { train, type WebOptions, type WebTrainHooks, type WebTrainOptions, type WebTrainResult } from '../web/train.ts'
+export {
+  type Measured,
+  train,
+  type WebOptions,
+  type WebTrainHooks,
+  type WebTrainOptions,
+  type WebTrainResult,
+} from '../web/train.ts'

@@ -4,7 +4,7 @@ import { anySignal } from '../base/stop.ts'
 import type { ModelFiles } from '../clip/model-files.ts'
 import type { Clip } from '../clip/types.ts'
 import type { Shots } from '../data/fewshot.ts'
-import type { LearnOptions, Step } from '../learning/types.ts'
+import type { LearnOptions, Step, Tensors } from '../learning/types.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { templatesSetting } from '../methods/templates-setting.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
@@ -74,7 +74,15 @@ export interface WebTrainHooks extends Hooks {
   /** All steps so far: first those of a checkpoint, then after each step. */
   readonly onSteps?: (steps: readonly Step[]) => unknown
   /** Accuracy on the test images after a step, every `measureEvery` steps. */
-  readonly onMeasured?: (measured: { readonly step: number; readonly accuracy: number }) => void
+  readonly onMeasured?: (measured: Measured) => void
+}
+
+/** What is learned after some step, and its accuracy on the test images. */
+export interface Measured {
+  readonly step: number
+  readonly accuracy: number
+  /** As it is now: the next step changes these very values. */
+  readonly tensors: Tensors
 }
 
 /** A finished run of a page: its record, and the files that the folder of the same run has in Node. */
@@ -184,7 +192,8 @@ export async function train(
         const answers = await answersOf(reader, classifier, clip, inputs.test.images, pictures).finally(() =>
           classifier.dispose(),
         )
-        hooks.onMeasured?.({ step, accuracy: sharesOf(classNames, answers, inputs.test.images.labels).accuracy })
+        const { accuracy } = sharesOf(classNames, answers, inputs.test.images.labels)
+        hooks.onMeasured?.({ step, accuracy, tensors })
       }
       const environment = () => environmentOf(runtime, options)
       const context = { runtime, reader, pictures, methods: [method], environment }

@@ -1,0 +1,44 @@
+import { aClip, aList, aRuntime, checkArguments, someHooks } from '../base/arguments.ts'
+import type { Hooks } from '../base/progress.ts'
+import type { Clip } from '../clip/types.ts'
+import type { Exif } from '../pictures/picture.ts'
+import type { Runtime } from '../runtime/types.ts'
+import { type EncodeOptions, encodeSets } from '../trained/pictures.ts'
+import { DEFAULT_EXIF } from './data.ts'
+import { webReader } from './reader.ts'
+
+/**
+ * Image features of pictures, `(embed)` each, not normalised; undefined for one that cannot be read, which a warning names. The
+ * page remembers them: training on the same pictures finds them.
+ */
+export async function imageFeatures(
+  clip: Clip,
+  runtime: Runtime,
+  pictures: readonly Blob[],
+  { exif = DEFAULT_EXIF, transforms }: Pick<EncodeOptions, 'exif' | 'transforms'> = {},
+  hooks: Hooks = {},
+): Promise<(Float32Array | undefined)[]> {
+  checkArguments(
+    'imageFeatures',
+    { clip, runtime, pictures, hooks },
+    { clip: aClip, runtime: aRuntime, pictures: aList, hooks: someHooks },
+  )
+  const names = pictures.map((picture, i) => `${picture instanceof File ? picture.name : 'picture'} (${i + 1})`)
+  const files = new Map(pictures.map((picture, i) => [names[i] ?? '', picture]))
+  const items = names.map((path) => ({ path, label: 0, turned: turned(exif) }))
+  const [encoded] = await encodeSets(
+    webReader(files),
+    clip,
+    runtime,
+    [{ items }],
+    { transforms, skipBadImages: true },
+    hooks,
+  )
+  const { embedDim } = clip.config
+  const rows = new Map(
+    encoded.items.map(({ path }, i) => [path, encoded.features.data.slice(i * embedDim, (i + 1) * embedDim)]),
+  )
+  return names.map((name) => rows.get(name))
+}
+
+const turned = (exif: Exif): true | undefined => (exif === 'turn' ? true : undefined)
