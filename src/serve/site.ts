@@ -4,6 +4,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { serveStatic } from '@hono/node-server/serve-static'
 import type { Hono, MiddlewareHandler } from 'hono'
 import { html } from 'hono/html'
+import { packageFolder } from '../node/package.ts'
 import type { PageRuns } from './answers.ts'
 import { quoted, Refusal } from './refusal.ts'
 import type { ServedRun } from './served-runs.ts'
@@ -85,6 +86,8 @@ export function addSite(app: App, folder: string, runs: readonly ServedRun[]): v
     const files = serveStatic({ root: folder })
     app.get('/', files)
     app.use(files)
+    // the package has model and samples once, beside the page's folder
+    for (const part of ['models', 'samples']) app.use(`/${part}/*`, serveStatic({ root: packageFolder() }))
   } else app.get('/', (c) => c.html(usage(new URL(c.req.url).origin, runs)))
 }
 

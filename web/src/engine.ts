@@ -2,6 +2,7 @@
 
 import {
   type Clip,
+  classifierFile,
   type FloatTensor,
   floatTensor,
   type ImageClassifier,
@@ -57,6 +58,8 @@ export interface LearnedPrompt extends Prompt {
   /** `learned.safetensors`, as a run folder of Node has it. */
   readonly file: Uint8Array
   contexts(): Promise<Context[]>
+  /** Image tower and classifier as one ONNX file, for programs without coop-ts. */
+  onnx(): Promise<Uint8Array>
 }
 
 export interface LearnOptions {
@@ -210,6 +213,21 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
         contexts ??= contextsOf(file)
         return contexts
       },
+      onnx: () => onnxOf(file),
+    }
+  }
+
+  async function onnxOf(file: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+    const { method, settings, classNames, templates, transforms, exif = 'ignore', ...saved } = await readRun(file)
+    const classifier = await method.classifier({ clip, runtime, classNames, templates }, settings, saved)
+    const about = { name: method.name, title: method.title(settings), settings }
+    try {
+      return classifierFile(
+        { clip, classifier, method: about, modelName: saved.model.name, transforms, exif },
+        'float32',
+      )
+    } finally {
+      await classifier.dispose()
     }
   }
 

@@ -4,7 +4,7 @@ import { openServed, servedRuns } from '../server.ts'
 import { lack } from '../state/classes.ts'
 import { curves, learn, learning, loadRun, stopLearning } from '../state/learning.ts'
 import { model, opening, openModel, waiting } from '../state/model.ts'
-import { messageOf } from '../state/notices.ts'
+import { messageOf, tellError } from '../state/notices.ts'
 import { fits, handMeasured, learnedMeasured, run } from '../state/prompts.ts'
 import { settings, task } from '../state/task.ts'
 import { Chart } from './Chart.tsx'
@@ -80,6 +80,18 @@ export function Learn() {
           onClick={() => run.value && download(run.value.prompt.file, 'learned.safetensors')}
         >
           Download the prompt
+        </button>
+        <button
+          type="button"
+          class="quiet"
+          data-testid="download-onnx"
+          disabled={!run.value || now !== undefined}
+          title="Image tower and learned classes in one file that any ONNX Runtime opens"
+          onClick={() => {
+            run.value?.prompt.onnx().then((file) => download(file, 'model.onnx'), tellError)
+          }}
+        >
+          As ONNX
         </button>
         <label class="quiet button">
           Load one
