@@ -1,3 +1,4 @@
+import { checkArguments, withMembers } from '../base/arguments.ts'
 import { visibleJson } from '../base/visible.ts'
 
 /** A line of the log: what happened, and figures of it. Never bodies, queries or tokens. */
@@ -7,7 +8,7 @@ export type LogLine = Readonly<Record<string, string | number | undefined>> & { 
 export type Log = (line: LogLine) => void
 
 /** Lines of JSON on a stream, each with its time. */
-export const jsonLog =
-  (stream: { write(text: string): unknown }): Log =>
-  (line) =>
-    stream.write(`${visibleJson({ time: new Date().toISOString(), ...line })}\n`)
+export function jsonLog(stream: { write(text: string): unknown }): Log {
+  checkArguments('jsonLog', { stream }, { stream: withMembers('a stream, such as process.stderr', 'write') })
+  return (line) => stream.write(`${visibleJson({ time: new Date().toISOString(), ...line })}\n`)
+}

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
-import { checkOptions } from '../base/arguments.ts'
+import { z } from 'zod'
+import { checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
 import { CoopError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { AnyMethod } from '../methods/index.ts'
@@ -51,6 +52,9 @@ const OPTIONS: Readonly<Record<keyof ServeOptions, true>> = {
   signal: true,
 }
 
+const aRun = z.object({ run: z.string(), name: z.string().optional(), model: z.string().optional() })
+const someRuns = z.array(aRun, { error: 'a list of runs { run, name?, model? }' })
+
 /** A server that answers. */
 export interface Serving {
   /** `http://127.0.0.1:8080` */
@@ -73,6 +77,7 @@ export interface Serving {
  */
 export async function serveRuns(runs: readonly RunToServe[], options: ServeOptions = {}): Promise<Serving> {
   checkOptions('serveRuns', options, Object.keys(OPTIONS))
+  checkArguments('serveRuns', { runs, options }, { runs: someRuns, options: someHooks })
   const { host = '127.0.0.1', port = 8080, token, log = () => undefined, methods, limits: some, ...rest } = options
   const { origins: given = [], ...hooks } = rest
   const limits = readLimits(some)
