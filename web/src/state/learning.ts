@@ -1,7 +1,7 @@
 import { batch, signal } from '@preact/signals'
 import { forgetKept, keep } from './kept.ts'
 import { engineOf, openedEngine, seeThatItWorks } from './model.ts'
-import { isAbort, tell, tellError } from './notices.ts'
+import { isAbort, tell, tellBriefly, tellError } from './notices.ts'
 import { setRun } from './prompts.ts'
 import { type Labelled, settings, task } from './task.ts'
 
@@ -63,7 +63,7 @@ export async function learn(): Promise<void> {
     })
     setRun({ prompt, seconds: (performance.now() - started) / 1000 })
   } catch (error) {
-    if (isAbort(error)) tell('Training was stopped.')
+    if (isAbort(error)) tellBriefly('Training was stopped.')
     else {
       tellError(error)
       await seeThatItWorks()
@@ -90,7 +90,7 @@ export async function loadRun(file: Blob): Promise<boolean> {
     })
     const { classNames } = prompt
     const some = classNames.slice(0, 4).join(', ') + (classNames.length > 4 ? ' …' : '')
-    tell(`Loaded a prompt for ${classNames.length} classes: ${some}`)
+    tellBriefly(`Loaded a prompt for ${classNames.length} classes: ${some}`)
     return true
   } catch (error) {
     tellError(error)

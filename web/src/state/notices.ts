@@ -10,11 +10,20 @@ export interface Notice {
 
 export const notices = signal<readonly Notice[]>([])
 const MOST = 4
+/** Milliseconds. */
+const BRIEFLY = 8000
 let next = 0
 
 export function tell(text: string, kind: Notice['kind'] = 'info', remedy?: string): void {
   const others = notices.value.filter((notice) => notice.text !== text)
   notices.value = [...others, { id: next++, kind, text, remedy }].slice(-MOST)
+}
+
+/** News that nobody has to act on: it goes by itself. */
+export function tellBriefly(text: string): void {
+  tell(text)
+  const id = notices.value.at(-1)?.id
+  if (id !== undefined) setTimeout(dismiss, BRIEFLY, id)
 }
 
 /** Says what went wrong; errors of the library say what to do about it, too. */
