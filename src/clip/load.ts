@@ -17,6 +17,7 @@ import { type Checkpoint, checkpointOf, checkTensors, readWeights } from './weig
 import { expectedTensors } from './weights/expected.ts'
 import { fingerprintOf } from './weights/fingerprint.ts'
 import { huggingFaceNames, type Naming, openClipNames } from './weights/names.ts'
+import { SmallWeights } from './weights/small-weights.ts'
 
 export type { ModelFiles } from './model-files.ts'
 
@@ -88,13 +89,16 @@ export interface OpenedModel {
 const aModelFiles = withMembers("a model's files, as folderModelFiles gives them", 'name', 'has', 'text', 'open')
 
 /**
- * Loads a CLIP in the Hugging Face or the OpenCLIP format, or one of OpenAI's files, weights as float32 in memory.
+ * Loads a CLIP in the Hugging Face or the OpenCLIP format, or one of OpenAI's files, weights as float32 in memory (where
+ * the files ask for it, those of float16 as they are).
  * Throws FileError when files are missing, damaged, unsupported or do not fit one another.
  */
 export async function loadClip(files: ModelFiles): Promise<Clip> {
   checkArguments('loadClip', { files }, { files: aModelFiles })
   const { config, tokenizer, checkpoint, names } = await openModel(files)
-  return makeClip(config, await readWeights(checkpoint, expectedTensors(config), names), tokenizer.tokenizer)
+  const weights = files.small ? new SmallWeights() : new Map()
+  await readWeights(checkpoint, expectedTensors(config), names, weights)
+  return makeClip(config, weights, tokenizer.tokenizer)
 }
 
 /** All of loadClip but the values: configuration, tokenizer, names and shapes of tensors. Throws as loadClip does. */

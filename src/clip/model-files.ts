@@ -7,6 +7,8 @@ export interface ModelFiles {
   readonly name: string
   /** The one file that is the model, such as OpenAI's `RN50.pt`; other files are looked for beside it. */
   readonly single?: string
+  /** Whether float16 weights stay float16 in memory: half of it, and some time wherever they are used. */
+  readonly small?: boolean
   has(file: string): Promise<boolean>
   text(file: string): Promise<string>
   open(file: string): Promise<ByteSource>

@@ -1,8 +1,9 @@
 import { CoopError, FileError, UsageError } from '../base/errors.ts'
 import { imageEncoder } from '../clip/encode.ts'
 import type { Clip, RgbImage } from '../clip/types.ts'
+import { expectedTensors } from '../clip/weights/expected.ts'
 import { distinctNames } from '../data/class-names.ts'
-import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import { dims, type FloatTensor, floatTensor, sizeOf } from '../graph/tensor.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
 import { softmaxRows } from '../learning/vectors.ts'
 import type { DecodeOptions, Exif, Picture } from '../pictures/picture.ts'
@@ -70,7 +71,8 @@ export function openSaved<P>(
 ): OpenRun<P> {
   const { transforms = saved.transforms, exif = saved.exif } = options
   const { preprocess: config, embedDim } = clip.config
-  const isLarge = Array.from(clip.weights.values()).reduce((sum, { data }) => sum + data.length, 0) > LARGE
+  const isLarge =
+    Array.from(expectedTensors(clip.config).values()).reduce((sum, shape) => sum + sizeOf(shape), 0) > LARGE
   const encoders = (isLarge ? STEPS_OF_LARGE : STEPS).map((size) => ({ size, ...imageEncoder(clip, runtime, size) }))
 
   async function pixels(picture: P, name: string, decoding: Pick<DecodeOptions, 'maxPixels'> = {}) {

@@ -97,6 +97,7 @@ function fetched(name: string, addressOf: (file: string) => string, options: Fet
     has: isThere,
     text: async (file) => (await wanted(file)).text(),
     open: async (file) => blobSource(`${name}/${file}`, await wanted(file)),
+    small: true,
     clipTables: async () => readClipTables(blobSource(CLIP_MERGES, await wanted(CLIP_MERGES))),
   }
 }
@@ -225,6 +226,7 @@ export function fileModel(files: readonly File[]): ModelFiles {
     has: async (file) => named.has(file),
     text: async (file) => fileOf(file).text(),
     open: async (file) => blobSource(`${name}/${file}`, fileOf(file)),
+    small: true,
     clipTables: async () => readClipTables(blobSource(CLIP_MERGES, fileOf(CLIP_MERGES))),
   }
 }

@@ -31,12 +31,16 @@ export function checkpointOf(name: string, files: readonly TensorFile[]): Checkp
 }
 
 /**
- * Reads exactly the `expected` tensors, under canonical names, as float32.
+ * Reads exactly the `expected` tensors, under canonical names, as float32; `weights` takes them.
  * Throws one FileError that lists every missing, unexpected and misshapen tensor, before any is read.
  */
-export async function readWeights(checkpoint: Checkpoint, expected: Shapes, naming: Naming): Promise<Weights> {
+export async function readWeights(
+  checkpoint: Checkpoint,
+  expected: Shapes,
+  naming: Naming,
+  weights = new Map<string, FloatTensor>(),
+): Promise<Weights> {
   checkTensors(checkpoint, expected, naming)
-  const weights = new Map<string, FloatTensor>()
   for (const [canonical, shape] of expected) {
     const source = naming.originOf(canonical)
     const tensors: FloatTensor[] = []
