@@ -3,35 +3,18 @@ import { createReadStream, existsSync } from 'node:fs'
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
+import { HUB, pagePolicy } from '../src/serve/page-policy.ts'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /** What lies beside the page: the bundled model and the samples, folders of the package. */
 const FOLDERS = ['models/small-clip', 'samples']
 
-/** Where models of the hub come from: its answers, and the stores that it sends on to. */
-const HUB = 'https://huggingface.co https://*.huggingface.co https://*.hf.co'
-
-/** What the page may do; nothing that is not listed. WebAssembly needs its own word. */
-const policy = (connect: string) =>
-  [
-    "default-src 'none'",
-    "script-src 'self' 'wasm-unsafe-eval'",
-    "worker-src 'self' blob:",
-    "style-src 'self'",
-    "font-src 'self'",
-    "img-src 'self' blob: data:",
-    "media-src 'self' blob:",
-    `connect-src ${connect}`,
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join('; ')
-
 /** Two pages of one: `index.html` may connect to its own server only, `hub.html` also to the hub. */
 async function writePages(out: string): Promise<void> {
   const page = await readFile(`${out}/index.html`, 'utf8')
   const meta = (connect: string) =>
-    `<meta charset="utf-8" />\n    <meta http-equiv="Content-Security-Policy" content="${policy(connect)}" />`
+    `<meta charset="utf-8" />\n    <meta http-equiv="Content-Security-Policy" content="${pagePolicy(connect)}" />`
   const withPolicy = (connect: string) => page.replace('<meta charset="utf-8" />', meta(connect))
   await writeFile(`${out}/index.html`, withPolicy("'self'"))
   await writeFile(`${out}/hub.html`, withPolicy(`'self' ${HUB}`).replace('<html', '<html data-hub="yes"'))

@@ -6,30 +6,14 @@ import type { Hono, MiddlewareHandler } from 'hono'
 import { html } from 'hono/html'
 import { packageFolder } from '../node/package.ts'
 import type { PageRuns } from './answers.ts'
+import { HUB, pagePolicy } from './page-policy.ts'
 import { quoted, Refusal } from './refusal.ts'
 import type { ServedRun } from './served-runs.ts'
 
 // What a browser gets: the playground, the files of the runs that it opens with, or a page in its place.
 
-/** Where models of the hub come from: its answers, and the stores that it sends on to. */
-const HUB = 'https://huggingface.co https://*.huggingface.co https://*.hf.co'
-
-/** What a page may do: its own code, WebAssembly, workers, pictures of the user; and which places it may connect to. */
-const policy = (connect: string) =>
-  [
-    "default-src 'none'",
-    "script-src 'self' 'wasm-unsafe-eval'",
-    "worker-src 'self' blob:",
-    "style-src 'self'",
-    "img-src 'self' blob: data:",
-    "media-src 'self' blob:",
-    "font-src 'self'",
-    "manifest-src 'self'",
-    `connect-src ${connect}`,
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ')
+/** A header has two directives that the page itself, which is served from anywhere, has not. */
+const policy = (connect: string) => pagePolicy(connect, "manifest-src 'self'", "frame-ancestors 'none'")
 
 /** Headers of the page: with them it is cross-origin isolated, so that WebAssembly may have threads. */
 const PAGE_HEADERS = {

@@ -5,7 +5,7 @@ const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|avif)$/i
 const isPicture = (file: File) => file.type.startsWith('image/') || PICTURE.test(file.name)
 
 /** A file and the folder it is in: '' where it was given by itself. */
-interface Found {
+export interface Found {
   readonly folder: string
   readonly file: File
 }

@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals'
-import { chosenFolder, readDrop, takeFound } from '../dropped.ts'
+import { chosenFolder, takeFound } from '../dropped.ts'
 import { countOf } from '../format.ts'
 import { fetching, pictureUrl, type Sample, samples, takeSample } from '../samples.ts'
 import {
@@ -14,14 +14,14 @@ import {
   removePicture,
 } from '../state/classes.ts'
 import { waiting } from '../state/model.ts'
-import { tellError } from '../state/notices.ts'
 import { task } from '../state/task.ts'
 import { shown } from '../state/trying.ts'
+import { useDrop } from './drop.ts'
 import { arrowKeys } from './keys.ts'
 import { Webcam } from './Webcam.tsx'
 
 export function Classes() {
-  const over = useSignal(false)
+  const { over, handlers } = useDrop(takeFound)
   const some = classes.value.length > 0
   return (
     <section
@@ -29,16 +29,7 @@ export function Classes() {
       class={`step ${over.value ? 'over' : ''}`}
       aria-labelledby="classes-title"
       tabIndex={-1}
-      onDragOver={(event) => {
-        event.preventDefault()
-        over.value = true
-      }}
-      onDragLeave={() => (over.value = false)}
-      onDrop={(event) => {
-        event.preventDefault()
-        over.value = false
-        if (event.dataTransfer) readDrop(event.dataTransfer).then((found) => takeFound(found), tellError)
-      }}
+      {...handlers}
     >
       <h2 id="classes-title">
         <span class="number">1</span> Classes
@@ -145,7 +136,7 @@ const THUMBNAILS = 12
 
 function Card({ card }: { readonly card: ClassCard }) {
   const { name, pictures } = card
-  const over = useSignal(false)
+  const { over, handlers } = useDrop((found) => takeFound(found, card))
   const all = useSignal(false)
   const filming = useSignal(false)
   const heldOut = new Set(task.value.test.map(({ picture }) => picture))
@@ -155,21 +146,7 @@ function Card({ card }: { readonly card: ClassCard }) {
   const visible = all.value ? pictures.value : pictures.value.slice(0, THUMBNAILS)
   const more = pictures.value.length - visible.length
   return (
-    <li
-      class={`card ${over.value ? 'over' : ''}`}
-      onDragOver={(event) => {
-        event.preventDefault()
-        event.stopPropagation()
-        over.value = true
-      }}
-      onDragLeave={() => (over.value = false)}
-      onDrop={(event) => {
-        event.preventDefault()
-        event.stopPropagation()
-        over.value = false
-        if (event.dataTransfer) readDrop(event.dataTransfer).then((found) => takeFound(found, card), tellError)
-      }}
-    >
+    <li class={`card ${over.value ? 'over' : ''}`} {...handlers}>
       <div class="card-head">
         <input
           data-testid="class-name"

@@ -1,11 +1,11 @@
 import { useSignal, useSignalEffect } from '@preact/signals'
-import { readDrop } from '../dropped.ts'
 import { percent, spread } from '../format.ts'
 import type { Picture } from '../state/classes.ts'
 import { tellError } from '../state/notices.ts'
 import { answersOf, classNames, fits, handWritten, run } from '../state/prompts.ts'
 import { task } from '../state/task.ts'
 import { shown, tried, tryPictures } from '../state/trying.ts'
+import { useDrop } from './drop.ts'
 import { arrowKeys } from './keys.ts'
 import { Webcam } from './Webcam.tsx'
 
@@ -13,27 +13,13 @@ const MOST_BARS = 7
 const HELD_OUT = 18
 
 export function Try() {
-  const over = useSignal(false)
+  const { over, handlers } = useDrop((found) => tryPictures(found.map(({ file }) => file)))
   const filming = useSignal(false)
   const picture = shown.value
   const truth = task.value.test.find((item) => item.picture === picture)
   const strip = spread(task.value.test, HELD_OUT)
   return (
-    <section
-      class={`step try ${over.value ? 'over' : ''}`}
-      aria-labelledby="try-title"
-      onDragOver={(event) => {
-        event.preventDefault()
-        over.value = true
-      }}
-      onDragLeave={() => (over.value = false)}
-      onDrop={(event) => {
-        event.preventDefault()
-        over.value = false
-        if (event.dataTransfer)
-          readDrop(event.dataTransfer).then((found) => tryPictures(found.map(({ file }) => file)), tellError)
-      }}
-    >
+    <section class={`step try ${over.value ? 'over' : ''}`} aria-labelledby="try-title" {...handlers}>
       <h2 id="try-title">
         <span class="number">3</span> Try
       </h2>
