@@ -48,6 +48,12 @@ const NEEDS = {
   cuda: 'an NVIDIA graphics card, its driver and cuDNN, and the CUDA files of onnxruntime-node',
 }
 
+/** Throws UsageError when `threads` is not a whole number from 1 to 1024. */
+export function checkThreads(threads: number): void {
+  if (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS) return
+  throw new UsageError(`threads: ${threads} is not a whole number from 1 to ${MAX_THREADS}`)
+}
+
 /**
  * Opens a runtime on a worker, with the provider that was asked for, or for `auto` the first one that answers a probe.
  *
@@ -57,9 +63,11 @@ const NEEDS = {
 export async function openRuntime(port: WorkerPort, options: ProfiledOptions & { threads: number }): Promise<Runtime> {
   checkArguments('openRuntime', { port, options }, { port: aPort, options: anObject })
   const { device = 'cpu', threads, profile } = options
-  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
+  try {
+    checkThreads(threads)
+  } catch (cause) {
     await port.terminate()
-    throw new UsageError(`threads: ${threads} is not a whole number from 1 to ${MAX_THREADS}`)
+    throw cause
   }
   if (!Object.hasOwn(CANDIDATES, device)) {
     await port.terminate()

@@ -141,6 +141,8 @@ export async function filesDataset(classes: readonly WebClass[], options: FilesO
   const names = classes.map((each) => each?.name)
   checkArguments('filesDataset', { names }, { names: texts })
   if (names.length < 2) throw new UsageError('there are fewer than two classes', 'a classifier needs at least two')
+  const twice = names.find((className, i) => names.indexOf(className) < i)
+  if (twice !== undefined) throw new UsageError(`two classes are called "${twice}"`, 'rename one of them')
   checkDistinctClasses(name, names, 'rename one of them')
   const empty = classes.find(({ files }) => !Array.isArray(files) || files.length === 0)
   if (empty !== undefined) throw new UsageError(`the class "${empty.name}" has no pictures`, 'add some, or remove it')

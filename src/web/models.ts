@@ -63,10 +63,20 @@ export function urlModel(folder: string | URL, options: UrlOptions = {}): ModelF
     { folder: String(folder), options, files: there },
     { folder: aText, options: someHooks, files: texts.optional() },
   )
-  const base = new URL(folder, globalThis.location?.href)
+  const base = addressOf(folder)
   if (!base.pathname.endsWith('/')) base.pathname += '/'
   const files = fetched(base.href.replace(/\/$/, ''), (file) => new URL(file, base).href, options)
   return there === undefined ? files : { ...files, has: async (file) => there.includes(file) }
+}
+
+/** Of a folder, seen from the page. */
+function addressOf(folder: string | URL): URL {
+  try {
+    return new URL(folder, globalThis.location?.href)
+  } catch (cause) {
+    const remedy = 'give one such as /models/clip/, seen from the page, or a whole one with https://'
+    throw new UsageError(`${JSON.stringify(String(folder))} is no address of a folder`, remedy, { cause })
+  }
 }
 
 function fetched(name: string, addressOf: (file: string) => string, options: FetchOptions): ModelFiles {

@@ -95,7 +95,10 @@ export async function readRun(run: WebRun, methods: readonly AnyMethod[] = []): 
 async function learnedBytes(run: WebRun, name: string): Promise<Uint8Array> {
   if (run instanceof Blob) return bytesOf(run, name)
   if (run instanceof Uint8Array) return run
-  const learned = run.get(RUN_FILES.learned)
-  if (learned !== undefined) return learned
+  if (!(run instanceof Map)) {
+    throw new UsageError('the run is neither a file nor its bytes nor files by name', 'give what train gave as files')
+  }
+  const learned: unknown = run.get(RUN_FILES.learned)
+  if (learned instanceof Uint8Array) return learned
   throw new FileError(`the run has no ${RUN_FILES.learned}`, 'give the files of a finished run')
 }

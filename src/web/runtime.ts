@@ -1,7 +1,7 @@
 import { anObject, checkArguments, checkOptions } from '../base/arguments.ts'
 import { CoopError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
-import { openRuntime, type WorkerPort } from '../runtime/client.ts'
+import { checkThreads, openRuntime, type WorkerPort } from '../runtime/client.ts'
 import { type Answer, DEVICES, type Runtime, type RuntimeOptions } from '../runtime/types.ts'
 import { fastestOf } from './fastest.ts'
 
@@ -19,6 +19,7 @@ export async function webRuntime(options: RuntimeOptions = {}): Promise<Runtime>
   checkOptions('webRuntime', options, Object.keys(OPTIONS))
   checkArguments('webRuntime', { options }, { options: anObject })
   const { device = 'auto', threads = defaultThreads() } = options
+  checkThreads(threads)
   if (device === 'cuda') {
     throw new UsageError('there is no device "cuda" in a page', 'the devices of a page are cpu, webgpu and auto')
   }
