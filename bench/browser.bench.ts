@@ -33,7 +33,7 @@ export const browser: Bench = {
       { '/model/': bundledModel(), '/pictures/': root, '/': join(root, 'page') },
       { isolated: true },
     )
-    const chromium = await openBrowser({ webgpu: true })
+    const chromium = await openBrowser({ webgpu: true, gc: true })
     try {
       await savePictures(root)
       await buildPage(new URL('./browser', import.meta.url), join(root, 'page'))

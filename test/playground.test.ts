@@ -60,8 +60,8 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
   })
 
   /** The page, and what its console complained of. */
-  async function openPage() {
-    const context = await browser.newContext({ reducedMotion: 'reduce' })
+  async function openPage(of = browser) {
+    const context = await of.newContext({ reducedMotion: 'reduce' })
     contexts.push(context)
     const page = await context.newPage()
     const complaints: string[] = []
@@ -132,20 +132,35 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     expect(Math.abs(Number(await page.getByTestId('loss').textContent()) - loss)).toBeLessThan(1.5e-3)
   })
 
+  // two classes of a sample: by software a picture takes a second, and a step of all classes another
+  it('learns on WebGPU, computed by software, what it learns on the CPU', { timeout: 900_000 }, async () => {
+    const graphics = await openBrowser({ webgpu: true })
+    const poll = { timeout: 400_000, interval: 500 }
+    const learn = async (of: Browser, device: 'cpu' | 'webgpu') => {
+      const { page, complaints } = await openPage(of)
+      await page.getByTestId('device').selectOption(device)
+      await addClasses(page, ['elf', 'vampire'], 4)
+      await expect.poll(() => page.getByTestId('train').isEnabled(), poll).toBe(true)
+      await page.getByTestId('train').click()
+      await expect.poll(() => page.getByTestId('download').isEnabled(), poll).toBe(true)
+      expect(complaints).toEqual([])
+      const shown = await page.locator('.taken').textContent()
+      return { shown, accuracy: await figure(page, 'learned-accuracy'), loss: await figure(page, 'loss') }
+    }
+    try {
+      const [onCpu, onGpu] = [await learn(browser, 'cpu'), await learn(graphics, 'webgpu')]
+      expect(onCpu.shown).toMatch(/^CPU/)
+      expect(onGpu.shown).toBe('GPU')
+      expect(Math.abs(onGpu.loss - onCpu.loss)).toBeLessThan(1.5e-3)
+      expect(onGpu.accuracy).toBe(onCpu.accuracy)
+    } finally {
+      await graphics.close()
+    }
+  })
+
   it("learns classes of one's own files, and says what is wrong with others", async () => {
     const { page, complaints } = await openPage()
-    const pictures = async (name: string) => {
-      const from = join(ROOT, 'samples/fantasy/train', name)
-      return (await readdir(from)).slice(0, 6).map((file) => join(from, file))
-    }
-    for (const [i, name] of ['elf', 'vampire'].entries()) {
-      await page.getByTestId('add-class').click()
-      await page.getByTestId('class-name').nth(i).fill(name)
-      await page
-        .getByTestId('class-files')
-        .nth(i)
-        .setInputFiles(await pictures(name))
-    }
+    await addClasses(page, ['elf', 'vampire'], 6)
     await figure(page, 'zero-shot-accuracy')
     const text = join(folder, 'not-a-picture.png')
     await writeFile(text, 'this is no picture')
@@ -271,6 +286,17 @@ async function trainIt(page: Page): Promise<void> {
   await untilOpen(page)
   await page.getByTestId('train').click()
   await finished(page)
+}
+
+/** Classes of the sample as files of one's own. */
+async function addClasses(page: Page, names: readonly string[], pictures: number): Promise<void> {
+  for (const [i, name] of names.entries()) {
+    const from = join(ROOT, 'samples/fantasy/train', name)
+    const files = (await readdir(from)).slice(0, pictures).map((file) => join(from, file))
+    await page.getByTestId('add-class').click()
+    await page.getByTestId('class-name').nth(i).fill(name)
+    await page.getByTestId('class-files').nth(i).setInputFiles(files)
+  }
 }
 
 /** Goes to an element with the tab key and presses another. */
