@@ -8,6 +8,8 @@ import { dims, type FloatTensor, floatTensor, type IntTensor, intTensor, type Te
 export interface TrainingSet {
   /** `(images, views, embed)`, of any length. */
   readonly features: FloatTensor
+  /** The same before the image tower's last projection, `(images, views, trunk)`, for a method that learns from these. */
+  readonly trunk?: FloatTensor
   readonly labels: readonly number[]
 }
 

@@ -1,6 +1,6 @@
 import { breathing } from '../base/breathe.ts'
-import { CoopError } from '../base/errors.ts'
-import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import { CoopError, ShapeError } from '../base/errors.ts'
+import { dims, type FloatTensor, floatTensor, sizeOf } from '../graph/tensor.ts'
 import { checkTrainingSet, type TrainingSet } from './batches.ts'
 
 /** Features `(n, d)` with their classes. */
@@ -19,6 +19,28 @@ export async function meanViews({ features, labels }: TrainingSet): Promise<Labe
     }
   })
   return { x, labels }
+}
+
+/** Some of the images of a set, in the order asked for. Throws ShapeError for an image that is not there. */
+export function subsetRows(set: TrainingSet, images: readonly number[]): TrainingSet {
+  const { features, trunk, labels } = set
+  return {
+    features: someRows(features, images),
+    trunk: trunk && someRows(trunk, images),
+    labels: images.map((i) => labels[i]!),
+  }
+}
+
+/** Some of the rows `(n, ...)`, in the order asked for. Throws ShapeError for a row that is not there. */
+export function someRows({ shape, data }: FloatTensor, rows: readonly number[]): FloatTensor {
+  const [n = 0, ...row] = shape
+  const size = sizeOf(row)
+  const some = floatTensor([rows.length, ...row])
+  for (const [at, i] of rows.entries()) {
+    if (!Number.isInteger(i) || i < 0 || i >= n) throw new ShapeError(`there is no row ${i} among ${n}`)
+    some.data.set(data.subarray(i * size, (i + 1) * size), at * size)
+  }
+  return some
 }
 
 /**
