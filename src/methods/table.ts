@@ -6,10 +6,12 @@ import { classMean } from './class-mean/index.ts'
 import { clipAdapter } from './clip-adapter/index.ts'
 import { cocoop } from './cocoop/index.ts'
 import { coop } from './coop/index.ts'
+import { gda } from './gda/index.ts'
 import { kgcoop } from './kgcoop/index.ts'
 import { linearProbe } from './linear-probe/index.ts'
 import { lpPlusPlus } from './lp-plus-plus/index.ts'
 import type { AnyMethod } from './method.ts'
+import { ssText } from './ss-text/index.ts'
 import { tipAdapter, tipAdapterF } from './tip-adapter/index.ts'
 import { zeroShot } from './zero-shot/index.ts'
 
@@ -19,6 +21,8 @@ export const METHODS: readonly AnyMethod[] = [
   classMean,
   linearProbe,
   lpPlusPlus,
+  gda,
+  ssText,
   tipAdapter,
   tipAdapterF,
   clipAdapter,
