@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { aText, checkArguments, withMembers } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { nearestWord } from '../base/spelling.ts'
+import { best } from './best/index.ts'
 import { classMean } from './class-mean/index.ts'
 import { clipAdapter } from './clip-adapter/index.ts'
 import { cocoop } from './cocoop/index.ts'
@@ -18,6 +19,7 @@ import { zeroShot } from './zero-shot/index.ts'
 /** All methods, in the order of lists and reports. A new one is a folder beside this file and a row here. */
 export const METHODS: readonly AnyMethod[] = [
   zeroShot,
+  best,
   classMean,
   linearProbe,
   lpPlusPlus,
