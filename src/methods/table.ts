@@ -12,6 +12,7 @@ import { kgcoop } from './kgcoop/index.ts'
 import { linearProbe } from './linear-probe/index.ts'
 import { lpPlusPlus } from './lp-plus-plus/index.ts'
 import type { AnyMethod } from './method.ts'
+import { prolip } from './prolip/index.ts'
 import { ssText } from './ss-text/index.ts'
 import { tipAdapter, tipAdapterF } from './tip-adapter/index.ts'
 import { zeroShot } from './zero-shot/index.ts'
@@ -28,6 +29,7 @@ export const METHODS: readonly AnyMethod[] = [
   tipAdapter,
   tipAdapterF,
   clipAdapter,
+  prolip,
   coop,
   cocoop,
   kgcoop,

@@ -1,10 +1,11 @@
 import { CoopError, FileError, UsageError } from '../base/errors.ts'
 import { imageEncoder } from '../clip/encode.ts'
+import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip, RgbImage } from '../clip/types.ts'
 import { expectedTensors } from '../clip/weights/expected.ts'
 import { distinctNames } from '../data/class-names.ts'
 import { dims, type FloatTensor, floatTensor, sizeOf } from '../graph/tensor.ts'
-import type { ImageClassifier } from '../learning/classifier.ts'
+import type { ImageClassifier, Looks } from '../learning/classifier.ts'
 import { softmaxRows } from '../learning/vectors.ts'
 import type { DecodeOptions, Exif, Picture } from '../pictures/picture.ts'
 import type { Transforms } from '../pictures/transforms.ts'
@@ -22,6 +23,8 @@ export interface Label {
 export interface OpenRun<P = Picture> {
   /** Of the columns of logits; the second of two classes of one name is `crane (2)`. */
   readonly classNames: readonly string[]
+  /** What its classifier looks at. */
+  readonly takes: Looks
   /** All classes of each picture, most probable first. Throws FileError for a picture that cannot be read. */
   classify(pictures: readonly P[]): Promise<Label[][]>
   /**
@@ -32,7 +35,8 @@ export interface OpenRun<P = Picture> {
   /** The second half of `classify`: all classes of each picture that `pixels` gave, most probable first. */
   classifyPixels(pixels: readonly Float32Array[]): Promise<Label[][]>
   /**
-   * Logits `(n, classes)` of image features `(n, embed)` of the run's model, of any length.
+   * Logits `(n, classes)` of image features `(n, embed)` of the run's model, of any length; where `takes` is `trunk`, of those
+   * before the last projection, `(n, trunk)`.
    * @throws UsageError where its method looks at pixels
    */
   logits(features: FloatTensor): Promise<FloatTensor>
@@ -85,12 +89,14 @@ export function openSaved<P>(
       for (const [i, one] of pixels.entries()) all.data.set(one, i * one.length)
       return all
     }
-    const features = floatTensor([pixels.length, embedDim])
+    const width = classifier.takes === 'trunk' ? trunkWidth(clip.config) : embedDim
+    const features = floatTensor([pixels.length, width])
     let start = 0
-    for (const { size, encode } of encoders) {
+    for (const { size, encode, trunk } of encoders) {
       const rest = (pixels.length - start) % size
       const end = pixels.length - (rest < FILLED * size ? rest : 0)
-      features.data.set(await encode(pixels.slice(start, end)), start * embedDim)
+      const some = pixels.slice(start, end)
+      features.data.set(await (classifier.takes === 'trunk' ? trunk(some) : encode(some)), start * width)
       start = end
     }
     return features
@@ -102,6 +108,7 @@ export function openSaved<P>(
 
   return {
     classNames: distinctNames(classifier.classNames),
+    takes: classifier.takes,
     async classify(pictures) {
       how.check(pictures)
       const labels: Label[][] = []
@@ -115,7 +122,7 @@ export function openSaved<P>(
     pixels,
     classifyPixels,
     async logits(features) {
-      if (classifier.takes === 'features') return classifier.logits(features)
+      if (classifier.takes !== 'pixels') return classifier.logits(features)
       throw new UsageError(`${saved.run} needs pixels, not features of the image tower`, 'call classify instead')
     },
     async dispose() {
