@@ -1,6 +1,6 @@
 import { breathing } from '../base/breathe.ts'
-import { CoopError } from '../base/errors.ts'
-import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
+import { CoopError, ShapeError } from '../base/errors.ts'
+import { dims, type FloatTensor, floatTensor, sizeOf } from '../graph/tensor.ts'
 import { checkTrainingSet, type TrainingSet } from './batches.ts'
 
 /** Features `(n, d)` with their classes. */
@@ -21,12 +21,35 @@ export async function meanViews({ features, labels }: TrainingSet): Promise<Labe
   return { x, labels }
 }
 
+/** Some of the images of a set, in the order asked for. Throws ShapeError for an image that is not there. */
+export function subsetRows(set: TrainingSet, images: readonly number[]): TrainingSet {
+  const { features, trunk, labels } = set
+  return {
+    features: someRows(features, images),
+    trunk: trunk && someRows(trunk, images),
+    labels: images.map((i) => labels[i]!),
+  }
+}
+
+/** Some of the rows `(n, ...)`, in the order asked for. Throws ShapeError for a row that is not there. */
+export function someRows({ shape, data }: FloatTensor, rows: readonly number[]): FloatTensor {
+  const [n = 0, ...row] = shape
+  const size = sizeOf(row)
+  const some = floatTensor([rows.length, ...row])
+  for (const [at, i] of rows.entries()) {
+    if (!Number.isInteger(i) || i < 0 || i >= n) throw new ShapeError(`there is no row ${i} among ${n}`)
+    some.data.set(data.subarray(i * size, (i + 1) * size), at * size)
+  }
+  return some
+}
+
 /**
- * Refuses features or labels that do not fit, and classes without images, of which a classifier of features can learn
- * nothing.
+ * Refuses features or labels that do not fit, features that are not numbers, and classes without images, of which a
+ * classifier of features can learn nothing.
  */
 export function checkEachClass(set: TrainingSet, classNames: readonly string[], embed: number): void {
   checkTrainingSet(set, classNames.length, embed)
+  checkFinite(set)
   checkClassCount(classNames)
   const seen = new Set(set.labels)
   const missing = classNames.filter((_, c) => !seen.has(c))
@@ -36,6 +59,16 @@ export function checkEachClass(set: TrainingSet, classNames: readonly string[], 
   throw new CoopError(
     `there is no image to learn ${JSON.stringify(first)} from${more}`,
     'give each class an image at least, or take a method that needs none: zero-shot',
+  )
+}
+
+function checkFinite({ features, labels }: TrainingSet): void {
+  const bad = features.data.findIndex((x) => !Number.isFinite(x))
+  if (bad < 0) return
+  const image = Math.floor((bad * labels.length) / features.data.length)
+  throw new CoopError(
+    `the features of image ${image + 1} of ${labels.length} are not finite numbers (NaN or infinite)`,
+    'compute them again: the picture or the model may be damaged',
   )
 }
 

@@ -1,7 +1,9 @@
 import type { z } from 'zod'
 import { aFunction, anObject, aText, checkArguments, withMembers } from '../base/arguments.ts'
+import type { FloatTensor } from '../graph/tensor.ts'
 import type { OnlineViews, PixelSource, TrainingSet } from '../learning/batches.ts'
 import type { ImageClassifier, NamedClasses } from '../learning/classifier.ts'
+import type { OutOfFold } from '../learning/folds.ts'
 import type { LearnOptions, Step, Tensors } from '../learning/types.ts'
 import { parsedSettings } from './settings.ts'
 
@@ -9,6 +11,8 @@ import { parsedSettings } from './settings.ts'
 export interface Classes extends NamedClasses {
   /** Hand-written prompts of the data set, `{}` for the class name. */
   readonly templates: readonly string[]
+  /** Text features that were computed for these classes, by prompts: where many classifiers are made, they share them. */
+  readonly texts?: Map<string, Promise<FloatTensor>>
 }
 
 /** What a method learns from: features of a few images of each class. */
@@ -38,6 +42,8 @@ export interface Learned {
   /** What was found on the way and is worth keeping, such as the C of a linear probe; plain JSON. */
   readonly facts: Readonly<Record<string, unknown>>
   readonly steps: readonly Step[]
+  /** Given by a method that cross-validates anyway: what it says of its training images where it has not seen them. */
+  readonly outOfFold?: OutOfFold
 }
 
 /**

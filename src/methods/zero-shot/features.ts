@@ -39,10 +39,21 @@ export async function zeroShotFeatures(classes: Classes): Promise<FloatTensor> {
     { ...classes },
     { clip: aClip, runtime: aRuntime, classNames: someTexts, templates: listOfTexts },
   )
-  const { clip, runtime, classNames, templates } = classes
+  const { clip, classNames, templates, texts } = classes
   if (templates.length === 0) throw new UsageError('no prompt given', 'give at least one like "a photo of a {}."')
   checkClassNames(clip.tokenizer, classNames)
   const prompts = expandTemplates(templates)
+  const key = JSON.stringify([classNames, prompts])
+  const features = texts?.get(key) ?? promptFeatures(classes, prompts)
+  texts?.set(key, features)
+  return features
+}
+
+/** Those of each class's prompts, averaged. */
+async function promptFeatures(
+  { clip, runtime, classNames }: Classes,
+  prompts: readonly string[],
+): Promise<FloatTensor> {
   const texts = classNames.flatMap((name) => prompts.map((template) => fillTemplate(template, name)))
   await mapBreathing(texts, (text) => checkLength(clip.tokenizer, text))
   const each = normaliseRows(await encodeTexts(clip, runtime, texts))
