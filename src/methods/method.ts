@@ -4,11 +4,12 @@ import type { OnlineViews, PixelSource, TrainingSet } from '../learning/batches.
 import type { ImageClassifier, NamedClasses } from '../learning/classifier.ts'
 import type { LearnOptions, Step, Tensors } from '../learning/types.ts'
 import { parsedSettings } from './settings.ts'
+import type { Templates } from './zero-shot/templates.ts'
 
 /** Classes to tell apart with a CLIP. */
 export interface Classes extends NamedClasses {
-  /** Hand-written prompts of the data set, `{}` for the class name. */
-  readonly templates: readonly string[]
+  /** Hand-written prompts of the data set, `{}` for the class name; or those of each class. */
+  readonly templates: Templates
 }
 
 /** What a method learns from: features of a few images of each class. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { aText, checkArguments, withMembers } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { nearestWord } from '../base/spelling.ts'
+import { clap } from './clap/index.ts'
 import { classMean } from './class-mean/index.ts'
 import { clipAdapter } from './clip-adapter/index.ts'
 import { cocoop } from './cocoop/index.ts'
@@ -23,6 +24,7 @@ export const METHODS: readonly AnyMethod[] = [
   lpPlusPlus,
   gda,
   ssText,
+  clap,
   tipAdapter,
   tipAdapterF,
   clipAdapter,
