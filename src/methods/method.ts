@@ -6,12 +6,13 @@ import type { ImageClassifier, NamedClasses } from '../learning/classifier.ts'
 import type { OutOfFold } from '../learning/folds.ts'
 import type { LearnOptions, Step, Tensors } from '../learning/types.ts'
 import { parsedSettings } from './settings.ts'
+import type { Templates } from './zero-shot/templates.ts'
 
 /** Classes to tell apart with a CLIP. */
 export interface Classes extends NamedClasses {
-  /** Hand-written prompts of the data set, `{}` for the class name. */
-  readonly templates: readonly string[]
-  /** Text features that were computed for these classes, by prompts: where many classifiers are made, they share them. */
+  /** Hand-written prompts of the data set, `{}` for the class name; or those of each class. */
+  readonly templates: Templates
+  /** Features of texts that were computed before, by the texts: where many classifiers are made, they share them. */
   readonly texts?: Map<string, Promise<FloatTensor>>
 }
 
