@@ -10,6 +10,8 @@ import { kgcoop } from './kgcoop/index.ts'
 import { linearProbe } from './linear-probe/index.ts'
 import { lpPlusPlus } from './lp-plus-plus/index.ts'
 import type { AnyMethod } from './method.ts'
+import { prograd } from './prograd/index.ts'
+import { taskRes } from './taskres/index.ts'
 import { tipAdapter, tipAdapterF } from './tip-adapter/index.ts'
 import { zeroShot } from './zero-shot/index.ts'
 
@@ -22,9 +24,11 @@ export const METHODS: readonly AnyMethod[] = [
   tipAdapter,
   tipAdapterF,
   clipAdapter,
+  taskRes,
   coop,
   cocoop,
   kgcoop,
+  prograd,
 ]
 
 export const METHOD_NAMES: readonly string[] = METHODS.map(({ name }) => name)

@@ -33,6 +33,16 @@ export function fillTemplate(template: string, className: string): string {
  * that are the same or have no words, and for a prompt longer than the model takes.
  */
 export async function zeroShotFeatures(classes: Classes): Promise<FloatTensor> {
+  return normaliseRows(await classMeans(classes, normaliseRows))
+}
+
+/** The mean of the templates' features, as the text tower gives them, `(classes, embed)` of any length. Throws likewise. */
+export function rawTextFeatures(classes: Classes): Promise<FloatTensor> {
+  return classMeans(classes, (each) => each)
+}
+
+/** For each class the mean of what `rowsOf` makes of the features of its prompts. */
+async function classMeans(classes: Classes, rowsOf: (each: FloatTensor) => FloatTensor): Promise<FloatTensor> {
   checkArguments('zeroShotFeatures', { classes }, { classes: anObject })
   checkArguments(
     'zeroShotFeatures',
@@ -45,14 +55,14 @@ export async function zeroShotFeatures(classes: Classes): Promise<FloatTensor> {
   const prompts = expandTemplates(templates)
   const texts = classNames.flatMap((name) => prompts.map((template) => fillTemplate(template, name)))
   await mapBreathing(texts, (text) => checkLength(clip.tokenizer, text))
-  const each = normaliseRows(await encodeTexts(clip, runtime, texts))
+  const { data } = rowsOf(await encodeTexts(clip, runtime, texts))
   const embed = clip.config.embedDim
-  const sums = floatTensor([classNames.length, embed])
+  const means = floatTensor([classNames.length, embed])
   await breathing(texts.length, (row) => {
     const c = Math.floor(row / prompts.length)
-    for (let j = 0; j < embed; j++) sums.data[c * embed + j]! += each.data[row * embed + j]!
+    for (let j = 0; j < embed; j++) means.data[c * embed + j]! += data[row * embed + j]! / prompts.length
   })
-  return normaliseRows(sums) // the mean has the direction of the sum
+  return means
 }
 
 function checkLength({ encode, contextLength }: Tokenizer, text: string): void {
