@@ -74,7 +74,7 @@ describe('a folder with a few pictures of each class', () => {
   it.each(METHODS.map(({ name }) => name))('can be learned by %s, with classes of unequal numbers', async (method) => {
     const data = at('unequal-again')
     await classes('unequal-again', [9, 2, 1, 5])
-    const quick = ['cocoop', 'kgcoop', 'coop'].includes(method) ? QUICK : []
+    const quick = ['cocoop', 'kgcoop', 'prograd', 'coop'].includes(method) ? QUICK : []
     for (const shots of method === 'zero-shot' ? [[]] : [[], ['--shots', '3']]) {
       const ended = await train(data, `${method}${shots.length}`, '--method', method, ...quick, ...shots)
       expect(onlyJson(ended)).toMatchObject({ tested: 3 + 1 + 2, accuracy: expect.any(Number) })

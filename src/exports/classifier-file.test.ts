@@ -27,6 +27,8 @@ const TOWERS = await Promise.all(
 const SETTINGS: Readonly<Record<string, object>> = {
   coop: { epochs: 3, M: 2 },
   kgcoop: { epochs: 3 },
+  prograd: { epochs: 3, M: 2 },
+  taskres: { epochs: 3 },
   'clip-adapter': { epochs: 3 },
   clap: { epochs: 3 },
   'tip-adapter': { search: false },

@@ -56,7 +56,16 @@ export function stepOf<Name extends string, Other extends string = never>(
   checkArguments('stepOf', { tensors, others }, { tensors: aMap, others: anObject.optional() })
   expectValues('stepOf', [loss])
   const found = gradients(loss, [...tensors.values()])
-  const named = Array.from(tensors.keys(), (name, i): [string, Value] => [gradientOf(name), found[i] ?? loss])
+  return stepAlong(loss, new Map(Array.from(tensors.keys(), (name, i) => [name, found[i] ?? loss])), others)
+}
+
+/** The same where a step goes along other values than the gradients of the loss, given for each tensor by name. */
+export function stepAlong<Name extends string, Other extends string = never>(
+  loss: Value,
+  directions: ReadonlyMap<Name, Value>,
+  others?: Readonly<Record<Other, Value>>,
+): Program<'loss' | `gradient.${Name}` | Other> {
+  const named = Array.from(directions, ([name, direction]): [string, Value] => [gradientOf(name), direction])
   return program(loss.graph, { loss, ...Object.fromEntries(named), ...others })
 }
 

@@ -121,3 +121,23 @@ export function adamW(settings: AdamWSettings): Optimiser {
     }
   }
 }
+
+/**
+ * Adam as PyTorch's, whose weight decay is part of the gradient and so of both moments: a step of AdamW without decay (see
+ * adamWStep) for g + decay x.
+ */
+export function adam({ weightDecay, ...rest }: AdamWSettings): Optimiser {
+  const decoupled = adamW({ ...rest, weightDecay: 0 })
+  return (values) => {
+    const { buffers, update } = decoupled(values)
+    return {
+      buffers,
+      update: (gradient, rate, step) =>
+        update(
+          gradient.map((g, i) => g + weightDecay * values[i]!),
+          rate,
+          step,
+        ),
+    }
+  }
+}

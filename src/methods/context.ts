@@ -16,11 +16,13 @@ import { MAX_CONTEXT, wholeNumber } from './numbers.ts'
 export interface ContextSettings extends PromptShape {
   /** Words whose embeddings the context starts from (M is then the number of their tokens); null: random vectors. */
   readonly init: string | null
+  /** Whether fewer words than M have zeros before them, instead of making M smaller. */
+  readonly padded?: boolean
 }
 
-/** Number of context vectors: as many as the words to start from have tokens, else as many as asked for. */
-export function contextLength(clip: Clip, { M, init }: Pick<ContextSettings, 'M' | 'init'>): number {
-  return init === null ? M : startTokens(clip, init).length
+/** Number of context vectors: as many as the words to start from have tokens (or M, padded), else as many as asked for. */
+export function contextLength(clip: Clip, { M, init, padded }: Pick<ContextSettings, 'M' | 'init' | 'padded'>): number {
+  return init === null ? M : Math.max(startTokens(clip, init).length, padded ? M : 0)
 }
 
 /**
@@ -41,7 +43,7 @@ export function contextOf(
   const ctx =
     init === null
       ? randomContext(contextShape(clip, layout), seed)
-      : wordContext(clip, init, classSpecific ? classNames.length : undefined)
+      : wordContext(clip, init, M, classSpecific ? classNames.length : undefined)
   return { ctx, layout }
 }
 
@@ -52,7 +54,7 @@ export function contextWords({ M, position, init }: Pick<ContextSettings, 'M' | 
 }
 
 /** The words that methods with a short context start from. */
-const USUAL_START = 'a photo of a'
+export const USUAL_START = 'a photo of a'
 
 /** The settings of a method that learns one context for all classes. */
 export const sharedContextSettings = {

@@ -30,6 +30,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   warmup: fc.constantFrom('constant', 'linear', 'none'),
   warmupEpochs: count,
   weight: positive,
+  temperature: fc.double({ min: 0.01, max: 1000, noNaN: true }),
   C: fc.option(positive),
   rounds: fc.nat(9),
   maxIterations: count,

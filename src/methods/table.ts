@@ -13,8 +13,10 @@ import { kgcoop } from './kgcoop/index.ts'
 import { linearProbe } from './linear-probe/index.ts'
 import { lpPlusPlus } from './lp-plus-plus/index.ts'
 import type { AnyMethod } from './method.ts'
+import { prograd } from './prograd/index.ts'
 import { prolip } from './prolip/index.ts'
 import { ssText } from './ss-text/index.ts'
+import { taskRes } from './taskres/index.ts'
 import { tipAdapter, tipAdapterF } from './tip-adapter/index.ts'
 import { zeroShot } from './zero-shot/index.ts'
 
@@ -32,9 +34,11 @@ export const METHODS: readonly AnyMethod[] = [
   tipAdapterF,
   clipAdapter,
   prolip,
+  taskRes,
   coop,
   cocoop,
   kgcoop,
+  prograd,
 ]
 
 export const METHOD_NAMES: readonly string[] = METHODS.map(({ name }) => name)

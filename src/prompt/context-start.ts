@@ -31,11 +31,15 @@ export function startTokens(clip: Pick<Clip, 'tokenizer'>, words: string): numbe
   return tokens
 }
 
-/** Context vectors that are the embeddings of words: `(M, width)`, or the same for each class, `(classes, M, width)`. */
-export function wordContext(clip: Clip, words: string, classes?: number): FloatTensor {
-  const { shape, data } = tokenRows(clip, startTokens(clip, words))
-  if (classes === undefined) return { dtype: 'float32', shape, data }
-  const all = floatTensor([classes, ...shape])
-  for (let c = 0; c < classes; c++) all.data.set(data, c * data.length)
+/**
+ * Context vectors that are the embeddings of words: `(M, width)`, or the same for each class, `(classes, M, width)`. Where M
+ * is more than the tokens of the words, zeros come before them.
+ */
+export function wordContext(clip: Clip, words: string, M: number, classes?: number): FloatTensor {
+  const { data } = tokenRows(clip, startTokens(clip, words))
+  const size = M * clip.config.text.width
+  const shape = [M, clip.config.text.width]
+  const all = floatTensor(classes === undefined ? shape : [classes, ...shape])
+  for (let end = size; end <= all.data.length; end += size) all.data.set(data, end - data.length)
   return all
 }

@@ -126,9 +126,7 @@ function piecesOf(clip: Clip, runtime: Runtime, methods: readonly AnyMethod[]): 
     },
     { what: 'text tower', work: async () => void (await encodeTexts(clip, runtime, CLASS_NAMES)) },
   ]
-  const shapes = POSITIONS.flatMap((position) =>
-    [false, true].map((classSpecific) => ({ position, classSpecific, M: 4 })),
-  )
+  const shapes = POSITIONS.flatMap((position) => [false, true].map((classSpecific) => ({ position, classSpecific })))
   return [
     ...towers,
     ...methods.flatMap((method) =>
@@ -138,7 +136,7 @@ function piecesOf(clip: Clip, runtime: Runtime, methods: readonly AnyMethod[]): 
 }
 
 /** What makes learning short; a method takes of them what it has. */
-const SHORT = { epochs: 1, iterations: 2, alphaSteps: 2, betaSteps: 2 }
+const SHORT = { M: 4, epochs: 1, iterations: 2, alphaSteps: 2, betaSteps: 2 }
 
 function shortened(method: AnyMethod, settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const fits = ([name, value]: [string, unknown]) => method.settings.safeParse({ ...settings, [name]: value }).success

@@ -160,7 +160,7 @@ function weightFiles({ clip, classifier, method, modelName, transforms, exif }: 
   if (weights === undefined) {
     throw new CoopError(
       `the classifier of ${method.title} is more than one direction for each class`,
-      'export the whole of it (--format onnx), or a run of zero-shot, class-mean, coop or kgcoop',
+      'export the whole of it (--format onnx), or a run of zero-shot, class-mean, taskres, coop, kgcoop or prograd',
     )
   }
   const factor = logitFactor(clip)

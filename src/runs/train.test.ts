@@ -234,6 +234,8 @@ describe('a run that is killed', () => {
     coop: { M: 2, epochs: 150, batchSize: 3 },
     cocoop: { M: 2, init: null, epochs: 60 },
     kgcoop: { M: 2, init: null, epochs: 150, batchSize: 3 },
+    prograd: { M: 2, init: null, epochs: 150, batchSize: 3 },
+    taskres: { epochs: 150, batchSize: 3 },
     'clip-adapter': { epochs: 150, batchSize: 3 },
     clap: { epochs: 150, batchSize: 3 },
     'tip-adapter-f': { epochs: 150, batchSize: 3, alphaSteps: 2, betaSteps: 2 },

@@ -35,7 +35,7 @@ export async function wordsOfRun(run: string, options: WordsOptions, hooks: Hook
   if (ctx === undefined) {
     throw new UsageError(
       `the run ${run} (${method.title(settings)}) learned no context vectors, so there are no nearest words`,
-      'give a run of coop, kgcoop or cocoop',
+      'give a run of coop, cocoop, kgcoop or prograd',
     )
   }
   const [M = 0] = ctx.shape.slice(-2)

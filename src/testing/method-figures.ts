@@ -19,6 +19,8 @@ const about = z.looseObject({
   M: z.int(),
   templates: z.array(z.string()).default([]),
   weight: z.number().default(0),
+  temperature: z.number().default(1),
+  classSpecific: z.boolean().default(false),
   tensors,
   features: z.array(z.number()),
   labels: z.array(z.int()),
@@ -32,6 +34,8 @@ const figures = z.object({
       loss: z.number(),
       logits: z.array(z.number()),
       gradients: z.record(z.string(), z.array(z.number())),
+      /** Other outputs. */
+      others: z.record(z.string(), z.array(z.number())).default({}),
     }),
   ),
   /** A short training with images first to last. */
@@ -78,7 +82,7 @@ export function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return Math.max(...Array.from(b, (x, i) => Math.abs(x - (a[i] ?? Number.NaN)))) / size
 }
 
-/** Runs one step and compares loss, logits and all gradients. */
+/** Runs one step and compares loss, logits, all gradients and other outputs. */
 export async function expectStep(runtime: Runtime, step: Program, figures: Figures['cases'][number]): Promise<void> {
   const { batch, features, labels } = figures
   const session = await runtime.load(step)
@@ -90,8 +94,9 @@ export async function expectStep(runtime: Runtime, step: Program, figures: Figur
     })
     expect(distance(outputs.loss?.data ?? [], [figures.loss])).toBeLessThan(1e-5)
     expect(distance(outputs.logits?.data ?? [], figures.logits)).toBeLessThan(1e-5)
-    for (const [name, gradient] of Object.entries(figures.gradients)) {
-      expect(distance(outputs[`gradient.${name}`]?.data ?? [], gradient), name).toBeLessThan(1e-4)
+    const gradients = Object.entries(figures.gradients).map(([name, values]) => [`gradient.${name}`, values] as const)
+    for (const [name, values] of [...gradients, ...Object.entries(figures.others)]) {
+      expect(distance(outputs[name]?.data ?? [], values), name).toBeLessThan(1e-4)
     }
   } finally {
     await session.dispose()

@@ -9,9 +9,9 @@ import type { Runtime } from '../../runtime/types.ts'
 import { distance } from '../../testing/method-figures.ts'
 import { tinyClip } from '../../testing/tiny-clip.ts'
 import { toyClasses, toySet } from '../../testing/toy-task.ts'
+import { learnByRecipe } from '../paper-recipe.ts'
 import { adapterLogits, adapterStep, DOWN, randomAdapter, UP } from './adapter.ts'
 import { clipAdapter } from './index.ts'
-import { trainAdapter } from './train.ts'
 
 const numbers = z.array(z.number())
 /** By PyTorch in float64, on random features, text features and weights. */
@@ -92,7 +92,8 @@ describe('against PyTorch', () => {
       [DOWN, down],
       [UP, up],
     ])
-    const learned = await trainAdapter(clip, { runtime, train }, text, start, { ratio, ...run }, inOrder, {})
+    const program = (batch: number) => adapterStep(clip, text, hidden, ratio, batch)
+    const learned = await learnByRecipe({ runtime, train, seed: 1 }, run, { program, start, order: inOrder }, {})
     expect(
       distance(
         Float64Array.from(learned.steps, ({ loss }) => loss),

@@ -1,17 +1,16 @@
 import { z } from 'zod'
 import { MANY } from '../../base/bounds.ts'
 import { DivergedError } from '../../base/errors.ts'
-import { shuffled } from '../../learning/batches.ts'
 import { graphClassifier } from '../../learning/classifier.ts'
 import { checkEachClass } from '../../learning/labelled-rows.ts'
 import { defaultEpochs } from '../../learning/schedule.ts'
 import { learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
 import { anyNumber, MAX_EPOCHS, MAX_RATE, positiveNumber, wholeNumber } from '../numbers.ts'
+import { learnByRecipe } from '../paper-recipe.ts'
 import { templatesSetting, withTemplates } from '../templates-setting.ts'
 import { zeroShotFeatures } from '../zero-shot/features.ts'
-import { adapterLogits, DOWN, hiddenOf, randomAdapter, UP } from './adapter.ts'
-import { trainAdapter } from './train.ts'
+import { adapterLogits, adapterStep, DOWN, hiddenOf, randomAdapter, UP } from './adapter.ts'
 
 const settings = z.strictObject({
   templates: templatesSetting,
@@ -39,20 +38,19 @@ export const clipAdapter = defineMethod({
 
   async learn(task, settings, options) {
     const { clip, classNames, train, shots, seed } = task
-    const { reduction, epochs = defaultEpochs(shots) } = settings
+    const { ratio, reduction, epochs = defaultEpochs(shots) } = settings
     const { embedDim } = clip.config
     checkEachClass(train, classNames, embedDim)
     const text = await zeroShotFeatures(withTemplates(task, settings))
-    const start = randomAdapter(embedDim, hiddenOf(embedDim, reduction), seed)
-    const learned = await trainAdapter(clip, task, text, start, { ...settings, epochs }, shuffled(seed), options).catch(
-      (error: unknown) => {
-        if (!(error instanceof DivergedError) || settings.ratio < 1) throw error
-        const remedy =
-          'with ratio=1 nothing is left of a feature for which the adapter gives zeros, and zeros have no direction: set a ratio below 1'
-        throw new DivergedError(error.message, remedy, { cause: error })
-      },
-    )
-    return { ...learned, facts: { epochs } }
+    const hidden = hiddenOf(embedDim, reduction)
+    const start = randomAdapter(embedDim, hidden, seed)
+    const program = (batch: number) => adapterStep(clip, text, hidden, ratio, batch)
+    return learnByRecipe(task, { ...settings, epochs }, { program, start }, options).catch((error: unknown) => {
+      if (!(error instanceof DivergedError) || ratio < 1) throw error
+      const remedy =
+        'with ratio=1 nothing is left of a feature for which the adapter gives zeros, and zeros have no direction: set a ratio below 1'
+      throw new DivergedError(error.message, remedy, { cause: error })
+    })
   },
 
   async classifier(classes, settings, learned) {

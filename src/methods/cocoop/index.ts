@@ -3,13 +3,12 @@ import { MANY } from '../../base/bounds.ts'
 import { randomFor } from '../../base/random.ts'
 import { type FloatTensor, floatTensor, sizeOf } from '../../graph/tensor.ts'
 import { checkTrainingSet } from '../../learning/batches.ts'
-import { learnByGradients } from '../../learning/loop.ts'
 import { checkClassNames, promptLayout } from '../../prompt/layout.ts'
 import { contextOf, contextWords, sharedContextSettings } from '../context.ts'
 import { learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
 import { MAX_EPOCHS, MAX_RATE, positiveNumber, wholeNumber } from '../numbers.ts'
-import { paperRecipe } from '../paper-recipe.ts'
+import { learnByRecipe } from '../paper-recipe.ts'
 import { imageConditionalClassifier } from './classifier.ts'
 import { cocoopShapes, cocoopStep } from './program.ts'
 
@@ -37,13 +36,11 @@ export const cocoop = defineMethod({
 
   async learn(task, settings, options) {
     const { clip, classNames, train, seed } = task
-    const { epochs } = settings
     const { ctx, layout } = contextOf(task, { ...settings, classSpecific: false })
     checkTrainingSet(train, classNames.length, clip.config.embedDim)
     const program = (batch: number) => cocoopStep(clip, layout, batch)
     const start = startTensors(cocoopShapes(clip, layout), ctx, seed)
-    const { tensors, steps } = await learnByGradients({ ...paperRecipe(task, settings), program, start }, options)
-    return { tensors, steps, facts: { epochs } }
+    return learnByRecipe(task, settings, { program, start }, options)
   },
 
   async classifier(classes, { position }, learned) {

@@ -69,8 +69,7 @@ export const coop = defineMethod({
 
   async learn(task, settings, options) {
     const epochs = settings.epochs ?? Math.ceil(settings.epochScale * (task.epochs ?? defaultEpochs(task.shots)))
-    const { tensors, steps } = await learnContext(task, { ...settings, epochs }, options)
-    return { tensors, steps, facts: { epochs } }
+    return learnContext(task, { ...settings, epochs }, options)
   },
 
   classifier: (classes, settings, learned) => contextClassifier(classes, settings, learned),

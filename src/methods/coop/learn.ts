@@ -1,11 +1,11 @@
 import { ShapeError } from '../../base/errors.ts'
 import type { FloatTensor } from '../../graph/tensor.ts'
-import { type BatchOrder, checkTrainingSet, featureFeeds, inOrder, shuffled } from '../../learning/batches.ts'
-import { type GradientResult, learnByGradients } from '../../learning/loop.ts'
+import { type BatchOrder, checkTrainingSet, inOrder, shuffled } from '../../learning/batches.ts'
 import type { Schedule } from '../../learning/schedule.ts'
 import type { LearnOptions } from '../../learning/types.ts'
 import { type ContextSettings, contextOf } from '../context.ts'
-import type { Task } from '../method.ts'
+import type { Learned, Task } from '../method.ts'
+import { learnByRecipe } from '../paper-recipe.ts'
 import { coopStep } from './program.ts'
 import { RECIPES, type RecipeName } from './recipes.ts'
 
@@ -32,8 +32,8 @@ export async function learnContext(
   task: Pick<Task, 'clip' | 'runtime' | 'classNames' | 'train' | 'online' | 'seed'>,
   settings: ContextLearning,
   options: ContextOptions,
-): Promise<GradientResult> {
-  const { clip, runtime, classNames, train, online, seed } = task
+): Promise<Learned> {
+  const { clip, classNames, train, seed } = task
   const { optimiser, rate } = RECIPES[settings.recipe]
   const { ctx, layout } = contextOf(task, settings)
   checkTrainingSet(train, classNames.length, clip.config.embedDim)
@@ -42,18 +42,12 @@ export async function learnContext(
     const [is, wanted] = [start.shape.join(', '), ctx.shape.join(', ')]
     throw new ShapeError(`the initial context vectors have shape (${is}), but this model and prompt need (${wanted})`)
   }
-  return learnByGradients(
-    {
-      runtime,
-      program: (batch) => coopStep(clip, layout, batch),
-      start: new Map([['ctx', start]]),
-      feeds: featureFeeds(train, online, settings.epochs),
-      epochs: settings.epochs,
-      batchSize: settings.batchSize ?? train.labels.length,
-      order,
-      optimiser,
-      learningRate: (epoch) => rate(settings, epoch),
-    },
-    options,
-  )
+  const own = {
+    program: (batch: number) => coopStep(clip, layout, batch),
+    start: new Map([['ctx', start]]),
+    order,
+    optimiser,
+    learningRate: (epoch: number) => rate(settings, epoch),
+  }
+  return learnByRecipe(task, { ...settings, batchSize: settings.batchSize ?? train.labels.length }, own, options)
 }

@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import { MANY } from '../../base/bounds.ts'
 import { checkTrainingSet } from '../../learning/batches.ts'
-import { learnByGradients } from '../../learning/loop.ts'
 import { contextClassifier, contextOf, contextWords, sharedContextSettings } from '../context.ts'
 import { defineMethod } from '../method.ts'
 import { anyNumber, MAX_EPOCHS, MAX_RATE, positiveNumber, wholeNumber } from '../numbers.ts'
-import { paperRecipe } from '../paper-recipe.ts'
+import { learnByRecipe } from '../paper-recipe.ts'
 import { templatesSetting, withTemplates } from '../templates-setting.ts'
 import { zeroShotFeatures } from '../zero-shot/features.ts'
 import { kgcoopStep } from './program.ts'
@@ -38,14 +37,11 @@ export const kgcoop = defineMethod({
 
   async learn(task, settings, options) {
     const { clip, classNames, train } = task
-    const { weight, epochs } = settings
     const { ctx, layout } = contextOf(task, { ...settings, classSpecific: false })
     checkTrainingSet(train, classNames.length, clip.config.embedDim)
     const handWritten = await zeroShotFeatures(withTemplates(task, settings))
-    const program = (batch: number) => kgcoopStep(clip, layout, handWritten, weight, batch)
-    const start = new Map([['ctx', ctx]])
-    const { tensors, steps } = await learnByGradients({ ...paperRecipe(task, settings), program, start }, options)
-    return { tensors, steps, facts: { epochs } }
+    const program = (batch: number) => kgcoopStep(clip, layout, handWritten, settings.weight, batch)
+    return learnByRecipe(task, settings, { program, start: new Map([['ctx', ctx]]) }, options)
   },
 
   classifier: (classes, { position }, learned) =>

@@ -44,11 +44,13 @@ const SHORT: Readonly<Record<string, object>> = {
   coop: { epochs: 3, M: 2 },
   cocoop: { epochs: 1, M: 2 },
   kgcoop: { epochs: 3, M: 2 },
+  prograd: { epochs: 3, M: 2 },
+  taskres: { epochs: 3 },
   'clip-adapter': { epochs: 3 },
   clap: { epochs: 3 },
   'tip-adapter-f': { epochs: 3 },
   prolip: { epochs: 3 },
-  'lp-plus-plus': { iterations: 10 },
+  'lp++': { iterations: 10 },
 }
 
 /** A run of each method, and one that learns from pixels. */
