@@ -1,19 +1,19 @@
 import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
-import type { Hooks } from '../base/progress.ts'
+import type { AskingHooks, Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
 import type { Item } from '../data/items.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
 import type { AnyMethod } from '../methods/index.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
-import { BUNDLED } from '../node/package.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { classifierOf, type Label, labelsOf } from '../trained/classify.ts'
 import { checkTransfers, labelsAmong, learnedPart, transformsFor, warnOfOtherShare } from '../trained/evaluate.ts'
 import type { SavedRun } from '../trained/learned.ts'
 import { answersOf, logitsOf, type Shares, sharesOf } from '../trained/measure.ts'
-import { checkThere, type DataOptions, openForTesting, type ShareOptions, warnOfPhotographs } from './dataset.ts'
+import { chooseModel } from './choose-model.ts'
+import { checkThere, type DataOptions, openForTesting, type ShareOptions } from './dataset.ts'
 import { withModel, withRuntime } from './model.ts'
 import { clipOf } from './open-run.ts'
 import { pictureFiles } from './picture-files.ts'
@@ -41,7 +41,7 @@ export interface EvaluateOptions extends AskOptions, ShareOptions {
 
 /** Options of evaluateZeroShot. */
 export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions {
-  /** A word for the CLIP, as --model takes it; default: the bundled one. */
+  /** A word for the CLIP, as --model takes it; default: the bundled one, and for photographs one that is in the hub's cache. */
   readonly model?: string
   /** Default: the data set's own. */
   readonly templates?: readonly string[]
@@ -66,7 +66,7 @@ const ZERO_SHOT_OPTIONS: Readonly<Record<keyof ZeroShotOptions, true>> = {
 export async function evaluateZeroShot(
   data: string,
   options: ZeroShotOptions = {},
-  hooks: Hooks = {},
+  hooks: AskingHooks = {},
 ): Promise<Evaluated> {
   checkOptions('evaluateZeroShot', options, Object.keys(ZERO_SHOT_OPTIONS))
   return evaluateZeroShotAsGiven(data, options, hooks)
@@ -76,15 +76,15 @@ export async function evaluateZeroShot(
 export async function evaluateZeroShotAsGiven(
   data: string,
   options: ZeroShotOptions = {},
-  hooks: Hooks = {},
+  hooks: AskingHooks = {},
 ): Promise<Evaluated> {
   checkArguments('evaluateZeroShot', { data, options, hooks }, { data: aText, options: anObject, hooks: someHooks })
   const dataset = await openForTesting(data, options, hooks)
   const { classNames, test } = dataset
   await checkThere(dataset, test, options)
-  warnOfPhotographs(options.model ?? BUNDLED, test, hooks)
+  const { place } = await chooseModel(options.model, data, test, hooks)
   const { templates = dataset.templates ?? DEFAULT_TEMPLATES, transforms = DEFAULT_TRANSFORMS } = options
-  return withModel(options.model ?? BUNDLED, options, hooks, async (clip, runtime) => {
+  return withModel(place, options, hooks, async (clip, runtime) => {
     const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })
     const [images] = await encodeSets(clip, runtime, [{ items: test }], options, hooks)
     const answers = await answersOf(pictureReader(options.cache), classifier, clip, images, options).finally(() =>

@@ -5,7 +5,7 @@ import {
   DATA,
   dataOperand,
   exif,
-  model,
+  modelForPictures,
   PICTURES,
   templates,
   testShareOfRun,
@@ -24,7 +24,16 @@ export const zeroShot = defineCommand({
     'coop-ts zero-shot photos --template "a photo of a {}." --template "a drawing of a {}."',
     'coop-ts zero-shot photos --template imagenet80',
   ],
-  options: { testShare: testShareOfRun, templates, model, transforms, exif, ...DATA, ...PICTURES, ...COMPUTING },
+  options: {
+    testShare: testShareOfRun,
+    templates,
+    model: modelForPictures,
+    transforms,
+    exif,
+    ...DATA,
+    ...PICTURES,
+    ...COMPUTING,
+  },
   async run(settings, [data = ''], hooks) {
     const { evaluateZeroShotAsGiven } = await import('../../runs/evaluate.ts')
     const result = await evaluateZeroShotAsGiven(data, settings, hooks)
