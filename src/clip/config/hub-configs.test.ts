@@ -338,11 +338,11 @@ describe('OpenCLIP', () => {
   const large = { image_size: 224, layers: 24, width: 1024, patch_size: 14 }
   const largeText = { ...clipText, width: 768, heads: 12 }
   /** [id, vision_cfg, text_cfg, embed_dim, quick_gelu] of open_clip's model_configs and pretrained.py. */
-  const later: readonly (readonly [string, object, object, number, boolean?])[] = [
-    ['laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K', base, clipText, 512],
-    ['laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K', { ...base, image_size: 256 }, clipText, 512],
-    ['laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K', { ...base, patch_size: 16 }, clipText, 512],
-    ['laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K', large, largeText, 768],
+  const later: readonly (readonly [id: string, vision: object, text: object, embed: number, quickGelu: boolean])[] = [
+    ['laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K', base, clipText, 512, false],
+    ['laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K', { ...base, image_size: 256 }, clipText, 512, false],
+    ['laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K', { ...base, patch_size: 16 }, clipText, 512, false],
+    ['laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K', large, largeText, 768, false],
     ['apple/DFN2B-CLIP-ViT-B-16', { ...base, patch_size: 16 }, clipText, 512, true],
     ['apple/DFN2B-CLIP-ViT-L-14', large, largeText, 768, true],
   ]
