@@ -26,6 +26,12 @@ export interface Evaluated extends Shares {
   readonly transforms: Transforms
 }
 
+/** The same of hand-written prompts. */
+export interface ZeroShotEvaluated extends Evaluated {
+  /** As it was named, or what was taken where none was; `fast`, `good` and `best` as the hub id that they stand for. */
+  readonly model: string
+}
+
 export interface AskOptions extends RuntimeOptions, PictureOptions, DataOptions {
   /** Where the model of the run is now; default: where it was. */
   readonly model?: string
@@ -67,7 +73,7 @@ export async function evaluateZeroShot(
   data: string,
   options: ZeroShotOptions = {},
   hooks: AskingHooks = {},
-): Promise<Evaluated> {
+): Promise<ZeroShotEvaluated> {
   checkOptions('evaluateZeroShot', options, Object.keys(ZERO_SHOT_OPTIONS))
   return evaluateZeroShotAsGiven(data, options, hooks)
 }
@@ -77,12 +83,12 @@ export async function evaluateZeroShotAsGiven(
   data: string,
   options: ZeroShotOptions = {},
   hooks: AskingHooks = {},
-): Promise<Evaluated> {
+): Promise<ZeroShotEvaluated> {
   checkArguments('evaluateZeroShot', { data, options, hooks }, { data: aText, options: anObject, hooks: someHooks })
   const dataset = await openForTesting(data, options, hooks)
   const { classNames, test } = dataset
   await checkThere(dataset, test, options)
-  const { place } = await chooseModel(options.model, data, test, hooks)
+  const { model, place } = await chooseModel(options.model, data, test, hooks)
   const { templates = dataset.templates ?? DEFAULT_TEMPLATES, transforms = DEFAULT_TRANSFORMS } = options
   return withModel(place, options, hooks, async (clip, runtime) => {
     const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })
@@ -90,7 +96,7 @@ export async function evaluateZeroShotAsGiven(
     const answers = await answersOf(pictureReader(options.cache), classifier, clip, images, options).finally(() =>
       classifier.dispose(),
     )
-    return { transforms, ...sharesOf(classNames, answers, images.labels) }
+    return { model, transforms, ...sharesOf(classNames, answers, images.labels) }
   })
 }
 
