@@ -45,9 +45,9 @@ export const someHooks = instance(
   HOOKS,
   (value) =>
     !Array.isArray(value) &&
-    [Reflect.get(value, 'onProgress'), Reflect.get(value, 'onWarning')].every(
-      (f) => f === undefined || typeof f === 'function',
-    ),
+    ['onProgress', 'onWarning', 'onQuestion']
+      .map((name) => Reflect.get(value, name))
+      .every((f) => f === undefined || typeof f === 'function'),
 )
 const LABELLED = { error: 'a list of items, each with a label' }
 const isLabelled = (item: unknown) =>

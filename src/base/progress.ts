@@ -33,3 +33,9 @@ export interface Hooks {
    */
   readonly signal?: AbortSignal
 }
+
+/** Hooks of work that may have something large to do that nobody asked for, such as a download. */
+export interface AskingHooks extends Hooks {
+  /** Whether to do it; left out: it is not done, and that is said. */
+  readonly onQuestion?: (text: string) => Promise<boolean>
+}

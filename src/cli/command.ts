@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Hooks } from '../base/progress.ts'
+import type { AskingHooks } from '../base/progress.ts'
 import { type CommandOption, optionsOf, readSettings, type Settings, type Typed } from './options.ts'
 
 /** A word after the command: `<dir>`, or `<image...>` for one or more. */
@@ -42,7 +42,7 @@ interface CommandDefinition<Options extends z.ZodRawShape> extends CommandText {
   run(
     settings: Settings<Options>,
     operands: readonly string[],
-    hooks: Hooks,
+    hooks: AskingHooks,
     given: ReadonlyMap<string, string>,
   ): Promise<Outcome>
 }
@@ -51,7 +51,7 @@ interface CommandDefinition<Options extends z.ZodRawShape> extends CommandText {
 export interface Command extends CommandText {
   readonly options: readonly CommandOption[]
   /** Checks what was typed before anything runs; throws UsageError. */
-  execute(typed: Typed, operands: readonly string[], hooks: Hooks): Promise<Outcome>
+  execute(typed: Typed, operands: readonly string[], hooks: AskingHooks): Promise<Outcome>
 }
 
 /** Ties a command to the type of its settings, so that a list can hold it. */

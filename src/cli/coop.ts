@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander'
 import type { CoopError } from '../base/errors.ts'
-import type { Hooks } from '../base/progress.ts'
+import type { AskingHooks } from '../base/progress.ts'
 import { visibleJson, visibleText } from '../base/visible.ts'
 import { packageVersion } from '../node/package.ts'
 import type { Command } from './command.ts'
@@ -24,6 +24,7 @@ import { zeroShot } from './commands/zero-shot.ts'
 import { describeFailure, EXIT, failureText } from './failure.ts'
 import { createProgram } from './program.ts'
 import { createProgressPrinter, type Output } from './progress.ts'
+import { askAt } from './question.ts'
 
 /** What `coop` can do. */
 export const COMMANDS: readonly Command[] = [
@@ -57,7 +58,7 @@ export interface Coop {
 }
 
 /** The command line without its process: what was typed after `coop`, and where the output goes. */
-export function createCoop(words: readonly string[], { stdout, stderr }: Output, commands = COMMANDS): Coop {
+export function createCoop(words: readonly string[], { stdout, stderr, stdin }: Output, commands = COMMANDS): Coop {
   // looked up by hand, because an error in the other words must obey them too
   const [json, verbose, quiet] = ['--json', '--verbose', '--quiet'].map((flag) => words.includes(flag))
   const printer = createProgressPrinter(stderr)
@@ -68,12 +69,13 @@ export function createCoop(words: readonly string[], { stdout, stderr }: Output,
     (event: T) => {
       if (!signal.aborted) listener(event)
     }
-  const hooks: Hooks = quiet
+  const hooks: AskingHooks = quiet
     ? { signal }
     : {
         signal,
         onProgress: heard((event) => printer.show(event)),
         onWarning: heard((text) => printer.say(`warning: ${text}`)),
+        onQuestion: stdin?.isTTY && stderr.isTTY ? (text) => askAt(stdin, stderr, text, signal) : undefined,
       }
 
   const fail = (error: unknown) => {

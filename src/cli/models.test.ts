@@ -39,9 +39,29 @@ describe('coop-ts models', () => {
   it('lists what is known', async () => {
     const { stdout, status } = await coop('models')
     expect(status).toBe(0)
-    expect(stdout).toMatch(/timm\/resnet50_clip\.openai +RN50\.pt +RN50 +OpenAI +102\.0 +408 +1024 +224\n/)
-    expect(stdout).toMatch(/bundled .* 64\n$/)
-    expect(Object.assign({ models: [] }, onlyJson(await coop('models', '--json'))).models).toHaveLength(14)
+    expect(stdout).toMatch(/timm\/resnet50_clip\.openai +RN50\.pt +RN50 +OpenAI +408 +11\.6 +48\.10 +59\.82 +224\n/)
+    expect(stdout).toMatch(
+      /laion\/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K +fast +ViT-B\/32@256px +LAION +MIT +605 +11\.5 +60\.87 +72\.81 +256\n/,
+    )
+    expect(stdout).toMatch(
+      /apple\/DFN2B-CLIP-ViT-L-14 +ViT-L\/14 +Apple +Apple's own +1710 +162\.0 +66\.87 +81\.41 +224\n/,
+    )
+    expect(stdout).toMatch(
+      /facebook\/metaclip-b16-fullcc2\.5b +ViT-B\/16 +Meta +CC BY-NC 4\.0 +598 +35\.1 +60\.41 +72\.12 +224\n/,
+    )
+    expect(stdout).toMatch(/\nbundled .* 64\n\nMB: /)
+    const { models } = Object.assign({ models: [] }, onlyJson(await coop('models', '--json')))
+    expect(models).toHaveLength(26)
+    expect(models).toContainEqual(
+      expect.objectContaining({
+        id: 'laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K',
+        word: 'good',
+        licence: 'MIT',
+        megabytes: 598,
+        gflop: 35.13,
+        scores: { mean38: 0.6147, imageNet: 0.7349 },
+      }),
+    )
   })
 
   it('says what a model is', async () => {
@@ -71,6 +91,8 @@ describe('coop-ts models', () => {
       /learned prompt of the official CoOp code, not a CLIP/,
     )
     expectFailure(await coop('models', at('nowhere'), '--json'), 1, /no such folder or file/)
+    expectFailure(await coop('models', 'bset', '--json'), 1, /the model bset: .*not a hub id.*\(did you mean best\?\)/)
+    expectFailure(await coop('models', 'rn50x4', '--json'), 1, /\(did you mean timm\/resnet50x4_clip\.openai\?\)/)
   })
 })
 

@@ -36,6 +36,8 @@ export interface Terminal {
 export interface Output {
   readonly stdout: Pick<Terminal, 'write'>
   readonly stderr: Terminal
+  /** Where a person at a terminal answers; left out: nobody is asked. */
+  readonly stdin?: NodeJS.ReadableStream & { readonly isTTY?: boolean }
 }
 
 /** How far a phase was at a time in milliseconds. */

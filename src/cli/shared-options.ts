@@ -2,13 +2,12 @@ import { z } from 'zod'
 import { MAX_SEED, MAX_THREADS } from '../base/bounds.ts'
 import { ENSEMBLES, isTemplate, TEMPLATE_EXPECTED } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
-import { BUNDLED } from '../node/package.ts'
 import { EXIF_WAYS } from '../pictures/picture.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../pictures/transforms.ts'
 import { isTemplatesFile } from '../runs/templates-file.ts'
 import { DEVICES } from '../runtime/types.ts'
 import type { Operand } from './command.ts'
-import { flags, oneOf, share, text, toggle, whole } from './options.ts'
+import { type Flag, flags, oneOf, share, text, toggle, whole } from './options.ts'
 
 // Options and operands shared by several commands; those of a single command are in its own file.
 
@@ -31,11 +30,20 @@ export const COMPUTING = {
   }),
 }
 
-export const model = text('a folder, or a model on the hub').default(BUNDLED).register(flags, {
+const MODEL: Flag = {
   flag: '--model',
   argument: 'MODEL',
-  help: 'CLIP: a folder in the Hugging Face or OpenCLIP layout, an OpenAI file (RN50.pt), or owner/name[@revision] on the Hugging Face hub',
+  help: 'CLIP: fast, good or best (coop-ts models), a folder in the Hugging Face or OpenCLIP layout, an OpenAI file (RN50.pt), or owner/name[@revision] on the Hugging Face hub',
   otherwise: 'the bundled small CLIP',
+}
+const aModel = () => text('a folder, or a model on the hub').optional()
+
+export const model = aModel().register(flags, MODEL)
+
+/** Of a command that sees the pictures before it takes a model. */
+export const modelForPictures = aModel().register(flags, {
+  ...MODEL,
+  otherwise: 'the bundled small CLIP, which knows drawings; for photographs one from the cache, or a question',
 })
 
 export const modelOfRun = text('a folder, or a model on the hub').optional().register(flags, {

@@ -2,7 +2,7 @@
 
 // Errors of this package, progress, and random streams.
 export { CoopError, DivergedError, FileError, ShapeError, UsageError } from '../base/errors.ts'
-export type { Hooks, Progress, ProgressKind } from '../base/progress.ts'
+export type { AskingHooks, Hooks, Progress, ProgressKind } from '../base/progress.ts'
 export { type Random, randomFor } from '../base/random.ts'
 
 // The model: loading a CLIP, its towers as graphs, and features of texts and images.

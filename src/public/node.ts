@@ -26,6 +26,7 @@ export {
   type EvaluateOptions,
   evaluateRun,
   evaluateZeroShot,
+  type ZeroShotEvaluated,
   type ZeroShotOptions,
 } from '../runs/evaluate.ts'
 export {

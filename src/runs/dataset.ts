@@ -1,12 +1,10 @@
 import { basename, resolve } from 'node:path'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
-import { KNOWN_MODELS, parametersOf } from '../clip/known-models.ts'
 import type { Dataset, Item } from '../data/items.ts'
 import { checkImages } from '../datasets/check-images.ts'
 import { type OpenOptions, openDataset } from '../datasets/open.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
-import { BUNDLED } from '../node/package.ts'
 import type { PictureOptions } from './pictures.ts'
 
 /** How the word for a data set is understood. */
@@ -48,22 +46,6 @@ export function checkShareUsed({ testShare }: Dataset, data: string, asked: Shar
   if (asked.testShare === undefined || testShare !== undefined) return
   throw new UsageError(`${data} says itself which images are for testing`, 'leave out testShare (--test-share)')
 }
-
-/** Warns where the bundled model, which was trained on drawings, is given photographs. */
-export function warnOfPhotographs(model: string, items: readonly Item[], { onWarning }: Hooks): void {
-  const photographs = items.filter(({ path }) => PHOTOGRAPH.test(path)).length
-  if (model !== BUNDLED || photographs <= items.length / 2) return
-  const known = KNOWN_MODELS.find(({ id }) => id === PHOTOGRAPH_MODEL)
-  const size = known ? `, ${Math.round((4 * parametersOf(known.config)) / 1e6)} MB to download once` : ''
-  onWarning?.(
-    'the bundled model knows drawings only, and most of these pictures look like photographs: take one that knows them, ' +
-      `such as --model ${PHOTOGRAPH_MODEL} (OpenAI's ViT-B/32${size})`,
-  )
-}
-
-const PHOTOGRAPH_MODEL = 'openai/clip-vit-base-patch32'
-/** Files that cameras and phones write, and the web shows photographs as; drawings are more often PNG or GIF. */
-const PHOTOGRAPH = /\.(jpe?g|hei[cf]|webp|avif)$/i
 
 /** Throws FileError naming images that are not there, before any work; those that may be left out are named later. */
 export async function checkThere(

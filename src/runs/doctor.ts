@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { Hooks } from '../base/progress.ts'
 import { randomFor } from '../base/random.ts'
 import { encodeTexts, imageEncoder } from '../clip/encode.ts'
+import { modelOfWord } from '../clip/known-models.ts'
 import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip } from '../clip/types.ts'
 import { parseJson } from '../formats/json.ts'
@@ -57,7 +58,8 @@ export async function examine(options: ExamineOptions = {}, hooks: Hooks = {}): 
   const folder = await mkdtemp(join(tmpdir(), 'coop-profile-'))
   try {
     return await withRuntime({ ...options, profile: folder }, hooks, async (runtime) => {
-      const { model = BUNDLED, method } = options
+      const { method } = options
+      const model = modelOfWord(options.model ?? BUNDLED)
       const methods = method === undefined ? METHODS : [methodNamed(method)]
       const { clip } = await openModel(model, hooks)
       const placed: Placed[] = []

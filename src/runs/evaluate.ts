@@ -1,5 +1,5 @@
 import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
-import type { Hooks } from '../base/progress.ts'
+import type { AskingHooks, Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
 import type { Item } from '../data/items.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
@@ -7,14 +7,14 @@ import type { AnyMethod } from '../methods/index.ts'
 import { promptsFor } from '../methods/templates-setting.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
 import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
-import { BUNDLED } from '../node/package.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { classifierOf, type Label, labelsOf } from '../trained/classify.ts'
 import { checkTransfers, labelsAmong, learnedPart, transformsFor, warnOfOtherShare } from '../trained/evaluate.ts'
 import type { SavedRun } from '../trained/learned.ts'
 import { answersOf, logitsOf, type Shares, sharesOf } from '../trained/measure.ts'
-import { checkThere, type DataOptions, openForTesting, type ShareOptions, warnOfPhotographs } from './dataset.ts'
+import { chooseModel } from './choose-model.ts'
+import { checkThere, type DataOptions, openForTesting, type ShareOptions } from './dataset.ts'
 import { withModel, withRuntime } from './model.ts'
 import { clipOf } from './open-run.ts'
 import { pictureFiles } from './picture-files.ts'
@@ -25,6 +25,12 @@ import { readSavedRun } from './saved-run.ts'
 export interface Evaluated extends Shares {
   /** How the pictures were cut. */
   readonly transforms: Transforms
+}
+
+/** The same of hand-written prompts. */
+export interface ZeroShotEvaluated extends Evaluated {
+  /** As it was named, or what was taken where none was; `fast`, `good` and `best` as the hub id that they stand for. */
+  readonly model: string
 }
 
 export interface AskOptions extends RuntimeOptions, PictureOptions, DataOptions {
@@ -42,7 +48,7 @@ export interface EvaluateOptions extends AskOptions, ShareOptions {
 
 /** Options of evaluateZeroShot. */
 export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions {
-  /** A word for the CLIP, as --model takes it; default: the bundled one. */
+  /** A word for the CLIP, as --model takes it; default: the bundled one, and for photographs one that is in the hub's cache. */
   readonly model?: string
   /** Default: the data set's own. */
   readonly templates?: Templates
@@ -67,8 +73,8 @@ const ZERO_SHOT_OPTIONS: Readonly<Record<keyof ZeroShotOptions, true>> = {
 export async function evaluateZeroShot(
   data: string,
   options: ZeroShotOptions = {},
-  hooks: Hooks = {},
-): Promise<Evaluated> {
+  hooks: AskingHooks = {},
+): Promise<ZeroShotEvaluated> {
   checkOptions('evaluateZeroShot', options, Object.keys(ZERO_SHOT_OPTIONS))
   return evaluateZeroShotAsGiven(data, options, hooks)
 }
@@ -77,22 +83,22 @@ export async function evaluateZeroShot(
 export async function evaluateZeroShotAsGiven(
   data: string,
   options: ZeroShotOptions = {},
-  hooks: Hooks = {},
-): Promise<Evaluated> {
+  hooks: AskingHooks = {},
+): Promise<ZeroShotEvaluated> {
   checkArguments('evaluateZeroShot', { data, options, hooks }, { data: aText, options: anObject, hooks: someHooks })
   const dataset = await openForTesting(data, options, hooks)
   const { classNames, test } = dataset
   await checkThere(dataset, test, options)
-  warnOfPhotographs(options.model ?? BUNDLED, test, hooks)
+  const { model, place } = await chooseModel(options.model, data, test, hooks)
   const templates = promptsFor(classNames, options.templates) ?? dataset.templates ?? DEFAULT_TEMPLATES
   const { transforms = DEFAULT_TRANSFORMS } = options
-  return withModel(options.model ?? BUNDLED, options, hooks, async (clip, runtime) => {
+  return withModel(place, options, hooks, async (clip, runtime) => {
     const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })
     const [images] = await encodeSets(clip, runtime, [{ items: test }], options, hooks)
     const answers = await answersOf(pictureReader(options.cache), classifier, clip, images, options).finally(() =>
       classifier.dispose(),
     )
-    return { transforms, ...sharesOf(classNames, answers, images.labels) }
+    return { model, transforms, ...sharesOf(classNames, answers, images.labels) }
   })
 }
 

@@ -1,7 +1,15 @@
 import { join } from 'node:path'
 import type { Hooks } from '../base/progress.ts'
-import { architectureOf, KNOWN_MODELS, type KnownModel, parametersOf } from '../clip/known-models.ts'
+import {
+  architectureOf,
+  KNOWN_MODELS,
+  type KnownModel,
+  MODEL_WORDS,
+  parametersOf,
+  type ZeroShotScores,
+} from '../clip/known-models.ts'
 import { openModel as openFiles, readClipConfig } from '../clip/load.ts'
+import { pictureWork } from '../clip/picture-work.ts'
 import type { Activation, ClipConfig } from '../clip/types.ts'
 import { fileHash } from '../node/content-hash.ts'
 import { folderModelFiles, modelFilesAt } from '../node/files.ts'
@@ -15,6 +23,8 @@ export interface ModelSizes {
   readonly parameters: number
   /** Of its values as float32, which is how they are held. */
   readonly megabytes: number
+  /** Of the image tower for one picture: 10^9 additions and multiplications. */
+  readonly gflop: number
   readonly embedDim: number
   readonly imageSize: number
   /** Values of a context vector. */
@@ -25,17 +35,26 @@ export interface ModelSizes {
 export interface ListedModel extends ModelSizes {
   /** What --model takes. */
   readonly id: string
+  /** `fast`, `good` or `best`, which --model takes as well. */
+  readonly word?: string
   /** Name of OpenAI's own file of it, which --model takes as well. */
   readonly file?: string
+  /** Licence of its weights, where it is known. */
+  readonly licence?: string
+  /** How good it is without learning, where that is known. */
+  readonly scores?: ZeroShotScores
   readonly maker: KnownModel['maker'] | 'coop-ts'
 }
 
 /** The models that are known, those of the paper first, the bundled one last. */
 export async function listModels(): Promise<ListedModel[]> {
-  const known = KNOWN_MODELS.map(({ id, maker, release, config }) => ({
+  const known = KNOWN_MODELS.map(({ id, maker, release, licence, scores, config }) => ({
     id,
+    word: Object.entries(MODEL_WORDS).find(([, model]) => model === id)?.[0],
     file: release?.file,
     maker,
+    licence,
+    scores,
     ...sizesOf(config),
   }))
   const config = await readClipConfig(folderModelFiles(bundledModel()), 'open_clip_config.json')
@@ -88,6 +107,7 @@ function sizesOf(config: ClipConfig): ModelSizes {
     architecture: architectureOf(config),
     parameters,
     megabytes: Math.round((parameters * 4) / 1e6),
+    gflop: Number((pictureWork(config) / 1e9).toFixed(2)),
     embedDim: config.embedDim,
     imageSize: config.vision.imageSize,
     textWidth: config.text.width,

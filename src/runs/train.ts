@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
-import type { Hooks } from '../base/progress.ts'
+import type { AskingHooks, Hooks } from '../base/progress.ts'
 import { anySignal } from '../base/stop.ts'
 import type { Shots } from '../data/fewshot.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
@@ -10,28 +10,23 @@ import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/template
 import { defaultCacheDir } from '../node/cache-dir.ts'
 import { withClaim } from '../node/claim.ts'
 import { BUNDLED } from '../node/package.ts'
-import { exists, type Rerun } from '../node/run-folder.ts'
+import { exists, jsonObjectIfAny, type Rerun } from '../node/run-folder.ts'
 import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
 import { DEFAULT_VIEWS } from '../pictures/views.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
 import { labelsOf, partsOf, sayWhatIsLearned, subsetOf, takesViews } from '../trained/drawn.ts'
+import type { Inputs } from '../trained/inputs.ts'
 import { countedShots, type Job } from '../trained/job.ts'
 import type { RunRecord } from '../trained/record.ts'
 import { decidesBefore, whatDecides } from '../trained/run-job.ts'
 import { checkRunOptions } from '../trained/run-options.ts'
-import {
-  checkShareUsed,
-  checkThere,
-  type DataOptions,
-  type ShareOptions,
-  shortName,
-  warnOfPhotographs,
-} from './dataset.ts'
+import { chooseModel } from './choose-model.ts'
+import { checkShareUsed, checkThere, type DataOptions, type ShareOptions, shortName } from './dataset.ts'
 import { openInputs } from './inputs.ts'
 import { withRuntime } from './model.ts'
 import type { PictureOptions } from './pictures.ts'
-import { checkRunFolder, clearRun, readRecord } from './run-folder.ts'
+import { checkRunFolder, clearRun, readRecord, runFile } from './run-folder.ts'
 import { runJob } from './run-job.ts'
 
 /** Options of train. */
@@ -46,7 +41,7 @@ export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOption
   readonly seed?: number
   /** Augmented views of each training image; default 4. */
   readonly views?: Views
-  /** A word for the CLIP, as --model takes it; default: the bundled one. */
+  /** A word for the CLIP, as --model takes it; default: the bundled one, and for photographs one that is in the hub's cache. */
   readonly model?: string
   /** Hand-written prompts to compare with; default: those of the settings, else the data set's own. */
   readonly templates?: Templates
@@ -99,23 +94,20 @@ const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
  * is not set, or on resume another method or other settings
  * @throws ClaimedError while another process works in the folder
  */
-export async function train(data: string, options: TrainOptions = {}, hooks: Hooks = {}): Promise<TrainResult> {
+export async function train(data: string, options: TrainOptions = {}, hooks: AskingHooks = {}): Promise<TrainResult> {
   checkOptions('train', options, Object.keys(TRAIN_OPTIONS))
   return trainAsGiven(data, options, hooks)
 }
 
 /** The same for a caller whose options have more in them, as a command has its flags. */
-export async function trainAsGiven(data: string, options: TrainOptions = {}, given: Hooks = {}): Promise<TrainResult> {
+export async function trainAsGiven(
+  data: string,
+  options: TrainOptions = {},
+  given: AskingHooks = {},
+): Promise<TrainResult> {
   checkArguments('train', { data, options, hooks: given }, { data: aText, options: anObject, hooks: someHooks })
   checkRunOptions('train', options)
-  const {
-    seed = 1,
-    transforms = DEFAULT_TRANSFORMS,
-    model = BUNDLED,
-    cache = defaultCacheDir(),
-    resume,
-    force,
-  } = options
+  const { seed = 1, transforms = DEFAULT_TRANSFORMS, cache = defaultCacheDir(), resume, force } = options
   const rerun = { resume, force }
   const hooks = { ...given, signal: anySignal(given.signal, options.signal) }
   const method = typeof options.method === 'object' ? options.method : methodNamed(options.method ?? 'coop')
@@ -124,10 +116,10 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
   const shots = learns ? (options.shots ?? (findOfficialDataset(data) ? 16 : 'all')) : 0
   const words = [shortName(data), ...(method.name === 'coop' ? [] : [method.name]), ...(learns ? [shots, seed] : [])]
   const run = options.out ?? `runs/${words.join('-')}`
-  const job: Job = {
+  const asked: Job = {
     id: basename(resolve(run)),
     dataset: data,
-    model,
+    model: BUNDLED,
     method: method.name,
     title: method.title(settings),
     settings,
@@ -144,18 +136,20 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
   }
   await checkRunFolder(run, rerun, { method: method.name })
   const inputs = openInputs({ ...options, cache })
-  const dataset = await inputs.dataset(job, data, hooks)
+  const dataset = await inputs.dataset(asked, data, hooks)
   checkShareUsed(dataset, data, options)
-  if (learns) sayWhatIsLearned(partsOf(job, dataset), shots, hooks)
-  const subset = subsetOf(job, dataset)
+  if (learns) sayWhatIsLearned(partsOf(asked, dataset), shots, hooks)
+  const subset = subsetOf(asked, dataset)
   await checkThere(dataset, [...subset.train, ...subset.val, ...dataset.test], options)
 
+  const named = options.model ?? (resume && (await beganWith(run, asked, inputs, hooks)) ? BUNDLED : undefined)
+  const { model, place } = await chooseModel(named, data, [...subset.train, ...dataset.test], hooks)
+  const job = place === model ? { ...asked, model } : { ...asked, model, paths: { ...asked.paths, [model]: place } }
   const { clip } = await inputs.model(job, hooks)
   await checkRunFolder(run, rerun, decidesBefore(job, clip.fingerprint, dataset))
   const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
   const counted = countedShots(job, labelsOf(subset.train))
   method.check?.({ clip, classNames, templates, shots: counted, seed, epochs }, settings)
-  warnOfPhotographs(model, [...subset.train, ...dataset.test], hooks)
   const prompts = promptsOfRun(classNames, options.templates, settings)
 
   const inFolder = (hooks: Hooks) =>
@@ -173,4 +167,10 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
       }
     })
   return withClaim(run, hooks, inFolder)
+}
+
+/** Whether the run in a folder was begun with a job's model: what the cache holds now does not change the model of a run. */
+async function beganWith(run: string, job: Job, inputs: Inputs, hooks: Hooks): Promise<boolean> {
+  const then = await jsonObjectIfAny(runFile(run, 'settings'))
+  return then !== undefined && then.model === (await inputs.model(job, hooks)).clip.fingerprint
 }

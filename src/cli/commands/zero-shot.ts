@@ -6,7 +6,7 @@ import {
   DATA,
   dataOperand,
   exif,
-  model,
+  modelForPictures,
   PICTURES,
   templates,
   testShareOfRun,
@@ -26,7 +26,16 @@ export const zeroShot = defineCommand({
     'coop-ts zero-shot photos --template imagenet80',
     'coop-ts zero-shot photos --template descriptions.json',
   ],
-  options: { testShare: testShareOfRun, templates, model, transforms, exif, ...DATA, ...PICTURES, ...COMPUTING },
+  options: {
+    testShare: testShareOfRun,
+    templates,
+    model: modelForPictures,
+    transforms,
+    exif,
+    ...DATA,
+    ...PICTURES,
+    ...COMPUTING,
+  },
   async run(settings, [data = ''], hooks) {
     const { evaluateZeroShotAsGiven } = await import('../../runs/evaluate.ts')
     const templates = await templatesOf(settings.templates)

@@ -243,6 +243,23 @@ describe('Hugging Face', () => {
     ],
   ]
   it.each(cases)('%s', (id, config, pre) => expect(hugging(config, pre)).toEqual(known(id)))
+
+  it.each(['400m', 'fullcc2.5b'])('facebook/metaclip-*-%s', (data) => {
+    const [text, vision] = [
+      { hidden_size: 512, projection_dim: 512 },
+      { patch_size: 32, projection_dim: 512 },
+    ]
+    const config = (more: object, top: object = {}) => ({
+      model_type: 'clip',
+      text_config: text,
+      vision_config: { ...vision, ...more },
+      ...top,
+    })
+    expect(hugging(config({}), newPreprocessor)).toEqual(known(`facebook/metaclip-b32-${data}`))
+    expect(hugging(config({ patch_size: 16 }), newPreprocessor)).toEqual(known(`facebook/metaclip-b16-${data}`))
+    const large = config({ ...largeVision, hidden_act: 'quick_gelu' }, { projection_dim: 768, text_config: largeText })
+    expect(hugging(large, newPreprocessor)).toEqual(known(`facebook/metaclip-l14-${data}`))
+  })
 })
 
 describe('OpenCLIP', () => {
@@ -317,6 +334,23 @@ describe('OpenCLIP', () => {
     ],
   ]
   const open = (config: unknown) => parseOpenClipConfig({ name: 'open_clip_config.json', text: JSON.stringify(config) })
+  const base = { image_size: 224, layers: 12, width: 768, patch_size: 32 }
+  const large = { image_size: 224, layers: 24, width: 1024, patch_size: 14 }
+  const largeText = { ...clipText, width: 768, heads: 12 }
+  /** [id, vision_cfg, text_cfg, embed_dim, quick_gelu] of open_clip's model_configs and pretrained.py. */
+  const later: readonly (readonly [id: string, vision: object, text: object, embed: number, quickGelu: boolean])[] = [
+    ['laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K', base, clipText, 512, false],
+    ['laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K', { ...base, image_size: 256 }, clipText, 512, false],
+    ['laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K', { ...base, patch_size: 16 }, clipText, 512, false],
+    ['laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K', large, largeText, 768, false],
+    ['apple/DFN2B-CLIP-ViT-B-16', { ...base, patch_size: 16 }, clipText, 512, true],
+    ['apple/DFN2B-CLIP-ViT-L-14', large, largeText, 768, true],
+  ]
+  it.each(later)('%s', (id, vision_cfg, text_cfg, embed_dim, quick_gelu) => {
+    const model_cfg = { embed_dim, quick_gelu, vision_cfg, text_cfg }
+    expect(open({ model_cfg, preprocess_cfg })).toEqual(known(id))
+  })
+
   it.each(cases)('%s', (id, config) => expect(open(config)).toEqual(known(id)))
 
   it('timm/vit_base_patch32_clip_224.openai is the same model as that of the Hugging Face layout', () => {
@@ -343,6 +377,7 @@ describe('the table of known models', () => {
       RN50x16: 290_979_217,
       RN50x64: 623_258_305,
       'ViT-B/32': 151_277_313,
+      'ViT-B/32@256px': 151_288_833,
       'ViT-B/16': 149_620_737,
       'ViT-L/14': 427_616_513,
       'ViT-L/14@336px': 427_944_193,

@@ -4,6 +4,7 @@ import { defineCommand } from '../../cli/command.ts'
 import { flags, list, oneOf, text, toggle, whole } from '../../cli/options.ts'
 import { COMPUTING, model } from '../../cli/shared-options.ts'
 import { checkWritableFile, writeFileAtomic } from '../../node/files.ts'
+import { BUNDLED } from '../../node/package.ts'
 import { took } from '../../report/text.ts'
 
 export const demo = defineCommand({
@@ -50,7 +51,7 @@ export const demo = defineCommand({
     const { out, figure } = settings
     for (const file of [out, figure]) if (file !== undefined) await checkWritableFile(file)
     const { demo } = await import('../demo/run-demo.ts')
-    const result = await demo(settings, hooks)
+    const result = await demo({ ...settings, model: settings.model ?? BUNDLED }, hooks)
     const { renderReport } = await import('../demo/report/page.ts')
     const { resultTable } = await import('../demo/report/table.ts')
     await writeFileAtomic(out, renderReport(result))

@@ -6,5 +6,6 @@
 export { HubError } from './errors.ts'
 export { hubFile, localFiles } from './file.ts'
 export { type HubListing, hubFiles } from './listing.ts'
-export { type HubModel, hubModel } from './model.ts'
+export { cachedHubModel, type HubModel, hubModel } from './model.ts'
 export { type HubRepo, parseHubId } from './repo.ts'
+export { hubSettings } from './settings.ts'

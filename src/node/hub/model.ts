@@ -48,6 +48,14 @@ export async function hubModel(repo: HubRepo, hooks: Hooks = {}, hub?: HubSettin
   }
 }
 
+/** A CLIP of the hub that the cache holds, at the commit that its revision last stood for; the hub is not asked. */
+export async function cachedHubModel(repo: HubRepo, hub?: HubSettings): Promise<HubModel | undefined> {
+  const settings = hub ?? (await hubSettings())
+  const commit = await cachedCommit(settings, repo)
+  const cached = commit === undefined ? undefined : await cachedModel(settings, repo, commit)
+  return cached?.isWhole ? cached : undefined
+}
+
 interface CachedModel extends HubModel {
   /** Configuration and weights are there. */
   readonly isWhole: boolean

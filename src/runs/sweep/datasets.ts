@@ -7,7 +7,8 @@ import { BUNDLED } from '../../node/package.ts'
 import { partsOf } from '../../trained/drawn.ts'
 import type { Inputs } from '../../trained/inputs.ts'
 import type { Job } from '../../trained/job.ts'
-import { checkTestable, checkThere, warnOfPhotographs } from '../dataset.ts'
+import { warnOfPhotographs } from '../choose-model.ts'
+import { checkTestable, checkThere } from '../dataset.ts'
 import type { InputOptions } from '../inputs.ts'
 
 /** What cannot be used as it is, by its word in the plan, and why. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { FileError, UsageError } from '../../base/errors.ts'
-import { KNOWN_MODELS } from '../../clip/known-models.ts'
+import { KNOWN_MODELS, MODEL_WORDS } from '../../clip/known-models.ts'
 import { findOfficialDataset } from '../../datasets/official/table.ts'
 import { jobsOf, timeLeft } from './jobs.ts'
 import { parsePlan, readPlan } from './plan.ts'
@@ -123,6 +123,13 @@ describe('the plans in docs/plans', () => {
     // 11 data sets: zero-shot once, a probe and four kinds of CoOp at 5 numbers of shots from 3 seeds
     expect(jobsOf(await readPlan(join(folder, 'paper.yaml')))).toHaveLength(11 * (1 + 5 * 5 * 3))
   })
+})
+
+it('fast, good and best of a plan are the models that they stand for, once each', () => {
+  const { fast } = MODEL_WORDS
+  const plan = parsePlan(`${PLAN}models: [bundled, fast, ${fast}, ./best]`, 'p.yaml')
+  expect(new Set(jobsOf(plan).map(({ model }) => model))).toEqual(new Set(['bundled', fast, './best']))
+  expect(jobsOf(plan)).toHaveLength(3 * jobsOf(parsePlan(PLAN, 'p.yaml')).length)
 })
 
 describe('the jobs of a plan', () => {

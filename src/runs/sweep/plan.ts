@@ -6,6 +6,7 @@ import { aText, checkArguments } from '../../base/arguments.ts'
 import { MANY, MAX_SEED } from '../../base/bounds.ts'
 import { UsageError } from '../../base/errors.ts'
 import { nearestWord } from '../../base/spelling.ts'
+import { modelOfWord } from '../../clip/known-models.ts'
 import type { Shots } from '../../data/fewshot.ts'
 import { CLASS_SPLITS } from '../../data/halves.ts'
 import { type AnyMethod, METHODS, methodNamed, settingNames } from '../../methods/index.ts'
@@ -53,7 +54,7 @@ const planSchema = z.strictObject({
   datasets: oneOrMore(word),
   /** Folder that contains the official data sets; relative to the plan. */
   root: word.optional(),
-  /** Folders (relative to the plan), files or hub ids; `bundled` is the small CLIP that comes along. */
+  /** Folders (relative to the plan), files, hub ids, or a word for one; `bundled` is the small CLIP that comes along. */
   models: oneOrMore(word).prefault([BUNDLED]),
   methods: z.array(method, { error: 'expected a list of methods' }).min(1),
   shots: shots.prefault([1, 2, 4, 8, 16]),
@@ -111,7 +112,7 @@ export function parsePlan(text: string, file: string, more: readonly AnyMethod[]
   faults.throwAny()
   // paths in a plan are relative to it
   const root = plan.root === undefined ? undefined : resolve(dirname(file), plan.root)
-  return { ...plan, root, methods, text, file }
+  return { ...plan, models: plan.models.map(modelOfWord), root, methods, text, file }
 }
 
 function readMethod(
