@@ -94,9 +94,8 @@ describe.skipIf(!CHROMIUM)('pages that commands write', () => {
     expect(await dialog.getAttribute('aria-label')).toContain(about.split(/[:,]| taken/)[0])
     const photo = dialog.locator('.photo').first()
     expect((await photo.boundingBox())?.width).toBeGreaterThan(60)
-    expect(await photo.evaluate('(element) => getComputedStyle(element).backgroundImage')).toMatch(
-      /^url\("data:image\/webp/,
-    )
+    const shown = "getComputedStyle(document.querySelector('[popover]:popover-open .photo')).backgroundImage"
+    expect(await page.evaluate(shown)).toMatch(/^url\("data:image\/webp/)
     expect(await axeFaults(page)).toEqual([])
     await page.keyboard.press('Escape')
     expect(await dialog.count()).toBe(0)

@@ -123,7 +123,7 @@ function ticksOf(panels: readonly Panel[], frame: Frame): number[] {
     ...series.flatMap(({ points }) => points.flatMap(({ mean, sd = 0 }) => [mean - sd, mean + sd])),
   ])
   const shown = ends.map((value) => Math.max(0, Math.min(100, value)))
-  return niceTicks(smallest(shown), largest(shown), frame.height > SIZE.height ? 6 : 4)
+  return niceTicks(smallest(shown), largest(shown), frame.height > SIZE.height ? 6 : 5)
 }
 
 function drawPanel({ levels, series }: Panel, stops: readonly Stop[], ticks: readonly number[], frame: Frame): string {

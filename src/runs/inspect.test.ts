@@ -122,6 +122,21 @@ describe('coop-ts inspect', () => {
     await expect(stat(at('stopped.html'))).rejects.toThrow()
   })
 
+  it('goes with its run when that is learned again', async () => {
+    await coop('inspect', at('few'), '--quiet', '--threads', '1', '--cache', at('cache'))
+    const { size } = await stat(at('few', 'inspect.html'))
+    expect(size).toBeGreaterThan(10_000)
+    await train(at('data'), {
+      ...given(),
+      model: world.model,
+      method: 'class-mean',
+      shots: 1,
+      force: true,
+      out: at('few'),
+    })
+    await expect(stat(at('few', 'inspect.html'))).rejects.toThrow()
+  })
+
   it('says what is no run', async () => {
     expectFailure(await coop('inspect', at('data'), '--json'), 1, /not a run folder/)
   })

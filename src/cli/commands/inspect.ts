@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { countOf } from '../../base/count.ts'
 import { answerOf } from '../../report/inspect/page.ts'
 import { columns, percent } from '../../report/text.ts'
@@ -51,7 +51,8 @@ export const inspect = defineCommand({
   },
   async run(settings, [run = '', data], hooks) {
     const { inspectRunAsGiven } = await import('../../runs/inspect.ts')
-    const { out = join(run, 'inspect.html') } = settings
+    const { runFile } = await import('../../runs/run-folder.ts')
+    const { out = runFile(run, 'page') } = settings
     const found = await inspectRunAsGiven(run, { ...settings, data, out }, hooks)
     return { json: { page: out, ...found }, text: `${textOf(found)}\n\nSee it: ${resolve(out)}` }
   },

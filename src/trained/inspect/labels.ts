@@ -90,6 +90,9 @@ function squareOf(data: Float32Array, row: number, d: number): number {
   return sum
 }
 
+/** By so much is a class clearly more probable than another. */
+const CLEAR = 0.3
+
 /** A label that is probably wrong. */
 export interface Suspect {
   readonly picture: number
@@ -106,7 +109,8 @@ export interface Suspect {
  *     t_c = mean of p_i(c) over the i with label c;
  *
  * a label is suspect where the most probable of the classes confidently seen is another one, more probable than the label.
- * The largest doubt comes first.
+ * So it is, too, where another class is clearly more probable (by 0.3): where nearly all pictures are sure, a mean is hard to
+ * reach. The largest doubt comes first.
  *
  * @param probabilities `(n, classes)` by a classifier that has not learned the label of the picture
  * @param judged which pictures there are such probabilities of
@@ -131,7 +135,8 @@ export async function suspectLabels(
     const label = labels[picture]!
     let suggested = label
     for (let c = 0; c < classes; c++) {
-      const seen = counts[c]! > 0 && row[c]! >= sums[c]! / counts[c]!
+      const clear = row[c]! - row[label]! >= CLEAR
+      const seen = clear || (counts[c]! > 0 && row[c]! >= sums[c]! / counts[c]!)
       if (seen && row[c]! > row[suggested]!) suggested = c
     }
     if (suggested !== label) suspects.push({ picture, suggested, doubt: row[suggested]! - row[label]! })

@@ -2,6 +2,7 @@ import { breathe, breathing } from '../../base/breathe.ts'
 import type { Hooks } from '../../base/progress.ts'
 import { randomFor } from '../../base/random.ts'
 import { dims, type FloatTensor } from '../../graph/tensor.ts'
+import { principalAxes } from '../../methods/linear-probe/principal-axes.ts'
 import type { Neighbours } from './neighbours.ts'
 
 /** UMAP's curve 1 / (1 + a d^(2 b)) for a least distance of 0.1 and a spread of 1. */
@@ -28,44 +29,27 @@ export async function mapOf(x: FloatTensor, neighbours: Neighbours, { signal }: 
   return fitted(map)
 }
 
-/** Coordinates along the two leading principal directions, found by the power method; within RADIUS of 0. */
+/** Rows that say well enough which axes are the principal ones. */
+const MOST_ROWS = 300
+
+/** Coordinates along the two leading principal axes, within RADIUS of 0. */
 async function principalPlane(x: FloatTensor): Promise<Float32Array> {
   const [n, d] = dims(x, 2)
   const random = randomFor('map', 'plane')
-  let axes = [0, 1].map(() => Float64Array.from({ length: d }, () => random.normal()))
+  const some = random.permutation(n).subarray(0, MOST_ROWS)
+  const rows = new Float64Array(some.length * d)
+  for (const [k, i] of some.entries()) rows.set(x.data.subarray(i * d, (i + 1) * d), k * d)
+  const { axes } = await principalAxes(rows, some.length, d)
   const plane = new Float32Array(2 * n)
-  for (let round = 0; round <= ROUNDS; round++) {
-    orthonormalise(axes)
-    const next = [new Float64Array(d), new Float64Array(d)]
-    await breathing(n, (i) => {
-      for (const [a, axis] of axes.entries()) {
-        let along = 0
-        for (let j = 0; j < d; j++) along += x.data[i * d + j]! * axis[j]!
-        plane[2 * i + a] = along
-        const sum = next[a]!
-        for (let j = 0; j < d; j++) sum[j]! += along * x.data[i * d + j]!
-      }
-    })
-    axes = next
-  }
+  await breathing(n, (i) => {
+    for (const axis of AXES) {
+      // fewer axes where pictures are equal
+      for (let j = 0; j < d; j++) plane[2 * i + axis]! += x.data[i * d + j]! * (axes[axis * d + j] ?? 0)
+    }
+  })
   const widest = plane.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1
   // equal pictures must not lie on one point, from which nothing leads away
   return plane.map((value) => (RADIUS * value) / widest + 1e-3 * random.normal())
-}
-
-const ROUNDS = 20
-
-function orthonormalise([first, second]: readonly Float64Array[]): void {
-  if (first === undefined || second === undefined) return
-  scaleToOne(first)
-  const shared = first.reduce((sum, value, j) => sum + value * second[j]!, 0)
-  for (let j = 0; j < second.length; j++) second[j]! -= shared * first[j]!
-  scaleToOne(second)
-}
-
-function scaleToOne(vector: Float64Array): void {
-  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0)) || 1
-  for (let j = 0; j < vector.length; j++) vector[j]! /= length
 }
 
 interface Edges {

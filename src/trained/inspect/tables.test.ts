@@ -4,6 +4,7 @@ import { randomFor } from '../../base/random.ts'
 import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
 import { engine } from '../../testing/engine.ts'
+import { longestHold, UNNOTICED } from '../../testing/ticks.ts'
 import { centredRows } from './centred.ts'
 import { classRows } from './classes.ts'
 import { alikePictures } from './duplicates.ts'
@@ -148,6 +149,12 @@ describe('suspect labels', () => {
     expect(suspects[0]?.doubt).toBeCloseTo(0.8)
   })
 
+  it('are those, too, of which another class is clearly more probable, if not as usual', async () => {
+    const sure = floatTensor([4, 2], Float32Array.of(0.99, 0.01, 0.98, 0.02, 0.02, 0.98, 0.7, 0.3))
+    const suspects = await suspectLabels(sure, [0, 0, 1, 1], Array(4).fill(true))
+    expect(suspects.map(({ picture, suggested }) => [picture, suggested])).toEqual([[3, 0]])
+  })
+
   it('are none of pictures without a judgement, which count in no threshold', async () => {
     const judged = [true, true, false, true, true]
     const suspects = await suspectLabels(probabilities, labels, judged)
@@ -217,6 +224,15 @@ describe('classes', () => {
 })
 
 describe('all tables', () => {
+  it('of a thousand pictures leave the thread free', async () => {
+    const { x, labels } = clouds(50, 20, 64, 1)
+    const logits = floatTensor([1000, 20])
+    const pictures = labels.map((label, i) => ({ file: `${i}.png`, part: 'test' as const, label, content: `${i}` }))
+    const classNames = Array.from({ length: 20 }, (_, c) => `class ${c}`)
+    const given = { classNames, pictures, features: x, logits, zeroShot: logits }
+    expect(await longestHold(() => inspectionTables(given, engine))).toBeLessThan(UNNOTICED)
+  })
+
   const { x: features, labels } = clouds(24, 3, 8, 0.3)
   const wrong = 5
   const given = labels.map((label, i) => (i === wrong ? (label + 1) % 3 : label))

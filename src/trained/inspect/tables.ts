@@ -9,7 +9,7 @@ import { sharesOf } from '../measure.ts'
 import { centredRows } from './centred.ts'
 import { classRows } from './classes.ts'
 import { alikePictures } from './duplicates.ts'
-import { othersSay, probabilitiesOf, suspectLabels } from './labels.ts'
+import { type OthersSay, othersSay, probabilitiesOf, type Suspect, suspectLabels } from './labels.ts'
 import { mapOf } from './map.ts'
 import { nearestOthers } from './neighbours.ts'
 import { outliersOf } from './outliers.ts'
@@ -47,12 +47,7 @@ export async function inspectionTables(
   const others = await othersSay(runtime, x, labels, names.length, hooks)
   const heard = places.filter((i) => others.heard[i])
   const leftOut = heard.length === 0 ? null : share(await answersOf(others.probabilities), heard)
-  const unseen = pictures.map(({ part }) => part === 'test')
-  const suspects = await suspectLabels(
-    await unbiased(probabilities, others.probabilities, unseen, others.heard),
-    labels,
-    unseen.map((is, i) => is || others.heard[i] === true),
-  )
+  const suspects = await suspectsOf(inspected, probabilities, others)
 
   const compared = await chosen(pictures.length, MOST_COMPARED)
   const near = await nearestOthers(runtime, await rowsOf(x, compared), NEIGHBOURS, hooks)
@@ -144,24 +139,26 @@ function pictureRows(
 }
 
 /**
- * Probabilities that know nothing of a picture's own label: what the other pictures say, and of pictures that the run has
- * not seen, the mean of that and of what the run says.
+ * Suspect labels of the pictures that the run has not seen, by the mean of what the run and what the other pictures say; and
+ * of those it has seen, by the others alone. How sure is usual differs between the two.
  */
-async function unbiased(
-  own: FloatTensor,
-  others: FloatTensor,
-  unseen: readonly boolean[],
-  heard: readonly boolean[],
-): Promise<FloatTensor> {
+async function suspectsOf({ pictures }: Inspected, own: FloatTensor, others: OthersSay): Promise<Suspect[]> {
+  const labels = pictures.map(({ label }) => label)
+  const unseen = pictures.map(({ part }) => part === 'test')
   const [n, classes] = dims(own, 2)
   const mixed = floatTensor([n, classes])
   await breathing(n, (i) => {
-    const share = heard[i] ? (unseen[i] ? 0.5 : 0) : 1
+    const share = others.heard[i] ? 0.5 : 1
     for (let k = i * classes; k < (i + 1) * classes; k++) {
-      mixed.data[k] = share * own.data[k]! + (1 - share) * others.data[k]!
+      mixed.data[k] = share * own.data[k]! + (1 - share) * others.probabilities.data[k]!
     }
   })
-  return mixed
+  const seen = unseen.map((is, i) => !is && others.heard[i] === true)
+  const found = [
+    ...(await suspectLabels(mixed, labels, unseen)),
+    ...(await suspectLabels(others.probabilities, labels, seen)),
+  ]
+  return found.sort((a, b) => b.doubt - a.doubt)
 }
 
 /** `most` of the numbers up to n, in order, by a seed; all where there are no more. */

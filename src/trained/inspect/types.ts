@@ -87,6 +87,7 @@ export interface InspectionTables {
   readonly notCompared: number
 }
 
+/** Pictures that are the same, or nearly the same to the model. */
 export interface AlikeRow {
   readonly pictures: readonly PictureRow[]
   readonly same: boolean
