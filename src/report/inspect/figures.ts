@@ -26,7 +26,7 @@ export function scoreFigure({ accuracy, interval: [low, high], zeroShot, chance,
   )
 }
 
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [400, 300, 44, 12, 12, 48]
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [400, 300, 44, 18, 12, 48]
 
 /** Share of right answers over the probability that the run gave them. */
 export function reliabilityFigure({ bins, error }: InspectionTables['reliability']): string {

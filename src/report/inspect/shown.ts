@@ -74,14 +74,16 @@ function classesShown({ classNames, confusion }: InspectionTables): readonly str
   return classNames.filter((name) => kept.has(name))
 }
 
-/** One picture of each field of a grid, so that they can be seen. */
+/** Pictures that do not cover each other. */
 function spotsOf(map: InspectionTables['map']): InspectionTables['map'] {
-  const side = Math.sqrt(MOST.spots)
-  const fields = new Map<number, InspectionTables['map'][number]>()
+  const spots: InspectionTables['map'][number][] = []
   for (const spot of map) {
-    const [column, row] = [spot.x, spot.y].map((at) => Math.min(side - 1, Math.floor(at * side)))
-    const field = (row ?? 0) * side + (column ?? 0)
-    if (!fields.has(field)) fields.set(field, spot)
+    if (spots.length === MOST.spots) break
+    const covered = spots.some(({ x, y }) => Math.max(Math.abs(x - spot.x), Math.abs(y - spot.y)) < SPOT)
+    if (!covered) spots.push(spot)
   }
-  return [...fields.values()]
+  return spots
 }
+
+/** Share of the map that a picture is wide. */
+const SPOT = 0.09

@@ -5,8 +5,8 @@ import { dims, type FloatTensor } from '../../graph/tensor.ts'
 import { principalAxes } from '../../methods/linear-probe/principal-axes.ts'
 import type { Neighbours } from './neighbours.ts'
 
-/** UMAP's curve 1 / (1 + a d^(2 b)) for a least distance of 0.1 and a spread of 1. */
-const [A, B] = [1.577, 0.8951]
+/** UMAP's curve 1 / (1 + a d^(2 b)) for a least distance of 0.5 and a spread of 1: what is alike still lies side by side. */
+const [A, B] = [0.583, 1.3342]
 const EPOCHS = 200
 /** Pictures pushed away for each one drawn near. */
 const PUSHED = 5
