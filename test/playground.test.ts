@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { openRun } from '../src/runs/open-run.ts'
 import { train } from '../src/runs/train.ts'
-import { CHROMIUM, type FileServer, openBrowser, serveFiles } from '../src/testing/browser.ts'
+import { axeFaults, CHROMIUM, type FileServer, openBrowser, serveFiles } from '../src/testing/browser.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** Where the built page lies on its server: not at the root, as on most web hosts. */
@@ -228,7 +228,7 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
       const found: string[] = []
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-        found.push(...(await faults(page)))
+        found.push(...(await axeFaults(page)))
       }
       return found
     }
@@ -264,11 +264,6 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
 })
 
 const indexSchema = z.object({ tasks: z.array(z.object({ title: z.string(), template: z.string() })) })
-const axeSchema = z.object({
-  violations: z.array(
-    z.object({ id: z.string(), impact: z.string().nullable(), nodes: z.array(z.object({ target: z.unknown() })) }),
-  ),
-})
 
 const POLL = { timeout: 60_000, interval: 100 }
 
@@ -310,14 +305,4 @@ async function press(page: Page, testId: string, key: string | null): Promise<vo
     await page.keyboard.press('Tab')
   }
   throw new Error(`the tab key does not lead to ${testId}`)
-}
-
-/** What axe calls serious or critical. */
-async function faults(page: Page): Promise<string[]> {
-  // a tag would be against the page's policy
-  await page.evaluate(await readFile(join(ROOT, 'node_modules/axe-core/axe.min.js'), 'utf8'))
-  const { violations } = axeSchema.parse(await page.evaluate('axe.run()'))
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes[0]?.target}`)
 }

@@ -12,6 +12,7 @@ import { doctor } from './commands/doctor.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { exportCommand } from './commands/export.ts'
 import { importCommand } from './commands/import.ts'
+import { inspect } from './commands/inspect.ts'
 import { methods } from './commands/methods.ts'
 import { models } from './commands/models.ts'
 import { report } from './commands/report.ts'
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   evaluate,
   zeroShot,
   classify,
+  inspect,
   nearestWords,
   datasets,
   methods,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Stats, statSync } from 'node:fs'
 import { access, constants, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { anObject, aText, aWord, bytes, checkArguments } from '../base/arguments.ts'
@@ -232,4 +233,10 @@ export function fileError(action: 'read' | 'write', path: string, cause: unknown
     'check the path',
   ]
   return new FileError(`cannot ${action} ${path}: ${reason}`, remedy, { cause })
+}
+
+/** A text that others may read: whose home folder it was is nobody's business. */
+export function withoutHome(text: string): string {
+  const home = homedir()
+  return home.length > 1 ? text.replaceAll(home, '~') : text
 }

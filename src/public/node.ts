@@ -37,6 +37,7 @@ export {
   exportRun,
   type RoundingLoss,
 } from '../runs/export.ts'
+export { type InspectOptions, inspectRun } from '../runs/inspect.ts'
 export { type OpenRunOptions, openRun } from '../runs/open-run.ts'
 export { encodeSets, type PictureOptions } from '../runs/pictures.ts'
 export { type ReportChoice, type ReportResult, reportSweeps } from '../runs/report.ts'
@@ -53,6 +54,15 @@ export { jsonLog, type Log, type LogLine } from '../serve/logs.ts'
 export { type ServeOptions, type Serving, serveRuns } from '../serve/serve.ts'
 export type { RunToServe } from '../serve/served-runs.ts'
 export type { Label, OpenRun } from '../trained/classify.ts'
+export type {
+  AlikeRow,
+  ClassRow,
+  ConfusionCell,
+  Inspection,
+  InspectionTables,
+  Judged,
+  PictureRow,
+} from '../trained/inspect/types.ts'
 // Data sets: opening, few-shot subsets, validation.
 export type { Job } from '../trained/job.ts'
 export { type EncodedItems, imageRows, type PictureSet } from '../trained/pictures.ts'

@@ -1,5 +1,5 @@
 import { largest, smallest } from '../base/extremes.ts'
-import { COLOURS, drawing, element, label, linearScale, niceTicks } from './svg.ts'
+import { COLOURS, drawing, element, escapeMarkup, label, linearScale, niceTicks } from './svg.ts'
 
 export interface Bar {
   readonly label: string
@@ -14,11 +14,9 @@ const TOP = 34
 const ROW = 26
 const BAR = 16
 
-/** Horizontal bars from 0, the largest first, as in the paper's Figure 4. */
+/** Horizontal bars from 0, the largest first, as in the paper's Figure 4: a drawing for a file. */
 export function barChart(title: string, bars: readonly Bar[]): string {
-  const sorted = [...bars].sort((a, b) => b.value - a.value)
-  const values = sorted.map(({ value }) => value)
-  const ticks = niceTicks(Math.min(0, smallest(values)), Math.max(0, largest(values)), 6)
+  const { sorted, ticks } = ranked(bars)
   const x = linearScale([ticks[0] ?? 0, ticks.at(-1) ?? 1], [LEFT, WIDTH - RIGHT])
   const bottom = TOP + sorted.length * ROW
 
@@ -56,6 +54,41 @@ export function barChart(title: string, bars: readonly Bar[]): string {
     grid.join(''),
     drawn.join(''),
   )
+}
+
+/** The same for a page, as lines of words. */
+export function barLines(title: string, bars: readonly Bar[]): string {
+  const { sorted, ticks } = ranked(bars)
+  const place = linearScale([ticks[0] ?? 0, ticks.at(-1) ?? 1], [0, 100])
+  const lines = sorted.map(({ label: words, value }) => {
+    const [from, to] = [Math.min(place(0), place(value)), Math.max(place(0), place(value))]
+    const bar = element('i', { class: value < 0 ? 'loss' : undefined, style: between(from, to) }, '')
+    const zero = element('u', { style: `left: ${place(0).toFixed(2)}%` }, '')
+    return barLine(words, zero + bar, signed(value, 1))
+  })
+  return element('figure', { class: 'figure' }, element('figcaption', {}, escapeMarkup(title)), barList(lines))
+}
+
+/** A line of bars: what it is about, its track (markup), its value. */
+export const barLine = (words: string, track: string, value: string): string =>
+  element(
+    'li',
+    {},
+    element('span', {}, escapeMarkup(words)),
+    element('span', { class: 'track' }, track),
+    element('span', { class: 'value' }, escapeMarkup(value)),
+  )
+
+export const barList = (lines: readonly string[]): string => element('ul', { class: 'bars' }, ...lines)
+
+/** Where a bar lies on its track, in % of it. */
+export const between = (from: number, to: number): string =>
+  `left: ${from.toFixed(2)}%; width: ${(to - from).toFixed(2)}%`
+
+function ranked(bars: readonly Bar[]): { readonly sorted: readonly Bar[]; readonly ticks: readonly number[] } {
+  const sorted = [...bars].sort((a, b) => b.value - a.value)
+  const values = sorted.map(({ value }) => value)
+  return { sorted, ticks: niceTicks(Math.min(0, smallest(values)), Math.max(0, largest(values)), 6) }
 }
 
 export const signed = (points: number, digits: number): string => `${points > 0 ? '+' : ''}${points.toFixed(digits)}`

@@ -1,6 +1,8 @@
 /** A report before it is written as Markdown, HTML or text; all strings are plain text. */
 export interface Document {
   readonly title: string
+  /** What it says, in a sentence above all else. */
+  readonly answer?: string
   readonly blocks: readonly Block[]
 }
 
@@ -31,7 +33,10 @@ export interface Figure {
   /** Name of its file, without ending. */
   readonly name: string
   readonly title: string
+  /** A drawing of one size, for a file. */
   readonly svg: string
+  /** The same for a page, as wide as there is room. */
+  readonly html: string
 }
 
 export const heading = (level: 2 | 3, text: string): Block => ({ kind: 'heading', level, text })

@@ -1,5 +1,5 @@
 import { largest, smallest } from '../base/extremes.ts'
-import { COLOURS, drawing, element, label, linearScale, niceTicks, polyline, type Scale } from './svg.ts'
+import { COLOURS, drawing, element, escapeMarkup, label, linearScale, niceTicks, polyline, type Scale } from './svg.ts'
 
 /** A line of a chart; accuracies are in %. */
 export interface Series {
@@ -66,25 +66,67 @@ const SIZES: Readonly<Record<number, { width: number; height: number }>> = {
 }
 const SIZE = { width: 236, height: 188 }
 
-/** Small charts side by side, all of the same lines, with one legend above. */
+/** Small charts side by side, all of the same lines and of one scale, with one legend above: a drawing for a file. */
 export function lineChart({ title, note, stops, panels }: LineChart): string {
   const columns = Math.max(1, Math.min(COLUMNS, panels.length))
   const frame: Frame = { ...MARGINS, ...(SIZES[columns] ?? SIZE) }
+  const ticks = ticksOf(panels, frame)
   const width = columns * frame.width
   const legend = drawLegend(panels, note, width)
   const drawn = panels.map((panel, i) => {
     const x = (i % columns) * frame.width
     const y = legend.height + Math.floor(i / columns) * frame.height
-    return element('g', { transform: `translate(${x},${y})` }, drawPanel(panel, stops, frame))
+    return element(
+      'g',
+      { transform: `translate(${x},${y})` },
+      label(frame.left, 17, panel.title, { 'font-weight': panel.strong ? 700 : 600, 'font-size': 12 }),
+      drawPanel(panel, stops, ticks, frame),
+    )
   })
   const height = legend.height + Math.ceil(panels.length / columns) * frame.height + 6
   return drawing(width, height, title, legend.markup, drawn.join(''))
 }
 
-function drawPanel({ title, strong, levels, series }: Panel, stops: readonly Stop[], frame: Frame): string {
-  const ends = series.flatMap(({ points }) => points.flatMap(({ mean, sd = 0 }) => [mean - sd, mean + sd]))
-  const shown = [...levels.map(({ value }) => value), ...ends].map((value) => Math.max(0, Math.min(100, value)))
-  const ticks = niceTicks(smallest(shown), largest(shown), frame.height > SIZE.height ? 6 : 4)
+/** In a page each panel is a drawing of its own: as many stand side by side as can be read. */
+const PAGE_FRAME: Frame = { ...MARGINS, top: 10, width: 300, height: 200 }
+const LONE_FRAME: Frame = { ...PAGE_FRAME, width: 460, height: 260 }
+
+/** The same for a page: panels that wrap, below a legend of words. */
+export function linePanels({ title, note, stops, panels }: LineChart): string {
+  const frame = panels.length === 1 ? LONE_FRAME : PAGE_FRAME
+  const ticks = ticksOf(panels, frame)
+  const entries = entriesOf(panels).map(({ label: words, colour, marker, dash }) => {
+    const line =
+      dash === undefined
+        ? []
+        : [element('line', { x1: 0, x2: 26, y1: 7, y2: 7, stroke: colour, 'stroke-dasharray': dash })]
+    const sign = element('svg', { viewBox: '0 0 26 14', 'aria-hidden': 'true' }, ...line, marker(13, 7, colour))
+    return element('li', {}, sign + escapeMarkup(words))
+  })
+  const legend = element('ul', { class: 'legend' }, ...entries, element('li', { class: 'note' }, escapeMarkup(note)))
+  const drawn = panels.map((panel) =>
+    element(
+      'div',
+      {},
+      element('p', { class: panel.strong ? 'strong' : undefined }, escapeMarkup(panel.title)),
+      drawing(frame.width, frame.height, `${title}: ${panel.title}`, drawPanel(panel, stops, ticks, frame)),
+    ),
+  )
+  const grid = element('div', { class: panels.length === 1 ? 'panels one' : 'panels' }, ...drawn)
+  return element('figure', { class: 'figure' }, legend, grid)
+}
+
+/** Of one axis for all panels, so that they can be compared. */
+function ticksOf(panels: readonly Panel[], frame: Frame): number[] {
+  const ends = panels.flatMap(({ levels, series }) => [
+    ...levels.map(({ value }) => value),
+    ...series.flatMap(({ points }) => points.flatMap(({ mean, sd = 0 }) => [mean - sd, mean + sd])),
+  ])
+  const shown = ends.map((value) => Math.max(0, Math.min(100, value)))
+  return niceTicks(smallest(shown), largest(shown), frame.height > SIZE.height ? 6 : 5)
+}
+
+function drawPanel({ levels, series }: Panel, stops: readonly Stop[], ticks: readonly number[], frame: Frame): string {
   const y = linearScale([ticks[0] ?? 0, ticks.at(-1) ?? 100], [frame.height - frame.bottom, frame.top])
   const right = frame.width - frame.right
   const place = linearScale([0, stops.length - 1], [frame.left + 10, right - 6])
@@ -109,7 +151,6 @@ function drawPanel({ title, strong, levels, series }: Panel, stops: readonly Sto
     return element('line', { ...ends, stroke: colour, 'stroke-dasharray': '2 3' })
   })
   return [
-    label(frame.left, 17, title, { 'font-weight': strong ? 700 : 600, 'font-size': 12 }),
     ...grid,
     ...axis,
     ...lines,
@@ -138,12 +179,15 @@ function drawSeries({ points, colour, marker, dash }: Series, x: (stop: Stop) =>
   return [...whiskers, line, ...marks].join('')
 }
 
-/** The lines of all panels, each once, with the note at the end; broken into lines of the drawing's width. */
+/** The lines of all panels, each once. */
+function entriesOf(panels: readonly Panel[]): Omit<Series, 'points'>[] {
+  const levels = panels.flatMap((panel) => panel.levels.map((level) => ({ ...level, marker: star })))
+  const all: Omit<Series, 'points'>[] = [...levels, ...panels.flatMap((panel) => panel.series)]
+  return [...new Set(all.map(({ label }) => label))].flatMap((words) => all.find(({ label }) => label === words) ?? [])
+}
+
+/** The lines of all panels with the note at the end; broken into lines of the drawing's width. */
 function drawLegend(panels: readonly Panel[], note: string, width: number): { markup: string; height: number } {
-  const levels = panels.flatMap((panel) => panel.levels.map((level) => ({ ...level, marker: star, dash: undefined })))
-  const series = panels.flatMap((panel) => panel.series)
-  const all = [...levels, ...series]
-  const entries = new Map(all.map((entry) => [entry.label, all.find(({ label }) => label === entry.label) ?? entry]))
   const start = MARGINS.left + 6
   let x = start
   let y = 14
@@ -156,7 +200,7 @@ function drawLegend(panels: readonly Panel[], note: string, width: number): { ma
     x += length
     return at
   }
-  const drawn = [...entries.values()].map(({ label: words, colour, marker, dash }) => {
+  const drawn = entriesOf(panels).map(({ label: words, colour, marker, dash }) => {
     const at = advance(24 + LETTER * words.length)
     const line = dash ? { x1: at - 9, x2: at + 9, y1: y, y2: y, stroke: colour, 'stroke-dasharray': dash } : undefined
     return (line ? element('line', line) : '') + marker(at, y, colour) + label(at + (dash ? 13 : 10), y + 4, words)

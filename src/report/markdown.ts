@@ -5,8 +5,9 @@ import type { Block, Document, Table } from './document.ts'
 /** Path of a figure, as a link relative to the Markdown file; undefined where figures are not written. */
 export type FigureLink = ((name: string) => string) | undefined
 
-export function markdownDocument({ title, blocks }: Document, figureLink: FigureLink): string {
-  const parts = [`# ${escapeMarkdown(title)}`, ...blocks.flatMap((block) => markdownBlock(block, figureLink))]
+export function markdownDocument({ title, answer, blocks }: Document, figureLink: FigureLink): string {
+  const start = [`# ${escapeMarkdown(title)}`, ...(answer === undefined ? [] : [escapeMarkdown(answer)])]
+  const parts = [...start, ...blocks.flatMap((block) => markdownBlock(block, figureLink))]
   return `${parts.join('\n\n')}\n`
 }
 

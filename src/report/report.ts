@@ -1,8 +1,10 @@
 import { countOf } from '../base/count.ts'
+import { shotsText } from '../data/fewshot.ts'
 import type { MeasuredRecord } from '../trained/record.ts'
 import { compareText, groupBy } from './canonical.ts'
+import { cellText, mostShots, percentText, subjectsOf } from './cells.ts'
 import { type Block, code, type Document, heading, list, type Table, text } from './document.ts'
-import { type Group, groupsOf } from './groups.ts'
+import { type Group, groupsOf, zeroShotRow } from './groups.ts'
 import { referenceOf } from './reference.ts'
 import { backboneSection, contextLengthSection, ensembleSection, startSection } from './sections/analyses.ts'
 import {
@@ -41,7 +43,32 @@ export function sweepReport(
     ...environmentBlocks(records, groups),
     ...reproduction(sweeps),
   ]
-  return { title: `Report of ${sweeps.map(({ name }) => name).join(', ')}`, blocks }
+  return { title: `Report of ${sweeps.map(({ name }) => name).join(', ')}`, answer: answerOf(groups), blocks }
+}
+
+/** What did best, where most runs are: on average or on its only data set, at most shots. */
+function answerOf(groups: readonly Group[]): string | undefined {
+  const runsOf = ({ rows }: Group) => rows.reduce((sum, { runs }) => sum + runs.length, 0)
+  const [group] = [...groups].sort((a, b) => runsOf(b) - runsOf(a))
+  const subject = group && (subjectsOf(group).find(({ isAverage }) => isAverage) ?? subjectsOf(group)[0])
+  if (group === undefined || subject === undefined) return undefined
+  const shots = mostShots(group)
+  const measured = group.rows.flatMap((row) => {
+    const cell = subject.cell(row, shots) ?? subject.cell(row, 0)
+    return cell === undefined ? [] : [{ row, cell }]
+  })
+  const [best] = measured.sort((a, b) => b.cell.mean - a.cell.mean)
+  if (best === undefined) return undefined
+  const where = subject.isAverage ? `On ${subject.title.replace(/^A/, 'a')}` : `On ${subject.title}`
+  const learned = best.row.runs.some((run) => run.shots !== 0)
+  const at = learned ? ` at ${shotsText(shots)}` : ''
+  const words = groups.length > 1 ? ` (${groupTitle(group, groups)})` : ''
+  const start = `${where}${words}, ${best.row.label} does best${at}: ${cellText(best.cell)} %`
+  const byHand = zeroShotRow(group)
+  const other = byHand && measured.find(({ row }) => row === byHand)
+  if (other === undefined || other === best) return `${start}.`
+  const gained = percentText(best.cell.mean - other.cell.mean)
+  return `${start}, ${gained} points above hand-written prompts (${percentText(other.cell.mean)} %).`
 }
 
 /** The table that says most about a group. */

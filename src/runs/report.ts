@@ -3,7 +3,7 @@ import { anObject, checkArguments, someHooks, texts } from '../base/arguments.ts
 import { breathe } from '../base/breathe.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
-import { checkWritableFolder, writeFileAtomic } from '../node/files.ts'
+import { checkWritableFolder, withoutHome, writeFileAtomic } from '../node/files.ts'
 import { figuresOf } from '../report/document.ts'
 import { groupsOf } from '../report/groups.ts'
 import { htmlDocument } from '../report/html.ts'
@@ -73,8 +73,8 @@ export async function reportSweeps(
   await breathe()
   const figures = choice.figures ? figuresOf(document) : []
   const files = new Map<string, string>([
-    ['report.md', markdownDocument(document, choice.figures ? figurePath : undefined)],
-    ['report.html', htmlDocument(document)],
+    ['report.md', withoutHome(markdownDocument(document, choice.figures ? figurePath : undefined))],
+    ['report.html', withoutHome(htmlDocument(document))],
     ['report.csv', runsCsv(records)],
     ['summary.csv', summaryCsv(groups)],
     ...figures.map(({ name, svg }) => [figurePath(name), `${svg}\n`] as const),

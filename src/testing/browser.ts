@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { z } from 'zod'
 
 /** Chromium of this machine; undefined where there is none. */
 export const CHROMIUM = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser'].find(
@@ -125,4 +127,21 @@ export async function openPage(browser: Browser, url: string): Promise<WatchedPa
   page.on('pageerror', (error) => complaints.push(String(error)))
   await page.goto(url)
   return { page, complaints }
+}
+
+const AXE = fileURLToPath(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url))
+const axeSchema = z.object({
+  violations: z.array(
+    z.object({ id: z.string(), impact: z.string().nullable(), nodes: z.array(z.object({ target: z.unknown() })) }),
+  ),
+})
+
+/** What axe calls serious or critical in a page. */
+export async function axeFaults(page: Page): Promise<string[]> {
+  // a tag would be against the page's policy
+  await page.evaluate(await readFile(AXE, 'utf8'))
+  const { violations } = axeSchema.parse(await page.evaluate('axe.run()'))
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.target}`)
 }

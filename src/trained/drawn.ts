@@ -16,10 +16,11 @@ export interface Datasets {
 }
 
 /** What a job may draw from: with validation images, where its method chooses by them. */
-export const partsOf = ({ validates }: Job, dataset: Dataset): Dataset => (validates ? holdOutVal(dataset) : dataset)
+export const partsOf = ({ validates }: Pick<Job, 'validates'>, dataset: Dataset): Dataset =>
+  validates ? holdOutVal(dataset) : dataset
 
 /** What a job learns from: drawn from all classes, as in the official code, and then halved. */
-export function subsetOf(job: Job, dataset: Dataset): Dataset {
+export function subsetOf(job: Pick<Job, 'shots' | 'seed' | 'split' | 'validates'>, dataset: Dataset): Dataset {
   const { shots, seed, split } = job
   const drawn = shots === 0 ? { train: [], val: [] } : drawSubset(partsOf(job, dataset), shots, seed)
   return halfOf({ ...dataset, ...drawn }, split)
@@ -46,7 +47,8 @@ export async function drawnBy(reader: PictureReader, job: Job, datasets: Dataset
   return Object.fromEntries(drawn)
 }
 
-async function described(reader: PictureReader, items: readonly Item[]): Promise<string> {
+/** Pictures by content and label: how many, and a hash. */
+export async function described(reader: PictureReader, items: readonly Item[]): Promise<string> {
   const contents = await mapLimited(items, READ_AT_A_TIME, (item) =>
     reader.content(item.path, exifOf(item)).then(
       (hash) => [hash, item.label],

@@ -20,6 +20,8 @@ export const RUN_FILES = {
   results: 'results.json',
   /** Why a run of a sweep failed. */
   error: 'error.json',
+  /** What coop-ts inspect wrote about it. */
+  page: 'inspect.html',
 } as const
 
 export type RunFile = keyof typeof RUN_FILES

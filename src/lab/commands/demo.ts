@@ -5,6 +5,7 @@ import { flags, list, oneOf, text, toggle, whole } from '../../cli/options.ts'
 import { COMPUTING, model } from '../../cli/shared-options.ts'
 import { checkWritableFile, writeFileAtomic } from '../../node/files.ts'
 import { BUNDLED } from '../../node/package.ts'
+import { lineChart } from '../../report/line-chart.ts'
 import { took } from '../../report/text.ts'
 
 export const demo = defineCommand({
@@ -56,11 +57,11 @@ export const demo = defineCommand({
     const { resultTable } = await import('../demo/report/table.ts')
     await writeFileAtomic(out, renderReport(result))
     if (figure !== undefined) {
-      const { fewShotFigure } = await import('../demo/report/curves.ts')
-      await writeFileAtomic(figure, `${fewShotFigure(result)}\n`)
+      const { fewShotChart } = await import('../demo/report/curves.ts')
+      await writeFileAtomic(figure, `${lineChart(fewShotChart(result))}\n`)
     }
     return {
-      json: result,
+      json: { ...result, tasks: result.tasks.map(({ changed: _, ...task }) => task) },
       text: `${resultTable(result)}\n\n${took(result.seconds)} in all. Figures and what was learned: ${resolve(out)}`,
     }
   },

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { UsageError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
+import { withoutHome } from '../../node/files.ts'
 import { openModel, withPool } from '../../runs/model.ts'
 import type { RuntimeOptions } from '../../runtime/types.ts'
 import type { DemoResult } from './report/types.ts'
@@ -32,7 +33,7 @@ export async function demo(choice: DemoChoice, hooks: Hooks): Promise<DemoResult
   const result = await withPool(Math.min(threads, tasks.length), { device, threads: 1 }, hooks, (runtimes) =>
     runDemo(clip, runtimes, { tasks, shots, seeds }, hooks),
   )
-  const settings = { seeds, shots, model, command: commandOf(choice) }
+  const settings = { seeds, shots, model: withoutHome(model), command: commandOf(choice) }
   return { ...result, settings, seconds: (performance.now() - started) / 1000 }
 }
 

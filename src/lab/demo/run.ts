@@ -6,11 +6,12 @@ import type { FloatTensor } from '../../graph/tensor.ts'
 import { accuracyOf, type ImageClassifier } from '../../learning/classifier.ts'
 import { learnFewShot } from '../../methods/index.ts'
 import { zeroShotClassifier } from '../../methods/zero-shot/features.ts'
+import { thumbnail } from '../../node/thumbnail.ts'
 import { nearestWords } from '../../prompt/nearest-words.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { type Encoded, encodeTasks, spreadOver, subsetOf } from './encode.ts'
-import type { Accuracy, Curve, DemoResult, TaskResult } from './report/types.ts'
-import type { DemoTask } from './types.ts'
+import type { Accuracy, Changed, Curve, DemoResult, Example, TaskResult } from './report/types.ts'
+import type { DemoImage, DemoTask } from './types.ts'
 
 export interface DemoPlan {
   readonly tasks: readonly DemoTask[]
@@ -52,14 +53,14 @@ async function runTask(
 ): Promise<TaskResult> {
   const { name, title, prompt, classNames } = task
   const labels = task.test.map(({ label }) => label)
-  const accuracyWith = async (classifier: ImageClassifier) => {
-    const answers = await classifier.predict(test).finally(() => classifier.dispose())
-    return accuracyOf(classNames, answers, labels).accuracy
-  }
-  const zeroShot = await accuracyWith(await zeroShotClassifier({ clip, runtime, classNames, templates: [prompt] }))
+  const answersOf = (classifier: ImageClassifier) => classifier.predict(test).finally(() => classifier.dispose())
+  const share = (answers: readonly number[]) => accuracyOf(classNames, answers, labels).accuracy
+  const before = await answersOf(await zeroShotClassifier({ clip, runtime, classNames, templates: [prompt] }))
+  const zeroShot = share(before)
   const rows = task.train.map(({ label }, row) => ({ label, row }))
   const curves: Curve[] = []
   let learned: FloatTensor | undefined
+  let after = before
   for (const classSpecific of [false, true]) {
     const settings = { M: CONTEXT_LENGTH, position: 'end', classSpecific, recipe: 'fast' }
     const curve: Record<string, Accuracy> = {}
@@ -69,8 +70,12 @@ async function runTask(
         const set = subsetOf(train, drawFewShot(rows, [], shots, seed).train)
         const learning = { clip, runtime, classNames, train: set, settings, shots, seed }
         const result = await learnFewShot(learning, { signal })
-        found.push(await accuracyWith(result.classifier))
-        if (!classSpecific) learned = result.learned.tensors.get('ctx')
+        const answers = await answersOf(result.classifier)
+        found.push(share(answers))
+        if (!classSpecific) {
+          learned = result.learned.tensors.get('ctx')
+          after = answers
+        }
         tick(`${name}, ${countOf(shots, 'shot')}, seed ${seed}`)
       }
       curve[shots] = spread(found)
@@ -81,8 +86,49 @@ async function runTask(
   const words = nearest.flatMap(([word]) => (word === undefined ? [] : [word.word]))
   const [coop = {}, coopCsc = {}] = curves
   const chance = 1 / classNames.length
-  const result = { name, title, classes: classNames.length, chance, zeroShot, prompt, coop, coopCsc, words }
+  const changed = await whatChanged(task, before, after)
+  const result = { name, title, classes: classNames.length, chance, zeroShot, prompt, coop, coopCsc, words, changed }
   return task.shift ? { ...result, shift: true } : result
+}
+
+/** Pictures of which the answers changed: of those put right more than of those made wrong, of many classes. */
+const [PUT_RIGHT, MADE_WRONG] = [6, 2]
+
+async function whatChanged(
+  { test, classNames }: DemoTask,
+  before: readonly number[],
+  after: readonly number[],
+): Promise<Changed> {
+  const places = test.map((_, i) => i)
+  const isRight = (answers: readonly number[], i: number) => answers[i] === test[i]?.label
+  const putRight = places.filter((i) => !isRight(before, i) && isRight(after, i))
+  const madeWrong = places.filter((i) => isRight(before, i) && !isRight(after, i))
+  const shown = [
+    ...ofManyClasses(putRight, test).slice(0, PUT_RIGHT),
+    ...ofManyClasses(madeWrong, test).slice(0, MADE_WRONG),
+  ]
+  const examples = await Promise.all(
+    shown.map(async (i): Promise<Example[]> => {
+      const image = test[i]
+      if (image === undefined) return []
+      const name = (c: number | undefined) => classNames[c ?? 0] ?? ''
+      const picture = await thumbnail(await image.render())
+      return [{ picture, label: name(image.label), before: name(before[i]), after: name(after[i]) }]
+    }),
+  )
+  return { tested: test.length, putRight: putRight.length, madeWrong: madeWrong.length, examples: examples.flat() }
+}
+
+/** The first of each class, then the second of each, and so on. */
+function ofManyClasses(places: readonly number[], images: readonly Pick<DemoImage, 'label'>[]): number[] {
+  const before = new Map<number, number>()
+  const ranked = places.map((place) => {
+    const label = images[place]?.label ?? 0
+    const rank = before.get(label) ?? 0
+    before.set(label, rank + 1)
+    return { place, rank }
+  })
+  return ranked.sort((a, b) => a.rank - b.rank).map(({ place }) => place)
 }
 
 /** Mean and sample deviation (0 for a single value). */

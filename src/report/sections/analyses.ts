@@ -3,9 +3,9 @@ import { canonicalJson, compareText, groupBy, unique } from '../canonical.ts'
 import { cellText, mostShots, rowsAt, subjectsOf, usualSeeds } from '../cells.ts'
 import { type Block, type Figure, groupedTable, heading, plainTable, text } from '../document.ts'
 import type { Group, Row } from '../groups.ts'
-import { circle, lineChart, type Panel, type Point } from '../line-chart.ts'
-import { ramp } from '../styles.ts'
-import { slug } from './few-shot.ts'
+import { circle, type Panel, type Point } from '../line-chart.ts'
+import { ramp } from '../line-styles.ts'
+import { lineFigure, slug } from './few-shot.ts'
 
 const startOf = ({ settings }: Row): string | null => (typeof settings.init === 'string' ? settings.init : null)
 const vectorsOf = ({ settings }: Row): number | undefined => (typeof settings.M === 'number' ? settings.M : undefined)
@@ -59,7 +59,7 @@ function contextFigure(group: Group, family: readonly Row[], name: string): Figu
   const shown = panels.filter(({ series }) => series.length > 0)
   const title = `Accuracy over context length, ${what}`
   const chart = { title, note: `${what}: accuracy in % over context vectors`, stops: lengths, panels: shown }
-  return [{ kind: 'figure', name: `${name}context-length-${slug(what)}`, title, svg: lineChart(chart) }]
+  return [lineFigure(`${name}context-length-${slug(what)}`, chart)]
 }
 
 /** What the titles of all rows of a family begin with. */

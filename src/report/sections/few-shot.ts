@@ -1,13 +1,22 @@
 import { countOf } from '../../base/count.ts'
 import { type RunShots, shotsText } from '../../data/fewshot.ts'
-import { type Bar, barChart } from '../bar-chart.ts'
+import { type Bar, barChart, barLines } from '../bar-chart.ts'
 import { canonicalJson, groupBy } from '../canonical.ts'
 import { COLLAPSED, cellText, mostShots, type Subject, subjectsOf, usualSeeds } from '../cells.ts'
 import { type Block, type Figure, groupedTable, heading, list, text } from '../document.ts'
 import { type Group, type Row, zeroShotRow } from '../groups.ts'
-import { circle, lineChart, type Panel, type Point, type Series, star } from '../line-chart.ts'
+import {
+  circle,
+  type LineChart,
+  lineChart,
+  linePanels,
+  type Panel,
+  type Point,
+  type Series,
+  star,
+} from '../line-chart.ts'
+import { stylesOf } from '../line-styles.ts'
 import type { Reference } from '../reference.ts'
-import { stylesOf } from '../styles.ts'
 import { COLOURS } from '../svg.ts'
 
 /** Accuracy of each method by shots, for each data set and on average; the report's main table. */
@@ -116,13 +125,12 @@ function fewShotFigure(group: Group, rows: readonly Row[], name: string, referen
       series: [...ours, ...published, publishedLevel(publishedStar)].filter(({ points }) => points.length > 0),
     }
   })
-  const svg = lineChart({
+  return lineFigure(`${name}few-shot`, {
     title: 'Accuracy by training images per class',
     note: 'accuracy in % by images per class',
     stops: zeroShot ? [0, ...learns] : learns,
     panels: panels.filter(({ series }) => series.length > 0),
   })
-  return { kind: 'figure', name: `${name}few-shot`, title: 'Accuracy by training images per class', svg }
 }
 
 const publishedLevel = (mean: number | undefined): Series => ({
@@ -157,14 +165,22 @@ function gainFigures(group: Group, rows: readonly Row[], name: string): Figure[]
   if (subjects.length === 1 && only) {
     const bars = rows.flatMap((row) => gain(row, only).map(({ value }) => ({ label: row.label, value })))
     const title = `Points gained ${over}, ${only.title}`
-    return bars.length === 0 ? [] : [{ kind: 'figure', name: `${name}gains`, title, svg: barChart(title, bars) }]
+    return bars.length === 0 ? [] : [barFigure(`${name}gains`, title, bars)]
   }
   return rows.flatMap((row): Figure[] => {
     const bars = subjects.flatMap((subject) => gain(row, subject))
     const title = `Points that ${row.label} gains ${over}`
     const file = `${name}gains-${slug(row.label)}`
-    return bars.length === 0 ? [] : [{ kind: 'figure', name: file, title, svg: barChart(title, bars) }]
+    return bars.length === 0 ? [] : [barFigure(file, title, bars)]
   })
+}
+
+export function lineFigure(name: string, chart: LineChart): Figure {
+  return { kind: 'figure', name, title: chart.title, svg: lineChart(chart), html: linePanels(chart) }
+}
+
+const barFigure = (name: string, title: string, bars: readonly Bar[]): Figure => {
+  return { kind: 'figure', name, title, svg: barChart(title, bars), html: barLines(title, bars) }
 }
 
 /** Words of a file's name. */

@@ -1,19 +1,19 @@
-import { circle, lineChart, type Panel, type Series, square } from '../../../report/line-chart.ts'
+import { circle, type LineChart, type Panel, type Series, square } from '../../../report/line-chart.ts'
 import { COLOURS } from '../../../report/svg.ts'
 import type { Curve, DemoResult } from './types.ts'
 
 type Figures = Pick<DemoResult, 'zeroShot' | 'coop' | 'coopCsc'>
 
 /** Accuracy of the demo over shots, the average first and then a panel a task, as in the paper's Figure 3. */
-export function fewShotFigure(result: DemoResult): string {
+export function fewShotChart(result: DemoResult): LineChart {
   const plain = result.tasks.filter((task) => !task.shift).length
   const tasks = result.tasks.map((task) => panelOf(task.shift ? `${task.title} (shift of style)` : task.title, task))
-  return lineChart({
+  return {
     title: 'Accuracy by training images per class',
     note: 'accuracy in % by images per class',
     stops: [0, ...result.settings.shots],
     panels: [{ ...panelOf(`Average over ${plain} tasks`, result), strong: true }, ...tasks],
-  })
+  }
 }
 
 function panelOf(title: string, { zeroShot, coop, coopCsc }: Figures): Panel {

@@ -1,6 +1,6 @@
 import { countOf } from '../../../base/count.ts'
 import { largest } from '../../../base/extremes.ts'
-import { barChart } from '../../../report/bar-chart.ts'
+import { barLines } from '../../../report/bar-chart.ts'
 import type { DemoResult } from './types.ts'
 
 /** Most shots that were run: what the bars compare. */
@@ -16,5 +16,5 @@ export function gainFigure(result: DemoResult): string {
     const label = shift ? `${title} (shift of style)` : title
     return learned ? [{ label, value: 100 * (learned.mean - zeroShot) }] : []
   })
-  return barChart(`Points gained over the hand-written prompt at ${countOf(shots, 'shot')} (one context)`, bars)
+  return barLines(`Points gained over the hand-written prompt at ${countOf(shots, 'shot')} (one context)`, bars)
 }

@@ -1,35 +1,70 @@
 import { countOf } from '../../../base/count.ts'
 import type { Table } from '../../../report/document.ts'
-import { htmlPage, htmlTable } from '../../../report/html.ts'
+import { answerSentence, htmlPage, htmlTable, paragraph } from '../../../report/html.ts'
+import { linePanels } from '../../../report/line-chart.ts'
+import { photoCard, pictureList, pictureSheet } from '../../../report/pictures.ts'
 import { element, escapeMarkup } from '../../../report/svg.ts'
 import { duration, percent } from '../../../report/text.ts'
-import { fewShotFigure } from './curves.ts'
+import { fewShotChart } from './curves.ts'
 import { gainFigure, mostShots } from './gains.ts'
 import { tableOf } from './table.ts'
 import type { DemoResult } from './types.ts'
 
 /** One HTML page with all of a result in it: no script, nothing loaded from elsewhere. */
 export function renderReport(result: DemoResult): string {
-  return htmlPage('CoOp: learned against hand-written prompts', [
+  const copies = result.tasks.flatMap(({ changed }) => changed?.examples ?? []).map(({ picture }) => picture)
+  const body = [
     '<h1>Learned against hand-written prompts</h1>',
-    element('p', {}, escapeMarkup(summary(result))),
+    answerSentence(summary(result)),
+    ...(copies.length === 0 ? [] : ['<h2>What was told apart, before and after</h2>', changedPictures(result)]),
     '<h2>Accuracy by number of training images</h2>',
-    element(
-      'p',
-      {},
+    paragraph(
       'The star is zero-shot classification with the hand-written prompt. Whiskers: one standard deviation over seeds.',
     ),
-    fewShotFigure(result),
+    linePanels(fewShotChart(result)),
     '<h2>What learning gains</h2>',
     gainFigure(result),
     '<h2>All figures</h2>',
-    element('p', {}, 'Accuracy in %, mean ± standard deviation over seeds.'),
+    paragraph('Accuracy in %, mean ± standard deviation over seeds.'),
     htmlTable(demoTable(result)),
     '<h2>What was learned</h2>',
     learnedWords(result),
     '<h2>How to reproduce it</h2>',
     reproduction(result),
-  ])
+  ]
+  return htmlPage('CoOp: learned against hand-written prompts', body, pictureSheet(new Map(copies.entries())))
+}
+
+/** Of each task, how many answers changed, and pictures of which they did. */
+function changedPictures(result: DemoResult): string {
+  const shots = mostShots(result)
+  const caption = paragraph(
+    `Test pictures of which the answer changed, from the hand-written prompt to one learned context of ${countOf(shots, 'image')} of each class.`,
+  )
+  let place = 0
+  const groups = result.tasks.flatMap(({ title, shift, changed, zeroShot, coop }) => {
+    if (changed === undefined) return []
+    const cards = changed.examples.map(({ label, before, after }) => {
+      const answer = (words: string) =>
+        element('span', { class: words === label ? 'right' : 'wrong' }, escapeMarkup(words))
+      const words = `${element('span', { class: 'is' }, escapeMarkup(label))}: ${answer(before)} → ${answer(after)}`
+      return photoCard(place++, label, words)
+    })
+    const { tested, putRight, madeWrong } = changed
+    const learned = coop[shots]
+    const rise = learned ? `${percent(zeroShot)} → ${percent(learned.mean)}; ` : ''
+    const counts = `${rise}of ${countOf(tested, 'picture')} ${putRight} put right, ${madeWrong} made wrong.`
+    return [
+      element(
+        'div',
+        { class: 'group' },
+        element('h3', {}, escapeMarkup(shift ? `${title} (shift of style)` : title)),
+        paragraph(counts),
+        pictureList(cards),
+      ),
+    ]
+  })
+  return [caption, ...groups].join('\n')
 }
 
 function summary(result: DemoResult): string {
@@ -78,5 +113,5 @@ function learnedWords(result: DemoResult): string {
 
 function reproduction({ settings, seconds }: DemoResult): string {
   const facts = `Model ${settings.model}; seeds ${settings.seeds.join(', ')}; shots ${settings.shots.join(', ')}; ${duration(1000 * seconds)} here.`
-  return element('pre', {}, escapeMarkup(settings.command)) + element('p', {}, escapeMarkup(facts))
+  return element('pre', { tabindex: 0 }, escapeMarkup(settings.command)) + element('p', {}, escapeMarkup(facts))
 }

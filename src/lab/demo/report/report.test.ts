@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { lineChart, linePanels } from '../../../report/line-chart.ts'
 import { niceTicks } from '../../../report/svg.ts'
 import { exampleResult } from '../../../testing/example-demo.ts'
-import { fewShotFigure } from './curves.ts'
+import { fewShotChart } from './curves.ts'
 import { gainFigure } from './gains.ts'
 import { renderReport } from './page.ts'
 import { resultTable, tableOf } from './table.ts'
+import type { DemoResult } from './types.ts'
 
+const fewShotFigure = (result: DemoResult) => lineChart(fewShotChart(result))
 const HOSTILE = '<script>alert("x")</script> & \'co\''
 
 /** The attribute `name` of every `<tag ...>` of that colour. */
@@ -44,8 +47,21 @@ describe('the page', () => {
     )
   })
 
+  it('shows pictures of which the answer changed, beside the numbers', () => {
+    const [task] = result.tasks
+    if (!task) throw new Error('the example has no task')
+    const examples = [{ picture: 'data:image/webp;base64,AAAA', label: 'ski', before: 'golf', after: 'ski' }]
+    const shown = renderReport(
+      exampleResult({ tasks: [{ ...task, changed: { tested: 9, putRight: 4, madeWrong: 1, examples } }] }),
+    )
+    expect(shown).toContain('of 9 pictures 4 put right, 1 made wrong')
+    expect(shown).toContain('.p0 { background-image: url(data:image/webp;base64,AAAA); }')
+    expect(shown).toContain('<span class="wrong">golf</span> → <span class="right">ski</span>')
+    expect(page).not.toContain('before and after')
+  })
+
   it('loads nothing and runs nothing', () => {
-    expect(page).not.toMatch(/<script|<link|<img|\ssrc=|\shref=|@import|url\(/)
+    expect(page).not.toMatch(/<script|<link|<img|\ssrc=|\shref=|@import|url\((?!data:)/)
   })
 
   it('shows names as they are, never as markup', () => {
@@ -84,6 +100,15 @@ describe('the few-shot figure', () => {
     expect(attribute(svg, 'line', 'y1', 'stroke-dasharray="2 3"')).toEqual([middle])
   })
 
+  it('has one scale for all panels, each of which is a drawing of its own in a page', () => {
+    const html = linePanels(fewShotChart(exampleResult()))
+    const panels = html.match(/<svg [^>]*role="img".*?<\/svg>/g) ?? []
+    const ticks = panels.map((svg) => [...svg.matchAll(/text-anchor="end"[^>]*>([\d.]+)</g)].map(([, tick]) => tick))
+    expect(panels).toHaveLength(6)
+    for (const own of ticks) expect(own).toEqual(ticks[0])
+    expect(ticks[0]?.length).toBeGreaterThan(2)
+  })
+
   it('has a panel for the average and for each task', () => {
     const svg = fewShotFigure(exampleResult())
     for (const title of ['Average over 4 tasks', 'Objects', 'Gestures', 'Sports (shift of style)'])
@@ -94,9 +119,10 @@ describe('the few-shot figure', () => {
 describe('the figure of gains', () => {
   it('sorts tasks by what they gain, with bars as long as the gain', () => {
     const svg = gainFigure(exampleResult())
-    const shown = [...svg.matchAll(/>([+-]?\d+\.\d)<\/text>/g)].map((match) => Number(match[1]))
+    const shown = [...svg.matchAll(/>([+-]?\d+\.\d)<\/span>/g)].map((match) => Number(match[1]))
     expect(shown).toEqual([25, 23, 18, 10, -1])
-    const widths = [...attribute(svg, 'rect', 'width', '#0b62d6'), ...attribute(svg, 'rect', 'width', '#d4530c')]
+    const widths = [...svg.matchAll(/<i [^>]*width: ([\d.]+)%/g)].map((match) => Number(match[1]))
+    expect(widths).toHaveLength(5)
     const scale = (widths[0] ?? 0) / 25
     widths.forEach((width, i) => {
       expect(width).toBeCloseTo(Math.abs(shown[i] ?? 0) * scale, 1)

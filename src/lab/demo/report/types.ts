@@ -7,6 +7,25 @@ export interface Accuracy {
 /** Accuracy by the number of shots: `{"1": ..., "16": ...}`. */
 export type Curve = Readonly<Record<string, Accuracy>>
 
+/** A test picture, and what it is taken for. */
+export interface Example {
+  /** A small copy, as a data URL. */
+  readonly picture: string
+  readonly label: string
+  /** By the hand-written prompt, and by the learned one (one context, most shots). */
+  readonly before: string
+  readonly after: string
+}
+
+/** What learning changed on the test pictures of a task. */
+export interface Changed {
+  readonly tested: number
+  readonly putRight: number
+  readonly madeWrong: number
+  /** Some of those that changed. */
+  readonly examples: readonly Example[]
+}
+
 export interface TaskResult {
   readonly name: string
   readonly title: string
@@ -21,6 +40,7 @@ export interface TaskResult {
   readonly coopCsc: Curve
   /** Words of the vocabulary nearest to the learned context vectors, in their order. */
   readonly words?: readonly string[]
+  readonly changed?: Changed
   /** Trained on one drawing style, tested on another; not part of the means. */
   readonly shift?: boolean
 }
