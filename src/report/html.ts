@@ -10,6 +10,7 @@ const STYLE = `
   table { border-collapse: collapse; font-size: 0.8rem; font-variant-numeric: tabular-nums; }
   th, td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap; }
   .words-1 :is(th, td):nth-child(-n+1), .words-2 :is(th, td):nth-child(-n+2), .words-3 :is(th, td):nth-child(-n+3),
+  .words-4 :is(th, td):nth-child(-n+4),
   .words-6 :is(th, td):nth-child(-n+6) { text-align: left; }
   thead th { border-bottom: 2px solid #1f2328; }
   tr.first td { border-top: 1px solid #d0d7de; }

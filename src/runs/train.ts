@@ -1,8 +1,9 @@
 import { basename, resolve } from 'node:path'
-import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
+import { anObject, aText, checkArguments, checkOptions, someHooks, texts } from '../base/arguments.ts'
 import type { Hooks } from '../base/progress.ts'
 import { anySignal } from '../base/stop.ts'
 import type { Shots } from '../data/fewshot.ts'
+import { givenFrom } from '../data/items.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { templatesSetting } from '../methods/templates-setting.ts'
@@ -11,6 +12,7 @@ import { defaultCacheDir } from '../node/cache-dir.ts'
 import { withClaim } from '../node/claim.ts'
 import { BUNDLED } from '../node/package.ts'
 import { exists, type Rerun } from '../node/run-folder.ts'
+import { checkTableFile } from '../node/table.ts'
 import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
 import { DEFAULT_VIEWS } from '../pictures/views.ts'
@@ -22,12 +24,14 @@ import { decidesBefore, whatDecides } from '../trained/run-job.ts'
 import { checkRunOptions } from '../trained/run-options.ts'
 import {
   checkShareUsed,
+  checkTestable,
   checkThere,
   type DataOptions,
   type ShareOptions,
   shortName,
   warnOfPhotographs,
 } from './dataset.ts'
+import { evaluateRunAsGiven } from './evaluate.ts'
 import { openInputs } from './inputs.ts'
 import { withRuntime } from './model.ts'
 import type { PictureOptions } from './pictures.ts'
@@ -50,10 +54,14 @@ export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOption
   readonly model?: string
   /** Hand-written prompts to compare with; default: those of the settings, else the data set's own. */
   readonly templates?: readonly string[]
+  /** File for class, answer, logits and probabilities of each test picture, in the format that its ending says. */
+  readonly predictions?: string
   /** Folder of the run; default: runs/ and the names of data set and method. */
   readonly out?: string
   /** Seconds between checkpoints (default 10). */
   readonly checkpointSeconds?: number
+  /** What was typed, a word each, which results.json keeps. */
+  readonly command?: readonly string[]
   /** Stops soon, with a checkpoint where it is learning; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal
 }
@@ -63,6 +71,8 @@ export interface TrainResult extends RunRecord {
   readonly run: string
   /** True where it had finished before this call, with the same settings: nothing was done. */
   readonly before?: boolean
+  /** Files of predictions that were written, where they were asked for. */
+  readonly written?: readonly string[]
 }
 
 const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
@@ -73,8 +83,10 @@ const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
   views: true,
   model: true,
   templates: true,
+  predictions: true,
   out: true,
   checkpointSeconds: true,
+  command: true,
   signal: true,
   resume: true,
   force: true,
@@ -108,6 +120,7 @@ export async function train(data: string, options: TrainOptions = {}, hooks: Hoo
 export async function trainAsGiven(data: string, options: TrainOptions = {}, given: Hooks = {}): Promise<TrainResult> {
   checkArguments('train', { data, options, hooks: given }, { data: aText, options: anObject, hooks: someHooks })
   checkRunOptions('train', options)
+  checkArguments('train', { command: options.command }, { command: texts.optional() })
   const {
     seed = 1,
     transforms = DEFAULT_TRANSFORMS,
@@ -124,7 +137,9 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
   const shots = learns ? (options.shots ?? (findOfficialDataset(data) ? 16 : 'all')) : 0
   const words = [shortName(data), ...(method.name === 'coop' ? [] : [method.name]), ...(learns ? [shots, seed] : [])]
   const run = options.out ?? `runs/${words.join('-')}`
-  const job: Job = {
+  const { predictions } = options
+  if (predictions !== undefined) await checkTableFile(predictions, [data])
+  const asked: Job = {
     id: basename(resolve(run)),
     dataset: data,
     model,
@@ -144,7 +159,11 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
   }
   await checkRunFolder(run, rerun, { method: method.name })
   const inputs = openInputs({ ...options, cache })
-  const dataset = await inputs.dataset(job, data, hooks)
+  const dataset = await inputs.dataset(asked, data, hooks)
+  const from = givenFrom([...dataset.train, ...dataset.test])
+  // features that were given are what they are
+  const job: Job = from ? { ...asked, views: 0, transforms: from.transforms ?? transforms } : asked
+  if (predictions !== undefined) checkTestable(dataset, data)
   checkShareUsed(dataset, data, options)
   if (learns) sayWhatIsLearned(partsOf(job, dataset), shots, hooks)
   const subset = subsetOf(job, dataset)
@@ -167,11 +186,22 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
         const finished = resume ? await readRecord(run) : undefined
         if (finished) return { ...finished, run, before: true }
         if (!resume) await clearRun(run)
-        const context = { ...options, runtime, pictures: { ...options, transforms }, methods: [method] }
+        const context = { ...options, runtime, pictures: { ...options, transforms: job.transforms }, methods: [method] }
         return { ...(await runJob(run, job, prepared, context, hooks)), run }
       } finally {
         await prepared.dispose()
       }
     })
-  return withClaim(run, hooks, inFolder)
+  const result = await withClaim(run, hooks, inFolder)
+  if (predictions === undefined) return result
+  const { written } = await evaluateRunAsGiven(
+    run,
+    data,
+    { ...options, ...AS_TRAINED, cache, methods: [method] },
+    hooks,
+  )
+  return { ...result, written }
 }
+
+/** A run is asked on its own model, by its own share of test pictures, cut as they were for it. */
+const AS_TRAINED = { model: undefined, transforms: undefined, exif: undefined, testShare: undefined } as const

@@ -1,10 +1,11 @@
 import { aTensor, checkArguments } from '../base/arguments.ts'
+import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { sha256 } from '../base/sha256.ts'
 import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
 import type { Clip } from '../clip/types.ts'
 import { type FeatureOptions, featuresOf } from '../data/features.ts'
-import { exifOf, type Item } from '../data/items.ts'
+import { exifOf, type FeaturesAbout, type GivenFeatures, givenFrom, type Item } from '../data/items.ts'
 import { onlineViews } from '../data/online.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { OnlineViews } from '../learning/batches.ts'
@@ -87,6 +88,8 @@ async function encodeSet(
   { skipBadImages = false, transforms }: EncodeOptions,
   { onProgress, onWarning, signal }: Omit<Hooks, 'onProgress'> & { onProgress: (p: { done: number }) => void },
 ): Promise<EncodedItems> {
+  const from = givenFrom(items)
+  if (from !== undefined) return givenSet(items, from, clip, views !== undefined)
   const how = encoding(reader, clip, encoder, items, transforms)
   const { features, kept, bad, key } = await featuresOf(
     items.map(({ path }) => path),
@@ -106,6 +109,40 @@ async function encodeSet(
   const labels = left.map(({ label }) => label)
   return { features, items: left, labels, key: await sha256(JSON.stringify([key, labels])) }
 }
+
+/** Features that were given as they are, where they are of this model. */
+async function givenSet(
+  items: readonly Item[],
+  { file, model }: FeaturesAbout,
+  { config: { embedDim }, fingerprint }: Clip,
+  inViews: boolean,
+): Promise<EncodedItems> {
+  if (inViews) throw new UsageError(`${file} has features, of which no augmented views can be made`, 'set views to 0')
+  if (model !== undefined && model.fingerprint !== fingerprint) {
+    throw new UsageError(
+      `the features in ${file} are of another model, ${model.name} with fingerprint ${model.fingerprint.slice(0, 12)}...`,
+      `give that model (--model ${model.name}), or make features of this one: coop-ts features`,
+    )
+  }
+  const features = floatTensor([items.length, 1, embedDim])
+  const hashes: string[] = []
+  for (const [i, { path, given }] of items.entries()) {
+    const width = given?.values.length
+    if (given === undefined || width !== embedDim) {
+      throw new UsageError(
+        `the features in ${file} are ${width ?? 0} wide (${path}), but this model's are ${embedDim}`,
+        'give the model that they are of (--model): its text features must fit them',
+      )
+    }
+    features.data.set(given.values, i * embedDim)
+    hashes.push(await givenHash(given))
+  }
+  const labels = items.map(({ label }) => label)
+  return { features, items, labels, key: await sha256(JSON.stringify(['given', hashes, labels])) }
+}
+
+/** Hash of one picture's features, in place of that of its content. */
+export const givenHash = ({ values }: GivenFeatures): Promise<string> => sha256(values)
 
 type Encoding = Pick<FeatureOptions, 'content' | 'load' | 'prepare' | 'encode' | 'encoderKey' | 'dim' | 'batchSize'>
 
