@@ -61,6 +61,7 @@ export async function hasFeatures(file: string): Promise<boolean> {
   if (READERS[ending] === undefined) return false
   if (ending === '.parquet') {
     const { columns } = await openParquet(file)
+    if (columns.some(({ kind }) => kind === 'image' || kind === 'bytes')) return false
     const names = columns.flatMap(({ name, kind }) => (kind === 'other' ? [name.toLowerCase()] : []))
     return names.some((name) => FEATURES.includes(name) || FEATURE.test(name))
   }

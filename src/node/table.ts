@@ -155,32 +155,40 @@ const listSchema = (name: string): SchemaElement[] => [
   { name: 'element', type: 'FLOAT', repetition_type: 'REQUIRED' },
 ]
 
-/** Rows that are encoded at a time. */
-const GROUP = 10_000
+/** Rows that are encoded at a time, a row group each. */
+const GROUP = 1000
 
 async function parquetBytes({ columns, rows, about = {} }: Table): Promise<Bytes> {
-  const { parquetWriteBuffer, schemaFromColumnData } = await import('hyparquet-writer')
-  const each = <T>(cell: (row: number) => T): T[] => Array.from({ length: rows }, (_, i) => cell(i))
+  const { ByteWriter, ParquetWriter, schemaFromColumnData } = await import('hyparquet-writer')
   const isList = (column: Column) => column.kind === 'matrix' && column.classNames === undefined
-  const plain = plainColumns(columns.filter((column) => !isList(column))).map(({ title, type, cell }) => {
-    return { name: title, type, data: each((i) => cell(i) ?? null) }
-  })
+  const plain = plainColumns(columns.filter((column) => !isList(column)))
   const lists = columns.flatMap((column) => {
     if (column.kind !== 'matrix' || column.classNames !== undefined) return []
     const { data } = column.values
     const [, d] = dims(column.values, 2)
-    return [{ name: column.many ?? column.name, data: each((i) => Array.from(data.subarray(i * d, (i + 1) * d))) }]
+    return [{ name: column.many ?? column.name, row: (i: number) => Array.from(data.subarray(i * d, (i + 1) * d)) }]
   })
-  await breathe()
-  const [root = { name: 'root' }, ...simple] = schemaFromColumnData({ columnData: plain })
-  const columnData = [...plain.map(({ name, data }) => ({ name, data })), ...lists]
+  const empty = plain.map(({ title, type }) => ({ name: title, type, data: [] }))
+  const [root = { name: 'root' }, ...simple] = schemaFromColumnData({ columnData: empty })
   const schema = [
-    { ...root, num_children: columnData.length },
+    { ...root, num_children: plain.length + lists.length },
     ...simple,
     ...lists.flatMap(({ name }) => listSchema(name)),
   ]
   const kvMetadata = textsOf(about).map(([key, value]) => ({ key, value }))
-  return new Uint8Array(parquetWriteBuffer({ columnData, schema, kvMetadata, rowGroupSize: GROUP }))
+  const bytes = new ByteWriter()
+  const writer = new ParquetWriter({ writer: bytes, schema, kvMetadata })
+  for (let first = 0; first < rows; first += GROUP) {
+    const some = Array.from({ length: Math.min(GROUP, rows - first) }, (_, i) => first + i)
+    const columnData = [
+      ...plain.map(({ title, cell }) => ({ name: title, data: some.map((i) => cell(i) ?? null) })),
+      ...lists.map(({ name, row }) => ({ name, data: some.map(row), encoding: 'PLAIN' as const })),
+    ]
+    await writer.write({ columnData, rowGroupSize: GROUP })
+    await breathe()
+  }
+  await writer.finish()
+  return new Uint8Array(bytes.getBuffer())
 }
 
 function npyBytes({ columns }: Table): Bytes {

@@ -43,13 +43,12 @@ const SIGNS: Readonly<Record<string, string>> = {
   '’': "'",
   '<': '\\textless{}',
   '>': '\\textgreater{}',
-  '"': '\\textquotedbl{}',
 }
 
 /** Text that stands for itself: every sign that means something to LaTeX is written out. */
 function escapeLatex(text: string): string {
   return visible(text.replace(/\s*[\r\n]+\s*/g, ' ')).replace(
-    /[\\~^±†√−–’<>"&%$#_{}]/g,
+    /[\\~^±†√−–’<>&%$#_{}]/g,
     (sign) => SIGNS[sign] ?? `\\${sign}`,
   )
 }

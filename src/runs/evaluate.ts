@@ -169,7 +169,7 @@ export async function evaluateRunAsGiven(
     const logits = await logitsOf(reader, classifier, clip, images, pictures, hooks)
     const files = images.items.map((item) => calledIn(root, item))
     const written = await writePredictions(predictions, { files, labels, classNames, logits })
-    const { answers, above } = judged(logits, labels)
+    const { answers, above } = await judged(logits, labels)
     return { transforms, ...sharesOf(classNames, answers, labels, above), written }
   })
 }

@@ -11,6 +11,7 @@ import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
 import { evaluateRun } from './evaluate.ts'
 import { type DataFeatures, featuresOfData, writeFeatures } from './features.ts'
 import { openRun } from './open-run.ts'
+import { sweep } from './sweep/sweep.ts'
 import { type TrainOptions, train } from './train.ts'
 
 let world: TinyWorld
@@ -85,6 +86,17 @@ describe('features of a folder', () => {
       const result = await train(file, options(`views-${method}`, { method, settings, shots: 2 }))
       expect(result).toMatchObject({ views: 0, trained: 6 })
     }
+  })
+
+  it('are a data set of sweeps, without views', async () => {
+    await writeFeatures(at('out', 'swept.npy'), found)
+    const plan = (views: string) =>
+      `datasets: out/swept.npy\nmodels: model\nmethods: [zero-shot, tip-adapter]\nshots: 1\nseeds: 1\n${views}`
+    await writeFile(at('plan.yaml'), plan(''))
+    const given = { out: at('swept'), cache: at('cache'), threads: 1 }
+    await expect(sweep(at('plan.yaml'), given)).rejects.toThrow(/has features: no augmented views can be made/)
+    await writeFile(at('plan.yaml'), plan('views: 0\n'))
+    expect(await sweep(at('plan.yaml'), given)).toMatchObject({ finished: 2, failed: [] })
   })
 
   it('without classes have no labels', async () => {

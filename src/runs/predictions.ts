@@ -2,8 +2,9 @@ import { relative, sep } from 'node:path'
 import { breathing } from '../base/breathe.ts'
 import type { Item } from '../data/items.ts'
 import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
-import { argmaxRows, softmaxRows } from '../learning/vectors.ts'
+import { softmaxRows } from '../learning/vectors.ts'
 import { type Column, writeTable } from '../node/table.ts'
+import { judged } from '../trained/measure.ts'
 
 /** What a classifier says of pictures, and of each what it is called. */
 export interface Predictions {
@@ -34,7 +35,7 @@ export async function writePredictions(file: string, { files, labels, classNames
     const row = logits.data.subarray(i * classes, (i + 1) * classes)
     probabilities.data.set(softmaxRows({ dtype: 'float32', shape: [1, classes], data: row }).data, i * classes)
   })
-  const predicted = argmaxRows(logits)
+  const { answers: predicted } = await judged(logits, labels ?? [])
   const best = predicted.map((c, i) => Number((probabilities.data[i * classes + c] ?? 0).toPrecision(9)))
   const columns: Column[] = [
     { kind: 'text', name: 'file', many: 'files', values: files },

@@ -122,7 +122,7 @@ export function inputsOf(reader: PictureReader, source: JobSource, options: Enco
 }
 
 /** Throws UsageError where a job wants of given features what only pictures can give. */
-function checkGiven({ views, transforms }: Job, { train, test }: Dataset): void {
+export function checkGiven({ views, transforms }: Job, { train, test }: Dataset): void {
   const from = givenFrom([...train, ...test])
   if (from === undefined) return
   if (views !== 0) throw new UsageError(`${from.file} has features: no augmented views can be made`, 'set views to 0')

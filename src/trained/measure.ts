@@ -1,3 +1,4 @@
+import { breathing } from '../base/breathe.ts'
 import type { Hooks } from '../base/progress.ts'
 import { wilsonInterval } from '../base/wilson.ts'
 import type { Clip } from '../clip/types.ts'
@@ -5,7 +6,6 @@ import { distinctNames } from '../data/class-names.ts'
 import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'
 import { largestClass } from '../learning/labelled-rows.ts'
-import { argmaxRows } from '../learning/vectors.ts'
 import { type EncodedItems, type EncodeOptions, imageRows } from './pictures.ts'
 import { pixelSource } from './pixels.ts'
 import type { PictureReader } from './reader.ts'
@@ -54,22 +54,31 @@ export async function judge(
   for await (const { seen, hooks: own } of shown(reader, classifier, clip, images, options, hooks, ROWS)) {
     const logits = await classifier.logits(seen, own)
     const [n] = dims(logits, 2)
-    found.push(judged(logits, images.labels.slice(first, first + n)))
+    found.push(await judged(logits, images.labels.slice(first, first + n)))
     first += n
   }
   return { answers: found.flatMap(({ answers }) => answers), above: found.flatMap(({ above }) => above) }
 }
 
 /** What logits `(n, classes)` say of n pictures of these classes. */
-export function judged(logits: FloatTensor, labels: readonly number[]): Judged {
-  const [, classes] = dims(logits, 2)
-  const above = labels.map((label, i) => {
+export async function judged(logits: FloatTensor, labels: readonly number[]): Promise<Judged> {
+  const [n, classes] = dims(logits, 2)
+  const answers = new Array<number>(n).fill(0)
+  const above = new Array<number>(n).fill(0)
+  await breathing(n, (i) => {
     const row = logits.data.subarray(i * classes, (i + 1) * classes)
+    const label = labels[i] ?? 0
     const own = row[label] ?? Number.NaN
-    // what is no number stands above
-    return row.reduce((count, value, c) => count + (value < own || (value === own && c >= label) ? 0 : 1), 0)
+    let best = 0
+    for (let c = 0; c < classes; c++) {
+      const value = row[c]!
+      if (value > row[best]!) best = c
+      // what is no number stands above
+      if (!(value < own || (value === own && c >= label))) above[i]! += 1
+    }
+    answers[i] = best
   })
-  return { answers: argmaxRows(logits), above }
+  return { answers, above }
 }
 
 /** A classifier's logits of pictures, `(items, classes)`. */
