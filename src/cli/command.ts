@@ -38,12 +38,16 @@ interface CommandText {
 interface CommandDefinition<Options extends z.ZodRawShape> extends CommandText {
   /** Schemas registered with their flags, in the order of the help. */
   readonly options: Options
-  /** @param given flags that were typed, by the names of their settings */
+  /**
+   * @param given flags that were typed, by the names of their settings
+   * @param words all that was typed, for what is kept with results
+   */
   run(
     settings: Settings<Options>,
     operands: readonly string[],
     hooks: AskingHooks,
     given: ReadonlyMap<string, string>,
+    words: readonly string[],
   ): Promise<Outcome>
 }
 
@@ -51,7 +55,7 @@ interface CommandDefinition<Options extends z.ZodRawShape> extends CommandText {
 export interface Command extends CommandText {
   readonly options: readonly CommandOption[]
   /** Checks what was typed before anything runs; throws UsageError. */
-  execute(typed: Typed, operands: readonly string[], hooks: AskingHooks): Promise<Outcome>
+  execute(typed: Typed, operands: readonly string[], hooks: AskingHooks, words?: readonly string[]): Promise<Outcome>
 }
 
 /** Ties a command to the type of its settings, so that a list can hold it. */
@@ -64,10 +68,10 @@ export function defineCommand<Options extends z.ZodRawShape>({
   return {
     ...text,
     options: shown,
-    async execute(typed, operands, hooks) {
+    async execute(typed, operands, hooks, words = []) {
       const given = shown.filter(({ key }) => typed[key] !== undefined)
       const settings = readSettings(text.name, options, typed)
-      return run(settings, operands, hooks, new Map(given.map(({ key, flag }) => [key, flag])))
+      return run(settings, operands, hooks, new Map(given.map(({ key, flag }) => [key, flag])), words)
     },
   }
 }

@@ -1,3 +1,4 @@
+import { homedir } from 'node:os'
 import { CommanderError } from 'commander'
 import type { CoopError } from '../base/errors.ts'
 import type { AskingHooks } from '../base/progress.ts'
@@ -5,12 +6,14 @@ import { visibleJson, visibleText } from '../base/visible.ts'
 import { packageVersion } from '../node/package.ts'
 import type { Command } from './command.ts'
 import { aboutCommands } from './commands/about.ts'
+import { add } from './commands/add.ts'
 import { classify } from './commands/classify.ts'
 import { datasets } from './commands/datasets.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { evaluate } from './commands/evaluate.ts'
 import { exportCommand } from './commands/export.ts'
+import { features } from './commands/features.ts'
 import { importCommand } from './commands/import.ts'
 import { inspect } from './commands/inspect.ts'
 import { methods } from './commands/methods.ts'
@@ -34,7 +37,9 @@ export const COMMANDS: readonly Command[] = [
   zeroShot,
   classify,
   inspect,
+  add,
   nearestWords,
+  features,
   datasets,
   methods,
   models,
@@ -96,7 +101,7 @@ export function createCoop(words: readonly string[], { stdout, stderr, stdin }: 
       packageVersion(),
       { stdout: json ? collected : stdout, stderr },
       async (command, typed, operands) => {
-        const outcome = await command.execute(typed, operands, hooks)
+        const outcome = await command.execute(typed, operands, hooks, withoutHome(['coop-ts', ...words]))
         signal.throwIfAborted()
         stdout.write(`${json ? visibleJson(outcome.json) : visibleText(outcome.text)}\n`)
         const end = await outcome.until
@@ -121,6 +126,15 @@ export function createCoop(words: readonly string[], { stdout, stderr, stdin }: 
   }
   const hearsSignals = commands.find(({ name }) => name === words[0])?.hearsSignals === true
   return { run, fail, stop, hearsSignals }
+}
+
+/** Words without the place of the home folder, which says who somebody is. */
+function withoutHome(words: readonly string[]): string[] {
+  const home = homedir()
+  return words.map((word) => {
+    const parts = home.length > 1 ? word.split(home) : [word]
+    return parts.reduce((text, part) => `${text}${/^([\\/]|$)/.test(part) ? '~' : home}${part}`)
+  })
 }
 
 interface Shown {

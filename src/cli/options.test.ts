@@ -30,7 +30,7 @@ describe.each(ALL)('coop $name', ({ name, options, table }) => {
     const own = options.map(({ flag }) => flag)
     expect(new Set(own).size).toBe(own.length)
     const { stdout } = await ended([name, '--help'], table)
-    const shown = [...stdout.matchAll(/^ {2}(--[a-z0-9-]+)(?: |$)/gm)].map(([, flag]) => flag)
+    const shown = [...stdout.matchAll(/^ {2}(?:-o, )?(--[a-z0-9-]+)(?: |$)/gm)].map(([, flag]) => flag)
     expect(shown).toEqual(own)
   })
 

@@ -5,6 +5,8 @@ import { UsageError } from '../base/errors.ts'
 /** How an option looks on the command line. */
 export interface Flag {
   readonly flag: `--${string}`
+  /** One letter that means the same. */
+  readonly short?: `-${string}`
   /** Name of the value in the help; a flag without one is a switch. */
   readonly argument?: string
   /** May be given several times; the values are collected. */

@@ -69,9 +69,10 @@ function argumentText({ name, variadic, optional }: Operand): string {
   return optional ? `[${text}]` : `<${text}>`
 }
 
-function commanderOption({ flag, argument, repeat, help, defaultText }: CommandOption): Option {
+function commanderOption({ flag, short, argument, repeat, help, defaultText }: CommandOption): Option {
+  const names = short ? `${short}, ${flag}` : flag
   const option = new Option(
-    argument ? `${flag} <${argument}>` : flag,
+    argument ? `${names} <${argument}>` : names,
     defaultText ? `${help} (default: ${defaultText})` : help,
   )
   if (repeat) option.argParser((text, before: readonly string[] = []) => [...before, text])

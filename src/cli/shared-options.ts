@@ -114,6 +114,13 @@ export const root = text('a folder').optional().register(flags, {
   otherwise: '$COOP_DATA, or the current folder',
 })
 
+export const predictions = text('a file').optional().register(flags, {
+  flag: '--predictions',
+  argument: 'FILE',
+  help: 'write class, answer, logits and probabilities of each picture; the ending says the format: .csv, .jsonl, .parquet, .npy or .safetensors',
+  otherwise: 'not written',
+})
+
 /** How the word for a data set is understood. */
 export const DATA = {
   root,

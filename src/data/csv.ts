@@ -60,3 +60,9 @@ function lineEnds(text: string): number {
 function broken(file: string, line: number, what: string): FileError {
   return new FileError(`${file}:${line}: ${what}`, 'put quotes around the whole field, and double the quotes inside it')
 }
+
+/** A field as RFC 4180 quotes it; undefined is empty. Text stays what it is, also what a spreadsheet takes for a formula. */
+export function csvField(value: string | number | boolean | undefined): string {
+  const text = value === undefined ? '' : String(value)
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}

@@ -1,4 +1,5 @@
 import type { Exif } from '../pictures/picture.ts'
+import type { Transforms } from '../pictures/transforms.ts'
 
 /** One labelled picture: where it is and the index of its class. */
 export interface Item {
@@ -8,7 +9,29 @@ export interface Item {
   readonly name?: string
   /** It is turned as its EXIF orientation says. */
   readonly turned?: boolean
+  /** Features that somebody computed of it, `(embed)`: no picture is looked at. */
+  readonly given?: GivenFeatures
 }
+
+/** Features of one picture, of those that are in one file. */
+export interface GivenFeatures {
+  readonly values: Float32Array
+  readonly from: FeaturesAbout
+}
+
+/** What a file of features says of itself. */
+export interface FeaturesAbout {
+  readonly file: string
+  /** The model that computed them, where it is known. */
+  readonly model?: { readonly name: string; readonly fingerprint: string }
+  /** How pictures were cut, and what was done with their EXIF orientation, where that is known. */
+  readonly transforms?: Transforms
+  readonly exif?: Exif
+}
+
+/** What the file of features says that items are from; undefined for pictures. */
+export const givenFrom = (items: readonly Item[]): FeaturesAbout | undefined =>
+  items.find(({ given }) => given !== undefined)?.given?.from
 
 /** Labelled pictures in three parts; `label` indexes `classNames`. `val` may be empty. */
 export interface Dataset {

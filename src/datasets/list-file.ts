@@ -46,7 +46,8 @@ export async function readList(file: string): Promise<List> {
   throw new FileError(`${file} lists no images: it has no rows`, 'give it a row for each image')
 }
 
-function decodeText(bytes: Uint8Array, file: string): string {
+/** A file's bytes as UTF-8. Throws FileError for others. */
+export function decodeText(bytes: Uint8Array, file: string): string {
   const text = utf8Of(bytes)
   // UTF-16 has a zero in every other byte
   if (text !== undefined && !text.includes('\0')) return text

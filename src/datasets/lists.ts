@@ -5,7 +5,7 @@ import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { codesAmong } from '../data/codes.ts'
 import type { Dataset } from '../data/items.ts'
-import { datasetOfRows, type LabelledRow } from '../data/rows.ts'
+import { datasetOfRows, type LabelledRow, type RowsAbout } from '../data/rows.ts'
 import { PART_NAMES, type Part, partNamed } from '../data/split.ts'
 import { missingImages } from './check-images.ts'
 import { lineFor, linesByCode, namesFileIn, namesOfCodes, readClassFile } from './class-file.ts'
@@ -25,9 +25,9 @@ export interface ListOptions {
 
 /** Names that columns have, the first that is there is taken. */
 const IMAGE_COLUMNS = ['path', 'file', 'image', 'file_name', 'filename']
-const LABEL_COLUMNS = ['label', 'class']
-const NAME_COLUMNS = ['label_name', 'class_name']
-const SPLIT_COLUMN = 'split'
+export const LABEL_COLUMNS = ['label', 'class']
+export const NAME_COLUMNS = ['label_name', 'class_name']
+export const SPLIT_COLUMN = 'split'
 
 /**
  * Reads a list of images (CSV or TSV with a header, or JSON lines): a column for the image, its path relative to the
@@ -43,21 +43,34 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
   const folder = dirname(file)
   const listed = await mapBreathing(table.rows, (row) => labelledRow(row, columns, folder))
   await breathe()
+  const { rows, ...names } = await namedRows(listed, folder, columns.name)
+  const { seed, testShare } = options
+  const about = { name: basename(file, extname(file)), root: folder, source: file, seed, testShare }
+  const there = await onlyPresent(rows, options.skipBadImages ?? false, hooks)
+  return datasetOfRows(there, { ...about, ...names }, hooks)
+}
+
+/**
+ * Rows of a list with the names of their classes: where all labels are whole numbers they count from 0, and numbers and ids of WordNet
+ * get their names from `classes.txt` in the folder, unless a column has them.
+ * @param nameColumn the column that gave the rows their names
+ */
+export async function namedRows(
+  listed: readonly (LabelledRow & { readonly label: string })[],
+  folder: string,
+  nameColumn: string | undefined,
+): Promise<Pick<RowsAbout, 'names' | 'namesFrom' | 'toName'> & { readonly rows: readonly LabelledRow[] }> {
   const numbered = listed.every(({ label }) => WHOLE_NUMBER.test(label))
   const rows = numbered ? await mapBreathing(listed, (row) => ({ ...row, label: numberOf(row) })) : listed
   const codes = codesAmong([...new Set(rows.map(({ label }) => String(label)))].sort())
-  const classFile = columns.name === undefined && codes.size > 0 ? await readClassFile(folder) : undefined
+  const classFile = nameColumn === undefined && codes.size > 0 ? await readClassFile(folder) : undefined
   const toName = (code: string) =>
-    columns.name === undefined
+    nameColumn === undefined
       ? `add a column label_name, or ${lineFor(code, classFile?.file ?? namesFileIn(folder))}`
-      : `write them into the column ${columns.name}`
-  const { seed, testShare } = options
+      : `write them into the column ${nameColumn}`
   const inOrder = numbered && classFile !== undefined && linesByCode(classFile) === undefined
-  const names = inOrder ? { names: classFile.lines, namesFrom: classFile.file } : {}
-  const named = classFile === undefined || inOrder ? rows : await namedBy(namesOfCodes(codes, classFile), rows)
-  const about = { name: basename(file, extname(file)), root: folder, source: file, seed, testShare, toName }
-  const there = await onlyPresent(named, options.skipBadImages ?? false, hooks)
-  return datasetOfRows(there, { ...about, ...names }, hooks)
+  if (inOrder) return { rows, names: classFile.lines, namesFrom: classFile.file, toName }
+  return { rows: classFile === undefined ? rows : await namedBy(namesOfCodes(codes, classFile), rows), toName }
 }
 
 /** Rows with the names that their labels have. */
@@ -110,7 +123,7 @@ function labelledRow({ where, values }: ListRow, columns: Columns, folder: strin
   }
 }
 
-function splitOf(word: string, where: string): Part {
+export function splitOf(word: string, where: string): Part {
   const split = partNamed(word)
   if (split !== undefined) return split
   throw new FileError(`${where}: the split "${word}" is not one of ${PART_NAMES.join(', ')}`, 'correct the row')

@@ -3,7 +3,7 @@ import { anObject, aText, checkArguments, someHooks } from '../base/arguments.ts
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { nearestWord } from '../base/spelling.ts'
-import { type Dataset, seenBy } from '../data/items.ts'
+import { type Dataset, givenFrom, seenBy } from '../data/items.ts'
 import { readText, statIfThere } from '../node/files.ts'
 import {
   HubError,
@@ -17,6 +17,7 @@ import {
 import { listFolder } from '../node/list-folder.ts'
 import { exists } from '../node/run-folder.ts'
 import type { Exif } from '../pictures/picture.ts'
+import { hasFeatures, readFeatures } from './features-file.ts'
 import { readImageFolder } from './folder.ts'
 import { isImageName } from './image-names.ts'
 import { LIST_EXTENSIONS } from './list-file.ts'
@@ -45,7 +46,7 @@ const README = 'README.md'
  *
  * 1. `hf:owner/name[@revision][:configuration]`: parquet files of a data set on the Hugging Face hub;
  * 2. the id or another name of one of the paper's data sets, below `root`;
- * 3. a file: a list (`.csv`, `.tsv`, `.jsonl`) or `.parquet`;
+ * 3. a file: a list (`.csv`, `.tsv`, `.jsonl`) or `.parquet`, of pictures or of features, or `.npy` or `.safetensors` of features;
  * 4. a folder of parquet files, or a folder of images for each class.
  *
  * The order of classes and items is that of the kind: of the split file, of `datasetOfRows`, of `readImageFolder`.
@@ -55,7 +56,9 @@ const README = 'README.md'
 export async function openDataset(what: string, options: OpenOptions, hooks: Hooks = {}): Promise<Dataset> {
   checkArguments('openDataset', { what, options, hooks }, { what: aText, options: anObject, hooks: someHooks })
   const own = what.startsWith(HUB) || findOfficialDataset(what) === undefined
-  return seenBy(options.exif ?? (own ? 'turn' : 'ignore'), await openAny(what, options, hooks))
+  const dataset = await openAny(what, options, hooks)
+  const given = givenFrom([...dataset.train, ...dataset.test])
+  return seenBy(given?.exif ?? options.exif ?? (own ? 'turn' : 'ignore'), dataset)
 }
 
 async function openAny(what: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
@@ -86,6 +89,7 @@ function nothingOf(what: string): FileError {
 
 async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promise<Dataset> {
   const extension = extname(file).toLowerCase()
+  if (await hasFeatures(file)) return readFeatures(file, options, hooks)
   if (LIST_EXTENSIONS.includes(extension)) return readImageList(file, options, hooks)
   if (extension === '.parquet') {
     const root = dirname(file)
@@ -100,7 +104,7 @@ async function openFile(file: string, options: OpenOptions, hooks: Hooks): Promi
   }
   throw new FileError(
     `${file} is neither a folder nor a list nor a parquet file`,
-    `lists end in ${LIST_EXTENSIONS.join(', ')}; for pictures, give their folder`,
+    `lists end in ${LIST_EXTENSIONS.join(', ')}, features in .npy or .safetensors; for pictures, give their folder`,
   )
 }
 

@@ -1,6 +1,6 @@
 import { aList, aMap, aText, checkArguments } from '../base/arguments.ts'
 import { CoopError } from '../base/errors.ts'
-import type { FloatTensor } from '../graph/tensor.ts'
+import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { Learned } from './method.ts'
 
 /** A tensor that was learned. Throws CoopError if it is missing or has another shape, as with other classes or another model. */
@@ -20,4 +20,13 @@ export function learnedTensor(
     `the learned ${name} has shape (${tensor.shape.join(', ')}), but these classes and this model need (${shape.join(', ')})`,
     'use the classes and the model that it was learned with',
   )
+}
+
+/** Rows `(n, d)` and more of them `(m, d)` below: `(n + m, d)`. */
+export function appended(rows: FloatTensor, more: FloatTensor): FloatTensor {
+  const [[n, d], [m]] = [dims(rows, 2), dims(more, 2)]
+  const all = floatTensor([n + m, d])
+  all.data.set(rows.data)
+  all.data.set(more.data, n * d)
+  return all
 }

@@ -47,6 +47,19 @@ export interface Learned {
   readonly outOfFold?: OutOfFold
 }
 
+/** How settings may have been chosen; the first two ways need nothing but the shots. */
+export const CHOICES = ['fixed', 'cross-validated on the shots', 'few-shot val', 'full val', 'test images'] as const
+/** How the settings of a run were chosen. */
+export type Chosen = (typeof CHOICES)[number]
+
+/** One class more for what was learned, and pictures of it. */
+export interface NewClass {
+  /** `(images, views, embed)`, as the method takes them to learn from. */
+  readonly features: FloatTensor
+  /** Its place among the class names: after those that were learned. */
+  readonly label: number
+}
+
 /**
  * A way to make a classifier from a frozen CLIP and a few images. Each has its own folder and is a row of
  * METHODS; sweeps, runs on disk and reports know it by nothing else.
@@ -73,12 +86,29 @@ export interface Method<S = unknown> {
    * such a method gives up a share of the training images for them.
    */
   validates?(settings: S): boolean
+  /** How it chooses its settings, where that is neither by `val` nor not at all: the default is what `validates` says. */
+  chosen?(settings: S): Chosen
   /** Throws, before anything is computed, where settings, class names and model do not fit. */
   check?(task: Omit<Task, 'train' | 'val' | 'online' | 'pixels' | 'runtime'>, settings: S): void
   /** @throws DivergedError when the loss is no number any more */
   learn(task: Task, settings: S, options: LearnOptions): Promise<Learned>
   /** The classifier of what was learned, for its own classes, or where the method transfers, for any. */
   classifier(classes: Classes, settings: S, learned: Pick<Learned, 'tensors'>): Promise<ImageClassifier>
+  /**
+   * What was learned, with one class more from pictures of it, the others as they are; left out where that cannot be. A method
+   * that transfers needs none: what it learned goes with any class name.
+   */
+  addClass?(learned: Pick<Learned, 'tensors'>, added: NewClass, settings: S): Promise<Tensors>
+}
+
+/** How the settings of a run were chosen. @param val of what kind the images to choose by were; undefined where there were none */
+export function howChosen(
+  { chosen, validates }: Pick<AnyMethod, 'chosen' | 'validates'>,
+  settings: unknown,
+  val: Chosen | undefined,
+): Chosen {
+  const validated = validates?.(settings) ? val : undefined
+  return chosen?.(settings) ?? validated ?? 'fixed'
 }
 
 const METHOD = {
@@ -100,11 +130,16 @@ export function defineMethod<S>(method: Method<S>): AnyMethod {
     title: (settings) => method.title(read(settings)),
     transfers: (settings) => method.transfers(read(settings)),
     validates: (settings) => method.validates?.(read(settings)) ?? false,
+    chosen: method.chosen && ((settings) => method.chosen?.(read(settings)) ?? 'fixed'),
+    addClass: method.addClass && ((learned, added, settings) => addTo(method, learned, added, read(settings))),
     check: (task, settings) => method.check?.(task, read(settings)),
     learn: (task, settings, options) => method.learn(task, read(settings), options),
     classifier: (classes, settings, learned) => method.classifier(classes, read(settings), learned),
   }
 }
+
+const addTo = async <S>(method: Method<S>, learned: Pick<Learned, 'tensors'>, added: NewClass, settings: S) =>
+  (await method.addClass?.(learned, added, settings)) ?? learned.tensors
 
 /** A method whose settings are checked where they enter, as a list of methods holds it. */
 export type AnyMethod = Method<unknown>

@@ -68,6 +68,7 @@ export {
 } from '../methods/coop/train-prompt.ts'
 export {
   type AnyMethod,
+  type Chosen,
   type Classes,
   defineMethod,
   type FewShotResult,
@@ -77,6 +78,7 @@ export {
   METHODS,
   type Method,
   methodNamed,
+  type NewClass,
   readSettings,
   type Task,
 } from '../methods/index.ts'

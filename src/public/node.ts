@@ -21,6 +21,7 @@ export { decodeImage, encodePng } from '../node/image.ts'
 export { bundledModel } from '../node/package.ts'
 export { type NodeRuntimeOptions, nodeRuntime } from '../node/runtime.ts'
 export type { Picture } from '../pictures/picture.ts'
+export { type AddClassOptions, addClass, type ClassAdded } from '../runs/add-class.ts'
 export {
   type Evaluated,
   type EvaluateOptions,
@@ -37,6 +38,7 @@ export {
   exportRun,
   type RoundingLoss,
 } from '../runs/export.ts'
+export { type DataFeatures, type DataFeaturesOptions, featuresOfData, writeFeatures } from '../runs/features.ts'
 export { type InspectOptions, inspectRun } from '../runs/inspect.ts'
 export { type OpenRunOptions, openRun } from '../runs/open-run.ts'
 export { encodeSets, type PictureOptions } from '../runs/pictures.ts'

@@ -1,10 +1,10 @@
 import { countOf } from '../base/count.ts'
 import { smallest } from '../base/extremes.ts'
 import { type RunShots, shotsRank } from '../data/fewshot.ts'
-import { METHODS } from '../methods/index.ts'
+import { howChosen, METHODS } from '../methods/index.ts'
 import type { MeasuredRecord } from '../trained/record.ts'
 import { canonicalJson, compareText, groupBy, unique } from './canonical.ts'
-import { meanOf, type Summary, summarise } from './statistics.ts'
+import { meanOf, PERCENT, type Summary, summarise } from './statistics.ts'
 
 /** Runs that may share a table: same model, same preprocessing of pictures. Nothing is ever averaged across groups. */
 export interface Group {
@@ -26,7 +26,10 @@ export interface Row {
   /** Title of the method, and the settings that tell it from rows of the same title. */
   readonly label: string
   readonly method: string
+  /** Those of the plan, where it has others for some data sets. */
   readonly settings: Readonly<Record<string, unknown>>
+  /** How they were chosen, in words; empty where that is not known. */
+  readonly chosen: string
   readonly views: MeasuredRecord['views']
   readonly runs: readonly MeasuredRecord[]
   /** Of one data set and number of shots; undefined where there is no run. */
@@ -51,23 +54,39 @@ export function groupsOf(records: readonly MeasuredRecord[]): Group[] {
 
 function groupOf({ model, transforms, split }: MeasuredRecord, runs: readonly MeasuredRecord[]): Group {
   const name = datasetLabels(runs)
-  const keyOf = ({ method, settings, views }: MeasuredRecord) => canonicalJson([method, settings, views])
-  const kinds = [...groupBy(runs, keyOf).values()]
+  const keyOf = (run: MeasuredRecord) => canonicalJson([run.method, plannedSettings(run), run.views])
+  const kinds = [...groupBy(runs, keyOf).values()].map((of) => {
+    // those with the plan's own settings first: they name the row
+    return [...of.filter(({ planned }) => !planned), ...of.filter(({ planned }) => planned)]
+  })
   const firsts = kinds.flatMap(([first]) => (first ? [first] : []))
   const rows = kinds.flatMap((of): Row[] => {
     const [first] = of
     if (!first) return []
-    const { method, settings, views } = first
+    const { method, views } = first
+    const settings = plannedSettings(first)
     const keys = groupBy(of, (run) => `${run.shots} ${name(run)}`)
     const cells = new Map([...keys].map(([key, runs]) => [key, cellOf(runs)]))
     const cell = (dataset: string, shots: RunShots) => cells.get(`${shots} ${dataset}`)
-    return [{ label: labelOf(first, firsts), method, settings, views, runs: of, cell }]
+    const chosen = unique(of.map(chosenOf)).join('; ')
+    return [{ label: labelOf(first, firsts), method, settings, chosen, views, runs: of, cell }]
   })
   rows.sort((a, b) => rankOf(a.method) - rankOf(b.method) || specific(a) - specific(b) || compareText(a.label, b.label))
   const datasets = unique(runs.map(name)).sort(compareText)
   const shots = unique(runs.map((run) => run.shots)).sort((a, b) => shotsRank(a) - shotsRank(b))
   const averaged = datasets.length === new Set(runs.map(({ dataset }) => dataset)).size
   return { model, transforms, split, rows, datasets, averaged, shots }
+}
+
+/** A run's settings as its row has them: a plan may have others for its data set. */
+const plannedSettings = ({ planned, settings }: MeasuredRecord) => planned ?? settings
+
+/** How a run's settings were chosen; of records of earlier versions, how its method chooses where there are validation images. */
+function chosenOf({ chosen, method, settings, shots }: MeasuredRecord): string {
+  const known = METHODS.find(({ name }) => name === method)
+  if (chosen !== undefined || known === undefined) return chosen ?? ''
+  const val = shots === 'all' ? 'full val' : 'few-shot val'
+  return known.settings.safeParse(settings).success ? howChosen(known, settings, val) : ''
 }
 
 /** In the order of METHODS, methods that are not known here last. */
@@ -96,11 +115,11 @@ function datasetLabels(runs: readonly MeasuredRecord[]): (run: MeasuredRecord) =
 /** The title, and what tells this row from others of the same title. */
 function labelOf(row: MeasuredRecord, rows: readonly MeasuredRecord[]): string {
   const alike = rows.filter(({ title, method }) => title === row.title && method === row.method)
-  const keys = unique(alike.flatMap(({ settings }) => Object.keys(settings))).sort(compareText)
+  const keys = unique(alike.flatMap((run) => Object.keys(plannedSettings(run)))).sort(compareText)
   const differing = keys.filter(
-    (key) => new Set(alike.map(({ settings }) => canonicalJson(settings[key] ?? null))).size > 1,
+    (key) => new Set(alike.map((run) => canonicalJson(plannedSettings(run)[key] ?? null))).size > 1,
   )
-  const words = differing.map((key) => `${key}=${written(row.settings[key])}`)
+  const words = differing.map((key) => `${key}=${written(plannedSettings(row)[key])}`)
   if (new Set(alike.map(({ views }) => views)).size > 1) words.push(`views ${row.views}`)
   return words.length === 0 ? row.title : `${row.title} (${words.join(', ')})`
 }
@@ -119,7 +138,7 @@ function cellOf(runs: readonly MeasuredRecord[]): Cell {
   const values = runs.map(({ accuracy }) => 100 * accuracy)
   const same = runs.every(({ shots }) => shots === 0) && new Set(values).size === 1
   const collapsed = runs.filter((run) => run.collapsed).length
-  return { ...summarise(same ? values.slice(0, 1) : values), runs, collapsed }
+  return { ...summarise(same ? values.slice(0, 1) : values, PERCENT), runs, collapsed }
 }
 
 /**
@@ -135,10 +154,25 @@ export function average(row: Row, { datasets }: Pick<Group, 'datasets'>, shots: 
   const complete = cells.every((cell) => cell.n === seeds.length)
   if (complete) {
     const ofSeed = (seed: number) => runs.filter((run) => run.seed === seed).map(({ accuracy }) => 100 * accuracy)
-    return { ...summarise(seeds.map((seed) => meanOf(ofSeed(seed)))), runs, collapsed }
+    return {
+      ...summarise(
+        seeds.map((seed) => meanOf(ofSeed(seed))),
+        PERCENT,
+      ),
+      runs,
+      collapsed,
+    }
   }
   const mean = meanOf(cells.map((cell) => cell.mean))
-  return { n: smallest(cells.map(({ n }) => n)), mean, sd: undefined, interval: undefined, runs, collapsed }
+  return {
+    n: smallest(cells.map(({ n }) => n)),
+    mean,
+    sd: undefined,
+    interval: undefined,
+    official: undefined,
+    runs,
+    collapsed,
+  }
 }
 
 /** The hand-written prompts of the data sets, which learned ones are compared with. */

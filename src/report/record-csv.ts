@@ -26,6 +26,9 @@ export function runsCsv(records: readonly MeasuredRecord[]): string {
     ['transforms', (run) => run.transforms],
     ['views', (run) => run.views],
     ['accuracy', (run) => digits(100 * run.accuracy)],
+    ['top5', (run) => optionalDigits(run.top5, 100)],
+    ['mean_per_class', (run) => optionalDigits(run.meanPerClass, 100)],
+    ['chosen', (run) => run.chosen],
     ...targets.map((target) => [`accuracy on ${target}`, accuracyOn(target)] as const),
     ['collapsed', (run) => run.collapsed],
     ['loss_first', (run) => run.loss?.first],
@@ -57,6 +60,9 @@ const accuracyOn =
 /** Without the noise of binary fractions. */
 const digits = (value: number): number => Number(value.toFixed(6))
 
+const optionalDigits = (value: number | null | undefined, times = 1): number | undefined =>
+  value == null ? undefined : digits(times * value)
+
 const SUMMARY_TITLES = [
   'model',
   'fingerprint',
@@ -67,6 +73,7 @@ const SUMMARY_TITLES = [
   'method',
   'label',
   'settings',
+  'chosen',
   'views',
   'shots',
   'n',
@@ -74,6 +81,8 @@ const SUMMARY_TITLES = [
   'sd',
   'interval_low',
   'interval_high',
+  'official_sd',
+  'official_interval_half',
   'collapsed',
   'published',
 ]
@@ -104,15 +113,25 @@ export function summaryCsv(groups: readonly Group[]): string {
 
 function summaryLine(
   { model, transforms, split }: Group,
-  { method, label, settings, views }: Row,
+  { method, label, settings, chosen, views }: Row,
   dataset: string,
   target: string,
   shots: RunShots,
-  { n, mean, sd, interval, collapsed }: Cell,
+  { n, mean, sd, interval, official, collapsed }: Cell,
   published: number | undefined,
 ): CsvCell[] {
-  const optional = (value: number | undefined) => (value === undefined ? undefined : digits(value))
-  const figures = [n, digits(mean), optional(sd), optional(interval?.[0]), optional(interval?.[1]), collapsed]
-  const about = [method, label, canonicalJson(settings), views, shots]
-  return [model.name, model.fingerprint, transforms, split, dataset, target, ...about, ...figures, optional(published)]
+  const spread = [sd, interval?.[0], interval?.[1], official?.sd, official?.half].map((value) => optionalDigits(value))
+  const figures = [n, digits(mean), ...spread, collapsed]
+  const about = [method, label, canonicalJson(settings), chosen, views, shots]
+  return [
+    model.name,
+    model.fingerprint,
+    transforms,
+    split,
+    dataset,
+    target,
+    ...about,
+    ...figures,
+    optionalDigits(published),
+  ]
 }

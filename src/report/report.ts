@@ -17,6 +17,7 @@ import {
 } from './sections/details.ts'
 import { baseToNewSection, baseToNewTable, elsewhereSections } from './sections/elsewhere.ts'
 import { accuracyTable, fewShotSection, slug } from './sections/few-shot.ts'
+import { pairedSection } from './sections/paired.ts'
 import { orientationSection, publishedSection } from './sections/published.ts'
 import type { SweepRuns } from './sweeps.ts'
 import { took } from './text.ts'
@@ -125,6 +126,7 @@ function groupBlocks(group: Group, groups: readonly Group[]): Block[] {
     ...results,
     ...elsewhereSections(group),
     ...meansTable(group),
+    ...pairedSection(group),
     ...settingsTable(group),
     ...costTable(group),
   ]

@@ -36,6 +36,18 @@ describe('summarise', () => {
     expect(interval).toEqual([expect.closeTo(91.54860277215914, 8), expect.closeTo(92.4447305611742, 8)])
   })
 
+  it('has the convention of the official scripts beside it', () => {
+    // numpy: std(), 1.96 * std() / sqrt(3)
+    const { official } = summarise([91.81, 92.01, 92.17])
+    expect(official).toEqual({ sd: expect.closeTo(0.14727148, 8), half: expect.closeTo(0.16665337, 7) })
+  })
+
+  it('gives an interval from three values on, and not beyond what the mean can be', () => {
+    expect(summarise([40, 50])).toMatchObject({ sd: expect.closeTo(7.0710678, 6), interval: undefined })
+    expect(summarise([99, 90, 100], [0, 100]).interval?.[1]).toBe(100)
+    expect(summarise([1, 10, 0], [0, 100]).interval?.[0]).toBe(0)
+  })
+
   it('has no spread for one value, and refuses none', () => {
     expect(summarise([3])).toEqual({ n: 1, mean: 3, sd: undefined, interval: undefined })
     expect(() => summarise([])).toThrow(RangeError)

@@ -4,20 +4,40 @@ export interface Summary {
   readonly mean: number
   /** Sample standard deviation (n - 1); undefined for one value. */
   readonly sd: number | undefined
-  /** Ends of the 95 % confidence interval of the mean, by Student's t; undefined for one value. */
+  /** Ends of the 95 % confidence interval of the mean, by Student's t; undefined for fewer than three values. */
   readonly interval: readonly [number, number] | undefined
+  /** By the convention of the official scripts (Dassl's parse_test_res.py); undefined for one value. */
+  readonly official: { readonly sd: number; readonly half: number } | undefined
 }
 
-/** Throws RangeError where there is nothing to sum up. */
-export function summarise(values: readonly number[]): Summary {
+/** Values of which an interval is given: Student's t of two makes one that is 25 deviations wide. */
+export const LEAST_VALUES = 3
+
+/**
+ * Mean, deviation and interval of values. The official scripts take the population deviation (n) and as the half of a 95 % interval
+ * 1.96 sd / sqrt n, which for three seeds is less than half as wide as Student's.
+ *
+ * @param within what the mean cannot leave, as 0 to 100 %: the interval ends there
+ * @throws RangeError where there is nothing to sum up
+ */
+export function summarise(values: readonly number[], within: readonly [number, number] = EVERYWHERE): Summary {
   const n = values.length
   if (n === 0) throw new RangeError('a mean needs at least one value')
   const mean = meanOf(values)
-  if (n === 1) return { n, mean, sd: undefined, interval: undefined }
-  const sd = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1))
+  if (n === 1) return { n, mean, sd: undefined, interval: undefined, official: undefined }
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
+  const sd = Math.sqrt(squares / (n - 1))
+  const population = Math.sqrt(squares / n)
+  const official = { sd: population, half: (1.96 * population) / Math.sqrt(n) }
+  if (n < LEAST_VALUES) return { n, mean, sd, interval: undefined, official }
   const half = (quantileFor(n - 1) * sd) / Math.sqrt(n)
-  return { n, mean, sd, interval: [mean - half, mean + half] }
+  const [least, most] = within
+  return { n, mean, sd, interval: [Math.max(least, mean - half), Math.min(most, mean + half)], official }
 }
+
+const EVERYWHERE = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY] as const
+/** What a mean of accuracies in % cannot leave. */
+export const PERCENT = [0, 100] as const
 
 const quantiles = new Map<number, number>()
 

@@ -4,6 +4,7 @@ import type { MeasuredRecord } from '../trained/record.ts'
 import { figuresOf } from './document.ts'
 import { groupsOf } from './groups.ts'
 import { htmlDocument } from './html.ts'
+import { latexDocument } from './latex.ts'
 import { markdownDocument } from './markdown.ts'
 import { runsCsv, summaryCsv } from './record-csv.ts'
 import { sweepReport } from './report.ts'
@@ -36,6 +37,22 @@ const seeds = (accuracies: readonly number[], changes: Partial<MeasuredRecord> =
     exampleRecord({ ...changes, id: `${changes.id ?? 'run'}-${i}`, seed: i + 1, accuracy }),
   )
 
+it('the tables for LaTeX have every sign written out', () => {
+  const records = seeds([0.9, 0.91, 0.92], { dataset: 'my_data & 100 %', title: 'CoOp {x} \\ #1 ~ ^' })
+  const tex = latexDocument(documentOf(records))
+  expect(tex).toContain(
+    'my\\_data \\& 100 \\% & CoOp \\{x\\} \\textbackslash{} \\#1 \\textasciitilde{} \\textasciicircum{} & 91.0 $\\pm$ 1.0 \\\\',
+  )
+  expect(tex.split('\\begin{tabular}').length).toBe(tex.split('\\end{tabular}').length)
+  for (const [, columns = '', body = ''] of tex.matchAll(
+    /\\begin\{tabular\}\{([lr]+)\}\n\\toprule\n(.*?)\\bottomrule/gs,
+  )) {
+    const lines = body.split('\n').filter((each) => each.endsWith('\\\\'))
+    expect(lines.length).toBeGreaterThan(1)
+    for (const each of lines) expect(each.split(/(?<!\\)&/)).toHaveLength(columns.length)
+  }
+})
+
 describe('the main table', () => {
   it('has mean and sample deviation by shots, and the interval among all means', () => {
     const text = markdown(seeds([0.9181, 0.9201, 0.9217]))
@@ -48,8 +65,72 @@ describe('the main table', () => {
       '92.00',
       '0.18',
       '91.55 to 92.44',
+      // numpy: std(ddof=0), 1.96 std / sqrt(3)
+      '0.15',
+      '± 0.17',
       '',
     ])
+  })
+
+  it('gives no interval of two seeds, and none that leaves 0 to 100', () => {
+    const means = (accuracies: readonly number[]) =>
+      line(section(markdown(seeds(accuracies)), 'All means'), 'caltech101')?.slice(3, 7)
+    expect(means([0.4, 0.5])).toEqual(['2', '45.00', '7.07', 'too few seeds'])
+    expect(means([0.5])).toEqual(['1', '50.00', '', ''])
+    expect(means([0.99, 0.9, 1])).toEqual(['3', '96.33', '5.51', '82.65 to 100.00'])
+  })
+
+  it('says how settings were chosen, of old records by their method', () => {
+    const tip = { method: 'tip-adapter', title: 'Tip-Adapter', settings: { search: true } }
+    const records = [
+      exampleRecord(),
+      exampleRecord({ ...tip, id: 'few' }),
+      exampleRecord({ method: 'mine', title: 'mine', id: 'mine', chosen: 'cross-validated on the shots' }),
+    ]
+    const table = section(markdown(records), 'Settings')
+    const chosen = (label: string) => line(table, label)?.[2]
+    expect(line(table, 'method')?.[2]).toBe('how settings were chosen')
+    expect(['CoOp, end', 'Tip-Adapter', 'mine'].map(chosen)).toEqual([
+      'fixed',
+      'few-shot val',
+      'cross-validated on the shots',
+    ])
+    expect(summaryCsv(groupsOf(records))).toMatch(/^model,.*,chosen,.*,official_sd,official_interval_half,/)
+  })
+
+  it('compares methods seed by seed with the best one', () => {
+    const other = { method: 'mine', title: 'mine', id: 'mine', settings: {} }
+    const zero = { method: 'zero-shot', title: 'zero-shot', id: 'zero', settings: {}, shots: 0 as const, accuracy: 0.6 }
+    const records = [...seeds([0.7, 0.8, 0.9]), ...seeds([0.69, 0.78, 0.91], other), exampleRecord(zero)]
+    const table = section(markdown(records), 'Paired comparison over seeds')
+    // scipy.stats: the mean of -1, -2, 1 and its t interval
+    expect(line(table, '', 'mine')?.slice(2)).toEqual([
+      'CoOp, end',
+      '16',
+      '3',
+      '-0.67',
+      '1.53',
+      '-4.46 to 3.13',
+      '1 of 3',
+    ])
+    expect(line(table, 'caltech101', 'zero-shot')?.slice(2, 8)).toEqual([
+      ...['CoOp, end', '16', '3', '-20.00', '10.00', '-44.84 to 4.84'],
+    ])
+    expect(markdown(seeds([0.7, 0.8]))).not.toContain('Paired comparison')
+  })
+
+  it('puts runs whose plan has other settings for their data set into the line of their method', () => {
+    const [settings, own] = [{ alpha: 1 }, { alpha: 2 }]
+    const mine = { method: 'mine', title: 'mine' }
+    const records = [
+      exampleRecord({ ...mine, id: 'a', dataset: 'dtd', settings, accuracy: 0.4 }),
+      exampleRecord({ ...mine, id: 'b', dataset: 'eurosat', settings: own, planned: settings, accuracy: 0.8 }),
+    ]
+    const text = markdown(records)
+    expect(line(section(text, 'Accuracy by shots'), 'Average over 2 data sets')).toEqual([
+      ...['Average over 2 data sets', 'mine', '60.0'],
+    ])
+    expect(line(section(text, 'Settings'), 'mine')?.[1]).toBe('alpha=1; on eurosat: alpha=2')
   })
 
   it('averages over data sets where each has runs, and says where not', () => {

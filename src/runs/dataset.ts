@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
-import type { Dataset, Item } from '../data/items.ts'
+import { type Dataset, givenFrom, type Item } from '../data/items.ts'
 import { checkImages } from '../datasets/check-images.ts'
 import { type OpenOptions, openDataset } from '../datasets/open.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
@@ -18,8 +18,8 @@ export interface ShareOptions {
   readonly testShare?: number
 }
 
-/** A data set, some of its images test images. `share` is taken where the options have none. */
-export async function openForTesting(
+/** A data set as the options say. `share` is taken where they have none. */
+export async function openAsGiven(
   data: string,
   { cache = defaultCacheDir(), ...options }: DataOptions & PictureOptions & ShareOptions,
   hooks: Hooks,
@@ -27,7 +27,13 @@ export async function openForTesting(
 ): Promise<Dataset> {
   const dataset = await openDataset(data, { ...options, cache, testShare: options.testShare ?? share }, hooks)
   checkShareUsed(dataset, data, options)
-  checkTestable(dataset, data)
+  return dataset
+}
+
+/** The same with some of its images test images. */
+export async function openForTesting(...given: Parameters<typeof openAsGiven>): Promise<Dataset> {
+  const dataset = await openAsGiven(...given)
+  checkTestable(dataset, given[0])
   return dataset
 }
 
@@ -53,11 +59,11 @@ export async function checkThere(
   items: readonly Item[],
   { skipBadImages = false }: PictureOptions,
 ): Promise<void> {
-  if (!skipBadImages) await checkImages(dataset, items)
+  if (!skipBadImages && givenFrom(items) === undefined) await checkImages(dataset, items)
 }
 
 /** What a run is called after: the last part of a path, or the name of a data set of the hub. */
 export function shortName(data: string): string {
   const hub = /^hf:([^:@]+)/.exec(data)?.[1]
-  return basename(hub ?? resolve(data)).replace(/\.(csv|tsv|jsonl|ndjson|parquet)$/i, '')
+  return basename(hub ?? resolve(data)).replace(/\.(csv|tsv|jsonl|ndjson|parquet|npy|safetensors)$/i, '')
 }

@@ -8,7 +8,7 @@ import type { RunRecord } from '../trained/record.ts'
 /** What a run's speed and last digits depend on, apart from its settings. */
 export function environmentOf(
   { device }: Pick<Runtime, 'device'>,
-  { threads }: RuntimeOptions,
+  { threads, command }: RuntimeOptions & { readonly command?: readonly string[] },
 ): RunRecord['environment'] {
   return {
     coop: packageVersion(),
@@ -19,6 +19,7 @@ export function environmentOf(
     threads: threads ?? availableParallelism(),
     device,
     date: new Date().toISOString(),
+    command: command && [...command],
   }
 }
 

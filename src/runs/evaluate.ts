@@ -7,24 +7,28 @@ import type { AnyMethod } from '../methods/index.ts'
 import { promptsFor } from '../methods/templates-setting.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
 import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
+import { checkTableFile } from '../node/table.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { classifierOf, type Label, labelsOf } from '../trained/classify.ts'
 import { checkTransfers, labelsAmong, learnedPart, transformsFor, warnOfOtherShare } from '../trained/evaluate.ts'
 import type { SavedRun } from '../trained/learned.ts'
-import { answersOf, logitsOf, type Shares, sharesOf } from '../trained/measure.ts'
+import { judge, judged, logitsOf, type Shares, sharesOf } from '../trained/measure.ts'
 import { chooseModel } from './choose-model.ts'
 import { checkThere, type DataOptions, openForTesting, type ShareOptions } from './dataset.ts'
 import { withModel, withRuntime } from './model.ts'
 import { clipOf } from './open-run.ts'
 import { pictureFiles } from './picture-files.ts'
 import { encodeSets, type PictureOptions, pictureReader } from './pictures.ts'
+import { calledIn, writePredictions } from './predictions.ts'
 import { readSavedRun } from './saved-run.ts'
 
 /** Accuracy on test images, and how they were cut. */
 export interface Evaluated extends Shares {
   /** How the pictures were cut. */
   readonly transforms: Transforms
+  /** Files of predictions that were written, where they were asked for. */
+  readonly written?: readonly string[]
 }
 
 /** The same of hand-written prompts. */
@@ -40,8 +44,14 @@ export interface AskOptions extends RuntimeOptions, PictureOptions, DataOptions 
   readonly methods?: readonly AnyMethod[]
 }
 
+/** Where what a classifier says of each picture is written. */
+export interface PredictionOptions {
+  /** File for class, answer, logits and probabilities of each picture that is tested, in the format that its ending says. */
+  readonly predictions?: string
+}
+
 /** Options of evaluateRun. */
-export interface EvaluateOptions extends AskOptions, ShareOptions {
+export interface EvaluateOptions extends AskOptions, ShareOptions, PredictionOptions {
   /** Use what was learned with the data set's class names, whatever the run's own. */
   readonly transfer?: boolean
 }
@@ -95,15 +105,16 @@ export async function evaluateZeroShotAsGiven(
   return withModel(place, options, hooks, async (clip, runtime) => {
     const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })
     const [images] = await encodeSets(clip, runtime, [{ items: test }], options, hooks)
-    const answers = await answersOf(pictureReader(options.cache), classifier, clip, images, options).finally(() =>
-      classifier.dispose(),
+    const { answers, above } = await judge(pictureReader(options.cache), classifier, clip, images, options).finally(
+      () => classifier.dispose(),
     )
-    return { model, transforms, ...sharesOf(classNames, answers, images.labels) }
+    return { model, transforms, ...sharesOf(classNames, answers, images.labels, above) }
   })
 }
 
 const EVALUATE_OPTIONS: Readonly<Record<keyof EvaluateOptions, true>> = {
   transfer: true,
+  predictions: true,
   model: true,
   methods: true,
   device: true,
@@ -148,14 +159,26 @@ export async function evaluateRunAsGiven(
     { run, data, options, hooks },
     { run: aText, data: aText, options: anObject, hooks: someHooks },
   )
+  const { predictions } = options
+  if (predictions !== undefined) await checkTableFile(predictions, [data])
   const saved = await readSavedRun(run, options.methods)
-  const { asked, items } = await testPictures(saved, data, options, hooks)
+  const { asked, items, root } = await testPictures(saved, data, options, hooks)
   const transforms = transformsFor(saved, options, hooks)
   const pictures = { ...options, transforms }
   return withClassifier(asked, options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
-    const answers = await answersOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks)
-    return { transforms, ...sharesOf(asked.classNames, answers, images.labels) }
+    const { classNames } = asked
+    const reader = pictureReader(options.cache)
+    const { labels } = images
+    if (predictions === undefined) {
+      const { answers, above } = await judge(reader, classifier, clip, images, pictures, hooks)
+      return { transforms, ...sharesOf(classNames, answers, labels, above) }
+    }
+    const logits = await logitsOf(reader, classifier, clip, images, pictures, hooks)
+    const files = images.items.map((item) => calledIn(root, item))
+    const written = await writePredictions(predictions, { files, labels, classNames, logits })
+    const { answers, above } = await judged(logits, labels)
+    return { transforms, ...sharesOf(classNames, answers, labels, above), written }
   })
 }
 
@@ -165,7 +188,7 @@ export async function testPictures(
   data: string,
   options: EvaluateOptions,
   hooks: Hooks,
-): Promise<{ readonly asked: SavedRun; readonly items: readonly Item[] }> {
+): Promise<{ readonly asked: SavedRun; readonly items: readonly Item[]; readonly root: string }> {
   const { run } = saved
   const { transfer = false, exif = saved.exif ?? 'ignore' } = options
   const canTransfer = saved.method.transfers(saved.settings)
@@ -177,7 +200,7 @@ export async function testPictures(
   await checkThere(dataset, test, options)
   const asked = transfer ? { ...saved, classNames, templates } : saved
   const labels = labelsAmong(asked.classNames, classNames, { run, data, canTransfer })
-  return { asked, items: test.map((item) => ({ ...item, label: labels[item.label] ?? 0 })) }
+  return { asked, items: test.map((item) => ({ ...item, label: labels[item.label] ?? 0 })), root: dataset.root }
 }
 
 export interface Classified {
@@ -186,7 +209,7 @@ export interface Classified {
   readonly labels: readonly Label[]
 }
 
-export interface ClassifyOptions extends AskOptions {
+export interface ClassifyOptions extends AskOptions, PredictionOptions {
   /** Classes of each picture. */
   readonly top: number
 }
@@ -198,16 +221,19 @@ export async function classifyImages(
   options: ClassifyOptions,
   hooks: Hooks,
 ): Promise<Classified[]> {
+  const { predictions } = options
+  if (predictions !== undefined) await checkTableFile(predictions)
   const saved = await readSavedRun(run, options.methods)
   const pictures = { ...options, transforms: transformsFor(saved, options, hooks) }
   const { exif = saved.exif ?? 'ignore' } = options
   const items = (await pictureFiles(files, hooks)).map((path) => ({ path, label: 0, turned: exif === 'turn' }))
   return withClassifier(saved, options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
-    const labels = labelsOf(
-      classifier,
-      await logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks),
-    )
+    const logits = await logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks)
+    const files = images.items.map(({ path }) => path)
+    const { classNames } = classifier
+    if (predictions !== undefined) await writePredictions(predictions, { files, classNames, logits })
+    const labels = labelsOf(classifier, logits)
     return images.items.map(({ path }, i) => ({ file: path, labels: labels[i]?.slice(0, options.top) ?? [] }))
   })
 }

@@ -3,7 +3,7 @@ import { canonicalJson } from '../report/canonical.ts'
 import type { Job } from '../trained/job.ts'
 
 /** What decides a job's numbers: not what follows from method and settings, not where its files are, nor its name in tables. */
-type Decides = Omit<Job, 'id' | 'title' | 'paths' | 'root' | 'validates'>
+type Decides = Omit<Job, 'id' | 'title' | 'planned' | 'paths' | 'root' | 'validates'>
 
 /** A name for a job's folder. */
 export function jobId(job: Omit<Job, 'id'>): string {

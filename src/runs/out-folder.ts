@@ -7,7 +7,7 @@ import { checkWritableFolder, ifThere } from '../node/files.ts'
 import { jsonObjectIfAny } from '../node/run-folder.ts'
 
 /** Files and folders that coop-ts report writes. */
-const REPORT_NAMES = ['report.md', 'report.html', 'report.csv', 'summary.csv', 'figures']
+const REPORT_NAMES = ['report.md', 'report.html', 'report.csv', 'report.tex', 'summary.csv', 'figures']
 /** What is in the folder of a sweep. */
 const SWEEP_NAMES = ['plan.yaml', 'runs', ...REPORT_NAMES]
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { z } from 'zod'
 import { anObject, checkArguments, someHooks, texts } from '../base/arguments.ts'
 import { breathe } from '../base/breathe.ts'
 import { FileError, UsageError } from '../base/errors.ts'
@@ -7,6 +8,7 @@ import { checkWritableFolder, withoutHome, writeFileAtomic } from '../node/files
 import { figuresOf } from '../report/document.ts'
 import { groupsOf } from '../report/groups.ts'
 import { htmlDocument } from '../report/html.ts'
+import { latexDocument } from '../report/latex.ts'
 import { markdownDocument } from '../report/markdown.ts'
 import { mergeRecords } from '../report/merge.ts'
 import { runsCsv, summaryCsv } from '../report/record-csv.ts'
@@ -25,6 +27,8 @@ export interface ReportChoice {
   readonly figures?: boolean
   /** Show the published figures where the setting is not the paper's. */
   readonly published?: boolean
+  /** Also write the tables so, into report.tex. */
+  readonly format?: 'latex'
   /** Leave out damaged results. */
   readonly skip?: boolean
   /** Write into a folder that holds other files; these stay. */
@@ -58,6 +62,7 @@ export async function reportSweeps(
   hooks: Hooks = {},
 ): Promise<ReportResult> {
   checkArguments('reportSweeps', { folders, choice, hooks }, { folders: texts, choice: anObject, hooks: someHooks })
+  checkArguments('reportSweeps', { format: choice.format }, { format: FORMAT })
   const out = choice.out ?? (folders.length === 1 ? (folders[0] ?? '.') : DEFAULT_OUT)
   const read: SweepFolder[] = []
   for (const folder of [...new Set(folders)]) read.push(await readSweepFolder(folder, choice.skip ?? false, hooks))
@@ -75,6 +80,7 @@ export async function reportSweeps(
   const files = new Map<string, string>([
     ['report.md', withoutHome(markdownDocument(document, choice.figures ? figurePath : undefined))],
     ['report.html', withoutHome(htmlDocument(document))],
+    ...(choice.format === 'latex' ? ([['report.tex', latexDocument(document)]] as const) : []),
     ['report.csv', runsCsv(records)],
     ['summary.csv', summaryCsv(groups)],
     ...figures.map(({ name, svg }) => [figurePath(name), `${svg}\n`] as const),
@@ -97,6 +103,7 @@ export async function reportSweeps(
   }
 }
 
+const FORMAT = z.enum(['latex'], { error: 'latex' }).optional()
 const DEFAULT_OUT = 'report'
 const figurePath = (name: string): string => `figures/${name}.svg`
 

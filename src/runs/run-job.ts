@@ -20,6 +20,8 @@ export interface FolderContext {
   readonly methods?: readonly AnyMethod[]
   /** Seconds between checkpoints (default 10). */
   readonly checkpointSeconds?: number
+  /** What was typed, a word each, which results.json keeps. */
+  readonly command?: readonly string[]
 }
 
 /** Learns, measures and keeps one run in its folder. A run that has its results.json has finished. */

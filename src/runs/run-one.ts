@@ -26,6 +26,8 @@ export interface RunOneOptions extends RuntimeOptions, Partial<InputOptions> {
   readonly runtime?: Runtime
   /** Seconds between checkpoints (default 10). */
   readonly checkpointSeconds?: number
+  /** What was typed, a word each, which results.json keeps. */
+  readonly command?: readonly string[]
   /** Models, data sets and features that several jobs share; default: opened for this one. */
   readonly inputs?: Inputs
 }

@@ -1,8 +1,9 @@
 import { basename, resolve } from 'node:path'
-import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
+import { anObject, aText, checkArguments, checkOptions, someHooks, texts } from '../base/arguments.ts'
 import type { AskingHooks, Hooks } from '../base/progress.ts'
 import { anySignal } from '../base/stop.ts'
 import type { Shots } from '../data/fewshot.ts'
+import { givenFrom } from '../data/items.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { promptsOfRun } from '../methods/templates-setting.ts'
@@ -11,6 +12,7 @@ import { defaultCacheDir } from '../node/cache-dir.ts'
 import { withClaim } from '../node/claim.ts'
 import { BUNDLED } from '../node/package.ts'
 import { exists, jsonObjectIfAny, type Rerun } from '../node/run-folder.ts'
+import { checkTableFile } from '../node/table.ts'
 import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
 import { DEFAULT_VIEWS } from '../pictures/views.ts'
@@ -22,7 +24,8 @@ import type { RunRecord } from '../trained/record.ts'
 import { decidesBefore, whatDecides } from '../trained/run-job.ts'
 import { checkRunOptions } from '../trained/run-options.ts'
 import { chooseModel } from './choose-model.ts'
-import { checkShareUsed, checkThere, type DataOptions, type ShareOptions, shortName } from './dataset.ts'
+import { checkShareUsed, checkTestable, checkThere, type DataOptions, type ShareOptions, shortName } from './dataset.ts'
+import { evaluateRunAsGiven } from './evaluate.ts'
 import { openInputs } from './inputs.ts'
 import { withRuntime } from './model.ts'
 import type { PictureOptions } from './pictures.ts'
@@ -45,10 +48,14 @@ export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOption
   readonly model?: string
   /** Hand-written prompts to compare with; default: those of the settings, else the data set's own. */
   readonly templates?: Templates
+  /** File for class, answer, logits and probabilities of each test picture, in the format that its ending says. */
+  readonly predictions?: string
   /** Folder of the run; default: runs/ and the names of data set and method. */
   readonly out?: string
   /** Seconds between checkpoints (default 10). */
   readonly checkpointSeconds?: number
+  /** What was typed, a word each, which results.json keeps. */
+  readonly command?: readonly string[]
   /** Stops soon, with a checkpoint where it is learning; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal
 }
@@ -58,6 +65,8 @@ export interface TrainResult extends RunRecord {
   readonly run: string
   /** True where it had finished before this call, with the same settings: nothing was done. */
   readonly before?: boolean
+  /** Files of predictions that were written, where they were asked for. */
+  readonly written?: readonly string[]
 }
 
 const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
@@ -68,8 +77,10 @@ const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
   views: true,
   model: true,
   templates: true,
+  predictions: true,
   out: true,
   checkpointSeconds: true,
+  command: true,
   signal: true,
   resume: true,
   force: true,
@@ -107,6 +118,7 @@ export async function trainAsGiven(
 ): Promise<TrainResult> {
   checkArguments('train', { data, options, hooks: given }, { data: aText, options: anObject, hooks: someHooks })
   checkRunOptions('train', options)
+  checkArguments('train', { command: options.command }, { command: texts.optional() })
   const { seed = 1, transforms = DEFAULT_TRANSFORMS, cache = defaultCacheDir(), resume, force } = options
   const rerun = { resume, force }
   const hooks = { ...given, signal: anySignal(given.signal, options.signal) }
@@ -116,6 +128,8 @@ export async function trainAsGiven(
   const shots = learns ? (options.shots ?? (findOfficialDataset(data) ? 16 : 'all')) : 0
   const words = [shortName(data), ...(method.name === 'coop' ? [] : [method.name]), ...(learns ? [shots, seed] : [])]
   const run = options.out ?? `runs/${words.join('-')}`
+  const { predictions } = options
+  if (predictions !== undefined) await checkTableFile(predictions, [data])
   const asked: Job = {
     id: basename(resolve(run)),
     dataset: data,
@@ -137,14 +151,20 @@ export async function trainAsGiven(
   await checkRunFolder(run, rerun, { method: method.name })
   const inputs = openInputs({ ...options, cache })
   const dataset = await inputs.dataset(asked, data, hooks)
+  const from = givenFrom([...dataset.train, ...dataset.test])
+  if (predictions !== undefined) checkTestable(dataset, data)
   checkShareUsed(dataset, data, options)
   if (learns) sayWhatIsLearned(partsOf(asked, dataset), shots, hooks)
   const subset = subsetOf(asked, dataset)
   await checkThere(dataset, [...subset.train, ...subset.val, ...dataset.test], options)
 
-  const named = options.model ?? (resume && (await beganWith(run, asked, inputs, hooks)) ? BUNDLED : undefined)
+  const isBundled = from !== undefined || (resume && (await beganWith(run, asked, inputs, hooks)))
+  const named = options.model ?? (isBundled ? BUNDLED : undefined)
   const { model, place } = await chooseModel(named, data, [...subset.train, ...dataset.test], hooks)
-  const job = place === model ? { ...asked, model } : { ...asked, model, paths: { ...asked.paths, [model]: place } }
+  // features that were given are what they are
+  const how = from ? ({ views: 0, transforms: from.transforms ?? transforms } as const) : {}
+  const paths = place === model ? asked.paths : { ...asked.paths, [model]: place }
+  const job: Job = { ...asked, ...how, model, paths }
   const { clip } = await inputs.model(job, hooks)
   await checkRunFolder(run, rerun, decidesBefore(job, clip.fingerprint, dataset))
   const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
@@ -160,13 +180,21 @@ export async function trainAsGiven(
         const finished = resume ? await readRecord(run) : undefined
         if (finished) return { ...finished, run, before: true }
         if (!resume) await clearRun(run)
-        const context = { ...options, runtime, pictures: { ...options, transforms }, methods: [method] }
+        const context = { ...options, runtime, pictures: { ...options, transforms: job.transforms }, methods: [method] }
         return { ...(await runJob(run, job, prepared, context, hooks)), run }
       } finally {
         await prepared.dispose()
       }
     })
-  return withClaim(run, hooks, inFolder)
+  const result = await withClaim(run, hooks, inFolder)
+  if (predictions === undefined) return result
+  const { written } = await evaluateRunAsGiven(
+    run,
+    data,
+    { ...options, ...AS_TRAINED, cache, methods: [method] },
+    hooks,
+  )
+  return { ...result, written }
 }
 
 /** Whether the run in a folder was begun with a job's model: what the cache holds now does not change the model of a run. */
@@ -174,3 +202,6 @@ async function beganWith(run: string, job: Job, inputs: Inputs, hooks: Hooks): P
   const then = await jsonObjectIfAny(runFile(run, 'settings'))
   return then !== undefined && then.model === (await inputs.model(job, hooks)).clip.fingerprint
 }
+
+/** A run is asked on its own model, by its own share of test pictures, cut as they were for it. */
+const AS_TRAINED = { model: undefined, transforms: undefined, exif: undefined, testShare: undefined } as const

@@ -8,6 +8,7 @@ import { mapLimited } from '../data/overlap.ts'
 import { holdOutVal } from '../data/split.ts'
 import type { AnyMethod } from '../methods/index.ts'
 import type { Job } from './job.ts'
+import { givenHash } from './pictures.ts'
 import type { PictureReader } from './reader.ts'
 
 /** The data sets of jobs. */
@@ -50,7 +51,7 @@ export async function drawnBy(reader: PictureReader, job: Job, datasets: Dataset
 /** Pictures by content and label: how many, and a hash. */
 export async function described(reader: PictureReader, items: readonly Item[]): Promise<string> {
   const contents = await mapLimited(items, READ_AT_A_TIME, (item) =>
-    reader.content(item.path, exifOf(item)).then(
+    (item.given ? givenHash(item.given) : reader.content(item.path, exifOf(item))).then(
       (hash) => [hash, item.label],
       () => ['unreadable', item.label],
     ),

@@ -1,9 +1,9 @@
 import { some } from '../base/count.ts'
-import { FileError } from '../base/errors.ts'
+import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
 import { type Half, halfOf } from '../data/halves.ts'
-import type { Dataset, Item } from '../data/items.ts'
+import { type Dataset, givenFrom, type Item } from '../data/items.ts'
 import type { OnlineViews, PixelSource } from '../learning/batches.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
 import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
@@ -20,7 +20,7 @@ import type { PictureReader } from './reader.ts'
 /** Test images of some classes, encoded. */
 export interface TestSet {
   readonly name: string
-  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs' | 'train' | 'test' | 'testShare'>
+  readonly dataset: Pick<Dataset, 'classNames' | 'templates' | 'epochs' | 'train' | 'test' | 'testShare' | 'valIsTest'>
   readonly images: EncodedItems
 }
 
@@ -79,6 +79,7 @@ export function inputsOf(reader: PictureReader, source: JobSource, options: Enco
         return { name, dataset: part, images: await encode(`${source.key(job, word)}, ${half}, test`, part.test) }
       }
       const own = subsetOf(job, dataset)
+      checkGiven(job, own)
       const data = source.key(job, job.dataset)
       const subset = `${data}, ${job.split}, ${job.shots} shots of seed ${job.seed}${job.validates ? ', val held out' : ''}`
       const train = await encode(`${subset}, train`, own.train, job.views)
@@ -118,6 +119,16 @@ export function inputsOf(reader: PictureReader, source: JobSource, options: Enco
       }
     },
   }
+}
+
+/** Throws UsageError where a job wants of given features what only pictures can give. */
+export function checkGiven({ views, transforms }: Job, { train, test }: Dataset): void {
+  const from = givenFrom([...train, ...test])
+  if (from === undefined) return
+  if (views !== 0) throw new UsageError(`${from.file} has features: no augmented views can be made`, 'set views to 0')
+  if (from.transforms === undefined || from.transforms === transforms) return
+  const what = `the features in ${from.file} are of pictures preprocessed as in ${from.transforms}, not ${transforms}`
+  throw new UsageError(what, `set transforms to ${from.transforms}, or make the features again`)
 }
 
 /** Throws FileError when no picture of a class was left, which would then be learned from nothing. */

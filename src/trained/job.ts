@@ -20,6 +20,8 @@ export interface Job {
   readonly title: string
   /** Complete. */
   readonly settings: Readonly<Record<string, unknown>>
+  /** Where a plan has other settings for its data set: those that it has for the others. */
+  readonly planned?: Readonly<Record<string, unknown>>
   /** Of each class at most, or `all`; 0 where nothing is learned from images. */
   readonly shots: RunShots
   /** Whether its method chooses by validation images, which are then held out where the data set marks none. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { aTensor, checkArguments } from '../base/arguments.ts'
+import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { sha256 } from '../base/sha256.ts'
 import { orStopped } from '../base/stop.ts'
@@ -7,7 +8,7 @@ import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
 import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip } from '../clip/types.ts'
 import { type FeatureOptions, featuresOf } from '../data/features.ts'
-import { exifOf, type Item } from '../data/items.ts'
+import { exifOf, type FeaturesAbout, type GivenFeatures, givenFrom, type Item } from '../data/items.ts'
 import { onlineViews } from '../data/online.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { OnlineViews } from '../learning/batches.ts'
@@ -36,8 +37,8 @@ export interface EncodeOptions {
 export interface EncodedItems {
   /** `(items, views, embed)`, not normalised. */
   readonly features: FloatTensor
-  /** The same before the image tower's last projection, `(items, views, trunk)`. */
-  readonly trunk: FloatTensor
+  /** The same before the image tower's last projection, `(items, views, trunk)`; of features that were given there are none. */
+  readonly trunk?: FloatTensor
   readonly items: readonly Item[]
   readonly labels: readonly number[]
   /** Hash that says which pictures these are (by content, in order), their labels, views and encoder. */
@@ -92,6 +93,8 @@ async function encodeSet(
   { skipBadImages = false, transforms }: EncodeOptions,
   { onProgress, onWarning, signal }: Omit<Hooks, 'onProgress'> & { onProgress: (p: { done: number }) => void },
 ): Promise<EncodedItems> {
+  const from = givenFrom(items)
+  if (from !== undefined) return givenSet(items, from, clip, views !== undefined)
   const how = encoding(reader, clip, encoder, items, transforms)
   const { kept, bad, ...encoded } = await featuresOf(
     items.map(({ path }) => path),
@@ -113,6 +116,40 @@ async function encodeSet(
   const labels = left.map(({ label }) => label)
   return { features, trunk, items: left, labels, key: await sha256(JSON.stringify([encoded.key, labels])) }
 }
+
+/** Features that were given as they are, where they are of this model. */
+async function givenSet(
+  items: readonly Item[],
+  { file, model }: FeaturesAbout,
+  { config: { embedDim }, fingerprint }: Clip,
+  inViews: boolean,
+): Promise<EncodedItems> {
+  if (inViews) throw new UsageError(`${file} has features, of which no augmented views can be made`, 'set views to 0')
+  if (model !== undefined && model.fingerprint !== fingerprint) {
+    throw new UsageError(
+      `the features in ${file} are of another model, ${model.name} with fingerprint ${model.fingerprint.slice(0, 12)}...`,
+      `give that model (--model ${model.name}), or make features of this one: coop-ts features`,
+    )
+  }
+  const features = floatTensor([items.length, 1, embedDim])
+  const hashes: string[] = []
+  for (const [i, { path, given }] of items.entries()) {
+    const width = given?.values.length
+    if (given === undefined || width !== embedDim) {
+      throw new UsageError(
+        `the features in ${file} are ${width ?? 0} wide (${path}), but this model's are ${embedDim}`,
+        'give the model that they are of (--model): its text features must fit them',
+      )
+    }
+    features.data.set(given.values, i * embedDim)
+    hashes.push(await givenHash(given))
+  }
+  const labels = items.map(({ label }) => label)
+  return { features, items, labels, key: await sha256(JSON.stringify(['given', hashes, labels])) }
+}
+
+/** Hash of one picture's features, in place of that of its content. */
+export const givenHash = ({ values }: GivenFeatures): Promise<string> => sha256(values)
 
 type Encoding = Pick<FeatureOptions, 'content' | 'load' | 'prepare' | 'encode' | 'encoderKey' | 'dim' | 'batchSize'>
 
@@ -173,8 +210,14 @@ const someRows = z.enum(['features', 'trunk'], { error: 'features or trunk' })
 /** Features of one view an image, as a classifier takes them: `(items, embed)`, or `(items, trunk)`. */
 export function imageRows(encoded: EncodedItems, takes: z.output<typeof someRows> = 'features'): FloatTensor {
   checkArguments('imageRows', { takes }, { takes: someRows })
-  const rows = encoded?.[takes]
-  checkArguments('imageRows', { [takes]: rows }, { [takes]: aTensor })
+  checkArguments('imageRows', { features: encoded?.features }, { features: aTensor })
+  const rows = encoded[takes]
+  if (rows === undefined) {
+    throw new UsageError(
+      'features from before the last projection are needed, and only the usual ones were given',
+      'give the pictures',
+    )
+  }
   const { shape, data } = rows
   const [images = 0, , width = 0] = shape
   return floatTensor([images, width], data)

@@ -1,3 +1,4 @@
+import { UsageError } from '../base/errors.ts'
 import type { Clip } from '../clip/types.ts'
 import { exifOf, type Item } from '../data/items.ts'
 import { mapLimited } from '../data/overlap.ts'
@@ -25,7 +26,11 @@ export function pixelSource(
 ): PixelSource {
   const side = config.size
   async function pixelsOf(i: number, epoch: number): Promise<Float32Array> {
-    const { path, ...item } = items[i] ?? { path: '' }
+    const { path, given, ...item } = items[i] ?? { path: '' }
+    if (given !== undefined) {
+      const why = `${given.from.file} has features, and this method looks at pictures`
+      throw new UsageError(why, 'give it pictures, or take another method')
+    }
     const exif = exifOf(item)
     const image = await reader.decode(path, path, exif)
     const how = { config, transforms }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { shotsSchema } from '../data/fewshot.ts'
 import { CLASS_SPLITS } from '../data/halves.ts'
+import { CHOICES } from '../methods/index.ts'
 import { TRANSFORMS_NAMES } from '../pictures/transforms.ts'
 import { viewsSchema } from '../pictures/views.ts'
 
@@ -40,6 +41,21 @@ export const recordSchema = z.object({
   chance: z.number().nullable().optional(),
   /** Wilson's 95 % interval of the accuracy, for other test images of the same kind; null likewise. */
   interval: z.tuple([z.number(), z.number()]).nullable().optional(),
+  /** Share of test images whose class is among the five most probable, and the mean of the classes' accuracies. Records of earlier versions lack these and what follows. */
+  top5: z.number().nullable().optional(),
+  meanPerClass: z.number().nullable().optional(),
+  /** Accuracy of each class that has test images. */
+  perClass: z.record(z.string(), z.number()).nullable().optional(),
+  /** The names of rows and columns of `confusion`. */
+  classNames: z.array(z.string()).optional(),
+  /** How many test images of each class (row) were given each class (column). */
+  confusion: z.array(z.array(z.int())).nullable().optional(),
+  /** How the settings were chosen. */
+  chosen: z.enum(CHOICES).optional(),
+  /** Which pictures `train`, `val` and `test` are, and those of other data sets: how many, and a hash of content and labels. */
+  data: z.record(z.string(), z.string()).optional(),
+  /** The settings of its method in the plan, where the plan has others for its data set: reports put such runs into one line. */
+  planned: z.record(z.string(), z.unknown()).optional(),
   /** Accuracy of hand-written prompts. */
   zeroShot: z.number().min(0).max(1).nullable(),
   /** Accuracy elsewhere: `new` (the other half of the classes), or the name of a data set (domain shift, transfer). */
@@ -63,12 +79,16 @@ export const recordSchema = z.object({
     device: z.string(),
     /** ISO 8601, when the run ended. */
     date: z.string(),
+    /** What was typed, a word each; the home folder is `~`. */
+    command: z.array(z.string()).optional(),
   }),
 })
 /** What is kept of a finished run: its settings and its results. */
 export type RunRecord = z.output<typeof recordSchema>
 
-/** A run of a sweep, all of which are measured: what reports are made of. */
-export const measuredSchema = recordSchema.extend({ accuracy: z.number().min(0).max(1) })
+/** A run of a sweep, all of which are measured: what reports are made of, which need no table of every class. */
+export const measuredSchema = recordSchema
+  .omit({ confusion: true, perClass: true, classNames: true })
+  .extend({ accuracy: z.number().min(0).max(1) })
 /** A record of a run that was measured on test images. */
 export type MeasuredRecord = z.output<typeof measuredSchema>

@@ -34,7 +34,10 @@ export const settingsText = (settings: Decisive): string => `${JSON.stringify(se
 /** results.json of a finished run, with a hash of all that is in it. */
 export async function resultsText(record: RunRecord): Promise<string> {
   const environment = { ...record.environment, [HASH]: await sealOf(record) }
-  return `${JSON.stringify({ ...record, environment }, null, 2)}\n`
+  const { confusion } = record
+  const text = JSON.stringify({ ...record, confusion: confusion && '', environment }, null, 2)
+  const rows = confusion?.map((row) => `\n    ${JSON.stringify(row)}`).join()
+  return `${text.replace('\n  "confusion": ""', () => `\n  "confusion": [${rows}\n  ]`)}\n`
 }
 
 /**

@@ -1,19 +1,19 @@
 import type { Hooks } from '../base/progress.ts'
 import { architectureOf } from '../clip/known-models.ts'
-import { placesAmong } from '../data/class-names.ts'
+import { distinctNames, placesAmong } from '../data/class-names.ts'
 import { exifOfDataset } from '../data/items.ts'
 import { dims } from '../graph/tensor.ts'
 import { atChance, lossOf, neverFell } from '../learning/chance.ts'
 import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'
 import type { LearnOptions, Step } from '../learning/types.ts'
 import { argmaxRows } from '../learning/vectors.ts'
-import { type AnyMethod, type Classes, type Learned, methodNamed } from '../methods/index.ts'
+import { type AnyMethod, type Chosen, type Classes, howChosen, type Learned, methodNamed } from '../methods/index.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import type { Runtime } from '../runtime/types.ts'
 import type { JobInputs, TestSet } from './inputs.ts'
 import { countedShots, type Job } from './job.ts'
 import { type RememberedModel, type UsedModel, writeLearned } from './learned.ts'
-import { answersOf, logitsOf, sharesOf } from './measure.ts'
+import { answersOf, type Judged, judge, logitsOf, sharesOf } from './measure.ts'
 import type { EncodeOptions } from './pictures.ts'
 import type { PictureReader } from './reader.ts'
 import type { RunRecord } from './record.ts'
@@ -82,10 +82,10 @@ export async function learnJob(
 
   const classifier = await method.classifier(classes, job.settings, learned)
   const measured = test.images.labels.length > 0
-  let answers: number[] = []
+  let judged: Judged = { answers: [], above: [] }
   const elsewhere: Record<string, number> = {}
   try {
-    if (measured) answers = await answersOf(reader, classifier, clip, test.images, pictures, hooks)
+    if (measured) judged = await judge(reader, classifier, clip, test.images, pictures, hooks)
     for (const other of inputs.elsewhere) {
       const found = await accuracyElsewhere(reader, method, classifier, classes, other, job, learned, pictures, hooks)
       if (found !== undefined) elsewhere[other.name] = found
@@ -98,7 +98,8 @@ export async function learnJob(
     await classifier.dispose()
   }
   const { id, dataset, split, title, seed, transforms, views } = job
-  const shares = measured ? sharesOf(classNames, answers, test.images.labels) : undefined
+  const { answers, above } = judged
+  const shares = measured ? sharesOf(classNames, answers, test.images.labels, above) : undefined
   const record: RunRecord = {
     id,
     dataset,
@@ -117,6 +118,14 @@ export async function learnJob(
     accuracy: shares?.accuracy ?? null,
     chance: shares?.chance ?? null,
     interval: shares?.interval ?? null,
+    top5: shares?.top5 ?? null,
+    meanPerClass: shares?.meanPerClass ?? null,
+    perClass: shares?.perClass ?? null,
+    classNames: distinctNames(classNames),
+    confusion: shares?.confusion.map((row) => [...row]) ?? null,
+    chosen: howChosen(method, job.settings, val.labels.length > 0 ? valKind(job, test.dataset) : undefined),
+    data: inputs.drawn,
+    planned: job.planned,
     zeroShot: inputs.zeroShot,
     elsewhere,
     facts: learned.facts,
@@ -153,6 +162,10 @@ export function decidesBefore(job: Job, fingerprint: string, dataset: TestSet['d
   const drawn = { shots, seed, views, transforms, exif, split, testShare }
   return { method, settings, ...drawn, model: fingerprint, classNames, templates }
 }
+
+/** Of what kind the images to choose settings by are. */
+const valKind = ({ shots }: Job, { valIsTest }: TestSet['dataset']): Chosen =>
+  valIsTest ? 'test images' : shots === 'all' ? 'full val' : 'few-shot val'
 
 function warnOfPoorLearning({ title, loss, collapsed }: RunRecord, { steps }: Learned, { onWarning }: Hooks): void {
   const remedy = 'try another seed (--seed), another learning rate or more epochs (--epochs)'

@@ -12,7 +12,7 @@ import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { checkedClip, classifierOf } from '../trained/classify.ts'
 import { checkTransfers, labelsAmong, learnedPart, transformsFor, warnOfOtherShare } from '../trained/evaluate.ts'
-import { answersOf, type Shares, sharesOf } from '../trained/measure.ts'
+import { judge, type Shares, sharesOf } from '../trained/measure.ts'
 import { encodeSets } from '../trained/pictures.ts'
 import { type OpenedData, openData, type WebDataset } from './data.ts'
 import { modelOf } from './model-of.ts'
@@ -124,10 +124,10 @@ async function measured(
   try {
     const reader = webReader(files)
     const [images] = await encodeSets(reader, clip, runtime, [{ items }], options, hooks)
-    const answers = await answersOf(reader, classifier, clip, images, options, hooks)
+    const { answers, above } = await judge(reader, classifier, clip, images, options, hooks)
     return {
       transforms: options.transforms,
-      ...sharesOf(classifier.classNames, answers, images.labels),
+      ...sharesOf(classifier.classNames, answers, images.labels, above),
       answers: images.labels.map((label, i) => ({ label, predicted: answers[i] ?? 0 })),
     }
   } finally {

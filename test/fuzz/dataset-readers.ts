@@ -8,6 +8,8 @@ import { openDataset } from '../../src/datasets/open.ts'
 import { readCard } from '../../src/datasets/parquet/card.ts'
 import { readParquet } from '../../src/datasets/parquet/index.ts'
 import { parseJson, placeInJson } from '../../src/formats/json.ts'
+import { writeSafetensors } from '../../src/formats/safetensors.ts'
+import { type FloatTensor, floatTensor, type IntTensor, intTensor } from '../../src/graph/tensor.ts'
 import type { Shell } from './mutate.ts'
 import { encode, type Reader, textReader } from './reader.ts'
 
@@ -164,6 +166,16 @@ export const YAML = [
   '`',
 ]
 
+const given = rows.map((row, i) => ({ ...row, features: [i, 1 - i, 0.5] }))
+const GIVEN_CSV = `file,label,split,feature_0,feature_1\n${rows.map((row, i) => `${row.path},${i % 2},${row.split},${i},1e-3`).join('\n')}\n`
+const GIVEN_TENSORS = writeSafetensors(
+  new Map<string, FloatTensor | IntTensor>([
+    ['features', floatTensor([4, 2], Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8))],
+    ['labels', intTensor([4], [0, 1, 0, 1])],
+  ]),
+  { classNames: '["cat", "dog"]', splits: '["train", "train", "test", "test"]', format: 'coop-features-1' },
+)
+
 const PARQUET = ['none', 'gzip', 'zstd', 'brotli', 'lz4', 'train-00000-of-00001'].map(
   (name) => new Uint8Array(read(`parquet/fixtures/${name}.parquet`)),
 )
@@ -181,6 +193,21 @@ export const datasetReaders: readonly Reader[] = [
   list('list.tsv', 'list.tsv', [lined('\t')]),
   list('list.jsonl', 'list.jsonl', [rows.map((row) => JSON.stringify(row)).join('\n')]),
   list('classes.txt', 'classes.txt', ['cat\ndog\n', '\ufeffsea horse\r\nyellow_bird\r\n'], { 'list.csv': NUMBERED }),
+  list('features.csv', 'features.csv', [GIVEN_CSV]),
+  list('features.jsonl', 'features.jsonl', [given.map((row) => JSON.stringify(row)).join('\n')]),
+  {
+    name: 'features.safetensors',
+    prepare(scratch) {
+      const file = join(scratch, 'x.safetensors')
+      return {
+        seeds: [GIVEN_TENSORS],
+        read(input) {
+          put(file, input)
+          return openDataset(file, { cache: join(scratch, 'cache') })
+        },
+      }
+    },
+  },
   textReader('data set card', [CARD], readCard, YAML),
   {
     name: 'MATLAB file',

@@ -5,7 +5,15 @@ import { csv } from '../../report/csv.ts'
 import { columns, percent } from '../../report/text.ts'
 import { defineCommand } from '../command.ts'
 import { flags, toggle, whole } from '../options.ts'
-import { COMPUTING, exifOfRun, modelOfRun, PICTURES, runOperand, transformsOfRun } from '../shared-options.ts'
+import {
+  COMPUTING,
+  exifOfRun,
+  modelOfRun,
+  PICTURES,
+  predictions,
+  runOperand,
+  transformsOfRun,
+} from '../shared-options.ts'
 
 export const classify = defineCommand({
   name: 'classify',
@@ -30,6 +38,7 @@ export const classify = defineCommand({
       flag: '--csv',
       help: 'print CSV, a line for each label: file, label, probability (a fraction of 1)',
     }),
+    predictions,
     model: modelOfRun,
     transforms: transformsOfRun,
     exif: exifOfRun,

@@ -8,10 +8,12 @@ import {
   exifOfRun,
   modelOfRun,
   PICTURES,
+  predictions,
   runOperand,
   testShareOfRun,
   transformsOfRun,
 } from '../shared-options.ts'
+import { writtenText } from './train.ts'
 
 export const evaluate = defineCommand({
   name: 'evaluate',
@@ -22,6 +24,7 @@ export const evaluate = defineCommand({
   operands: [runOperand, dataOperand],
   examples: [
     'coop-ts evaluate runs/photos photos',
+    'coop-ts evaluate runs/photos photos --predictions photos.csv',
     'coop-ts evaluate runs/photos other-photos.csv --test-share 1 --json',
     'coop-ts evaluate runs/plan/runs/photos-tip-adapter-4-shot-seed-1-0123456789 photos',
     'coop-ts evaluate runs/caltech101-16-1 food101 --root data --transfer',
@@ -31,6 +34,7 @@ export const evaluate = defineCommand({
       flag: '--transfer',
       help: 'use the learned context with the class names of the data set, not those of the run',
     }),
+    predictions,
     testShare: testShareOfRun,
     model: modelOfRun,
     transforms: transformsOfRun,
@@ -42,6 +46,6 @@ export const evaluate = defineCommand({
   async run(settings, [run = '', data = ''], hooks) {
     const { evaluateRunAsGiven } = await import('../../runs/evaluate.ts')
     const result = await evaluateRunAsGiven(run, data, settings, hooks)
-    return { json: result, text: accuracyTable(result) }
+    return { json: result, text: [accuracyTable(result), ...writtenText(result)].join('\n') }
   },
 })

@@ -1,6 +1,6 @@
 import { countOf } from '../../base/count.ts'
 import { defineCommand } from '../command.ts'
-import { flags, text, toggle } from '../options.ts'
+import { flags, oneOf, text, toggle } from '../options.ts'
 import { EVERY, forceBeside } from '../shared-options.ts'
 
 export const report = defineCommand({
@@ -14,6 +14,7 @@ export const report = defineCommand({
   examples: [
     'coop-ts report runs/plan',
     'coop-ts report runs/plan --figures --published',
+    'coop-ts report runs/plan --format latex',
     'coop-ts report runs/rn50 runs/vit-b16 --out reports/backbones',
     'coop-ts report runs/plan --tensorboard runs/plan/events',
   ],
@@ -28,6 +29,12 @@ export const report = defineCommand({
     published: toggle().register(flags, {
       flag: '--published',
       help: "show the paper's figures even where settings differ; where settings match, they are always shown",
+    }),
+    format: oneOf(['latex']).optional().register(flags, {
+      flag: '--format',
+      argument: 'NAME',
+      help: 'also write the tables as latex, into report.tex (it needs booktabs)',
+      otherwise: 'not written',
     }),
     tensorboard: text('a folder').optional().register(flags, {
       flag: '--tensorboard',

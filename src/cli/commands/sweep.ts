@@ -46,6 +46,7 @@ const PLAN = `A plan is a YAML file. A key that is left out has the value shown 
     - method: coop
       position: [end, middle]
       classSpecific: [false, true]
+    - { method: tip-adapter, search: false, perDataset: { photos: { alpha: 2 } } }
   shots: [1, 2, 4, 8, 16]          # or all
   seeds: [1, 2, 3]
   views: 4                         # or online
@@ -90,9 +91,9 @@ export const sweep = defineCommand({
     ...PICTURES,
     ...COMPUTING,
   },
-  async run(settings, [plan = ''], hooks) {
+  async run(settings, [plan = ''], hooks, _, command) {
     const { sweepAsGiven } = await import('../../runs/sweep/sweep.ts')
-    const result = await sweepAsGiven(plan, settings, hooks)
+    const result = await sweepAsGiven(plan, { ...settings, command }, hooks)
     const { out, runs, before, finished, failed, collapsed, seconds } = result
     if (settings.dryRun) return { json: result, text: dryText(plan, result) }
     const lines = columns([

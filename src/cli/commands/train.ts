@@ -23,6 +23,7 @@ import {
   force,
   modelForPictures,
   PICTURES,
+  predictions,
   resume,
   seed,
   templates,
@@ -95,6 +96,7 @@ export const train = defineCommand({
       help: 'folder to write the run to',
       otherwise: 'runs/<name of DATA>-<shots>-<seed>, with the method in the name if it is not coop',
     }),
+    predictions,
     M: whole(1, 75)
       .default(PAPER_SETTINGS.M)
       .register(flags, { flag: '--context-length', argument: 'M', help: 'number of learned context vectors' }),
@@ -172,12 +174,12 @@ export const train = defineCommand({
     ...PICTURES,
     ...COMPUTING,
   },
-  async run(settings, [data = ''], hooks, given) {
+  async run(settings, [data = ''], hooks, given, command) {
     const method = methodNamed(settings.method)
     const templates = await templatesOf(settings.templates)
     const learning = methodSettings(method, { ...settings, templates }, given)
     const { trainAsGiven } = await import('../../runs/train.ts')
-    const result = await trainAsGiven(data, { ...settings, templates, settings: learning }, hooks)
+    const result = await trainAsGiven(data, { ...settings, templates, settings: learning, command }, hooks)
     return { json: result, text: textOf(result, method) }
   },
 })
@@ -205,8 +207,13 @@ function textOf(result: TrainResult, { name, pictures }: AnyMethod): string {
     `${countOf(classes, 'class', 'classes')}${from}`,
     worth,
     how,
+    ...writtenText(result),
     `Try it: coop-ts classify ${run} IMAGE...`,
   ].join('\n')
 }
+
+/** Files that were asked for besides the run. */
+export const writtenText = ({ written = [] }: { readonly written?: readonly string[] }): string[] =>
+  written.length === 0 ? [] : [`predictions written to ${written.join(', ')}`]
 
 const measuredText = (accuracy: number | null) => (accuracy === null ? 'not measured' : percent(accuracy))

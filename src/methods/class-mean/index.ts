@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { textClassifier } from '../../learning/classifier.ts'
 import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
-import { learnedTensor } from '../learned-tensor.ts'
+import { appended, learnedTensor } from '../learned-tensor.ts'
 import { defineMethod } from '../method.ts'
 import { classMeans } from './means.ts'
 
@@ -18,6 +18,11 @@ export const classMean = defineMethod({
     checkEachClass(train, classNames, clip.config.embedDim)
     const means = classMeans(await meanViews(train), classNames.length)
     return { tensors: new Map([['means', means]]), facts: {}, steps: [] }
+  },
+  async addClass({ tensors }, { features }) {
+    const labels = new Array<number>(features.shape[0] ?? 0).fill(0)
+    const mean = classMeans(await meanViews({ features, labels }), 1)
+    return new Map([['means', appended(learnedTensor({ tensors }, 'means', ['any', mean.shape[1] ?? 0]), mean)]])
   },
   async classifier(classes, _, learned) {
     const { clip, classNames } = classes

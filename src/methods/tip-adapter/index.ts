@@ -8,8 +8,8 @@ import { unitRows } from '../../learning/logits.ts'
 import { mapRows } from '../../learning/rows.ts'
 import type { LearnOptions, Tensors } from '../../learning/types.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
-import { learnedTensor } from '../learned-tensor.ts'
-import { type Classes, defineMethod, type Learned, type Task } from '../method.ts'
+import { appended, learnedTensor } from '../learned-tensor.ts'
+import { type Classes, defineMethod, type Learned, type NewClass, type Task } from '../method.ts'
 import { anyNumber, MAX_EPOCHS, MAX_RATE, positiveNumber, wholeNumber } from '../numbers.ts'
 import { templatesSetting, withTemplates } from '../templates-setting.ts'
 import { zeroShotClassifier, zeroShotFeatures } from '../zero-shot/features.ts'
@@ -55,6 +55,7 @@ export const tipAdapter = defineMethod({
     return result(cache, await chosenWeighting(task, settings, cache, options), [])
   },
   classifier: (classes, settings, learned) => tipClassifier(classes, settings, learned),
+  addClass: (learned, added) => withKeys(learned, added),
 })
 
 /** Tip-Adapter with the keys of the cache fine-tuned. */
@@ -79,6 +80,7 @@ export const tipAdapterF = defineMethod({
     return result(cache, await chosenWeighting(task, settings, cache, options), steps)
   },
   classifier: (classes, settings, learned) => tipClassifier(classes, settings, learned),
+  addClass: (learned, added) => withKeys(learned, added),
 })
 
 /** A key an image: the mean of its views, normalised. */
@@ -86,6 +88,19 @@ async function cacheOf({ clip, classNames, train }: Task): Promise<Cache> {
   checkEachClass(train, classNames, clip.config.embedDim)
   const { x, labels } = await meanViews(train)
   return { keys: normaliseRows(x), labels }
+}
+
+/** The cache with keys of one class more, which stay as they are. */
+async function withKeys(learned: Pick<Learned, 'tensors'>, { features, label }: NewClass): Promise<Tensors> {
+  const of = new Array<number>(features.shape[0] ?? 0).fill(label)
+  const keys = normaliseRows((await meanViews({ features, labels: of })).x)
+  const before = learnedTensor(learned, 'keys', ['any', keys.shape[1] ?? 0])
+  const labels = Float32Array.from([...learnedTensor(learned, 'labels', [before.shape[0] ?? 0]).data, ...of])
+  return new Map([
+    ...learned.tensors,
+    ['keys', appended(before, keys)],
+    ['labels', floatTensor([labels.length], labels)],
+  ])
 }
 
 /** Alpha and beta, and how they were found. */

@@ -5,6 +5,7 @@ import { canonicalJson, compareText, groupBy, unique } from '../canonical.ts'
 import { percentText } from '../cells.ts'
 import { type Block, groupedTable, heading, list, plainTable, text } from '../document.ts'
 import type { Group } from '../groups.ts'
+import type { Summary } from '../statistics.ts'
 import { took } from '../text.ts'
 
 const PICTURES = {
@@ -28,13 +29,36 @@ export function settingBlock({ model, transforms, split, rows }: Group): Block {
 
 /** Every setting of each row; what differs between rows is seen here. */
 export function settingsTable({ rows }: Group): Block[] {
-  const lines = rows.map(({ label, settings, views }) => {
-    const words = Object.entries(settings)
-      .sort(([a], [b]) => compareText(a, b))
-      .map(([key, value]) => `${key}=${typeof value === 'string' ? value : canonicalJson(value)}`)
-    return [label, words.join(', ') || '–', viewsText(views)]
+  const lines = rows.map(({ label, settings, chosen, views, runs }) => {
+    const words = Object.entries(settings).map(settingText).sort(compareText).join(', ')
+    return [label, [words || '–', ...ownSettings(settings, runs)].join('; '), chosen, viewsText(views)]
   })
-  return [heading(3, 'Settings'), plainTable(['method', 'settings', 'training pictures'], 3, lines)]
+  return [
+    heading(3, 'Settings'),
+    text(CHOSEN),
+    plainTable(['method', 'settings', 'how settings were chosen', 'training pictures'], 4, lines),
+  ]
+}
+
+const CHOSEN =
+  'How settings were chosen: fixed before the task was seen; cross-validated on the shots themselves; by a few validation images a class ' +
+  '(few-shot val), by all of them (full val), or by the test images, as the official code does on ImageNet.'
+
+const settingText = ([key, value]: readonly [string, unknown]): string =>
+  `${key}=${typeof value === 'string' ? value : canonicalJson(value)}`
+
+/** What the plan has otherwise for single data sets. */
+function ownSettings(settings: Readonly<Record<string, unknown>>, runs: readonly MeasuredRecord[]): string[] {
+  const own = groupBy(
+    runs.filter(({ planned }) => planned),
+    ({ dataset }) => dataset,
+  )
+  return [...own].flatMap(([dataset, [run]]) => {
+    const other = Object.entries(run?.settings ?? {}).filter(
+      ([key, value]) => canonicalJson(value ?? null) !== canonicalJson(settings[key] ?? null),
+    )
+    return `on ${dataset}: ${other.map(settingText).sort(compareText).join(', ')}`
+  })
 }
 
 const viewsText = (views: MeasuredRecord['views']): string =>
@@ -47,22 +71,30 @@ export function meansTable(group: Group): Block[] {
       group.shots.flatMap((shots) => {
         const cell = row.cell(dataset, shots)
         if (cell === undefined) return []
-        const { n, mean, sd, interval, collapsed } = cell
-        const ends = interval ? interval.map((end) => end.toFixed(2)).join(' to ') : ''
-        const figures = [String(n), mean.toFixed(2), sd?.toFixed(2) ?? '', ends, collapsed > 0 ? String(collapsed) : '']
+        const { n, mean, sd, official, collapsed } = cell
+        const spread = [sd?.toFixed(2) ?? '', intervalText(cell)]
+        const theirs = [official?.sd.toFixed(2) ?? '', official ? `± ${official.half.toFixed(2)}` : '']
+        const figures = [String(n), mean.toFixed(2), ...spread, ...theirs, collapsed > 0 ? String(collapsed) : '']
         return [[dataset, row.label, String(shots), ...figures]]
       }),
     ),
   )
-  const head = ['data set', 'method', 'shots', 'seeds', 'mean', 'sd', '95 % interval', 'collapsed']
+  const spread = ['sd', '95 % interval', 'sd (n)', '1.96 sd (n) / √n']
+  const head = ['data set', 'method', 'shots', 'seeds', 'mean', ...spread, 'collapsed']
   return [
     heading(3, 'All means'),
     text(
-      'Accuracy in %; sd is the sample standard deviation over seeds, the interval is that of the mean by Student’s t.',
+      'Accuracy in %; sd is the sample standard deviation over seeds (n - 1), the interval is that of the mean by Student’s t, from ' +
+        'three seeds on and within 0 to 100 %. The two columns after it are what the official scripts print: the population deviation ' +
+        '(n), and 1.96 times that over √n, which for few seeds is too narrow.',
     ),
     groupedTable(head, 2, lines),
   ]
 }
+
+/** Ends of an interval, or why there is none. */
+export const intervalText = ({ n, interval }: Summary): string =>
+  interval ? interval.map((end) => end.toFixed(2)).join(' to ') : n > 1 ? 'too few seeds' : ''
 
 /** Steps and time of each method. */
 export function costTable({ rows }: Group): Block[] {
@@ -101,7 +133,7 @@ export function collapsedBlocks(records: readonly MeasuredRecord[]): Block[] {
 
 /** Versions and machines; a mean over several versions is named. */
 export function environmentBlocks(records: readonly MeasuredRecord[], groups: readonly Group[]): Block[] {
-  const kinds = groupBy(records, ({ environment: { date: _, ...rest } }) => canonicalJson(rest))
+  const kinds = groupBy(records, ({ environment: { date: _, command: __, ...rest } }) => canonicalJson(rest))
   const lines = [...kinds.values()]
     .flatMap((runs) => {
       const [first] = runs

@@ -5,7 +5,7 @@ import { cellText, percentText, usualSeeds } from '../cells.ts'
 import { type Block, groupedTable, heading, list, text } from '../document.ts'
 import type { Cell, Group, Row } from '../groups.ts'
 import { plainName } from '../published.ts'
-import { harmonicMean, meanOf, summarise } from '../statistics.ts'
+import { harmonicMean, meanOf, PERCENT, summarise } from '../statistics.ts'
 
 /** The other half of the classes. */
 const NEW = 'new'
@@ -16,7 +16,7 @@ export function cellElsewhere(cell: Cell | undefined, target: string): Cell | un
   const values = cell.runs.flatMap(({ elsewhere }) => elsewhere[target] ?? []).map((value) => 100 * value)
   if (values.length < cell.runs.length) return undefined
   const same = cell.n === 1 && new Set(values).size === 1
-  return { ...summarise(same ? values.slice(0, 1) : values), runs: cell.runs, collapsed: cell.collapsed }
+  return { ...summarise(same ? values.slice(0, 1) : values, PERCENT), runs: cell.runs, collapsed: cell.collapsed }
 }
 
 const learnsText = (shots: RunShots): string => (shots === 0 ? '–' : String(shots))

@@ -5,7 +5,7 @@ import { checkLearnable, lackOfImages } from '../../data/fewshot.ts'
 import type { Item } from '../../data/items.ts'
 import { BUNDLED } from '../../node/package.ts'
 import { partsOf } from '../../trained/drawn.ts'
-import type { Inputs } from '../../trained/inputs.ts'
+import { checkGiven, type Inputs } from '../../trained/inputs.ts'
 import type { Job } from '../../trained/job.ts'
 import { warnOfPhotographs } from '../choose-model.ts'
 import { checkTestable, checkThere } from '../dataset.ts'
@@ -57,6 +57,7 @@ async function checkDataset(
   checkTestable(dataset, word)
   const learned = own.filter(({ shots }) => shots !== 0)
   if (learned.length > 0) checkLearnable(dataset)
+  for (const job of own) checkGiven(job, dataset)
   // the official code takes what there is of a class with too few images; so do runs, but they say so
   const numbers = learned.flatMap(({ shots }) => (shots === 'all' ? [] : [shots]))
   const most = learned.find(({ validates }) => validates) ?? job

@@ -6,6 +6,7 @@ import { type AnyMethod, methodNamed } from '../../methods/index.ts'
 import { existsNow } from '../../node/files.ts'
 import { BUNDLED } from '../../node/package.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
+import { canonicalJson } from '../../report/canonical.ts'
 import { takesViews } from '../../trained/drawn.ts'
 import type { Job } from '../../trained/job.ts'
 import { jobId } from '../job.ts'
@@ -28,8 +29,10 @@ export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
           // without images to draw there is nothing that a seed would decide
           const seeds = learns ? (entry.seeds ?? plan.seeds) : plan.seeds.slice(0, 1)
           const views = takesViews(method) ? (entry.views ?? plan.views ?? DEFAULT_VIEWS) : 0
-          return entry.grid.flatMap((settings) =>
-            shotsList.flatMap((shots) =>
+          const own = entry.perDataset?.get(dataset)
+          return entry.grid.flatMap((planned, i) => {
+            const settings = own?.[i] ?? planned
+            return shotsList.flatMap((shots) =>
               seeds.map(
                 (seed): Omit<Job, 'id'> => ({
                   dataset,
@@ -37,6 +40,7 @@ export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
                   method: method.name,
                   title: method.title(settings),
                   settings,
+                  planned: canonicalJson(settings) === canonicalJson(planned) ? undefined : planned,
                   shots,
                   validates: method.validates?.(settings),
                   seed,
@@ -48,8 +52,8 @@ export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
                   root,
                 }),
               ),
-            ),
-          )
+            )
+          })
         })
         .sort((a, b) => shotsRank(a.shots) - shotsRank(b.shots) || a.seed - b.seed),
     ),

@@ -152,6 +152,31 @@ describe('the jobs of a plan', () => {
     for (const { id } of jobs) expect(larger).toContain(id)
   })
 
+  it('have the settings of their data set, and remember those of the plan', () => {
+    const methods =
+      'methods:\n  - { method: tip-adapter, alpha: [1, 2], perDataset: { dtd: { beta: 3, search: false } } }'
+    const jobs = jobsOf(parsePlan(`datasets: [dtd, eurosat]\nshots: 1\nseeds: 1\n${methods}`, '/plans/p.yaml'))
+    const seen = jobs.map(({ dataset, settings, planned }) => [
+      ...[dataset, settings.alpha, settings.beta, settings.search, planned?.beta],
+    ])
+    expect(seen).toEqual([
+      ['dtd', 1, 3, false, 1],
+      ['dtd', 2, 3, false, 1],
+      ['eurosat', 1, 1, true, undefined],
+      ['eurosat', 2, 1, true, undefined],
+    ])
+  })
+
+  it.each([
+    ['dttd: { alpha: 2 }', /p\.yaml:2: "dttd" is none of the plan's data sets \(did you mean "dtd"\?\)/],
+    ['dtd: { betaa: 2 }', /p\.yaml:2: unknown key "betaa" \(did you mean "beta"\?\)/],
+    ['dtd: { alpha: two }', /p\.yaml:2: methods\.0\.perDataset\.dtd\.alpha: /],
+    ['dtd: 2', /p\.yaml:2: methods\.0\.perDataset\.dtd: expected settings by data set/],
+  ])('are refused for settings of %s', (own, message) => {
+    const text = `datasets: dtd\nmethods: [{ method: tip-adapter, perDataset: { ${own} } }]\n`
+    expect(() => parsePlan(text, 'p.yaml')).toThrow(message)
+  })
+
   it('that stand twice run once', () => {
     expect(jobsOf(parsePlan('datasets: x\nmethods: [zero-shot, zero-shot]\n', 'p.yaml'))).toHaveLength(1)
   })

@@ -35,6 +35,8 @@ const shots = oneOrMore(
 )
 const seeds = oneOrMore(wholeNumber(0, MAX_SEED))
 
+const SETTINGS_EXPECTED = 'expected settings by data set: { eurosat: { alpha: 2 } }'
+
 /** A method and its settings; a list of values stands for one method with each value. */
 const method = z.preprocess(
   (value) => (typeof value === 'string' ? { method: value } : value),
@@ -44,6 +46,11 @@ const method = z.preprocess(
       shots: shots.optional(),
       seeds: seeds.optional(),
       views: viewsSchema.optional(),
+      perDataset: z
+        .record(z.string(), z.record(z.string(), z.unknown(), { error: SETTINGS_EXPECTED }), {
+          error: SETTINGS_EXPECTED,
+        })
+        .optional(),
     },
     { error: 'expected the name of a method, or method: NAME with its settings' },
   ),
@@ -74,6 +81,8 @@ export interface PlannedMethod {
   readonly views?: Views
   /** Complete settings of each point of the grid. */
   readonly grid: readonly Readonly<Record<string, unknown>>[]
+  /** The same for data sets that have settings of their own, by their words in the plan. */
+  readonly perDataset?: ReadonlyMap<string, PlannedMethod['grid']>
 }
 
 /** A plan that was read: data sets, models, methods, shots and seeds to combine. */
@@ -85,7 +94,7 @@ export interface Plan extends Omit<z.output<typeof planSchema>, 'methods'> {
 }
 
 /** Keys of a method's entry that are not settings of the method. */
-const RESERVED = ['method', 'shots', 'seeds', 'views']
+const RESERVED = ['method', 'shots', 'seeds', 'views', 'perDataset']
 
 /**
  * Reads a plan: a YAML file, or the name of one that comes with the package (`paper`). `methods` are known in addition to
@@ -108,7 +117,7 @@ export function parsePlan(text: string, file: string, more: readonly AnyMethod[]
   faults.throwAny()
   const plan = planSchema.parse(yaml.value)
   checkCount(plan, faults, more)
-  const methods = plan.methods.map((entry, i) => readMethod(entry, ['methods', i], faults, more))
+  const methods = plan.methods.map((entry, i) => readMethod(entry, ['methods', i], plan.datasets, faults, more))
   faults.throwAny()
   // paths in a plan are relative to it
   const root = plan.root === undefined ? undefined : resolve(dirname(file), plan.root)
@@ -118,26 +127,34 @@ export function parsePlan(text: string, file: string, more: readonly AnyMethod[]
 function readMethod(
   entry: z.output<typeof method>,
   path: readonly (string | number)[],
+  datasets: readonly string[],
   faults: Faults,
   more: readonly AnyMethod[],
 ): PlannedMethod {
-  const { method: name, shots, seeds, views } = entry
+  const { method: name, shots, seeds, views, perDataset = {} } = entry
   const known = [...METHODS, ...more].map((each) => each.name)
   if (!known.includes(name)) {
     faults.add([...path, 'method'], [{ path: [], message: `there is no method "${name}"${meant(name, known)}` }], known)
     return { method: name, grid: [] }
   }
   const found = methodNamed(name, more)
-  const choices = choicesOf(entry, found)
-  const grid = product(choices).flatMap((settings) => {
-    const result = found.settings.safeParse(settings)
-    if (!result.success) {
-      faults.add(path, result.error.issues, settingNames(found))
-      return []
-    }
-    return [Object.fromEntries(Object.entries(Object(result.data)))]
+  const points = product(choicesOf(entry, found))
+  const gridOf = (own: Readonly<Record<string, unknown>>, path: readonly (string | number)[]) =>
+    points.flatMap((settings) => {
+      const result = found.settings.safeParse({ ...settings, ...own })
+      if (!result.success) {
+        faults.add(path, result.error.issues, settingNames(found))
+        return []
+      }
+      return [Object.fromEntries(Object.entries(Object(result.data)))]
+    })
+  const own = Object.entries(perDataset).map(([dataset, settings]) => {
+    const at = [...path, 'perDataset', dataset]
+    const strange = `"${dataset}" is none of the plan's data sets${meant(dataset, datasets)}`
+    if (!datasets.includes(dataset)) faults.at(faults.offsetOf(at), strange)
+    return [dataset, gridOf(settings, at)] as const
   })
-  return { method: name, shots, seeds, views, grid }
+  return { method: name, shots, seeds, views, grid: gridOf({}, path), perDataset: new Map(own) }
 }
 
 /** Runs of the largest plan; the paper's whole study has some thousands. */

@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
-import { anObject, aText, checkArguments, checkOptions, someHooks } from '../../base/arguments.ts'
+import { anObject, aText, checkArguments, checkOptions, someHooks, texts } from '../../base/arguments.ts'
 import { some } from '../../base/count.ts'
 import { CoopError, UsageError } from '../../base/errors.ts'
 import type { Hooks, Progress } from '../../base/progress.ts'
@@ -47,6 +47,8 @@ export interface SweepOptions extends RuntimeOptions, Partial<InputOptions> {
   readonly methods?: readonly AnyMethod[]
   /** Seconds between checkpoints of a run (default 10). */
   readonly checkpointSeconds?: number
+  /** What was typed, a word each, which results.json keeps. */
+  readonly command?: readonly string[]
 }
 
 export interface FailedRun {
@@ -91,6 +93,7 @@ const SWEEP_OPTIONS: Readonly<Record<keyof SweepOptions, true>> = {
   force: true,
   methods: true,
   checkpointSeconds: true,
+  command: true,
   imageColumn: true,
   labelColumn: true,
   device: true,
@@ -121,6 +124,7 @@ export async function sweepAsGiven(
 ): Promise<SweepResult> {
   checkArguments('sweep', { planFile, options, hooks }, { planFile: aText, options: anObject, hooks: someHooks })
   checkRunOptions('sweep', options)
+  checkArguments('sweep', { command: options.command }, { command: texts.optional() })
   const plan = await readPlan(planFile, options.methods)
   const out = options.out ?? join('runs', basename(planFile).replace(/\.ya?ml$/, ''))
   await checkOutFolder(out, ['sweep', 'report'], { force: options.force, own: planFile })
