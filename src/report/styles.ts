@@ -37,7 +37,7 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
 table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.3rem 0.6rem; text-align: right; white-space: nowrap; }
 .words-1 :is(th, td):nth-child(-n+1), .words-2 :is(th, td):nth-child(-n+2), .words-3 :is(th, td):nth-child(-n+3),
-.words-6 :is(th, td):nth-child(-n+6) { text-align: left; }
+.words-4 :is(th, td):nth-child(-n+4), .words-6 :is(th, td):nth-child(-n+6) { text-align: left; }
 .words-3 td:nth-child(2) { white-space: normal; min-width: 14rem; }
 thead th { border-bottom: 2px solid var(--ink); }
 tr.first td { border-top: 1px solid var(--line); }
