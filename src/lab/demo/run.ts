@@ -92,7 +92,7 @@ async function runTask(
 }
 
 /** Pictures of which the answers changed: of those put right more than of those made wrong, of many classes. */
-const [PUT_RIGHT, MADE_WRONG] = [6, 2]
+const [PUT_RIGHT, MADE_WRONG] = [5, 2]
 
 async function whatChanged(
   { test, classNames }: DemoTask,

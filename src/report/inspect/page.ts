@@ -110,7 +110,7 @@ const note = (words: string): string => (words === '' ? '' : paragraph(words, 'n
 
 function labelsOf({ labels }: Inspection, shown: Shown, copies: Copies): string {
   const how =
-    'Confident learning: another class is seen with more confidence than is usual among its own pictures. Of test pictures by the run and by all other pictures, of training pictures by the others alone, as the run has seen their labels.'
+    'Confident learning: another class is seen with more confidence than is usual among its own pictures. Of test pictures by the run and by all other pictures, of training pictures by the others alone, as the run has seen their labels. Most of the nearest neighbours must bear the other label.'
   if (labels.length === 0) return paragraph(`None is found. ${how}`)
   const cards = shown.labels.map((row) => {
     const { label, suggested, doubt } = row

@@ -5,6 +5,7 @@ import { dims, type FloatTensor, floatTensor } from '../../graph/tensor.ts'
 import { fitTemperature } from '../../learning/calibration.ts'
 import { mapRows } from '../../learning/rows.ts'
 import type { Runtime } from '../../runtime/types.ts'
+import type { Neighbours } from './neighbours.ts'
 
 /** exp(z) / sum exp(z) of each row `(n, classes)`, z = logits / temperature. */
 export async function probabilitiesOf({ shape, data }: FloatTensor, temperature = 1): Promise<FloatTensor> {
@@ -91,7 +92,7 @@ function squareOf(data: Float32Array, row: number, d: number): number {
 }
 
 /** By so much is a class clearly more probable than another. */
-const CLEAR = 0.3
+const CLEAR = 0.2
 
 /** A label that is probably wrong. */
 export interface Suspect {
@@ -109,7 +110,7 @@ export interface Suspect {
  *     t_c = mean of p_i(c) over the i with label c;
  *
  * a label is suspect where the most probable of the classes confidently seen is another one, more probable than the label.
- * So it is, too, where another class is clearly more probable (by 0.3): where nearly all pictures are sure, a mean is hard to
+ * So it is, too, where another class is clearly more probable (by 0.2): where nearly all pictures are sure, a mean is hard to
  * reach. The largest doubt comes first.
  *
  * @param probabilities `(n, classes)` by a classifier that has not learned the label of the picture
@@ -142,4 +143,25 @@ export async function suspectLabels(
     if (suggested !== label) suspects.push({ picture, suggested, doubt: row[suggested]! - row[label]! })
   })
   return suspects.sort((a, b) => b.doubt - a.doubt)
+}
+
+/** Nearest neighbours that are asked. */
+const ASKED = 5
+
+/**
+ * The suspects whose nearest neighbours say the same: of the five nearest, or as many as there are of the class, most bear the
+ * label suggested. A classifier that is often wrong suspects many labels, its neighbours few.
+ */
+export function confirmed(
+  suspects: readonly Suspect[],
+  labels: readonly number[],
+  { count, indices }: Neighbours,
+): Suspect[] {
+  const sizes = new Map<number, number>()
+  for (const label of labels) sizes.set(label, (sizes.get(label) ?? 0) + 1)
+  return suspects.filter(({ picture, suggested }) => {
+    const asked = Math.min(ASKED, count, sizes.get(suggested) ?? 0)
+    const nearest = indices.subarray(picture * count, picture * count + asked)
+    return 2 * nearest.filter((other) => labels[other] === suggested).length > asked
+  })
 }

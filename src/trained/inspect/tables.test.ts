@@ -8,7 +8,7 @@ import { longestHold, UNNOTICED } from '../../testing/ticks.ts'
 import { centredRows } from './centred.ts'
 import { classRows } from './classes.ts'
 import { alikePictures } from './duplicates.ts'
-import { othersSay, suspectLabels } from './labels.ts'
+import { confirmed, othersSay, suspectLabels } from './labels.ts'
 import { mapOf } from './map.ts'
 import { nearestOthers } from './neighbours.ts'
 import { outliersOf } from './outliers.ts'
@@ -160,6 +160,26 @@ describe('suspect labels', () => {
     const suspects = await suspectLabels(probabilities, labels, judged)
     // without the third picture class 0 is usually seen with 0.75
     expect(suspects).toEqual([])
+  })
+})
+
+describe('neighbours of a suspect', () => {
+  it('confirm it where most of the nearest five bear the label suggested', () => {
+    const labels = [0, 1, 1, 1, 1, 1, 0, 0]
+    const near = (first: readonly number[]) => ({
+      count: 5,
+      indices: Int32Array.from({ length: 40 }, (_, k) => first[k % 5] ?? 0),
+      cosines: new Float32Array(40),
+    })
+    const suspect = { picture: 0, suggested: 1, doubt: 0.5 }
+    expect(confirmed([suspect], labels, near([1, 2, 6, 3, 7]))).toEqual([suspect])
+    expect(confirmed([suspect], labels, near([1, 6, 2, 7, 0]))).toEqual([])
+  })
+
+  it('are as few as there are pictures of the class', () => {
+    const suspect = { picture: 0, suggested: 1, doubt: 0.5 }
+    const near = { count: 3, indices: Int32Array.of(1, 2, 3), cosines: new Float32Array(3) }
+    expect(confirmed([suspect], [0, 1, 0, 0], near)).toEqual([suspect])
   })
 })
 

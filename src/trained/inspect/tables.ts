@@ -9,7 +9,7 @@ import { sharesOf } from '../measure.ts'
 import { centredRows } from './centred.ts'
 import { classRows } from './classes.ts'
 import { alikePictures } from './duplicates.ts'
-import { type OthersSay, othersSay, probabilitiesOf, type Suspect, suspectLabels } from './labels.ts'
+import { confirmed, type OthersSay, othersSay, probabilitiesOf, type Suspect, suspectLabels } from './labels.ts'
 import { mapOf } from './map.ts'
 import { nearestOthers } from './neighbours.ts'
 import { outliersOf } from './outliers.ts'
@@ -47,10 +47,18 @@ export async function inspectionTables(
   const others = await othersSay(runtime, x, labels, names.length, hooks)
   const heard = places.filter((i) => others.heard[i])
   const leftOut = heard.length === 0 ? null : share(await answersOf(others.probabilities), heard)
-  const suspects = await suspectsOf(inspected, probabilities, others)
-
   const compared = await chosen(pictures.length, MOST_COMPARED)
   const near = await nearestOthers(runtime, await rowsOf(x, compared), NEIGHBOURS, hooks)
+  const ranks = new Map(compared.map((i, k) => [i, k]))
+  const suspects = (await suspectsOf(inspected, probabilities, others)).flatMap((suspect) => {
+    const picture = ranks.get(suspect.picture)
+    return picture === undefined ? [] : [{ ...suspect, picture }]
+  })
+  const doubtful = confirmed(
+    suspects,
+    compared.map((i) => labels[i]!),
+    near,
+  )
   const rowOf = (k: number): PictureRow => rows[compared[k]!]!
   const alike = await alikePictures(
     compared.map((i) => pictures[i]!.content),
@@ -81,8 +89,8 @@ export async function inspectionTables(
     mistakes: judged
       .filter(({ answer, label }) => answer !== label)
       .sort((a, b) => b.probability - b.ofLabel - (a.probability - a.ofLabel)),
-    labels: suspects.map(({ picture, suggested, doubt }) => ({
-      ...rows[picture]!,
+    labels: doubtful.map(({ picture, suggested, doubt }) => ({
+      ...rowOf(picture),
       suggested: names[suggested] ?? '',
       doubt,
     })),
