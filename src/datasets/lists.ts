@@ -4,7 +4,7 @@ import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { codesAmong } from '../data/codes.ts'
-import type { Dataset } from '../data/items.ts'
+import { type Dataset, isOthers } from '../data/items.ts'
 import { datasetOfRows, type LabelledRow } from '../data/rows.ts'
 import { PART_NAMES, type Part, partNamed } from '../data/split.ts'
 import { missingImages } from './check-images.ts'
@@ -43,9 +43,12 @@ export async function readImageList(file: string, options: ListOptions = {}, hoo
   const folder = dirname(file)
   const listed = await mapBreathing(table.rows, (row) => labelledRow(row, columns, folder))
   await breathe()
-  const numbered = listed.every(({ label }) => WHOLE_NUMBER.test(label))
-  const rows = numbered ? await mapBreathing(listed, (row) => ({ ...row, label: numberOf(row) })) : listed
-  const codes = codesAmong([...new Set(rows.map(({ label }) => String(label)))].sort())
+  const numbered = listed.every(({ label }) => WHOLE_NUMBER.test(label) || isOthers(label))
+  const rows = numbered
+    ? await mapBreathing(listed, (row) => ({ ...row, label: isOthers(row.label) ? row.label : numberOf(row) }))
+    : listed
+  const labels = [...new Set(rows.map(({ label }) => String(label)))].filter((label) => !isOthers(label))
+  const codes = codesAmong(labels.sort())
   const classFile = columns.name === undefined && codes.size > 0 ? await readClassFile(folder) : undefined
   const toName = (code: string) =>
     columns.name === undefined

@@ -23,6 +23,7 @@ export { type NodeRuntimeOptions, nodeRuntime } from '../node/runtime.ts'
 export type { Picture } from '../pictures/picture.ts'
 export {
   type Evaluated,
+  type EvaluatedRun,
   type EvaluateOptions,
   evaluateRun,
   evaluateZeroShot,
@@ -51,7 +52,7 @@ export type { Limits } from '../serve/limits.ts'
 export { jsonLog, type Log, type LogLine } from '../serve/logs.ts'
 export { type ServeOptions, type Serving, serveRuns } from '../serve/serve.ts'
 export type { RunToServe } from '../serve/served-runs.ts'
-export type { Label, OpenRun } from '../trained/classify.ts'
+export type { DecideOptions, Decision, Label, OpenRun } from '../trained/classify.ts'
 // Data sets: opening, few-shot subsets, validation.
 export type { Job } from '../trained/job.ts'
 export { type EncodedItems, imageRows, type PictureSet } from '../trained/pictures.ts'

@@ -1,19 +1,33 @@
 import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
+import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
 import type { Item } from '../data/items.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
+import type { Coverage } from '../learning/conformal.ts'
+import { argmaxRows } from '../learning/vectors.ts'
 import type { AnyMethod } from '../methods/index.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { BUNDLED } from '../node/package.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
-import { classifierOf, type Label, labelsOf } from '../trained/classify.ts'
+import { classifierOf, type DecideOptions, decider, type Label, labelsOf } from '../trained/classify.ts'
 import { checkTransfers, labelsAmong, learnedPart, transformsFor, warnOfOtherShare } from '../trained/evaluate.ts'
 import type { SavedRun } from '../trained/learned.ts'
 import { answersOf, logitsOf, type Shares, sharesOf } from '../trained/measure.ts'
-import { checkThere, type DataOptions, openForTesting, type ShareOptions, warnOfPhotographs } from './dataset.ts'
+import type { EncodedItems } from '../trained/pictures.ts'
+import { checkRunOptions } from '../trained/run-options.ts'
+import { decidedOn, type Rejection } from '../trained/trust.ts'
+import { crossValidated } from './cross-validated.ts'
+import {
+  checkThere,
+  type DataOptions,
+  NoTestImages,
+  openForTesting,
+  type ShareOptions,
+  warnOfPhotographs,
+} from './dataset.ts'
 import { withModel, withRuntime } from './model.ts'
 import { clipOf } from './open-run.ts'
 import { pictureFiles } from './picture-files.ts'
@@ -22,8 +36,16 @@ import { readSavedRun } from './saved-run.ts'
 
 /** Accuracy on test images, and how they were cut. */
 export interface Evaluated extends Shares {
+  /** Only of a run that withheld none of these pictures: its accuracy is that of learners that had not seen them. */
+  readonly measured?: 'cross-validated'
   /** How the pictures were cut. */
   readonly transforms: Transforms
+}
+
+/** What a run's threshold and label sets are worth on test images, where it has some or they are asked for. */
+export interface EvaluatedRun extends Evaluated {
+  readonly reject?: Rejection & { readonly threshold: number }
+  readonly sets?: Coverage & { readonly coverage: number }
 }
 
 export interface AskOptions extends RuntimeOptions, PictureOptions, DataOptions {
@@ -34,7 +56,7 @@ export interface AskOptions extends RuntimeOptions, PictureOptions, DataOptions 
 }
 
 /** Options of evaluateRun. */
-export interface EvaluateOptions extends AskOptions, ShareOptions {
+export interface EvaluateOptions extends AskOptions, ShareOptions, DecideOptions {
   /** Use what was learned with the data set's class names, whatever the run's own. */
   readonly transfer?: boolean
 }
@@ -79,7 +101,8 @@ export async function evaluateZeroShotAsGiven(
   hooks: Hooks = {},
 ): Promise<Evaluated> {
   checkArguments('evaluateZeroShot', { data, options, hooks }, { data: aText, options: anObject, hooks: someHooks })
-  const dataset = await openForTesting(data, options, hooks)
+  // nothing is learned from any: all are tested where the data set marks none
+  const dataset = await openForTesting(data, options, hooks, 1)
   const { classNames, test } = dataset
   await checkThere(dataset, test, options)
   warnOfPhotographs(options.model ?? BUNDLED, test, hooks)
@@ -96,6 +119,8 @@ export async function evaluateZeroShotAsGiven(
 
 const EVALUATE_OPTIONS: Readonly<Record<keyof EvaluateOptions, true>> = {
   transfer: true,
+  reject: true,
+  sets: true,
   model: true,
   methods: true,
   device: true,
@@ -123,7 +148,7 @@ export async function evaluateRun(
   data: string,
   options: EvaluateOptions = {},
   hooks: Hooks = {},
-): Promise<Evaluated> {
+): Promise<EvaluatedRun> {
   checkOptions('evaluateRun', options, Object.keys(EVALUATE_OPTIONS))
   return evaluateRunAsGiven(run, data, options, hooks)
 }
@@ -134,20 +159,28 @@ export async function evaluateRunAsGiven(
   data: string,
   options: EvaluateOptions = {},
   hooks: Hooks = {},
-): Promise<Evaluated> {
+): Promise<EvaluatedRun> {
   checkArguments(
     'evaluateRun',
     { run, data, options, hooks },
     { run: aText, data: aText, options: anObject, hooks: someHooks },
   )
+  checkRunOptions('evaluateRun', options)
   const saved = await readSavedRun(run, options.methods)
-  const { asked, items } = await testPictures(saved, data, options, hooks)
+  const known = await crossValidated(saved, data, options, hooks)
+  if (known !== undefined) return known
+  const { asked, items, others } = await testPictures(saved, data, options, hooks)
+  decider(asked, options)
   const transforms = transformsFor(saved, options, hooks)
   const pictures = { ...options, transforms }
   return withClassifier(asked, options, hooks, async (clip, runtime, classifier) => {
-    const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
-    const answers = await answersOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks)
-    return { transforms, ...sharesOf(asked.classNames, answers, images.labels) }
+    const [images, ofNone] = await encodeSets(clip, runtime, [{ items }, { items: others }], pictures, hooks)
+    const ask = (images: EncodedItems) =>
+      logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks)
+    const logits = await ask(images)
+    const { labels } = images
+    const decided = await decidedOn({ logits, labels }, await ask(ofNone), asked.trust, options)
+    return { transforms, ...sharesOf(asked.classNames, argmaxRows(logits), labels), ...decided }
   })
 }
 
@@ -157,28 +190,44 @@ export async function testPictures(
   data: string,
   options: EvaluateOptions,
   hooks: Hooks,
-): Promise<{ readonly asked: SavedRun; readonly items: readonly Item[] }> {
+): Promise<{ readonly asked: SavedRun; readonly items: readonly Item[]; readonly others: readonly Item[] }> {
   const { run } = saved
   const { transfer = false, exif = saved.exif ?? 'ignore' } = options
   const canTransfer = saved.method.transfers(saved.settings)
   if (transfer) checkTransfers(saved)
-  const whole = await openForTesting(data, { ...options, exif }, hooks, saved.testShare)
+  const whole = await openForTesting(data, { ...options, exif }, hooks, saved.testShare).catch((cause: unknown) => {
+    throw cause instanceof NoTestImages && saved.testShare === 0 ? withheldNone(run, data, cause) : cause
+  })
   warnOfOtherShare(saved, options, hooks)
   const dataset = transfer ? whole : learnedPart(saved, whole, hooks)
   const { classNames, templates = DEFAULT_TEMPLATES, test } = dataset
-  await checkThere(dataset, test, options)
-  const asked = transfer ? { ...saved, classNames, templates } : saved
+  const { others = { train: [], test: [] } } = dataset
+  await checkThere(dataset, [...test, ...others.test], options)
+  // what was learned of the trust in its own classes says nothing of others
+  const asked = transfer ? { ...saved, classNames, templates, trust: undefined } : saved
   const labels = labelsAmong(asked.classNames, classNames, { run, data, canTransfer })
-  return { asked, items: test.map((item) => ({ ...item, label: labels[item.label] ?? 0 })) }
+  const items = test.map((item) => ({ ...item, label: labels[item.label] ?? 0 }))
+  return { asked, items, others: others.test }
 }
+
+const withheldNone = (run: string, data: string, cause: unknown): FileError =>
+  new FileError(
+    `${data} has no test images, and ${run} withheld none of the pictures that it learned from`,
+    'give pictures that it has not seen (with --test-share 1, where they are in a folder without test/), or learn again with --test-share 0.3',
+    { cause },
+  )
 
 export interface Classified {
   readonly file: string
   /** Most probable first. */
   readonly labels: readonly Label[]
+  /** Of a run with a threshold, or where one is asked for: whether it is none of the classes. */
+  readonly none?: boolean
+  /** Of a run with label sets, or where they are asked for. */
+  readonly set?: readonly string[]
 }
 
-export interface ClassifyOptions extends AskOptions {
+export interface ClassifyOptions extends AskOptions, DecideOptions {
   /** Classes of each picture. */
   readonly top: number
 }
@@ -191,6 +240,8 @@ export async function classifyImages(
   hooks: Hooks,
 ): Promise<Classified[]> {
   const saved = await readSavedRun(run, options.methods)
+  const decide = decider(saved, options)
+  const { reject = saved.trust?.reject } = options
   const pictures = { ...options, transforms: transformsFor(saved, options, hooks) }
   const { exif = saved.exif ?? 'ignore' } = options
   const items = (await pictureFiles(files, hooks)).map((path) => ({ path, label: 0, turned: exif === 'turn' }))
@@ -199,8 +250,13 @@ export async function classifyImages(
     const labels = labelsOf(
       classifier,
       await logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks),
+      saved.trust?.temperature,
     )
-    return images.items.map(({ path }, i) => ({ file: path, labels: labels[i]?.slice(0, options.top) ?? [] }))
+    return images.items.map(({ path }, i) => {
+      const { label, set } = decide(labels[i] ?? [])
+      const none = reject === undefined ? undefined : label === null
+      return { file: path, labels: labels[i]?.slice(0, options.top) ?? [], none, set }
+    })
   })
 }
 

@@ -95,9 +95,14 @@ export async function finishRun(folder: string, record: RunRecord): Promise<void
   await Promise.all(over.map((file) => rm(runFile(folder, file), { force: true })))
 }
 
-/** The checkpoint of the run in a folder. */
-export function folderCheckpoint(folder: string, settings: Decisive, every?: number): RunCheckpoint {
-  const path = runFile(folder, 'checkpoint')
+/** The checkpoint of the run in a folder, or what else of it is kept on the way. */
+export function folderCheckpoint(
+  folder: string,
+  kept: 'checkpoint' | 'judged',
+  settings: Decisive,
+  every?: number,
+): RunCheckpoint {
+  const path = runFile(folder, kept)
   const file = {
     open: async () => ((await exists(path)) ? fileSource(path) : undefined),
     write: (content: Uint8Array) => writeFileAtomic(path, content),

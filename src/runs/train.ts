@@ -4,6 +4,7 @@ import type { Hooks } from '../base/progress.ts'
 import { anySignal } from '../base/stop.ts'
 import type { Shots } from '../data/fewshot.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
+import { DEFAULT_METHOD, givenSettings, impliedMethod, PAPER_METHOD } from '../methods/default.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { templatesSetting } from '../methods/templates-setting.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
@@ -15,8 +16,8 @@ import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
 import { DEFAULT_VIEWS } from '../pictures/views.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
-import { labelsOf, partsOf, sayWhatIsLearned, subsetOf, takesViews } from '../trained/drawn.ts'
-import { countedShots, type Job } from '../trained/job.ts'
+import { labelsOf, partsOf, sayCost, sayHowJudged, sayWhatIsLearned, subsetOf, takesViews } from '../trained/drawn.ts'
+import { countedShots, type Job, judging } from '../trained/job.ts'
 import type { RunRecord } from '../trained/record.ts'
 import { decidesBefore, whatDecides } from '../trained/run-job.ts'
 import { checkRunOptions } from '../trained/run-options.ts'
@@ -36,7 +37,10 @@ import { runJob } from './run-job.ts'
 
 /** Options of train. */
 export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions, Rerun {
-  /** A row of METHODS by its name, or a method of one's own; default: coop. */
+  /**
+   * A row of METHODS by its name, or a method of one's own; default: DEFAULT_METHOD, and coop for the paper's data sets and where
+   * `settings` has some that are CoOp's.
+   */
   readonly method?: string | AnyMethod
   /** Of the method; what is left out has its default. */
   readonly settings?: object
@@ -48,6 +52,15 @@ export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOption
   readonly views?: Views
   /** A word for the CLIP, as --model takes it; default: the bundled one. */
   readonly model?: string
+  /**
+   * Whether a method that takes long is learned several times, to calibrate its probabilities and to measure it where there are
+   * no test images. Default: yes, but on the paper's data sets no. Other methods are in any case.
+   */
+  readonly calibrate?: boolean
+  /** Share of pictures, above 0 and below 1, whose label set is to hold their class, kept with the run; default: none. */
+  readonly sets?: number
+  /** Share of wrong answers, above 0 and below 1, by which the threshold for "none of these" is chosen; default: by `_other/`. */
+  readonly errorRate?: number
   /** Hand-written prompts to compare with; default: those of the settings, else the data set's own. */
   readonly templates?: readonly string[]
   /** Folder of the run; default: runs/ and the names of data set and method. */
@@ -73,6 +86,9 @@ const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
   views: true,
   model: true,
   templates: true,
+  calibrate: true,
+  sets: true,
+  errorRate: true,
   out: true,
   checkpointSeconds: true,
   signal: true,
@@ -91,8 +107,8 @@ const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
 }
 
 /**
- * Learns by any method from images of a data set (as `openDataset` takes it), measures on its test images if there are
- * any, and keeps all of it in a folder, which `openRun` opens. All that can be refused is refused before the first picture is
+ * Learns by any method from images of a data set (as `openDataset` takes it), measures on its test images, or without any by
+ * cross-validation, and keeps all of it in a folder, which `openRun` opens. All that can be refused is refused before the first picture is
  * read; with `resume` a stopped run continues from its checkpoint, and a finished one is read.
  *
  * @throws UsageError when the folder has a run and neither `resume` nor `force` is set, or files of others and `force`
@@ -118,11 +134,14 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
   } = options
   const rerun = { resume, force }
   const hooks = { ...given, signal: anySignal(given.signal, options.signal) }
-  const method = typeof options.method === 'object' ? options.method : methodNamed(options.method ?? 'coop')
+  const isOwn = findOfficialDataset(data) === undefined
+  const usual = isOwn ? DEFAULT_METHOD : PAPER_METHOD
+  const named = options.method ?? impliedMethod(usual, givenSettings(options.settings), hooks)
+  const method = typeof named === 'object' ? named : methodNamed(named)
   const settings = readSettings(method, options.settings ?? {})
   const learns = method.pictures !== 'none'
-  const shots = learns ? (options.shots ?? (findOfficialDataset(data) ? 16 : 'all')) : 0
-  const words = [shortName(data), ...(method.name === 'coop' ? [] : [method.name]), ...(learns ? [shots, seed] : [])]
+  const shots = learns ? (options.shots ?? (isOwn ? 'all' : 16)) : 0
+  const words = [shortName(data), ...(method.name === usual ? [] : [method.name]), ...(learns ? [shots, seed] : [])]
   const run = options.out ?? `runs/${words.join('-')}`
   const job: Job = {
     id: basename(resolve(run)),
@@ -132,8 +151,7 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
     title: method.title(settings),
     settings,
     shots,
-    validates: method.validates?.(settings),
-    testShare: options.testShare,
+    ...judging(method, settings, { ...options, isOwn }),
     seed,
     views: takesViews(method) ? (options.views ?? DEFAULT_VIEWS) : 0,
     transforms,
@@ -148,7 +166,11 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
   checkShareUsed(dataset, data, options)
   if (learns) sayWhatIsLearned(partsOf(job, dataset), shots, hooks)
   const subset = subsetOf(job, dataset)
-  await checkThere(dataset, [...subset.train, ...subset.val, ...dataset.test], options)
+  sayHowJudged(job, subset, hooks)
+  sayCost(job, method, subset, hooks)
+  const { others = { train: [], test: [] } } = dataset
+  const items = [...subset.train, ...subset.val, ...dataset.test, ...others.train, ...others.test]
+  await checkThere(dataset, items, options)
 
   const { clip } = await inputs.model(job, hooks)
   await checkRunFolder(run, rerun, decidesBefore(job, clip.fingerprint, dataset))

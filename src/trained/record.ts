@@ -3,6 +3,7 @@ import { shotsSchema } from '../data/fewshot.ts'
 import { CLASS_SPLITS } from '../data/halves.ts'
 import { TRANSFORMS_NAMES } from '../pictures/transforms.ts'
 import { viewsSchema } from '../pictures/views.ts'
+import { worthSchema } from './trust.ts'
 
 /** Everything about one finished run: results.json of its folder. */
 export const recordSchema = z.object({
@@ -31,16 +32,25 @@ export const recordSchema = z.object({
   transforms: z.enum(TRANSFORMS_NAMES),
   /** Augmented views of each training image; 0: none. */
   views: viewsSchema,
-  /** Fraction of 1 on the test images of the classes learned from; null where nothing was measured, as by coop-ts import. */
+  /**
+   * On what it was measured: test images; the images learned from, each by a learner of the same kind that had not seen it; or
+   * nothing. Records of earlier versions lack it: they were measured on test images, if at all.
+   */
+  measured: z.enum(['test', 'cross-validated', 'nothing']).optional(),
+  /** Fraction of 1 on these images; null where nothing was measured, as by coop-ts import. */
   accuracy: z.number().min(0).max(1).nullable(),
-  /** Images learned from, and images tested on. Records of earlier versions lack these four. */
+  /** Images learned from, and images that accuracy was measured on. Records of earlier versions lack these five. */
   trained: z.int().optional(),
   tested: z.int().optional(),
   /** Accuracy of always giving the class that most test images have; null where nothing was measured. */
   chance: z.number().nullable().optional(),
   /** Wilson's 95 % interval of the accuracy, for other test images of the same kind; null likewise. */
   interval: z.tuple([z.number(), z.number()]).nullable().optional(),
-  /** Accuracy of hand-written prompts. */
+  /** Of each class that has such images, by its name; null likewise. */
+  perClass: z.record(z.string(), z.number()).nullable().optional(),
+  /** What probabilities, label sets and a threshold for "none of these" are worth; null where no picture was judged for them. */
+  worth: worthSchema.nullable().optional(),
+  /** Accuracy of hand-written prompts on the same images. */
   zeroShot: z.number().min(0).max(1).nullable(),
   /** Accuracy elsewhere: `new` (the other half of the classes), or the name of a data set (domain shift, transfer). */
   elsewhere: z.record(z.string(), z.number().min(0).max(1)),

@@ -14,6 +14,8 @@ export const RUN_FILES = {
   metrics: 'metrics.jsonl',
   /** Where a stopped run resumes; removed once the run has finished. */
   checkpoint: 'checkpoint.safetensors',
+  /** Logits of pictures learned from, by learners that had not seen them (`logits`), and by which of these (`folds`, from 1; 0: none). */
+  judged: 'out-of-fold.safetensors',
   /** What was learned, and all that is needed to use it. */
   learned: 'learned.safetensors',
   /** Written last: what it is worth. */
