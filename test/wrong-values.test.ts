@@ -179,7 +179,7 @@ const RIGHT: Readonly<Record<string, Right>> = {
   hubFile: { args: [repo, '../x'], more: [{}] },
   hubFiles: { args: [repo], more: [{}] },
   hubModel: { args: [repo], more: [{}] },
-  imageRows: { args: [{ features }] },
+  imageRows: { args: [{ features }], more: ['features'] },
   jobsOf: { args: [plan], more: [[]] },
   nodeRuntime: { args: [], more: [{}] },
   openDataset: { args: ['no photos', {}], more: [{}] },

@@ -1,13 +1,13 @@
 import { aClip, aList, aRuntime, checkArguments, texts as listOfTexts, wholeFrom, wholes } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
-import { dims, type FloatTensor, floatTensor, Graph, program } from '../graph/index.ts'
+import { dims, type FloatTensor, floatTensor, Graph, program, type Shape, type Value } from '../graph/index.ts'
 import type { Runtime, Session } from '../runtime/types.ts'
 import { encodePlain } from './tokenizer/tokenizer.ts'
-import { imageTower } from './towers/image-tower.ts'
+import { imageProjection, imageTrunk, trunkWidth } from './towers/image-tower.ts'
 import { type Packing, pack } from './towers/packing.ts'
 import { textTower } from './towers/text-tower.ts'
 import type { Clip } from './types.ts'
-import { constantParameters, weightOf } from './weights/parameters.ts'
+import { constantParameters, type Parameters, weightOf } from './weights/parameters.ts'
 
 /** Turns preprocessed images into features. */
 export interface ImageEncoder {
@@ -16,6 +16,16 @@ export interface ImageEncoder {
    * @returns `(images, embed)`, not normalised
    */
   encode(images: readonly Float32Array[]): Promise<Float32Array>
+  /**
+   * Features before the tower's last projection: a ViT's class token after its last layer norm, or what a ResNet's attention
+   * pooling projects.
+   *
+   * @param images each `(3, size, size)`, preprocessed
+   * @returns `(images, trunk)`
+   */
+  trunk(images: readonly Float32Array[]): Promise<Float32Array>
+  /** The last projection: what `trunk` gave -> what `encode` gives, to the last digit. */
+  project(trunk: Float32Array): Promise<Float32Array>
   dispose(): Promise<void>
 }
 
@@ -28,34 +38,59 @@ export function imageEncoder(clip: Clip, runtime: Runtime, batchSize: number): I
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new UsageError(`the batch size must be a whole number from 1 up, not ${batchSize}`)
   }
-  const { config, weights } = clip
+  const { config } = clip
   const { size } = config.preprocess
-  const shape = [batchSize, 3, size, size]
-  let session: Promise<Session<'features'>> | undefined
+  const [picture, width] = [3 * size * size, trunkWidth(config)]
+  const tower = batched(clip, runtime, [batchSize, 3, size, size], (p, pixels) => imageTrunk(p, config, pixels))
+  const projection = batched(clip, runtime, [batchSize, width], (p, trunk) => imageProjection(p, config, trunk))
 
-  function load(): Promise<Session<'features'>> {
-    const graph = new Graph()
-    const features = imageTower(constantParameters(graph, weights), config, graph.input('pixels', shape))
-    return runtime.load(program(graph, { features }))
-  }
-  async function encodeBatch(images: readonly Float32Array[]): Promise<Float32Array> {
-    const pixels = floatTensor(shape)
-    for (const [i, image] of images.entries()) {
-      floatTensor([3, size, size], image) // throws when the image has another size
-      pixels.data.set(image, i * image.length)
+  async function trunk(images: readonly Float32Array[]): Promise<Float32Array> {
+    checkArguments('encode', { images }, { images: aList })
+    const all = new Float32Array(images.length * width)
+    for (let start = 0; start < images.length; start += batchSize) {
+      const some = images.slice(start, start + batchSize)
+      const pixels = new Float32Array(some.length * picture)
+      for (const [i, image] of some.entries()) {
+        floatTensor([3, size, size], image) // throws when the image has another size
+        pixels.set(image, i * picture)
+      }
+      all.set(await tower.of(pixels), start * width)
     }
-    session ??= load()
-    const { features } = await (await session).run({ pixels })
-    return features.data.subarray(0, images.length * config.embedDim)
+    return all
+  }
+  async function project(trunk: Float32Array): Promise<Float32Array> {
+    const { embedDim } = config
+    const all = new Float32Array((trunk.length / width) * embedDim)
+    for (let start = 0; start * width < trunk.length; start += batchSize) {
+      all.set(await projection.of(trunk.subarray(start * width, (start + batchSize) * width)), start * embedDim)
+    }
+    return all
   }
   return {
-    async encode(images) {
-      checkArguments('encode', { images }, { images: aList })
-      const all = new Float32Array(images.length * config.embedDim)
-      for (let start = 0; start < images.length; start += batchSize) {
-        all.set(await encodeBatch(images.slice(start, start + batchSize)), start * config.embedDim)
-      }
-      return all
+    encode: async (images) => project(await trunk(images)),
+    trunk,
+    project,
+    dispose: async () => void (await Promise.all([tower.dispose(), projection.dispose()])),
+  }
+}
+
+/**
+ * A part of the model for batches of one shape: fewer rows are filled up with zeros, so that a row gives the same digits
+ * whatever the others are. It is loaded with the first rows.
+ */
+function batched({ weights }: Clip, runtime: Runtime, shape: Shape, part: (p: Parameters, x: Value) => Value) {
+  let session: Promise<Session<'y'>> | undefined
+  function load(): Promise<Session<'y'>> {
+    const graph = new Graph()
+    return runtime.load(program(graph, { y: part(constantParameters(graph, weights), graph.input('x', shape)) }))
+  }
+  return {
+    async of(rows: Float32Array): Promise<Float32Array> {
+      const x = floatTensor(shape)
+      x.data.set(rows)
+      session ??= load()
+      const { y } = await (await session).run({ x })
+      return y.data.subarray(0, (rows.length / x.data.length) * y.data.length)
     },
     dispose: async () => session?.then((loaded) => loaded.dispose()),
   }

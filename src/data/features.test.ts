@@ -266,7 +266,7 @@ describe('the cache on disk', () => {
     await featuresOf(items, counted({ views: { count: 1, seed: 3 } }).options)
     const files = await cacheFiles()
     expect(new Set(files.map((file) => relative(cacheDir, dirname(file))))).toEqual(
-      new Set([join('features', '370b7110760522a3bbd7e34dff89fd0a')]),
+      new Set([join('features', '09d44d9b65f81fd64893c5aa65a791ea')]),
     )
     const ids = await Promise.all(files.map(async (file) => (await readFile(file)).toString('hex', 16, 48)))
     expect(ids.sort()).toEqual([

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { imageEncoder } from '../clip/encode.ts'
+import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip } from '../clip/types.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
-import type { ImageClassifier } from '../learning/classifier.ts'
+import type { ImageClassifier, Looks } from '../learning/classifier.ts'
 import { softmaxRows } from '../learning/vectors.ts'
 import { type AnyMethod, learnFewShot, METHODS } from '../methods/index.ts'
 import { engine, randomTensor } from '../testing/engine.ts'
@@ -29,25 +30,35 @@ const SETTINGS: Readonly<Record<string, object>> = {
   'clip-adapter': { epochs: 3 },
   'tip-adapter': { search: false },
   'tip-adapter-f': { search: false, epochs: 3 },
+  prolip: { epochs: 3, learningRate: 0.01 },
   'lp++': { iterations: 5 },
 }
 
 async function learned(clip: Clip, pixels: FloatTensor, method: AnyMethod): Promise<ImageClassifier> {
-  const features = floatTensor(
-    [labels.length, 1, clip.config.embedDim],
-    (await featuresOf(clip, pixels)).data.slice(0, 60),
-  )
+  const set = (rows: FloatTensor) => {
+    const [, width = 0] = rows.shape
+    return floatTensor([labels.length, 1, width], rows.data.slice(0, labels.length * width))
+  }
+  const { features, trunk } = await seenOf(clip, pixels)
+  const train = { features: set(features), trunk: set(trunk), labels }
   const settings = SETTINGS[method.name] ?? {}
-  return (await learnFewShot({ clip, runtime: engine, classNames, train: { features, labels }, method, settings }))
-    .classifier
+  return (await learnFewShot({ clip, runtime: engine, classNames, train, method, settings })).classifier
 }
 
-async function featuresOf(clip: Clip, { shape, data }: FloatTensor): Promise<FloatTensor> {
+/** What a classifier may look at, of some pictures. */
+async function seenOf(clip: Clip, pixels: FloatTensor): Promise<Readonly<Record<Looks, FloatTensor>>> {
+  const { shape, data } = pixels
   const [n = 0] = shape
   const encoder = imageEncoder(clip, engine, n)
   const size = data.length / n
   const images = Array.from({ length: n }, (_, i) => data.subarray(i * size, (i + 1) * size))
-  return floatTensor([n, clip.config.embedDim], await encoder.encode(images).finally(() => encoder.dispose()))
+  const trunk = await encoder.trunk(images)
+  const features = await encoder.project(trunk).finally(() => encoder.dispose())
+  return {
+    features: floatTensor([n, clip.config.embedDim], features),
+    trunk: floatTensor([n, trunkWidth(clip.config)], trunk),
+    pixels,
+  }
 }
 
 const exported = (clip: Clip, classifier: ImageClassifier, name = 'coop'): Exported => ({
@@ -68,7 +79,7 @@ describe.each(TOWERS)('a file of a classifier on a $name, in stock ONNX Runtime'
     'gives the logits of $name for 1, 2 and 7 pictures',
     async (method) => {
       const classifier = await learned(clip, pixels, method)
-      const logits = await classifier.logits(await featuresOf(clip, pixels))
+      const logits = await classifier.logits((await seenOf(clip, pixels))[classifier.takes])
       const probabilities = softmaxRows(logits)
       const session = await stockSession(classifierFile(exported(clip, classifier), 'float32'))
       for (const n of [1, 2, 7]) {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { aClip, anObject, aText, checkArguments, withMembers } from '../base/arguments.ts'
 import { CoopError } from '../base/errors.ts'
-import { imageTower } from '../clip/towers/image-tower.ts'
+import { imageTower, imageTrunk } from '../clip/towers/image-tower.ts'
 import type { Clip } from '../clip/types.ts'
 import { constantParameters } from '../clip/weights/parameters.ts'
 import { distinctNames } from '../data/class-names.ts'
@@ -9,7 +9,7 @@ import { anyBatch } from '../graph/batch-axis.ts'
 import { Graph, mul, type Program, program, softmax } from '../graph/index.ts'
 import { PORTABLE, rewrite } from '../graph/lowering.ts'
 import { encodeOnnxFile } from '../graph/onnx.ts'
-import type { ImageClassifier } from '../learning/classifier.ts'
+import type { ImageClassifier, Looks } from '../learning/classifier.ts'
 import { logitFactor } from '../learning/logits.ts'
 import { EXIF_WAYS, type Exif } from '../pictures/picture.ts'
 import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
@@ -39,6 +39,13 @@ const EXPORTED = {
   temperature: z.number({ error: 'a number above 0' }).gt(0, { error: 'a number above 0' }).optional(),
 }
 
+/** What a classifier looks at, of pixels. */
+const SEEN: Readonly<Record<Looks, typeof imageTrunk>> = {
+  features: imageTower,
+  trunk: imageTrunk,
+  pixels: (_, __, pixels) => pixels,
+}
+
 /** Pixels `pixel_values` `(n, 3, size, size)` -> `logits` and `probabilities` `(n, classes)`, for any n. */
 function classifierProgram({ clip, classifier, method, temperature = 1 }: Exported): Program {
   const { takes, logitsOf } = classifier
@@ -53,7 +60,7 @@ function classifierProgram({ clip, classifier, method, temperature = 1 }: Export
     const graph = new Graph()
     const pixels = graph.input('pixel_values', [n, 3, size, size])
     const parameters = constantParameters(graph, clip.weights)
-    const logits = logitsOf(takes === 'pixels' ? pixels : imageTower(parameters, clip.config, pixels))
+    const logits = logitsOf(SEEN[takes](parameters, clip.config, pixels))
     const calibrated = temperature === 1 ? logits : mul(logits, graph.scalar(1 / temperature))
     return rewrite(program(graph, { logits, probabilities: softmax(calibrated) }), PORTABLE)
   })

@@ -39,6 +39,8 @@ export interface OnlineViews {
   readonly key: string
   /** Features of one view of each image, `(images, 1, embed)`, for an epoch counted from 0. */
   features(epoch: number): Promise<FloatTensor>
+  /** The same before the image tower's last projection, `(images, 1, trunk)`. */
+  trunk?(epoch: number): Promise<FloatTensor>
 }
 
 /** Pictures prepared for the image tower on request. */

@@ -3,6 +3,7 @@ import { aClip, aFunction, anObject, aRuntime, aTensor, checkArguments, texts, w
 import { countOf } from '../base/count.ts'
 import { DivergedError, ShapeError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip } from '../clip/types.ts'
 import { type FloatTensor, floatTensor, type Shape, type Value } from '../graph/index.ts'
 import type { Runtime } from '../runtime/types.ts'
@@ -10,8 +11,13 @@ import { imageLogits } from './logits.ts'
 import { type RowFunction, rowFunction } from './rows.ts'
 import { argmaxRows } from './vectors.ts'
 
-/** What a classifier looks at: image features `(n, embed)` of any length, or pixels `(n, 3, size, size)`, preprocessed. */
-export type Looks = 'features' | 'pixels'
+/**
+ * What a classifier looks at: image features `(n, embed)` of any length; those before the image tower's last projection,
+ * `(n, trunk)`; or pixels `(n, 3, size, size)`, preprocessed.
+ */
+export const LOOKS = ['features', 'trunk', 'pixels'] as const
+/** One of LOOKS. */
+export type Looks = (typeof LOOKS)[number]
 
 /** Tells images apart. It computes beside the caller's thread. */
 export interface ImageClassifier {
@@ -23,7 +29,7 @@ export interface ImageClassifier {
   readonly classWeights?: FloatTensor
   /**
    * Logits `(n, classes)` of n images; softmax gives probabilities. Where that takes long, the hooks hear of its progress.
-   * @throws ShapeError for what is not `(n, embed)`, or `(n, 3, size, size)`, of the model
+   * @throws ShapeError for what is not of the shape that `takes` says
    */
   logits(images: FloatTensor, hooks?: Hooks): Promise<FloatTensor>
   /** The most probable class of each image, an index into classNames; the first of several. */
@@ -39,7 +45,7 @@ export interface NamedClasses {
   readonly classNames: readonly string[]
 }
 
-const aLook = z.enum(['features', 'pixels'], { error: 'features or pixels' })
+const aLook = z.enum(LOOKS, { error: 'features, trunk or pixels' })
 
 /** Images of one run that looks at pixels. */
 const PIXEL_ROWS = 32
@@ -75,7 +81,9 @@ export function rowClassifier(
     checkArguments('a classifier', { images }, { images: aTensor })
     const { shape } = images
     if (shape.slice(1).join() === wanted.join()) return
-    throw new ShapeError(`image ${takes} are (n, ${wanted.join(', ')}) for this model, not (${shape.join(', ')})`)
+    throw new ShapeError(
+      `image ${NAMES[takes]} are (n, ${wanted.join(', ')}) for this model, not (${shape.join(', ')})`,
+    )
   }
   return {
     classNames,
@@ -97,9 +105,15 @@ export function rowClassifier(
   }
 }
 
+const NAMES: Readonly<Record<Looks, string>> = {
+  features: 'features',
+  trunk: 'features before the last projection',
+  pixels: 'pixels',
+}
+
 function shapeOf({ config }: Clip, takes: Looks): Shape {
   const { size } = config.preprocess
-  return takes === 'pixels' ? [3, size, size] : [config.embedDim]
+  return { features: [config.embedDim], trunk: [trunkWidth(config)], pixels: [3, size, size] }[takes]
 }
 
 /**

@@ -44,11 +44,12 @@ export function someRows({ shape, data }: FloatTensor, rows: readonly number[]):
 }
 
 /**
- * Refuses features or labels that do not fit, and classes without images, of which a classifier of features can learn
- * nothing.
+ * Refuses features or labels that do not fit, features that are not numbers, and classes without images, of which a
+ * classifier of features can learn nothing.
  */
 export function checkEachClass(set: TrainingSet, classNames: readonly string[], embed: number): void {
   checkTrainingSet(set, classNames.length, embed)
+  checkFinite(set)
   checkClassCount(classNames)
   const seen = new Set(set.labels)
   const missing = classNames.filter((_, c) => !seen.has(c))
@@ -58,6 +59,16 @@ export function checkEachClass(set: TrainingSet, classNames: readonly string[], 
   throw new CoopError(
     `there is no image to learn ${JSON.stringify(first)} from${more}`,
     'give each class an image at least, or take a method that needs none: zero-shot',
+  )
+}
+
+function checkFinite({ features, labels }: TrainingSet): void {
+  const bad = features.data.findIndex((x) => !Number.isFinite(x))
+  if (bad < 0) return
+  const image = Math.floor((bad * labels.length) / features.data.length)
+  throw new CoopError(
+    `the features of image ${image + 1} of ${labels.length} are not finite numbers (NaN or infinite)`,
+    'compute them again: the picture or the model may be damaged',
   )
 }
 

@@ -3,7 +3,7 @@ import { settingNames } from './settings.ts'
 import { methodNamed } from './table.ts'
 
 /** What learns from one's own pictures where nobody names a method. */
-export const DEFAULT_METHOD = 'lp++'
+export const DEFAULT_METHOD = 'best'
 /** What learns from the paper's data sets then, and where settings are given that are its own. */
 export const PAPER_METHOD = 'coop'
 

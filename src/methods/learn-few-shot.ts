@@ -70,7 +70,7 @@ export async function learnFewShot(task: FewShotTask, options: LearnOptions = {}
   checkArguments('learnFewShot (train)', { ...task.train }, { features: aTensor, labels: wholes })
   checkClassNames(task.clip.tokenizer, task.classNames)
   for (const [what, set] of Object.entries({ train: task.train, val: task.val })) {
-    if (set === undefined || set.features.data.every(Number.isFinite)) continue
+    if ([set?.features, set?.trunk].every((rows) => rows === undefined || rows.data.every(Number.isFinite))) continue
     throw new UsageError(
       `learnFewShot: the features in ${what} are not all finite numbers (NaN or infinite)`,
       'compute them again: a picture or the model may be damaged',

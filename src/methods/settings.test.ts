@@ -35,6 +35,8 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   alpha: positive,
   beta: positive,
   search: fc.boolean(),
+  penalty: fc.constantFrom('shots', 'images'),
+  repel: fc.boolean(),
   maxAlpha: positive.map((x) => 1 + x),
   alphaSteps: count,
   maxBeta: positive.map((x) => 1 + x),

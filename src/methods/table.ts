@@ -2,26 +2,34 @@ import { z } from 'zod'
 import { aText, checkArguments, withMembers } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { nearestWord } from '../base/spelling.ts'
+import { best } from './best/index.ts'
 import { classMean } from './class-mean/index.ts'
 import { clipAdapter } from './clip-adapter/index.ts'
 import { cocoop } from './cocoop/index.ts'
 import { coop } from './coop/index.ts'
+import { gda } from './gda/index.ts'
 import { kgcoop } from './kgcoop/index.ts'
 import { linearProbe } from './linear-probe/index.ts'
 import { lpPlusPlus } from './lp-plus-plus/index.ts'
 import type { AnyMethod } from './method.ts'
+import { prolip } from './prolip/index.ts'
+import { ssText } from './ss-text/index.ts'
 import { tipAdapter, tipAdapterF } from './tip-adapter/index.ts'
 import { zeroShot } from './zero-shot/index.ts'
 
 /** All methods, in the order of lists and reports. A new one is a folder beside this file and a row here. */
 export const METHODS: readonly AnyMethod[] = [
   zeroShot,
+  best,
   classMean,
   linearProbe,
   lpPlusPlus,
+  gda,
+  ssText,
   tipAdapter,
   tipAdapterF,
   clipAdapter,
+  prolip,
   coop,
   cocoop,
   kgcoop,

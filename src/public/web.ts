@@ -14,7 +14,7 @@ export {
   type WebZeroShotOptions,
 } from '../web/evaluate.ts'
 // Pictures, models and ONNX Runtime in a worker.
-export { imageFeatures } from '../web/features.ts'
+export { type FeaturesOptions, imageFeatures } from '../web/features.ts'
 export { decodeImage, encodePng } from '../web/image.ts'
 export {
   type FetchOptions,

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { Hooks } from '../base/progress.ts'
 import { randomFor } from '../base/random.ts'
 import { encodeTexts, imageEncoder } from '../clip/encode.ts'
+import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip } from '../clip/types.ts'
 import { parseJson } from '../formats/json.ts'
 import { readSchema } from '../formats/schema.ts'
@@ -98,15 +99,19 @@ const CLASS_NAMES = ['cat', 'red panda', 'merry-go-round']
 function piecesOf(clip: Clip, runtime: Runtime, methods: readonly AnyMethod[]): readonly Piece[] {
   const { embedDim, preprocess } = clip.config
   const side = preprocess.size
+  const width = trunkWidth(clip.config)
   const labels = [0, 1, 2, 0, 1, 2]
-  const train = { features: randomTensor([labels.length, 1, embedDim]), labels }
+  const n = labels.length
+  const train = { features: randomTensor([n, 1, embedDim]), trunk: randomTensor([n, 1, width]), labels }
   const learning = (method: AnyMethod, settings: Readonly<Record<string, unknown>>): Piece => ({
     what: method.title(shortened(method, settings)),
     async work() {
       const whole = shortened(method, settings)
       const task = { clip, runtime, classNames: CLASS_NAMES, train, val: train, method, settings: whole }
       const { classifier } = await learnFewShot(task)
-      if (classifier.takes === 'features') await classifier.logits(floatTensor([6, embedDim], train.features.data))
+      const { takes } = classifier
+      if (takes === 'features') await classifier.logits(floatTensor([n, embedDim], train.features.data))
+      if (takes === 'trunk') await classifier.logits(floatTensor([n, width], train.trunk.data))
       await classifier.dispose()
     },
   })

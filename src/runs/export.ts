@@ -171,7 +171,13 @@ const json = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(valu
 /** Class weights alone, in two formats, and what is known of them. */
 function weightFiles(exported: Exported): Map<string, Uint8Array> {
   const { clip, classifier, method, modelName, transforms, exif, temperature = 1 } = exported
-  const { classWeights: weights, classNames: labels } = classifier
+  const { classWeights: weights, classNames: labels, takes } = classifier
+  if (takes !== 'features') {
+    throw new CoopError(
+      `${method.title} learned a change of the image tower, so class weights for the model's own features would be wrong`,
+      'export the whole of it (--format onnx)',
+    )
+  }
   if (weights === undefined) {
     throw new CoopError(
       `the classifier of ${method.title} is more than one direction for each class`,

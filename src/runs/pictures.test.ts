@@ -4,15 +4,18 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { randomFor } from '../base/random.ts'
+import { imageEncoder } from '../clip/encode.ts'
+import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { RgbImage } from '../clip/types.ts'
 import type { Item } from '../data/items.ts'
+import { floatTensor } from '../graph/tensor.ts'
 import { encodePng } from '../node/image.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Views } from '../pictures/views.ts'
 import type { Runtime } from '../runtime/types.ts'
-import { tinyClip } from '../testing/tiny-clip.ts'
+import { tinyClip, tinyResNetConfig } from '../testing/tiny-clip.ts'
 import { toyClasses } from '../testing/toy-task.ts'
-import { openOnlineViews, pictureSet } from '../trained/pictures.ts'
+import { imageRows, openOnlineViews, pictureSet } from '../trained/pictures.ts'
 import { encodeSets, pictureReader } from './pictures.ts'
 
 const clip = await tinyClip()
@@ -79,6 +82,8 @@ it('the image tower is loaded for pictures that are not in the cache, and only t
     ...runtime,
     async load(program) {
       const session = await runtime.load(program)
+      // the last projection has a program of its own
+      if (program.inputs[0]?.outputs[0]?.shape.length !== 4) return session
       loaded.push('loaded')
       return { ...session, dispose: () => session.dispose().finally(() => loaded.push('disposed')) }
     },
@@ -91,6 +96,29 @@ it('the image tower is loaded for pictures that are not in the cache, and only t
   await dispose()
   expect(loaded).toHaveLength(2)
 })
+
+it.each([
+  ['ViT', clip],
+  ['ResNet', await tinyClip(tinyResNetConfig())],
+] as const)(
+  'features of a %s are to the last digit what its projection makes of those before it, cached or not',
+  async (name, clip) => {
+    const sets = [pictureSet(items, 3, 1)] as const
+    const [found] = await encodeSets(clip, runtime, sets)
+    const { features, trunk } = found
+    expect(trunk.shape).toEqual([6, 3, trunkWidth(clip.config)])
+    const cache = join(root, `projected ${name}`)
+    const [alone] = await encodeSets(clip, runtime, [pictureSet(items.slice(2, 3), 3, 1)], { cache })
+    expect(alone.features.data).toEqual(features.data.slice(features.data.length / 3, features.data.length / 2))
+    for (let i = 0; i < 2; i++) expect(await encodeSets(clip, runtime, sets, { cache })).toEqual([found])
+    const encoder = imageEncoder(clip, runtime, 32)
+    expect(await encoder.project(trunk.data)).toEqual(features.data)
+    await encoder.dispose()
+    const [plain] = await encodeSets(clip, runtime, [{ items }], { cache })
+    expect(imageRows(plain)).toEqual(floatTensor([6, clip.config.embedDim], plain.features.data))
+    expect(imageRows(plain, 'trunk')).toEqual(floatTensor([6, trunkWidth(clip.config)], plain.trunk.data))
+  },
+)
 
 it('a set has a key of its pictures, labels and views', async () => {
   const relabelled = items.map((item) => ({ ...item, label: 0 }))
@@ -106,6 +134,7 @@ it('views drawn anew are others in each epoch and for each seed, and the same wh
   const drawn = async (seed: number) => {
     const { online, dispose } = await openOnlineViews(pictureReader(), clip, runtime, items, seed)
     const found = [await online.features(0), await online.features(1), await online.features(0)]
+    expect((await online.trunk?.(1))?.shape).toEqual([items.length, 1, trunkWidth(clip.config)])
     await dispose()
     return { key: online.key, found }
   }

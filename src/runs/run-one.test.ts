@@ -102,13 +102,14 @@ it('a sweep of every method that learns in steps, killed at three moments, ends 
     '  - { method: kgcoop, M: 2, init: null, epochs: 120, batchSize: 3 }',
     '  - { method: clip-adapter, epochs: 120, batchSize: 3 }',
     '  - { method: tip-adapter-f, epochs: 120, batchSize: 3, alphaSteps: 2, betaSteps: 2 }',
+    '  - { method: prolip, epochs: 120, batchSize: 3 }',
     '  - { method: lp++, iterations: 200 }',
   ]
   const all = await jobs('kills.yaml', methods)
   const work = (out: string) =>
     ({ kind: 'sweep', what: at('kills.yaml'), options: { ...common(), out: at(out), checkpointSeconds: 0 } }) as const
   const alone = await sweep(work('alone').what, work('alone').options)
-  expect(alone).toMatchObject({ finished: 6, failed: [] })
+  expect(alone).toMatchObject({ finished: 7, failed: [] })
   const moments = Array.from({ length: 3 }, () => Math.floor(1000 * Math.random())).sort((a, b) => a - b)
   await killed(work('killed'), at('killed'), moments)
   for (const { id } of all) {

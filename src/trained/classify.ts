@@ -1,10 +1,11 @@
 import { CoopError, FileError, UsageError } from '../base/errors.ts'
 import { imageEncoder } from '../clip/encode.ts'
+import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip, RgbImage } from '../clip/types.ts'
 import { expectedTensors } from '../clip/weights/expected.ts'
 import { distinctNames } from '../data/class-names.ts'
 import { dims, type FloatTensor, floatTensor, sizeOf } from '../graph/tensor.ts'
-import type { ImageClassifier } from '../learning/classifier.ts'
+import type { ImageClassifier, Looks } from '../learning/classifier.ts'
 import { conformalThreshold } from '../learning/conformal.ts'
 import { softmaxRows } from '../learning/vectors.ts'
 import type { DecodeOptions, Exif, Picture } from '../pictures/picture.ts'
@@ -40,6 +41,8 @@ export interface DecideOptions {
 export interface OpenRun<P = Picture> {
   /** Of the columns of logits; the second of two classes of one name is `crane (2)`. */
   readonly classNames: readonly string[]
+  /** What its classifier looks at. */
+  readonly takes: Looks
   /** All classes of each picture, most probable first. Throws FileError for a picture that cannot be read. */
   classify(pictures: readonly P[]): Promise<Label[][]>
   /**
@@ -55,7 +58,7 @@ export interface OpenRun<P = Picture> {
   decide(labels: readonly Label[]): Decision
   /**
    * Raw logits `(n, classes)`, not divided by the run's temperature, of image features `(n, embed)` of the run's model, of any
-   * length.
+   * length; where `takes` is `trunk`, of those before the last projection, `(n, trunk)`.
    * @throws UsageError where its method looks at pixels
    */
   logits(features: FloatTensor): Promise<FloatTensor>
@@ -110,12 +113,14 @@ export function openSaved<P>(
       for (const [i, one] of pixels.entries()) all.data.set(one, i * one.length)
       return all
     }
-    const features = floatTensor([pixels.length, embedDim])
+    const width = classifier.takes === 'trunk' ? trunkWidth(clip.config) : embedDim
+    const features = floatTensor([pixels.length, width])
     let start = 0
-    for (const { size, encode } of encoders) {
+    for (const { size, encode, trunk } of encoders) {
       const rest = (pixels.length - start) % size
       const end = pixels.length - (rest < FILLED * size ? rest : 0)
-      features.data.set(await encode(pixels.slice(start, end)), start * embedDim)
+      const some = pixels.slice(start, end)
+      features.data.set(await (classifier.takes === 'trunk' ? trunk(some) : encode(some)), start * width)
       start = end
     }
     return features
@@ -127,6 +132,7 @@ export function openSaved<P>(
 
   return {
     classNames: distinctNames(classifier.classNames),
+    takes: classifier.takes,
     async classify(pictures) {
       how.check(pictures)
       const labels: Label[][] = []
@@ -142,7 +148,7 @@ export function openSaved<P>(
     temperature,
     decide,
     async logits(features) {
-      if (classifier.takes === 'features') return classifier.logits(features)
+      if (classifier.takes !== 'pixels') return classifier.logits(features)
       throw new UsageError(`${saved.run} needs pixels, not features of the image tower`, 'call classify instead')
     },
     async dispose() {

@@ -57,7 +57,7 @@ async function* shown(
   hooks: Hooks,
 ): AsyncGenerator<{ readonly seen: FloatTensor; readonly hooks: Hooks }> {
   const total = images.items.length
-  if (takes === 'features') return yield { seen: imageRows(images), hooks }
+  if (takes !== 'pixels') return yield { seen: imageRows(images, takes), hooks }
   const source = pixelSource(reader, clip, images.items, 0, 0, options)
   for (let first = 0; first < total; first += BATCH) {
     const some = Array.from({ length: Math.min(BATCH, total - first) }, (_, i) => first + i)

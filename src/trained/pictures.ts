@@ -1,14 +1,17 @@
+import { z } from 'zod'
 import { aTensor, checkArguments } from '../base/arguments.ts'
 import type { Hooks } from '../base/progress.ts'
 import { sha256 } from '../base/sha256.ts'
+import { orStopped } from '../base/stop.ts'
 import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
+import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip } from '../clip/types.ts'
 import { type FeatureOptions, featuresOf } from '../data/features.ts'
 import { exifOf, type Item } from '../data/items.ts'
 import { onlineViews } from '../data/online.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { OnlineViews } from '../learning/batches.ts'
-import { someRows } from '../learning/labelled-rows.ts'
+import { someRows as rowsOf } from '../learning/labelled-rows.ts'
 import type { Exif, Picture } from '../pictures/picture.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
@@ -34,6 +37,8 @@ export interface EncodeOptions {
 export interface EncodedItems {
   /** `(items, views, embed)`, not normalised. */
   readonly features: FloatTensor
+  /** The same before the image tower's last projection, `(items, views, trunk)`. */
+  readonly trunk: FloatTensor
   readonly items: readonly Item[]
   readonly labels: readonly number[]
   /** Hash that says which pictures these are (by content, in order), their labels, views and encoder. */
@@ -41,9 +46,13 @@ export interface EncodedItems {
 }
 
 /** Some of the pictures, by their places. */
-export function someItems({ features, items, labels, key }: EncodedItems, places: readonly number[]): EncodedItems {
+export function someItems(
+  { features, trunk, items, labels, key }: EncodedItems,
+  places: readonly number[],
+): EncodedItems {
   return {
-    features: someRows(features, places),
+    features: rowsOf(features, places),
+    trunk: rowsOf(trunk, places),
     items: places.map((i) => items[i]!),
     labels: places.map((i) => labels[i]!),
     key: `${key} ${places.join()}`,
@@ -99,7 +108,7 @@ async function encodeSet(
   { onProgress, onWarning, signal }: Omit<Hooks, 'onProgress'> & { onProgress: (p: { done: number }) => void },
 ): Promise<EncodedItems> {
   const how = encoding(reader, clip, encoder, items, transforms)
-  const { features, kept, bad, key } = await featuresOf(
+  const { kept, bad, ...encoded } = await featuresOf(
     items.map(({ path }) => path),
     {
       ...how,
@@ -113,18 +122,26 @@ async function encodeSet(
   )
   for (const { name, reason } of bad)
     onWarning?.(reason.includes(name) ? `left out: ${reason}` : `left out ${name}: ${reason}`)
+  const trunk = encoded.features
+  const features = await orStopped(projected(clip, encoder, trunk), signal)
   const left = kept.flatMap((i) => items[i] ?? [])
   const labels = left.map(({ label }) => label)
-  return { features, items: left, labels, key: await sha256(JSON.stringify([key, labels])) }
+  return { features, trunk, items: left, labels, key: await sha256(JSON.stringify([encoded.key, labels])) }
 }
 
 type Encoding = Pick<FeatureOptions, 'content' | 'load' | 'prepare' | 'encode' | 'encoderKey' | 'dim' | 'batchSize'>
 
-/** How a model turns pictures into features. */
+/** Image features `(images, views, embed)` of trunk features `(images, views, trunk)`. */
+async function projected(clip: Clip, { project }: ImageEncoder, { shape, data }: FloatTensor): Promise<FloatTensor> {
+  const [images = 0, views = 0] = shape
+  return floatTensor([images, views, clip.config.embedDim], await project(data))
+}
+
+/** How a model turns pictures into trunk features: what is kept, as all others follow from them. */
 function encoding(
   reader: PictureReader,
-  { config: { preprocess: config, embedDim }, fingerprint }: Clip,
-  { encode }: ImageEncoder,
+  { config, fingerprint }: Clip,
+  { trunk }: ImageEncoder,
   items: readonly Item[],
   transforms: Transforms = DEFAULT_TRANSFORMS,
 ): Encoding {
@@ -133,11 +150,11 @@ function encoding(
   return {
     content: (picture) => reader.content(picture, exif(picture)),
     load: (picture, name) => reader.decode(picture, name, exif(picture)),
-    prepare: (image, view) => reader.prepare(image, { config, transforms }, view),
-    encode,
+    prepare: (image, view) => reader.prepare(image, { config: config.preprocess, transforms }, view),
+    encode: trunk,
     // today's transforms are not named: features kept before there was a choice are found again
     encoderKey: transforms === DEFAULT_TRANSFORMS ? fingerprint : `${fingerprint}\ntransforms ${transforms}`,
-    dim: embedDim,
+    dim: trunkWidth(config),
     batchSize: BATCH,
   }
 }
@@ -160,15 +177,20 @@ export async function openOnlineViews(
 ): Promise<{ readonly online: OnlineViews; dispose(): Promise<void> }> {
   const encoder = imageEncoder(clip, runtime, BATCH)
   const paths = items.map(({ path }) => path)
-  const online = await onlineViews(paths, { ...encoding(reader, clip, encoder, items, transforms), seed })
-  return { online, dispose: () => encoder.dispose() }
+  const how = encoding(reader, clip, encoder, items, transforms)
+  const { key, features: trunk } = await onlineViews(paths, { ...how, seed })
+  const features: OnlineViews['features'] = async (epoch) => projected(clip, encoder, await trunk(epoch))
+  return { online: { key, features, trunk }, dispose: () => encoder.dispose() }
 }
 
-/** Features of one view an image, as a classifier takes them: `(items, embed)`. */
-export function imageRows(encoded: EncodedItems): FloatTensor {
-  const features = encoded?.features
-  checkArguments('imageRows', { features }, { features: aTensor })
-  const { shape, data } = features
-  const [images = 0, , embed = 0] = shape
-  return floatTensor([images, embed], data)
+const someRows = z.enum(['features', 'trunk'], { error: 'features or trunk' })
+
+/** Features of one view an image, as a classifier takes them: `(items, embed)`, or `(items, trunk)`. */
+export function imageRows(encoded: EncodedItems, takes: z.output<typeof someRows> = 'features'): FloatTensor {
+  checkArguments('imageRows', { takes }, { takes: someRows })
+  const rows = encoded?.[takes]
+  checkArguments('imageRows', { [takes]: rows }, { [takes]: aTensor })
+  const { shape, data } = rows
+  const [images = 0, , width = 0] = shape
+  return floatTensor([images, width], data)
 }

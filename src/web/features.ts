@@ -3,9 +3,15 @@ import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
 import type { Exif } from '../pictures/picture.ts'
 import type { Runtime } from '../runtime/types.ts'
-import { type EncodeOptions, encodeSets } from '../trained/pictures.ts'
+import { type EncodeOptions, encodeSets, imageRows } from '../trained/pictures.ts'
 import { DEFAULT_EXIF } from './data.ts'
 import { webReader } from './reader.ts'
+
+/** What imageFeatures is told of the pictures. */
+export interface FeaturesOptions extends Pick<EncodeOptions, 'exif' | 'transforms'> {
+  /** `trunk`: features before the image tower's last projection, `(trunk)` each. Default: features. */
+  readonly takes?: 'features' | 'trunk'
+}
 
 /**
  * Image features of pictures, `(embed)` each, not normalised; undefined for one that cannot be read, which a warning names. The
@@ -15,7 +21,7 @@ export async function imageFeatures(
   clip: Clip,
   runtime: Runtime,
   pictures: readonly Blob[],
-  { exif = DEFAULT_EXIF, transforms }: Pick<EncodeOptions, 'exif' | 'transforms'> = {},
+  { exif = DEFAULT_EXIF, transforms, takes }: FeaturesOptions = {},
   hooks: Hooks = {},
 ): Promise<(Float32Array | undefined)[]> {
   checkArguments(
@@ -34,10 +40,9 @@ export async function imageFeatures(
     { transforms, skipBadImages: true },
     hooks,
   )
-  const { embedDim } = clip.config
-  const rows = new Map(
-    encoded.items.map(({ path }, i) => [path, encoded.features.data.slice(i * embedDim, (i + 1) * embedDim)]),
-  )
+  const { shape, data } = imageRows(encoded, takes)
+  const [, width = 0] = shape
+  const rows = new Map(encoded.items.map(({ path }, i) => [path, data.slice(i * width, (i + 1) * width)]))
   return names.map((name) => rows.get(name))
 }
 

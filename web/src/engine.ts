@@ -29,8 +29,11 @@ import {
   webRuntime,
 } from 'coop-ts/web'
 
-/** What the model sees in a picture. */
-export type Feature = Float32Array
+/** What the model sees in a picture: its features, and those before the image tower's last projection. */
+export interface Feature {
+  readonly features: Float32Array
+  readonly trunk: Float32Array
+}
 
 /** Something that tells classes apart: a hand-written prompt, or a learned one. */
 export interface Prompt {
@@ -179,27 +182,34 @@ export async function sizeOfModel(id: string): Promise<{ readonly bytes: number;
 }
 
 function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
-  const { preprocess: config, embedDim } = clip.config
+  const { preprocess: config } = clip.config
   const single = imageEncoder(clip, runtime, 1)
 
   /** Its feature, or why there is none. */
   async function lookAtOne(file: File): Promise<Feature | Error> {
     try {
-      return await single.encode([preprocess(await decodeImage(file, file.name, { exif: 'turn' }), config)])
+      const image = await decodeImage(file, file.name, { exif: 'turn' })
+      return await featureOf(await single.trunk([preprocess(image, config)]))
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
   }
 
+  const featureOf = async (trunk: Float32Array): Promise<Feature> => ({ trunk, features: await single.project(trunk) })
+
   function promptOf(
-    { classNames, logits, dispose }: Pick<ImageClassifier, 'classNames' | 'logits' | 'dispose'>,
+    { classNames, takes, logits, dispose }: Pick<ImageClassifier, 'classNames' | 'takes' | 'logits' | 'dispose'>,
     temperature = 1,
   ): Prompt {
+    if (takes === 'pixels') throw new Error('This run looks at pixels, and the page keeps features of pictures alone.')
     return {
       classNames,
       async answer(features) {
-        const rows = floatTensor([features.length, embedDim])
-        for (const [i, feature] of features.entries()) rows.data.set(feature, i * embedDim)
+        const [first] = features
+        if (first === undefined) return []
+        const width = first[takes].length
+        const rows = floatTensor([features.length, width])
+        for (const [i, feature] of features.entries()) rows.data.set(feature[takes], i * width)
         const { data } = await logits(rows)
         return features.map((_, i) =>
           softmax(data.subarray(i * classNames.length, (i + 1) * classNames.length), temperature),
@@ -273,8 +283,13 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
     async look(files) {
       if (files.length < FEW) return Promise.all(files.map(lookAtOne))
       // where none can be read, it throws
-      const features = await imageFeatures(clip, runtime, files).catch(() => [])
-      return Promise.all(files.map((file, i) => features[i] ?? lookAtOne(file)))
+      const rows = await imageFeatures(clip, runtime, files, { takes: 'trunk' }).catch(() => [])
+      return Promise.all(
+        files.map((file, i) => {
+          const trunk = rows[i]
+          return trunk === undefined ? lookAtOne(file) : featureOf(trunk)
+        }),
+      )
     },
 
     async handWritten(classNames, template) {

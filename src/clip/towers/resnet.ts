@@ -23,17 +23,16 @@ import { linear } from './transformer.ts'
 export type BatchNormalise = (p: Parameters, name: string, x: Value) => Value
 
 /**
- * CLIP's ModifiedResNet (OpenAI's model.py): a stem of three convolutions with an average pool, bottlenecks whose
- * strides are average pools, and attention pooling at the end.
+ * CLIP's ModifiedResNet up to its last projection (OpenAI's model.py): a stem of three convolutions with an average pool,
+ * bottlenecks whose strides are average pools, and attention pooling at the end.
  *
  * @param pixels `(n, 3, size, size)`, preprocessed
  * @param normalise with a model's running statistics, which is the default, or with the batch's own in training
- * @returns `(n, embed)`, not normalised
+ * @returns `(n, 32 width)`
  */
 export function resnet(
   p: Parameters,
   config: ResNetConfig,
-  embedDim: number,
   pixels: Value,
   { normalise = runningStatistics, between }: { normalise?: BatchNormalise; between?: Between } = {},
 ): Value {
@@ -54,7 +53,7 @@ export function resnet(
       x = bottleneck(under(p, `layer${stage + 1}.${i}.`), x, planes, stride)
     }
   } // (n, 32 width, size / 32, size / 32)
-  return attentionPool(under(p, 'attnpool.'), config, embedDim, x)
+  return attentionPool(under(p, 'attnpool.'), config, x)
 
   function bottleneck(q: Parameters, input: Value, planes: number, stride: number): Value {
     const cout = 4 * planes
@@ -80,8 +79,8 @@ function runningStatistics(p: Parameters, name: string, x: Value): Value {
   return frozenBatchNorm(x, of('weight'), of('bias'), of('running_mean'), of('running_var'), 1e-5)
 }
 
-/** Attention of the mean pixel to itself and all pixels: x `(n, c, h, w)` -> `(n, embed)`. */
-function attentionPool(p: Parameters, config: ResNetConfig, embedDim: number, x: Value): Value {
+/** Attention of the mean pixel to itself and all pixels, without its output projection: x `(n, c, h, w)` -> `(n, c)`. */
+function attentionPool(p: Parameters, config: ResNetConfig, x: Value): Value {
   const [n, c, h, w] = dims(x, 4)
   const tokens = h * w + 1
   const { heads } = config
@@ -93,5 +92,5 @@ function attentionPool(p: Parameters, config: ResNetConfig, embedDim: number, x:
   const q = split('q_proj.', slice(rows, 1, 0, 1), 1) // (n, heads, 1, d)
   const [k, v] = [split('k_proj.', rows, tokens), split('v_proj.', rows, tokens)]
   const weights = softmax(matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(c / heads) }))
-  return linear(p, 'c_proj.', reshape(matmul(weights, v), [n, c]), embedDim)
+  return reshape(matmul(weights, v), [n, c])
 }

@@ -5,12 +5,13 @@ import { type Between, stepIn } from './between.ts'
 import { block, headsOf, norm, rowsOf } from './transformer.ts'
 
 /**
- * CLIP's vision transformer (Radford et al. 2021, section 2.4; OpenAI's model.py, VisionTransformer).
+ * CLIP's vision transformer up to its last projection (Radford et al. 2021, section 2.4; OpenAI's model.py,
+ * VisionTransformer): the class token after ln_post.
  *
  * @param pixels `(n, 3, size, size)`, preprocessed
- * @returns `(n, embed)`, not normalised
+ * @returns `(n, width)`
  */
-export function vit(p: Parameters, config: VitConfig, embedDim: number, pixels: Value, between?: Between): Value {
+export function vit(p: Parameters, config: VitConfig, pixels: Value, between?: Between): Value {
   const { width, layers, patchSize, imageSize, heads, layerNormEpsilon } = config
   const [n] = dims(pixels, 4, 'pixels')
   const side = imageSize / patchSize
@@ -27,7 +28,7 @@ export function vit(p: Parameters, config: VitConfig, embedDim: number, pixels: 
     x = block(under(p, `transformer.resblocks.${i}.`), config, x, (qkv) => attention(qkv, heads, n))
   }
   const first = reshape(slice(sequences(x), 1, 0, 1), [n, width])
-  return matmul(norm(p, 'ln_post', first, layerNormEpsilon), p('proj', [width, embedDim]))
+  return norm(p, 'ln_post', first, layerNormEpsilon)
 }
 
 /** A convolution whose stride is its size: each patch is a row, times a matrix. */

@@ -1,3 +1,4 @@
+import { imageProjection } from '../../clip/towers/image-tower.ts'
 import { pack } from '../../clip/towers/packing.ts'
 import { type BatchNormalise, resnet } from '../../clip/towers/resnet.ts'
 import { textTower } from '../../clip/towers/text-tower.ts'
@@ -83,10 +84,10 @@ function trainedImageTower(
   norms: Map<string, { channels: number; count: number }>,
   statistics: Record<string, Value>,
 ): Value {
-  const { vision, embedDim } = config
+  const { vision } = config
   const p = under(parameters, 'visual.')
   const pixels = graph.input('pixels', [batch, 3, vision.imageSize, vision.imageSize])
-  if (vision.kind === 'vit') return vit(p, vision, embedDim, pixels)
+  if (vision.kind === 'vit') return imageProjection(parameters, config, vit(p, vision, pixels))
   const normalise: BatchNormalise = (q, name, x) => {
     const [n, channels, h, w] = dims(x, 4)
     const gamma = q(`${name}.weight`, [channels])
@@ -97,7 +98,7 @@ function trainedImageTower(
     statistics[`variance ${full}`] = variance
     return y
   }
-  return resnet(p, vision, embedDim, pixels, { normalise })
+  return imageProjection(parameters, config, resnet(p, vision, pixels, { normalise }))
 }
 
 function captionFeatures(p: Parameters, config: ClipConfig, shape: BatchShape, graph: Graph): Value {

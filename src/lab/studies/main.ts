@@ -1,11 +1,12 @@
 // npm run study -- NAME [--root DIR] [--rows FILE] [--table] [--threads N]
 import { parseArgs } from 'node:util'
 import { nodeRuntime } from '../../node/runtime.ts'
+import { best } from './best.ts'
 import { stability } from './stability.ts'
 import type { Study } from './study.ts'
 import { views } from './views.ts'
 
-const STUDIES: readonly Study[] = [views, stability]
+const STUDIES: readonly Study[] = [views, stability, best]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

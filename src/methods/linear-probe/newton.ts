@@ -26,6 +26,8 @@ export interface Problem {
   /** Class of each row. */
   readonly labels: readonly number[]
   readonly classes: number
+  /** Added to the outputs, `(n, classes)`: what the model is to add to. Default: nothing. */
+  readonly offsets?: Float64Array
 }
 
 const MAX_HALVINGS = 30
@@ -51,7 +53,7 @@ interface Place {
  * takes no product.
  */
 export async function newtonFit(
-  { products, solver, squares, labels, classes }: Problem,
+  { products, solver, squares, labels, classes, offsets }: Problem,
   C: number,
   { distance = 1e-4, decrease = 1e-7, maxIterations = 1000, from = [], signal }: NewtonOptions = {},
 ): Promise<Fit> {
@@ -70,7 +72,11 @@ export async function newtonFit(
   const gradientAt = async ({ x, residuals }: Place) =>
     centred(addPenalty(await products.gradient(residuals, classes), x, penalties), width)
 
-  const startAt = async (x: Float64Array) => placeAt(x, await products.outputs(x, classes))
+  const startAt = async (x: Float64Array) => {
+    const outputs = await products.outputs(x, classes)
+    if (offsets) addScaled(outputs, 1, offsets)
+    return placeAt(x, outputs)
+  }
   let at = await startAt(new Float64Array(classes * width))
   for (const other of from) {
     const place = await startAt(centred(variablesOf(other), width))

@@ -5,8 +5,8 @@ import type { Runtime } from '../../runtime/types.ts'
 import { plainSolver, runtimeSolver } from './conjugate-gradients.ts'
 import { type LinearModel, predict } from './linear-model.ts'
 import { type Fit, fitLogistic, rowsOf } from './logistic-regression.ts'
-import { newtonFit, type Problem } from './newton.ts'
-import { principalAxes } from './principal-axes.ts'
+import { type NewtonOptions, newtonFit, type Problem } from './newton.ts'
+import { type PrincipalAxes, principalAxes } from './principal-axes.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
 
 /** Where a fit ends: at the optimum, or where the official code's does. */
@@ -124,6 +124,29 @@ export async function probeAt(
   return fit
 }
 
+/**
+ * The linear probes at some C, in the order given: small ones first are found sooner, as each leads to the next.
+ *
+ * @param along the rows; their axes may be those of more rows
+ */
+export async function probesAlong(
+  runtime: Runtime,
+  along: PrincipalAxes,
+  labels: readonly number[],
+  classes: number,
+  Cs: readonly number[],
+  options: AlongOptions,
+): Promise<Fit[]> {
+  const fitter = await fitterAlong(runtime, along, labels, classes, options)
+  const fits = new Map<number, Fitted>()
+  try {
+    for (const C of Cs) fits.set(Math.log10(C), await fitter.fit(C, startsFor(Math.log10(C), fits)))
+    return Array.from(fits.values(), ({ fit }) => fit)
+  } finally {
+    await fitter.dispose()
+  }
+}
+
 /** A fit along the principal axes of the rows, and the model that it is for the rows themselves. */
 interface Fitted {
   readonly along: Fit
@@ -131,6 +154,7 @@ interface Fitted {
 }
 
 type FitterOptions = Pick<ProbeOptions, 'solver' | 'maxIterations' | 'signal'>
+type AlongOptions = Pick<NewtonOptions, 'maxIterations' | 'decrease' | 'signal'> & Pick<Problem, 'offsets'>
 
 /** Fits at one C after the other, over the same rows. */
 interface Fitter {
@@ -154,18 +178,29 @@ async function exactFitter(
   options: FitterOptions,
 ): Promise<Fitter> {
   const [n = 0, d = 0] = x.shape
-  const { rank, axes, squares, mean, coordinates } = await principalAxes(x.data, n, d)
+  return fitterAlong(runtime, await principalAxes(x.data, n, d), labels, classes, options)
+}
+
+async function fitterAlong(
+  runtime: Runtime,
+  { rank, axes, squares, mean, coordinates }: PrincipalAxes,
+  labels: readonly number[],
+  classes: number,
+  options: AlongOptions,
+): Promise<Fitter> {
+  const n = labels.length
   const width = rank + 1
   const rows = await withOnes(coordinates, n, rank)
   const large = n * width * classes >= WORTH_RUNTIME
   const shared = floatTensor([n, width], new Float32Array(rows))
   const products = large ? await runtimeProducts(runtime, shared, classes) : plainProducts(rows, n, width)
   const solver = large ? await runtimeSolver(runtime, shared, labels, classes) : plainSolver(products, labels, classes)
-  const problem: Problem = { products, solver, squares: Float64Array.of(...squares, n), labels, classes }
+  const { offsets } = options
+  const problem: Problem = { products, solver, squares: Float64Array.of(...squares, n), labels, classes, offsets }
   return {
     async fit(C, from) {
-      const { maxIterations, signal } = options
-      const along = await newtonFit(problem, C, { maxIterations, signal, from })
+      const { maxIterations, decrease, signal } = options
+      const along = await newtonFit(problem, C, { maxIterations, decrease, signal, from })
       return { along, fit: await turnedBack(runtime, along, axes, mean) }
     },
     async dispose() {

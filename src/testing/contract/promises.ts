@@ -46,6 +46,7 @@ const SHORT: Readonly<Record<string, object>> = {
   kgcoop: { epochs: 3, M: 2 },
   'clip-adapter': { epochs: 3 },
   'tip-adapter-f': { epochs: 3 },
+  prolip: { epochs: 3 },
   'lp-plus-plus': { iterations: 10 },
 }
 

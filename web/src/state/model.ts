@@ -104,8 +104,11 @@ async function lookAt(engine: Engine, pictures: readonly Picture[]): Promise<voi
   batch(() => {
     for (const [i, picture] of pictures.entries()) {
       const seen = features[i]
-      if (seen instanceof Float32Array) picture.feature = seen
-      picture.look.value = seen instanceof Float32Array ? 'seen' : (seen ?? new Error('it was left out'))
+      if (seen === undefined || seen instanceof Error) picture.look.value = seen ?? new Error('it was left out')
+      else {
+        picture.feature = seen
+        picture.look.value = 'seen'
+      }
     }
   })
 }

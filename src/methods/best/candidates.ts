@@ -1,0 +1,109 @@
+import { breathing } from '../../base/breathe.ts'
+import { dims, type FloatTensor, floatTensor, matmul } from '../../graph/index.ts'
+import { type LabelledRows, someRows } from '../../learning/labelled-rows.ts'
+import { mapRows } from '../../learning/rows.ts'
+import type { Runtime } from '../../runtime/types.ts'
+import { fitDiscriminant } from '../gda/discriminant.ts'
+import type { LinearModel } from '../linear-probe/linear-model.ts'
+import { type PrincipalAxes, principalAxes } from '../linear-probe/principal-axes.ts'
+import { probesAlong } from '../linear-probe/probe.ts'
+
+/** Inverse strengths of the penalty of the probes, smallest first. */
+const STRENGTHS = [30, 300]
+
+/** A probe is near enough where a step lowers its objective by less than this share. */
+const NEAR = 1e-5
+
+/** The classifiers that are tried, and what of each is taken where nothing is known: the mean of the probes. */
+export const CANDIDATES: readonly { readonly name: string; readonly prior: number }[] = [
+  { name: 'zero-shot', prior: 0 },
+  { name: 'gda', prior: 0 },
+  ...STRENGTHS.map((C) => ({ name: `probe, C=${C}`, prior: 1 / STRENGTHS.length })),
+]
+
+/** Learns the candidates from some of the images. */
+export interface Learner {
+  /** A linear classifier of features of length 1 for each of CANDIDATES, in their order. */
+  learn(images: readonly number[], signal?: AbortSignal): Promise<LinearModel[]>
+}
+
+/**
+ * All candidates are linear in features x of length 1, and so is a mixture of them:
+ *
+ *     zero-shot   s t_c . x
+ *     gda         the discriminant of Gaussians of one covariance (src/methods/gda)
+ *     probe       s t_c . x + v_c . x + b_c, logistic regression that minimises
+ *                 sum of -log softmax(.)[label] + |v|^2 / (2 C): a linear probe that starts from the prompts
+ *
+ * @param rows features of length 1
+ * @param text t, `(classes, d)` of length 1
+ * @param scale s, exp(logit_scale)
+ */
+export async function learnerOf(
+  runtime: Runtime,
+  { x, labels }: LabelledRows,
+  text: FloatTensor,
+  scale: number,
+): Promise<Learner> {
+  const [n, d] = dims(x, 2, 'features')
+  const [classes] = dims(text, 2, 'text features')
+  const zeroShot: LinearModel = {
+    classes,
+    d,
+    weights: Float64Array.from(text.data, (t) => scale * t),
+    intercepts: new Float64Array(classes),
+  }
+  const offsets = await outputsOf(runtime, zeroShot, x)
+  const axes = await principalAxes(x.data, n, d)
+  return {
+    async learn(images, signal) {
+      const some = images.map((i) => labels[i]!)
+      const features = floatTensor([images.length, 1, d], someRows(x, images).data)
+      const gaussians = await fitDiscriminant(runtime, { features, labels: some }, classes, signal)
+      const probes = await probesAlong(runtime, await axesOf(axes, images), some, classes, STRENGTHS, {
+        offsets: Float64Array.from(someRows(offsets, images).data),
+        decrease: NEAR,
+        signal,
+      })
+      return [zeroShot, { classes, d, ...gaussians }, ...probes.map((probe) => sumOf([zeroShot, probe], [1, 1]))]
+    },
+  }
+}
+
+/** The model whose outputs are sums of the others', each times its weight. */
+export function sumOf(models: readonly LinearModel[], weights: readonly number[]): LinearModel {
+  const [{ classes = 0, d = 0 } = {}] = models
+  const sum = { classes, d, weights: new Float64Array(classes * d), intercepts: new Float64Array(classes) }
+  for (const [k, model] of models.entries()) {
+    for (const part of ['weights', 'intercepts'] as const) {
+      const [to, from] = [sum[part], model[part]]
+      for (let i = 0; i < to.length; i++) to[i]! += weights[k]! * from[i]!
+    }
+  }
+  return sum
+}
+
+/** Outputs `(n, classes)` of a model for rows `(n, d)`. */
+export async function outputsOf(runtime: Runtime, model: LinearModel, x: FloatTensor): Promise<FloatTensor> {
+  const { classes, d } = model
+  const weights = floatTensor([classes, d], new Float32Array(model.weights))
+  const outputs = await mapRows(runtime, x, (rows) =>
+    matmul(rows, rows.graph.weight('weights', weights), { transB: true }),
+  )
+  await breathing(dims(x, 2)[0], (i) => {
+    for (let c = 0; c < classes; c++) outputs.data[i * classes + c]! += model.intercepts[c]!
+  })
+  return outputs
+}
+
+/** Some of the rows along the axes of all. */
+async function axesOf(all: PrincipalAxes, images: readonly number[]): Promise<PrincipalAxes> {
+  const { rank, coordinates } = all
+  const some = new Float64Array(images.length * rank)
+  const squares = new Float64Array(rank)
+  await breathing(images.length, (row) => {
+    some.set(coordinates.subarray(images[row]! * rank, (images[row]! + 1) * rank), row * rank)
+    for (let j = 0; j < rank; j++) squares[j]! += some[row * rank + j]! ** 2
+  })
+  return { ...all, coordinates: some, squares }
+}
