@@ -150,7 +150,7 @@ describe.skipIf(CHROMIUM === undefined)('a page in headless Chromium (skipped wh
     const files: string[] = await page.evaluate(
       "web.browserRuns().files('a run').then((files) => [...files.keys()].sort())",
     )
-    expect(files).toEqual(['learned.safetensors', 'metrics.jsonl', 'out-of-fold.safetensors', 'results.json', 'settings.json'])
+    expect(files).toEqual(['learned.safetensors', 'metrics.jsonl', 'results.json', 'settings.json'])
     await page.evaluate("web.browserRuns().remove('a run')")
     expect(await page.evaluate('web.browserRuns().list()')).toEqual([])
   })

@@ -51,6 +51,26 @@ describe('a folder with a few pictures of each class', () => {
       })
   })
 
+  it('is learned by the usual method, and by CoOp where a flag or setting of it is given, which is said', async () => {
+    const data = await classes('usual', [4, 4])
+    const methodOf = async (...words: readonly string[]) => {
+      const ended = await train(data, `usual-${words.join('-').replaceAll(/\W/g, '')}`, ...words)
+      return [Object(onlyJson(ended)).method, ended.stderr.match(/.*which is taken.*/)?.[0]]
+    }
+    expect(await methodOf()).toEqual(['best', undefined])
+    expect(await methodOf('--template', 'the {}.')).toEqual(['best', undefined])
+    const said = (what: string) =>
+      expect.stringContaining(`${what} of coop, which is taken instead of best (--method coop)`)
+    expect(await methodOf(...QUICK)).toEqual(['coop', said('--context-length, --epochs are settings')])
+    const set = ['--set', 'M=2', '--set', 'epochs=1']
+    expect(await methodOf(...set)).toEqual(['coop', said('--set M, --set epochs are settings')])
+    expect(await methodOf('--method', 'coop', ...QUICK)).toEqual(['coop', undefined])
+    const ended = await train(data, 'usual-learned-thrice', '--method', 'coop', ...QUICK)
+    expect(ended.stderr).toMatch(
+      /CoOp, end, M=2 is learned 4 times: from all training pictures, and 3 times without a part/,
+    )
+  })
+
   it('takes fewer than --shots of a class that has fewer, and says which', async () => {
     const data = await classes('unequal', [10, 4, 6])
     const ended = await train(data, 'up-to', '--shots', '7', ...QUICK)

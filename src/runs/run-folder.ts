@@ -18,6 +18,7 @@ import {
   resultsText,
   runCheckpoint,
   settingsText,
+  unneeded,
 } from '../trained/run-files.ts'
 import { checkOutFolder } from './out-folder.ts'
 
@@ -91,7 +92,7 @@ export async function readResults<Schema extends z.ZodType>(
 /** Keeps the result of a run, which has then finished. */
 export async function finishRun(folder: string, record: RunRecord): Promise<void> {
   await writeFileAtomic(runFile(folder, 'results'), await resultsText(record))
-  const over = ['checkpoint', 'error'] as const
+  const over: RunFile[] = ['checkpoint', 'error', ...unneeded(record)]
   await Promise.all(over.map((file) => rm(runFile(folder, file), { force: true })))
 }
 

@@ -78,7 +78,7 @@ export function sayHowJudged(
   { onWarning }: Hooks,
 ): void {
   if (folds === undefined) {
-    if (others !== undefined) onWarning?.(`${root}: ${OTHERS}/ is not used: ${title} learns nothing to judge it by`)
+    if (others !== undefined) onWarning?.(`${root}: ${OTHERS}/ is not used: no threshold is chosen for ${title}`)
     return
   }
   const labels = labelsOf(train)

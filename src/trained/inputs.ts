@@ -72,7 +72,7 @@ export interface Inputs extends JobSource {
 
 /** What jobs learn from, of models and data sets that a source opens. */
 export function inputsOf(reader: PictureReader, source: JobSource, options: EncodeOptions): Inputs {
-  const encoded = memory<EncodedItems>(8)
+  const encoded = memory<EncodedItems>(12)
   const zeroShots = memory<number | null>(Number.POSITIVE_INFINITY)
 
   return {

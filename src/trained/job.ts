@@ -28,7 +28,7 @@ export interface Job {
   readonly validates?: boolean
   /** Into how many folds the training images are divided for out-of-fold logits; left out: none are made. */
   readonly folds?: number
-  /** In a sweep: folds are made of a costly method too. */
+  /** Folds are made of a method that takes long, which are not made of themselves. */
   readonly calibrate?: true
   /** Whether its accuracy is that of the folds, where there are no test images. */
   readonly crossValidate?: true
@@ -95,6 +95,7 @@ export function judging(method: AnyMethod, settings: unknown, options: JudgingOp
     validates: crossValidate ? false : method.validates?.(settings),
     testShare: testShare ?? (isOwn ? (learns ? 0 : 1) : undefined),
     folds,
+    calibrate: folds !== undefined && isCostly(method) ? (true as const) : undefined,
     crossValidate,
     sets,
     errorRate,

@@ -181,10 +181,12 @@ export function whatDecides(
 /** What of it is known before a picture is looked at. */
 export function decidesBefore(job: Job, fingerprint: string, dataset: TestSet['dataset']): Decisive {
   const { classNames, templates = DEFAULT_TEMPLATES, testShare } = dataset
-  const { method, settings, shots, seed, views, transforms, split, folds, crossValidate, sets, errorRate } = job
+  const { method, settings, shots, seed, views, transforms, split, crossValidate, sets, errorRate } = job
   // runs before there was a choice ignored it and say nothing
   const exif = exifOfDataset(dataset) === 'turn' ? 'turn' : undefined
   const crossValidated = crossValidate && dataset.test.length === 0 ? true : undefined
+  // cheap ones are made in any case, and change nothing of what is measured on test images
+  const folds = crossValidated || job.calibrate ? job.folds : undefined
   const judged = { folds, crossValidated, sets, errorRate }
   const drawn = { shots, seed, views, transforms, exif, split, testShare, ...judged }
   return { method, settings, ...drawn, model: fingerprint, classNames, templates }

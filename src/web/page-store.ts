@@ -14,6 +14,7 @@ import {
   resultsText,
   runCheckpoint,
   settingsText,
+  unneeded,
 } from '../trained/run-files.ts'
 import type { JobStore } from '../trained/run-job.ts'
 import type { RunStore } from './runs.ts'
@@ -106,6 +107,7 @@ export class PageStore implements JobStore {
 
   async finish(record: RunRecord): Promise<void> {
     await this.#put('results', await resultsText(record))
-    await this.#store?.remove(RUN_FILES.checkpoint)
+    for (const file of unneeded(record)) this.files.delete(RUN_FILES[file])
+    for (const file of ['checkpoint', ...unneeded(record)] as const) await this.#store?.remove(RUN_FILES[file])
   }
 }

@@ -95,7 +95,7 @@ export interface Measured {
 
 /** A finished run of a page: its record, and the files that the folder of the same run has in Node. */
 export interface WebTrainResult extends RunRecord {
-  /** settings.json, metrics.jsonl, out-of-fold.safetensors where it was judged by folds, learned.safetensors, results.json. */
+  /** settings.json, metrics.jsonl, out-of-fold.safetensors where it was cross-validated, learned.safetensors, results.json. */
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>
   /** What it was computed on. */
   readonly device: Runtime['device']
