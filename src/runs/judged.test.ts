@@ -4,10 +4,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openSealed } from '../formats/sealed.ts'
 import { argmaxRows } from '../learning/vectors.ts'
 import { fileSource } from '../node/files.ts'
+import { nodeRuntime } from '../node/runtime.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
 import { readTensors } from '../trained/learned.ts'
+import { imageRows } from '../trained/pictures.ts'
 import { classifyImages, evaluateRun, evaluateZeroShot } from './evaluate.ts'
+import { openModel } from './model.ts'
 import { openRun } from './open-run.ts'
+import { encodeSets } from './pictures.ts'
 import { readSavedRun } from './saved-run.ts'
 import { type TrainOptions, train } from './train.ts'
 
@@ -168,16 +172,21 @@ describe('probabilities of a run', () => {
     const [labels = []] = await run.classify([file])
     const [asked] = await classifyImages(at('calibrated'), [file], { cache: at('cache'), threads: 1, top: 3 }, {})
     expect(asked?.labels).toEqual(labels)
-    const features = (await judgedFile('calibrated')).get('logits')
-    expect(features?.shape).toEqual([30, 3])
     // differences of log probabilities are those of raw logits, divided by the temperature
-    const embed = {
-      dtype: 'float32',
-      shape: [1, 10],
-      data: Float32Array.from({ length: 10 }, (_, i) => Math.sin(i)),
-    } as const
-    const { data } = await run.logits(embed)
-    expect(Math.max(...data) - Math.min(...data)).toBeGreaterThan(0)
+    const { clip } = await openModel(world.model, {})
+    const runtime = await nodeRuntime({ threads: 1 })
+    const items = [{ path: file, label: 0, turned: true }]
+    const [images] = await encodeSets(clip, runtime, [{ items }], { cache: at('cache') })
+    const { data } = await run.logits(imageRows(images))
+    await runtime.close()
+    const p = (name: string) => labels.find(({ label }) => label === name)?.probability ?? Number.NaN
+    for (const [a, b] of [
+      [0, 1],
+      [0, 2],
+    ] as const) {
+      const logOdds = Math.log(p(COLOURS[a]) / p(COLOURS[b]))
+      expect(logOdds).toBeCloseTo(((data[a] ?? 0) - (data[b] ?? 0)) / T, 3)
+    }
     await run.dispose()
   })
 

@@ -85,7 +85,10 @@ export function sayHowJudged(
   const single = classNames.filter((_, c) => labels.indexOf(c) === labels.lastIndexOf(c))
   const isTested = test.length > 0
   if (single.length === classNames.length) {
-    const what = isTested || !crossValidate ? 'probabilities are not calibrated' : 'nothing can be measured'
+    const what =
+      isTested || !crossValidate
+        ? 'probabilities are not calibrated'
+        : 'nothing can be measured (more shots, or --test-share 0.3, which withholds some to test on)'
     onWarning?.(`${root}: each class has a single picture to learn from: ${what}`)
     return
   }
