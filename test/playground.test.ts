@@ -118,6 +118,7 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     const { template } = tasks.find(({ title }) => title === SAMPLE) ?? {}
     const result = await train(join(ROOT, 'samples/fantasy'), {
       out: run,
+      method: 'coop',
       settings: { recipe: 'fast' },
       views: 0,
       templates: template === undefined ? undefined : [template],

@@ -22,7 +22,7 @@ async function learning(settings: object) {
   const onZeroShot = () => {
     zeroShot = seconds()
   }
-  const { steps } = await train(data, { model: clip, device: 'cpu', settings }, { onZeroShot })
+  const { steps } = await train(data, { model: clip, device: 'cpu', method: 'coop', settings }, { onZeroShot })
   const learned = seconds()
   const measure: unknown = Reflect.get(performance, 'measureUserAgentSpecificMemory')
   const measuring = typeof measure === 'function' ? Reflect.apply(measure, performance, []) : undefined

@@ -1,7 +1,7 @@
 /** What long work tells about itself. `done` only grows within a phase and `total` stays. */
 export type Progress =
   | {
-      readonly kind: 'render' | 'unpack' | 'features' | 'evaluate' | 'search'
+      readonly kind: 'render' | 'unpack' | 'features' | 'evaluate' | 'search' | 'folds'
       readonly done: number
       readonly total: number
     }

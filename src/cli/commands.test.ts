@@ -62,6 +62,7 @@ describe('from a folder of pictures to an answer', () => {
     const { accuracy, tested, chance, interval } = record
     expect(onlyJson(ended)).toEqual({
       ...{ accuracy, tested, chance, interval },
+      measured: 'cross-validated',
       transforms: '2021-10',
       perClass: { blue: share, green: share, red: share },
     })
@@ -70,7 +71,8 @@ describe('from a folder of pictures to an answer', () => {
 
   it('evaluate: pictures are cut as for training; another way is warned of', async () => {
     const folder = join(world.root, 'squashed')
-    const learning = '--shots 4 --seed 0 --epochs 4 --context-length 2 --warmup linear --views online'.split(' ')
+    const given = '--shots 4 --seed 0 --epochs 4 --context-length 2 --warmup linear --views online --test-share 0.3'
+    const learning = given.split(' ')
     const words = ['--model', world.model, ...learning, '--transforms', '2021-09', '--skip-bad-images']
     const ended = await coopProcess(['train', world.photos, ...words, '--out', folder, ...common()])
     expect(ended.status).toBe(0)
@@ -149,7 +151,7 @@ describe('from a folder of pictures to an answer', () => {
     expect(table).toMatchObject({ status: 0, stderr: '' })
     expect(table.stdout).toMatch(/^(blue|green|red) +\d+\.\d %\n/)
     expect(table.stdout).toMatch(
-      /\nall test images +\d+\.\d %\n\ntested on \d+ pictures: 95 % interval [\d.]+ to [\d.]+ %, chance [\d.]+ % .*\n$/,
+      /\nall pictures +\d+\.\d %\n\ncross-validated on \d+ pictures, each judged by a learner .*: 95 % interval [\d.]+ to [\d.]+ %, chance [\d.]+ % .*\n$/,
     )
     const answer = await coop('classify', trained(), join(world.photos, 'red', '1.png'), ...quiet)
     expect(answer.stdout).toMatch(/red.1\.png\n( {2}(blue|green|red) +\d+\.\d %\n){3}$/)

@@ -71,6 +71,13 @@ describe('coop', () => {
     ['train photos --position left', /--position expects one of end, middle, front/],
     ['zero-shot photos --template photo', /--template expects a prompt with \{\} where the class name goes/],
     ['classify no-run x.png --top 0', /--top expects/],
+    ['classify no-run x.png --reject 2', /--reject expects a number from 0 to 1, received "2"/],
+    [
+      'evaluate no-run x --sets 1.5 --reject -1',
+      /--reject .* received "-1"\n--sets expects a number above 0 and below 1/,
+    ],
+    ['train photos --sets 1', /--sets expects a number above 0 and below 1, received "1"/],
+    ['train photos --error-rate 0', /--error-rate expects a number above 0 and below 1, received "0"/],
   ])('%s ends with status 2 and says why', async (words, message) => {
     const [command = '', ...rest] = words.split(' ')
     expectFailure(await coop(command, '--json', ...rest), 2, message)

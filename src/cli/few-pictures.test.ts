@@ -38,7 +38,7 @@ describe('a folder with a few pictures of each class', () => {
     [40, 224, 96],
   ])('with %i of eight classes and one of another gives a classifier', async (n, trained, tested) => {
     const data = await classes(`photos-${n}`, [...Array(8).fill(n), 1])
-    const ended = await train(data, `run-${n}`, ...QUICK)
+    const ended = await train(data, `run-${n}`, '--test-share', '0.3', ...QUICK)
     expect(ended.stderr).toMatch(/no test images of class 8$/m)
     expect(onlyJson(ended)).toMatchObject({
       ...{ shots: 'all', classes: 9, trained: trained + 1, tested, chance: 1 / 8 },
@@ -46,17 +46,37 @@ describe('a folder with a few pictures of each class', () => {
     })
     // the epochs of two shots, which the classes have in the mean
     if (n === 3)
-      expect(onlyJson(await train(data, 'own-epochs', '--context-length', '2'))).toMatchObject({
+      expect(onlyJson(await train(data, 'own-epochs', '--context-length', '2', '--test-share', '0.3'))).toMatchObject({
         facts: { epochs: 100 },
       })
   })
 
+  it('is learned by the usual method, and by CoOp where a flag or setting of it is given, which is said', async () => {
+    const data = await classes('usual', [4, 4])
+    const methodOf = async (...words: readonly string[]) => {
+      const ended = await train(data, `usual-${words.join('-').replaceAll(/\W/g, '')}`, ...words)
+      return [Object(onlyJson(ended)).method, ended.stderr.match(/.*which is taken.*/)?.[0]]
+    }
+    expect(await methodOf()).toEqual(['best', undefined])
+    expect(await methodOf('--template', 'the {}.')).toEqual(['best', undefined])
+    const said = (what: string) =>
+      expect.stringContaining(`${what} of coop, which is taken instead of best (--method coop)`)
+    expect(await methodOf(...QUICK)).toEqual(['coop', said('--context-length, --epochs are settings')])
+    const set = ['--set', 'M=2', '--set', 'epochs=1']
+    expect(await methodOf(...set)).toEqual(['coop', said('--set M, --set epochs are settings')])
+    expect(await methodOf('--method', 'coop', ...QUICK)).toEqual(['coop', undefined])
+    const ended = await train(data, 'usual-learned-thrice', '--method', 'coop', ...QUICK)
+    expect(ended.stderr).toMatch(
+      /CoOp, end, M=2 is learned 4 times: from all training pictures, and 3 times without a part/,
+    )
+  })
+
   it('takes fewer than --shots of a class that has fewer, and says which', async () => {
     const data = await classes('unequal', [10, 4, 6])
-    const ended = await train(data, 'up-to', '--shots', '5', ...QUICK)
-    expect(ended.stderr).toContain('2 of 3 classes have fewer training images than 5 shots')
-    expect(ended.stderr).toContain('"class 1" has 3, "class 2" has 4')
-    expect(onlyJson(ended)).toMatchObject({ shots: 5, trained: 12, tested: 6 })
+    const ended = await train(data, 'up-to', '--shots', '7', ...QUICK)
+    expect(ended.stderr).toContain('2 of 3 classes have fewer training images than 7 shots')
+    expect(ended.stderr).toContain('"class 1" has 4, "class 2" has 6')
+    expect(onlyJson(ended)).toMatchObject({ shots: 7, trained: 17, tested: 17 })
   })
 
   it('gives up images for validation only where the method chooses by them, never the test images', async () => {
@@ -65,10 +85,13 @@ describe('a folder with a few pictures of each class', () => {
       const { trained, tested } = Object.assign({ trained: 0, tested: 0 }, onlyJson(await train(data, run, ...words)))
       return { trained, tested, test: (await json(run, 'settings.json')).images.test }
     }
-    const whole = await imagesOf('no-val', ...QUICK)
+    const share = ['--test-share', '0.3']
+    const whole = await imagesOf('no-val', ...QUICK, ...share)
     expect(whole).toMatchObject({ trained: 21, tested: 9 })
-    expect(await imagesOf('val', '--method', 'linear-probe')).toEqual({ ...whole, trained: 15 })
-    expect(await imagesOf('fixed', '--method', 'linear-probe', '--set', 'C=1')).toEqual(whole)
+    expect(await imagesOf('val', '--method', 'linear-probe', ...share)).toEqual({ ...whole, trained: 15 })
+    expect(await imagesOf('fixed', '--method', 'linear-probe', '--set', 'C=1', ...share)).toEqual(whole)
+    // where nothing is withheld to test on, nothing is to choose by
+    expect(await imagesOf('all', '--method', 'linear-probe')).toMatchObject({ trained: 30, tested: 30 })
   })
 
   it.each(METHODS.map(({ name }) => name))('can be learned by %s, with classes of unequal numbers', async (method) => {
@@ -77,11 +100,13 @@ describe('a folder with a few pictures of each class', () => {
     const quick = ['cocoop', 'kgcoop', 'prograd', 'coop'].includes(method) ? QUICK : []
     for (const shots of method === 'zero-shot' ? [[]] : [[], ['--shots', '3']]) {
       const ended = await train(data, `${method}${shots.length}`, '--method', method, ...quick, ...shots)
-      expect(onlyJson(ended)).toMatchObject({ tested: 3 + 1 + 2, accuracy: expect.any(Number) })
+      // the single picture of a class is not measured, but by hand-written prompts
+      const tested = method === 'zero-shot' ? 17 : shots.length > 0 ? 3 + 2 + 3 : 9 + 2 + 5
+      expect(onlyJson(ended)).toMatchObject({ tested, accuracy: expect.any(Number) })
     }
   })
 
-  it('is learned from whole with --test-share 0 or train/ alone, and nothing is then measured', async () => {
+  it('is learned from whole with --test-share 0, and nothing is then measured; with train/ alone by cross-validation', async () => {
     const data = await classes('whole', [3, 4])
     const none = { trained: 7, tested: 0, accuracy: null, zeroShot: null, chance: null, interval: null }
     expect(onlyJson(await train(data, 'whole-run', '--test-share', '0', ...QUICK))).toMatchObject(none)
@@ -90,13 +115,18 @@ describe('a folder with a few pictures of each class', () => {
     const words = ['train', at('alone'), '--out', at('alone-run'), ...QUICK, ...shared()]
     const { status, stdout } = await coop(...words)
     expect(status).toBe(0)
-    expect(stdout).toMatch(/learned prompt, all images +not measured\n/)
-    expect(stdout).toMatch(/2 classes, learned from 7 pictures\nnothing was measured/)
-    expect(await json('alone-run', 'results.json')).toMatchObject(none)
-    for (const asked of [['evaluate', at('alone-run')], ['zero-shot']]) {
-      expectFailure(await coop(...asked, at('alone'), '--json', ...shared()), 1, /alone has no test images/)
-    }
-    const all = await coop('zero-shot', at('alone'), '--test-share', '1', '--json', ...shared())
+    expect(stdout).toMatch(/chance +57\.1 %\nhand-written prompt +\d+\.\d %\nlearned prompt, all images +\d+\.\d %\n/)
+    expect(stdout).toMatch(
+      /2 classes, learned from 7 pictures\ncross-validated on 7 pictures, each judged by a learner that had/,
+    )
+    expect(await json('alone-run', 'results.json')).toMatchObject({
+      measured: 'cross-validated',
+      trained: 7,
+      tested: 7,
+    })
+    const unseen = await coop('evaluate', at('alone-run'), at('unequal'), '--json', ...shared())
+    expectFailure(unseen, 1, /no test images, and .* withheld none of the pictures/)
+    const all = await coop('zero-shot', at('alone'), '--json', ...shared())
     expect(onlyJson(all)).toMatchObject({ tested: 7, chance: 4 / 7 })
   })
 
@@ -110,7 +140,7 @@ describe('a folder with a few pictures of each class', () => {
     expect(onlyJson(await evaluate())).toMatchObject({ accuracy, interval, chance, tested })
     const other = await evaluate('--test-share', '0.3')
     expect(other.stderr).toMatch(/test share of 0.5, not 0.3/)
-    expectFailure(await train(data, 'half', '--resume', ...QUICK), 2, /testShare: 0.5 then, 0.3 now/)
+    expectFailure(await train(data, 'half', '--resume', ...QUICK), 2, /testShare: 0.5 then, 0 now/)
     const again = await train(data, 'half', '--test-share', '0.5', '--resume', ...QUICK)
     expect(onlyJson(again)).toEqual(Object.assign({}, result, { before: true }))
     const refused = await train(at('marked'), 'x').then(async () => {

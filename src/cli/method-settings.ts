@@ -1,17 +1,28 @@
 import { z } from 'zod'
 import { UsageError } from '../base/errors.ts'
 import { nearestWord } from '../base/spelling.ts'
+import { FITS_ALL } from '../methods/default.ts'
 import { type AnyMethod, METHODS, settingNames } from '../methods/index.ts'
 import { readYaml } from '../node/yaml.ts'
-
-/** Not only a setting of methods: zero-shot is measured by it, whatever the method. */
-const FITS_ALL = 'templates'
 
 interface Assignment {
   readonly key: string
   readonly value: unknown
   /** What was typed for it. */
   readonly from: string
+}
+
+/** Settings that were typed, as flags or with `--set`, and how. */
+export function typedSettings(
+  given: ReadonlyMap<string, string>,
+  set: readonly string[] = [],
+): ReadonlyMap<string, string> {
+  const names = new Set(METHODS.flatMap(settingNames))
+  const keys = set.map((text) => text.slice(0, text.indexOf('=')))
+  return new Map([
+    ...[...given].filter(([key]) => names.has(key)),
+    ...keys.map((key) => [key, `--set ${key}`] as const),
+  ])
 }
 
 /**

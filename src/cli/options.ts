@@ -36,6 +36,9 @@ export function share({ below1 = false }: { readonly below1?: boolean } = {}) {
   return number(error, (value) => value >= 0 && (below1 ? value < 1 : value <= 1), 1)
 }
 
+/** A number above 0 and below 1. */
+export const innerShare = () => number('a number above 0 and below 1', (value) => value > 0 && value < 1, 1)
+
 export const positive = (max = MANY) => number('a number above 0', (value) => value > 0, max)
 
 export function whole(min: number, max = MANY) {

@@ -11,6 +11,7 @@ const LABELS: Record<ProgressKind, string> = {
   evaluate: 'evaluating',
   search: 'choosing settings',
   train: 'training',
+  folds: 'learning without a part of the pictures',
   pretrain: 'training CLIP',
   demo: 'demo',
   sweep: 'sweep',

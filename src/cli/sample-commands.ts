@@ -5,7 +5,7 @@ export function sampleCommands({ name, template, classes }: SampleTask, folder: 
   const data = shellWord(folder)
   const example = classes.at(-1)?.name ?? ''
   return [
-    `npx coop-ts train ${data} --recipe fast --template "${template}" --out runs/${name}`,
+    `npx coop-ts train ${data} --method coop --recipe fast --template "${template}" --out runs/${name}`,
     `npx coop-ts evaluate runs/${name} ${data}`,
     `npx coop-ts classify runs/${name} ${shellWord(`${folder}/test/${example}`)}`,
   ]

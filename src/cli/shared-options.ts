@@ -7,7 +7,7 @@ import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../pictures/transforms.ts'
 import { isTemplatesFile } from '../runs/templates-file.ts'
 import { DEVICES } from '../runtime/types.ts'
 import type { Operand } from './command.ts'
-import { type Flag, flags, oneOf, share, text, toggle, whole } from './options.ts'
+import { type Flag, flags, innerShare, oneOf, share, text, toggle, whole } from './options.ts'
 
 // Options and operands shared by several commands; those of a single command are in its own file.
 
@@ -143,8 +143,24 @@ export const testShareOfRun = share().optional().register(flags, {
   flag: '--test-share',
   argument: 'F',
   help: 'share of each class to test on, if DATA does not mark test images; 1: all pictures',
-  otherwise: 'that of the run, or 0.3',
+  otherwise: 'what the run left out, or 0.3',
 })
+
+/** What is made of the probabilities of a run. */
+export const DECISIONS = {
+  reject: share().optional().register(flags, {
+    flag: '--reject',
+    argument: 'P',
+    help: 'answers less probable than P are "none of these"; 0: every picture gets an answer',
+    otherwise: 'that of the run, from _other/ or --error-rate, or none',
+  }),
+  sets: innerShare().optional().register(flags, {
+    flag: '--sets',
+    argument: 'C',
+    help: 'label sets that hold the right class of a share C of pictures, such as 0.9',
+    otherwise: 'those of the run, if it was trained with --sets',
+  }),
+}
 
 export const seed = whole(0, MAX_SEED)
   .default(1)

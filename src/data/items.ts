@@ -41,6 +41,8 @@ export interface Dataset {
   readonly train: readonly Item[]
   readonly val: readonly Item[]
   readonly test: readonly Item[]
+  /** Pictures of none of the classes, by which a threshold is chosen and tested; their labels mean nothing. */
+  readonly others?: Readonly<Record<'train' | 'test', readonly Item[]>>
   /** `val` holds the test images themselves (ImageNet): it is taken whole, no few are drawn of it. */
   readonly valIsTest?: boolean
   /** Share of each class that a seed held out for testing; undefined where the data set marks its parts itself. */
@@ -58,11 +60,16 @@ export const exifOf = ({ turned }: Pick<Item, 'turned'>): Exif => (turned ? 'tur
 
 /** A data set whose pictures are all turned as their EXIF says, or none of them. */
 export function seenBy(exif: Exif, dataset: Dataset): Dataset {
-  const [train, val, test] = [dataset.train, dataset.val, dataset.test].map((items) =>
-    items.map((item): Item => ({ ...item, turned: exif === 'turn' ? true : undefined })),
-  )
-  return { ...dataset, train: train ?? [], val: val ?? [], test: test ?? [] }
+  const seen = (items: readonly Item[]) =>
+    items.map((item): Item => ({ ...item, turned: exif === 'turn' ? true : undefined }))
+  const { train, val, test, others } = dataset
+  const ofNone = others && { train: seen(others.train), test: seen(others.test) }
+  return { ...dataset, train: seen(train), val: seen(val), test: seen(test), others: ofNone }
 }
+
+/** What the folder beside the class folders is called, in any case, whose pictures are of none of the classes. */
+export const OTHERS = '_other'
+export const isOthers = (name: string): boolean => name.toLowerCase() === OTHERS
 
 /** What `seenBy` was asked for. */
 export const exifOfDataset = ({ train, test }: Pick<Dataset, 'train' | 'test'>): Exif =>

@@ -3,9 +3,9 @@ import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkDistinctClasses } from './class-names.ts'
 import { warnOfCodes } from './codes.ts'
-import type { Dataset, Item } from './items.ts'
+import { type Dataset, type Item, isOthers, OTHERS } from './items.ts'
 import { type RawLabel, resolveLabels } from './labels.ts'
-import { type Part, splitBySeed } from './split.ts'
+import { othersBySeed, type Part, splitBySeed } from './split.ts'
 
 /** An image with its class, from a list or a parquet file. */
 export interface LabelledRow extends RawLabel {
@@ -38,15 +38,20 @@ export interface RowsAbout {
  * Rows as a data set. Parts are as the rows say; where they name a val part and no test part, val is tested on; where
  * all is train, or nothing is said, the split is made by seed as that of an image folder. Classes are in the order of
  * `resolveLabels`; items keep the order of the rows. Warns of an image in train and test, of one with two labels, and of names
- * that are codes.
+ * that are codes. Rows with the label `_other` are of none of the classes.
  *
  * @throws FileError where some rows name a part and others do not, and as resolveLabels and checkDistinctClasses do
  */
 export async function datasetOfRows(
-  rows: readonly LabelledRow[],
+  all: readonly LabelledRow[],
   about: RowsAbout,
   hooks: Hooks = {},
 ): Promise<Dataset> {
+  const isOther = ({ label, name }: LabelledRow) => isOthers(name ?? String(label))
+  const rows = await filterBreathing(all, (row) => !isOther(row))
+  const ofNone = rows.length < all.length ? await filterBreathing(all, isOther) : []
+  if (rows.length === 0)
+    throw new FileError(`${about.source} has only pictures of no class (${OTHERS})`, 'add rows of two classes at least')
   const { classNames, labels } = await resolveLabels(rows, about.names, about.namesFrom)
   checkDistinctClasses(about.source, classNames, 'spell them the same way')
   warnOfCodes(about.source, classNames, 'labels', about.toName, hooks)
@@ -55,7 +60,15 @@ export async function datasetOfRows(
   const { parts, note } = await partsOf(placed, classNames, about)
   if (note !== undefined) hooks.onWarning?.(`${about.source}: ${note}`)
   await warnOfRepeats(placed, parts, about.source, hooks)
-  return { name: about.name, root: about.root, classNames, ...parts }
+  const others =
+    parts.testShare === undefined ? othersBySplit(ofNone) : await othersBySeed(ofNone, about.seed ?? 1, about.testShare)
+  return { name: about.name, root: about.root, classNames, ...parts, others }
+}
+
+/** As the rows say: what is for validation is neither learned from nor tested on. */
+function othersBySplit(rows: readonly LabelledRow[]): Dataset['others'] {
+  const part = (wanted: Part) => rows.flatMap(({ path, split }) => (split === wanted ? [{ path, label: 0 }] : []))
+  return rows.length === 0 ? undefined : { train: part('train'), test: part('test') }
 }
 
 type Placed = LabelledRow & { readonly index: number }
@@ -84,7 +97,8 @@ async function partsOf(
   const classes = classNames.map((name) => ({ name, images: [] as Placed[] }))
   await mapBreathing(rows, (row) => classes[row.index]?.images.push(row))
   const allTrain = 'all images are for training: a seed decides which are held out for testing'
-  return { parts: await splitBySeed(classes, seed, testShare), note: named.length > 0 ? allTrain : undefined }
+  const note = named.length > 0 && testShare !== 0 ? allTrain : undefined
+  return { parts: await splitBySeed(classes, seed, testShare), note }
 }
 
 async function warnOfRepeats(

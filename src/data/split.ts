@@ -3,7 +3,7 @@ import { mapBreathing } from '../base/breathe.ts'
 import { UsageError } from '../base/errors.ts'
 import { randomFor } from '../base/random.ts'
 import { groupByLabel } from './fewshot.ts'
-import type { Dataset, Item } from './items.ts'
+import { type Dataset, type Item, OTHERS } from './items.ts'
 
 /** The parts of a data set. */
 export const PARTS = ['train', 'val', 'test'] as const
@@ -38,6 +38,20 @@ export interface ClassImages {
 /** Share of a class's images that is held out for testing, as in the official code. */
 export const TEST_SHARE = 0.3
 
+/** Parts that a seed made. */
+export type SeededSplit = Pick<Dataset, Part | 'testShare'>
+
+/** The same of pictures of none of the classes; undefined where there are none. */
+export async function othersBySeed(
+  images: ClassImages['images'],
+  seed: number,
+  share?: number,
+): Promise<Dataset['others']> {
+  if (images.length === 0) return undefined
+  const { train, test } = await splitBySeed([{ name: OTHERS, images }], seed, share)
+  return { train, test }
+}
+
 /**
  * A part of each class to test, the rest to train; none to val (`holdOutVal` takes that from train). A class of n images
  * gives round(share n) to test, but at least one and at most n - 1; a single image goes to train. A share of 0 trains on
@@ -50,7 +64,7 @@ export async function splitBySeed(
   classes: readonly ClassImages[],
   seed: number,
   share: number = TEST_SHARE,
-): Promise<Pick<Dataset, Part | 'testShare'>> {
+): Promise<SeededSplit> {
   if (!(share >= 0 && share <= 1)) throw new UsageError(`the share of test images must be from 0 to 1, not ${share}`)
   const parts: Record<'train' | 'test', readonly Item[]>[] = []
   for (const [label, { name, images }] of classes.entries()) {

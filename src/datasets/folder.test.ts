@@ -73,6 +73,43 @@ describe('readImageFolder with train/, val/, test/', () => {
     expect((await errorOf()).message).toMatch(/"zebra".*not in train/)
   })
 
+  it('keeps what is in _other/ apart from the classes, of which it is none', async () => {
+    await put(
+      'train/a/1.jpg',
+      'train/b/1.jpg',
+      'train/_Other/1.jpg',
+      'test/a/2.jpg',
+      'test/_other/2.jpg',
+      '_other/3.jpg',
+    )
+    const warnings: string[] = []
+    const { classNames, train, test, others } = await readImageFolder(root, {}, { onWarning: (t) => warnings.push(t) })
+    expect(classNames).toEqual(['a', 'b'])
+    expect([names(train), names(test)]).toEqual([['0 train/a/1.jpg', '1 train/b/1.jpg'], ['0 test/a/2.jpg']])
+    expect(names(others?.train ?? [])).toEqual(['0 _other/3.jpg', '0 train/_Other/1.jpg'])
+    expect(names(others?.test ?? [])).toEqual(['0 test/_other/2.jpg'])
+    expect(others?.train.every(({ turned }) => turned === true)).toBe(true)
+    expect(warnings).toEqual([])
+    await rm(join(root, 'test'), { recursive: true })
+    expect((await readImageFolder(root)).others).toMatchObject({ train: [{}, {}], test: [] })
+    await put('_other/4.jpg', '_other/5.jpg', '_other/6.jpg')
+    const half = await readImageFolder(root, { testShare: 0.4 })
+    expect([half.others?.train.length, half.others?.test.length]).toEqual([3, 2])
+  })
+
+  it('says of _other/ alone, or beside a single class, what is missing', async () => {
+    await put('_other/1.jpg')
+    expect((await errorOf()).message).toMatch(/has no class folders but only _other\//)
+    await put('a/1.jpg')
+    expect((await errorOf()).message).toMatch(/has only one class, "a"; the pictures in _other\/ are of no class/)
+    await put('b/1.jpg')
+    await rm(join(root, '_other/1.jpg'))
+    const warnings: string[] = []
+    const { others } = await readImageFolder(root, {}, { onWarning: (text) => warnings.push(text) })
+    expect(others).toBeUndefined()
+    expect(warnings).toEqual([expect.stringContaining('1 class folder without pictures (_other)')])
+  })
+
   it('learns from train/ alone whole, unless a share is asked for', async () => {
     await put(...images('train/a', 4), ...images('train/b', 4))
     const { train, val, test, testShare } = await readImageFolder(root)

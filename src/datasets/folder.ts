@@ -5,8 +5,8 @@ import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { checkDistinctClasses } from '../data/class-names.ts'
 import { codesAmong, warnOfCodes } from '../data/codes.ts'
-import { type Dataset, type Item, seenBy } from '../data/items.ts'
-import { type Part, partNamed, splitBySeed } from '../data/split.ts'
+import { type Dataset, type Item, isOthers, OTHERS, seenBy } from '../data/items.ts'
+import { othersBySeed, type Part, partNamed, splitBySeed } from '../data/split.ts'
 import { listFolder } from '../node/list-folder.ts'
 import type { Exif } from '../pictures/picture.ts'
 import { lineFor, namesFileIn, namesOfCodes, readClassFile } from './class-file.ts'
@@ -40,7 +40,7 @@ interface ClassFolder {
  * asked for; where there is a `val/` and no `test/`, that is tested on. Classes are in byte order of their folders, and called
  * like these or, where these are numbers or ids of WordNet, as `classes.txt` in the folder says. Links are followed. Images
  * are known by their extension; a warning counts what was found and what was left out, class folders without pictures
- * among it.
+ * among it. A folder `_other` beside the class folders, of a part or of all, holds pictures of none of the classes.
  *
  * Throws FileError for a missing or unreadable folder, a layout without class folders, fewer than two classes with
  * pictures, folders whose names differ only in case or `_`, two folders for one part, and classes in `val/` or `test/` that
@@ -56,8 +56,15 @@ export async function readImageFolder(
   const leftOut = new LeftOut()
   const parts = await readSplitFolders(folder, leftOut)
   const classes = parts?.train ?? (await readClassFolders(folder, '', leftOut))
+  const above = await readOthers(folder, leftOut)
   const folders = classes.map(({ name }) => name)
   const lost = String(leftOut)
+  if (folders.length === 1 && (parts?.others.train ?? above).length > 0) {
+    throw new FileError(
+      `${folder} has only one class, "${folders[0]}"; the pictures in ${OTHERS}/ are of no class`,
+      `a classifier needs at least two classes: give those of ${OTHERS}/ that are one a folder of their own`,
+    )
+  }
   if (folders.length === 1 && lost !== '') {
     throw new FileError(
       `${folder} has only one class with pictures, "${folders[0]}"; left out: ${lost}`,
@@ -78,11 +85,11 @@ export async function readImageFolder(
     classNames: await classNamesOf(folder, folders, hooks),
   }
   if (!parts || parts.test.length + parts.val.length === 0) {
-    const keyed = classes.map(({ name, images }) => ({
-      name,
-      images: images.map((path) => ({ path, key: basename(path) })),
-    }))
-    return seenBy(exif, { ...about, ...(await splitBySeed(keyed, seed, testShare ?? (parts ? 0 : undefined))) })
+    const keyed = (images: readonly string[]) => images.map((path) => ({ path, key: basename(path) }))
+    const all = classes.map(({ name, images }) => ({ name, images: keyed(images) }))
+    const share = testShare ?? (parts ? 0 : undefined)
+    const others = await othersBySeed(keyed([...above, ...(parts?.others.train ?? [])]), seed, share)
+    return seenBy(exif, { ...about, ...(await splitBySeed(all, seed, share)), others })
   }
 
   const labels = new Map(classes.map(({ name }, label) => [name, label]))
@@ -90,12 +97,31 @@ export async function readImageFolder(
   const onlyVal = parts.test.length === 0
   if (onlyVal) hooks.onWarning?.(`${folder} has no test/: the validation images are used for testing`)
   const [val, test] = onlyVal ? [[], parts.val] : [parts.val, parts.test]
+  const ofNone = (paths: readonly string[]) => paths.map((path): Item => ({ path, label: 0 }))
+  const others = {
+    train: ofNone([...above, ...parts.others.train]),
+    test: ofNone(onlyVal ? parts.others.val : parts.others.test),
+  }
   return seenBy(exif, {
     ...about,
     train: itemsOf(train, labels),
     val: itemsOf(val, labels),
     test: itemsOf(test, labels),
+    others: others.train.length + others.test.length > 0 ? others : undefined,
   })
+}
+
+/** Pictures in the folder `_other` of a folder, which are of none of the classes. */
+async function readOthers(folder: string, leftOut: LeftOut): Promise<string[]> {
+  const paths: string[] = []
+  for (const name of (await listFolder(folder)).folders.filter(isOthers)) {
+    const listing = await listFolder(join(folder, name))
+    await leftOut.addBeside(join(folder, name), listing)
+    const pictures = listing.files.filter(isImageName)
+    if (pictures.length === 0) leftOut.addEmpty(name)
+    paths.push(...pictures.map((file) => join(folder, name, file)))
+  }
+  return paths
 }
 
 /** Names of classes by their folders' names, and by `classes.txt` where these are codes or begin with one. */
@@ -109,8 +135,13 @@ async function classNamesOf(folder: string, folders: readonly string[], hooks: H
   return classNames
 }
 
-/** The classes of `train/`, `val/`, `test/`; undefined when `folder` is not laid out so. */
-async function readSplitFolders(folder: string, leftOut: LeftOut): Promise<Record<Part, ClassFolder[]> | undefined> {
+/** The classes of `train/`, `val/`, `test/`, and what is of none of them. */
+interface SplitFolders extends Record<Part, ClassFolder[]> {
+  readonly others: Readonly<Record<Part, readonly string[]>>
+}
+
+/** Undefined when `folder` is not laid out so. */
+async function readSplitFolders(folder: string, leftOut: LeftOut): Promise<SplitFolders | undefined> {
   const { folders, files, badLinks } = await listFolder(folder)
   const named = (part: Part) => folders.filter((name) => partNamed(name) === part)
   const [trainName] = named('train')
@@ -129,7 +160,7 @@ async function readSplitFolders(folder: string, leftOut: LeftOut): Promise<Recor
     }
     return name === undefined ? [] : readClassFolders(folder, name, leftOut)
   }
-  const beside = others.filter((name) => !NOT_CLASSES.has(name))
+  const beside = others.filter((name) => !NOT_CLASSES.has(name) && !isOthers(name))
   if (named('test').length === 0 && beside.length > 0) {
     throw new FileError(
       `${folder} has train/ but no test/, and ${countOf(beside.length, 'other folder')} beside it`,
@@ -147,7 +178,14 @@ async function readSplitFolders(folder: string, leftOut: LeftOut): Promise<Recor
     }
     return classes.filter(({ name }) => !empty.has(name))
   }
-  const parts = { train, val: await readOther('val'), test: await readOther('test') }
+  const ofNone = async (part: Part) => {
+    const [name] = named(part)
+    return name === undefined ? [] : readOthers(join(folder, name), leftOut)
+  }
+  const parts = {
+    ...{ train, val: await readOther('val'), test: await readOther('test') },
+    others: { train: await ofNone('train'), val: await ofNone('val'), test: await ofNone('test') },
+  }
   for (const name of beside) {
     leftOut.add(`in ${name}/ (not train, val or test)`, await countImages(join(folder, name)))
   }
@@ -163,8 +201,14 @@ async function readSplitFolders(folder: string, leftOut: LeftOut): Promise<Recor
 async function readClassFolders(root: string, part: string, leftOut: LeftOut): Promise<ClassFolder[]> {
   const folder = join(root, part)
   const { folders, files, badLinks } = await listFolder(folder)
-  const names = folders.filter((name) => !NOT_CLASSES.has(name))
+  const names = folders.filter((name) => !NOT_CLASSES.has(name) && !isOthers(name))
   const images = files.filter(isImageName)
+  if (names.length === 0 && folders.some(isOthers)) {
+    throw new FileError(
+      `${folder} has no class folders but only ${OTHERS}/, whose pictures are of no class`,
+      `put a folder of pictures for each class beside it: ${LAYOUT}`,
+    )
+  }
   if (names.length === 0) {
     const found = images.length > 0 ? `holds ${countOf(images.length, 'image')} but` : 'has'
     throw new FileError(

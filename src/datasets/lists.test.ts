@@ -33,6 +33,16 @@ const read = (file: string, options: ListOptions = {}) =>
   readImageList(file, options, { onWarning: (text) => warnings.push(text) })
 const names = (items: readonly Item[]) => items.map(({ path, label }) => `${label} ${path.slice(root.length + 1)}`)
 
+it('keeps rows with the label _other apart from the classes, whose numbers stay numbers', async () => {
+  const text =
+    'path,label,split\n1.jpg,10,train\n2.jpg,9,train\n3.jpg,_other,train\n4.jpg,9,test\nmore/5.jpg,_other,test\n'
+  const { classNames, train, test, others } = await read(await list(text))
+  expect(classNames).toEqual(['9', '10'])
+  expect([names(train), names(test)]).toEqual([['1 1.jpg', '0 2.jpg'], ['0 4.jpg']])
+  expect([names(others?.train ?? []), names(others?.test ?? [])]).toEqual([['0 3.jpg'], ['0 more/5.jpg']])
+  expect((await errorOf('path,label\n1.jpg,_other\n')).message).toMatch(/has only pictures of no class/)
+})
+
 async function errorOf(text: string, name?: string, options?: ListOptions): Promise<CoopError> {
   const error = await read(await list(text, name), options).catch((thrown: unknown) => thrown)
   if (!(error instanceof CoopError)) throw new Error(`expected a CoopError, got ${JSON.stringify(error)}`)

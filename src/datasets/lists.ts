@@ -4,7 +4,7 @@ import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { codesAmong } from '../data/codes.ts'
-import type { Dataset } from '../data/items.ts'
+import { type Dataset, isOthers } from '../data/items.ts'
 import { datasetOfRows, type LabelledRow, type RowsAbout } from '../data/rows.ts'
 import { PART_NAMES, type Part, partNamed } from '../data/split.ts'
 import { missingImages } from './check-images.ts'
@@ -60,9 +60,12 @@ export async function namedRows(
   folder: string,
   nameColumn: string | undefined,
 ): Promise<Pick<RowsAbout, 'names' | 'namesFrom' | 'toName'> & { readonly rows: readonly LabelledRow[] }> {
-  const numbered = listed.every(({ label }) => WHOLE_NUMBER.test(label))
-  const rows = numbered ? await mapBreathing(listed, (row) => ({ ...row, label: numberOf(row) })) : listed
-  const codes = codesAmong([...new Set(rows.map(({ label }) => String(label)))].sort())
+  const numbered = listed.every(({ label }) => WHOLE_NUMBER.test(label) || isOthers(label))
+  const rows = numbered
+    ? await mapBreathing(listed, (row) => ({ ...row, label: isOthers(row.label) ? row.label : numberOf(row) }))
+    : listed
+  const labels = [...new Set(rows.map(({ label }) => String(label)))].filter((label) => !isOthers(label))
+  const codes = codesAmong(labels.sort())
   const classFile = nameColumn === undefined && codes.size > 0 ? await readClassFile(folder) : undefined
   const toName = (code: string) =>
     nameColumn === undefined

@@ -6,7 +6,7 @@ import type { Clip } from '../clip/types.ts'
 import { constantParameters } from '../clip/weights/parameters.ts'
 import { distinctNames } from '../data/class-names.ts'
 import { anyBatch } from '../graph/batch-axis.ts'
-import { Graph, type Program, program, softmax } from '../graph/index.ts'
+import { Graph, mul, type Program, program, softmax } from '../graph/index.ts'
 import { PORTABLE, rewrite } from '../graph/lowering.ts'
 import { encodeOnnxFile } from '../graph/onnx.ts'
 import type { ImageClassifier, Looks } from '../learning/classifier.ts'
@@ -24,6 +24,8 @@ export interface Exported {
   readonly modelName: string
   readonly transforms: Transforms
   readonly exif: Exif
+  /** Of a run that was calibrated: `probabilities` are softmax(logits / temperature); default: 1. */
+  readonly temperature?: number
 }
 
 const aWeightType = z.enum(WEIGHT_TYPES, { error: WEIGHT_TYPES.join(', ') })
@@ -34,6 +36,7 @@ const EXPORTED = {
   modelName: aText,
   transforms: z.enum(TRANSFORMS_NAMES, { error: TRANSFORMS_NAMES.join(' or ') }),
   exif: z.enum(EXIF_WAYS, { error: EXIF_WAYS.join(' or ') }),
+  temperature: z.number({ error: 'a number above 0' }).gt(0, { error: 'a number above 0' }).optional(),
 }
 
 /** What a classifier looks at, of pixels. */
@@ -44,7 +47,7 @@ const SEEN: Readonly<Record<Looks, typeof imageTrunk>> = {
 }
 
 /** Pixels `pixel_values` `(n, 3, size, size)` -> `logits` and `probabilities` `(n, classes)`, for any n. */
-function classifierProgram({ clip, classifier, method }: Exported): Program {
+function classifierProgram({ clip, classifier, method, temperature = 1 }: Exported): Program {
   const { takes, logitsOf } = classifier
   if (logitsOf === undefined) {
     throw new CoopError(
@@ -58,14 +61,16 @@ function classifierProgram({ clip, classifier, method }: Exported): Program {
     const pixels = graph.input('pixel_values', [n, 3, size, size])
     const parameters = constantParameters(graph, clip.weights)
     const logits = logitsOf(SEEN[takes](parameters, clip.config, pixels))
-    return rewrite(program(graph, { logits, probabilities: softmax(logits) }), PORTABLE)
+    const calibrated = temperature === 1 ? logits : mul(logits, graph.scalar(1 / temperature))
+    return rewrite(program(graph, { logits, probabilities: softmax(calibrated) }), PORTABLE)
   })
 }
 
 /**
  * One ONNX file of image tower and classifier, in operators of ONNX's own: `pixel_values` `(n, 3, size, size)` ->
  * `logits` and `probabilities` `(n, classes)`. Its metadata_props are JSON: labels, preprocessing, logit_scale (the factor
- * that is in the logits) and its inverse, temperature, method, model, weights and what `more` has.
+ * that is in the logits) and its inverse, temperature, the temperature that `probabilities` are calibrated by (calibration),
+ * method, model, weights and what `more` has.
  *
  * @throws CoopError for a method whose logits are no small graph, and for a file of 2 GB or more
  */
@@ -80,13 +85,14 @@ export function classifierFile(
     { exported: anObject, weights: aWeightType, more: anObject },
   )
   checkArguments('classifierFile', { ...exported }, EXPORTED)
-  const { clip, classifier, method, modelName, transforms, exif } = exported
+  const { clip, classifier, method, modelName, transforms, exif, temperature = 1 } = exported
   const factor = logitFactor(clip)
   const about = {
     labels: distinctNames(classifier.classNames),
     preprocessing: preprocessing(clip.config.preprocess, transforms, exif),
     logit_scale: factor,
     temperature: 1 / factor,
+    calibration: { temperature },
     method,
     model: { name: modelName, fingerprint: clip.fingerprint },
     weights,

@@ -14,15 +14,15 @@ export function normaliseRows(x: FloatTensor): FloatTensor {
   return rows
 }
 
-/** exp(x) / sum exp(x) of each row `(n, d)`. */
-export function softmaxRows(x: FloatTensor): FloatTensor {
+/** exp(x / temperature) / sum exp(x / temperature) of each row `(n, d)`. */
+export function softmaxRows(x: FloatTensor, temperature = 1): FloatTensor {
   const { shape, data } = x
   const [n, d] = dims(x, 2)
   const rows = floatTensor(shape)
   for (let i = 0; i < n; i++) {
     const row = data.subarray(i * d, (i + 1) * d)
     const largest = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
-    const weights = Array.from(row, (x) => Math.exp(x - largest))
+    const weights = Array.from(row, (x) => Math.exp((x - largest) / temperature))
     const total = weights.reduce((a, b) => a + b, 0)
     rows.data.set(
       weights.map((w) => w / total),

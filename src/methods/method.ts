@@ -88,6 +88,11 @@ export interface Method<S = unknown> {
   validates?(settings: S): boolean
   /** How it chooses its settings, where that is neither by `val` nor not at all: the default is what `validates` says. */
   chosen?(settings: S): Chosen
+  /**
+   * Whether every step of learning runs through a tower, which takes long: it is then learned for fewer folds, and in
+   * sweeps and on the paper's data sets for none that nobody asked for. Default: where it learns from pixels.
+   */
+  readonly costly?: boolean
   /** Throws, before anything is computed, where settings, class names and model do not fit. */
   check?(task: Omit<Task, 'train' | 'val' | 'online' | 'pixels' | 'runtime'>, settings: S): void
   /** @throws DivergedError when the loss is no number any more */

@@ -24,6 +24,7 @@ export type { Picture } from '../pictures/picture.ts'
 export { type AddClassOptions, addClass, type ClassAdded } from '../runs/add-class.ts'
 export {
   type Evaluated,
+  type EvaluatedRun,
   type EvaluateOptions,
   evaluateRun,
   evaluateZeroShot,
@@ -55,7 +56,7 @@ export type { Limits } from '../serve/limits.ts'
 export { jsonLog, type Log, type LogLine } from '../serve/logs.ts'
 export { type ServeOptions, type Serving, serveRuns } from '../serve/serve.ts'
 export type { RunToServe } from '../serve/served-runs.ts'
-export type { Label, OpenRun } from '../trained/classify.ts'
+export type { DecideOptions, Decision, Label, OpenRun } from '../trained/classify.ts'
 export type {
   AlikeRow,
   ClassRow,

@@ -2,7 +2,7 @@
 // Data sets of chosen files.
 export type { Shots } from '../data/fewshot.ts'
 // Runs: training, measuring, asking a saved run, and runs kept in the browser.
-export type { Label, OpenRun } from '../trained/classify.ts'
+export type { DecideOptions, Decision, Label, OpenRun } from '../trained/classify.ts'
 export type { SavedRun } from '../trained/learned.ts'
 export type { RunRecord } from '../trained/record.ts'
 export { type FilesOptions, filesDataset, type WebClass, type WebDataset, type WebItem } from '../web/data.ts'

@@ -1,4 +1,5 @@
 import stringWidth from 'string-width'
+import { countOf } from '../base/count.ts'
 import { visible } from '../base/visible.ts'
 import type { Table } from './document.ts'
 
@@ -37,13 +38,48 @@ interface Worth {
   readonly tested: number
   readonly chance: number
   readonly interval: readonly [number, number]
+  readonly measured?: string
 }
 
 /** How far an accuracy can be trusted, in a line. */
-export function worthText({ tested, chance, interval: [low, high] }: Worth): string {
-  const pictures = tested === 1 ? '1 picture' : `${tested} pictures`
+export function worthText({ tested, chance, interval: [low, high], measured }: Worth): string {
+  const pictures = countOf(tested, 'picture')
   const range = `${(100 * low).toFixed(1)} to ${percent(high)}`
-  return `tested on ${pictures}: 95 % interval ${range}, chance ${percent(chance)} (the most frequent class every time)`
+  const how =
+    measured === 'cross-validated'
+      ? `cross-validated on ${pictures}, each judged by a learner that had not seen it`
+      : `tested on ${pictures}`
+  return `${how}: 95 % interval ${range}, chance ${percent(chance)} (the most frequent class every time)`
+}
+
+/** What a threshold and label sets are worth, a line each. */
+export function decisionLines({ reject, sets }: Decisions): string[] {
+  const lines: string[] = []
+  if (reject) {
+    const { threshold, answered, accuracy, others, rejected } = reject
+    const right = accuracy === null ? '' : `, of which ${percent(accuracy)} are right`
+    const none = rejected === null ? '' : `; of ${countOf(others, 'picture')} of no class ${percent(rejected)} get none`
+    lines.push(`none of these below ${percent(threshold)}: ${percent(answered)} get an answer${right}${none}`)
+  }
+  if (sets) {
+    const { coverage, reached, meanSize } = sets
+    lines.push(
+      `label sets for ${percent(coverage)}: hold the class for ${percent(reached)}, ${meanSize.toFixed(2)} classes on average`,
+    )
+  }
+  return lines
+}
+
+/** Shares are fractions of 1. */
+interface Decisions {
+  readonly reject?: {
+    readonly threshold: number
+    readonly answered: number
+    readonly accuracy: number | null
+    readonly others: number
+    readonly rejected: number | null
+  } | null
+  readonly sets?: { readonly coverage: number; readonly reached: number; readonly meanSize: number } | null
 }
 
 /** A line a class, the worst first, the whole at the end, and what that is worth. */
@@ -51,7 +87,8 @@ export function accuracyTable(
   result: Worth & { readonly accuracy: number; readonly perClass: Readonly<Record<string, number>> },
 ): string {
   const classes = Object.entries(result.perClass).sort(([, a], [, b]) => a - b)
-  const lines = [...classes, ['all test images', result.accuracy] as const]
+  const all = result.measured === 'cross-validated' ? 'all pictures' : 'all test images'
+  const lines = [...classes, [all, result.accuracy] as const]
   return `${columns(lines.map(([label, accuracy]) => [label, percent(accuracy)]))}\n\n${worthText(result)}`
 }
 

@@ -12,8 +12,9 @@ export type DataOptions = Pick<OpenOptions, 'root' | 'imageColumn' | 'labelColum
 
 export interface ShareOptions {
   /**
-   * Share of each class to test on, where the data set does not mark its test images: 0 learns from everything, 1 tests on
-   * everything. Default: 0.3, and 0 for a folder with `train/` alone.
+   * Share of each class to test on, where the data set does not mark its test images: 0 learns from everything and measures
+   * nothing, 1 tests on everything. Default: train withholds none and measures by cross-validation, evaluateZeroShot tests on
+   * everything, evaluateRun on what the run left out.
    */
   readonly testShare?: number
 }
@@ -37,10 +38,13 @@ export async function openForTesting(...given: Parameters<typeof openAsGiven>): 
   return dataset
 }
 
+/** A data set has no test images. */
+export class NoTestImages extends FileError {}
+
 /** Throws FileError for a data set without test images. */
 export function checkTestable({ test }: Dataset, data: string): void {
   if (test.length > 0) return
-  throw new FileError(
+  throw new NoTestImages(
     `${data} has no test images`,
     'put some into test/ beside train/, or test on a share of each class with testShare (--test-share): 0.3, or 1 for all ' +
       'pictures where none of them was learned from; a class with a single picture has none to test on',

@@ -1,8 +1,10 @@
 import { anObject, aText, checkArguments, checkOptions, someHooks } from '../base/arguments.ts'
+import { FileError } from '../base/errors.ts'
 import type { AskingHooks, Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
 import type { Item } from '../data/items.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
+import type { Coverage } from '../learning/conformal.ts'
 import type { AnyMethod } from '../methods/index.ts'
 import { promptsFor } from '../methods/templates-setting.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
@@ -10,12 +12,16 @@ import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/template
 import { checkTableFile } from '../node/table.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
-import { classifierOf, type Label, labelsOf } from '../trained/classify.ts'
+import { classifierOf, type DecideOptions, decider, type Label, labelsOf } from '../trained/classify.ts'
 import { checkTransfers, labelsAmong, learnedPart, transformsFor, warnOfOtherShare } from '../trained/evaluate.ts'
 import type { SavedRun } from '../trained/learned.ts'
 import { judge, judged, logitsOf, type Shares, sharesOf } from '../trained/measure.ts'
+import type { EncodedItems } from '../trained/pictures.ts'
+import { checkRunOptions } from '../trained/run-options.ts'
+import { decidedOn, type Rejection } from '../trained/trust.ts'
 import { chooseModel } from './choose-model.ts'
-import { checkThere, type DataOptions, openForTesting, type ShareOptions } from './dataset.ts'
+import { crossValidated } from './cross-validated.ts'
+import { checkThere, type DataOptions, NoTestImages, openForTesting, type ShareOptions } from './dataset.ts'
 import { withModel, withRuntime } from './model.ts'
 import { clipOf } from './open-run.ts'
 import { pictureFiles } from './picture-files.ts'
@@ -25,6 +31,8 @@ import { readSavedRun } from './saved-run.ts'
 
 /** Accuracy on test images, and how they were cut. */
 export interface Evaluated extends Shares {
+  /** Only of a run that withheld none of these pictures: its accuracy is that of learners that had not seen them. */
+  readonly measured?: 'cross-validated'
   /** How the pictures were cut. */
   readonly transforms: Transforms
   /** Files of predictions that were written, where they were asked for. */
@@ -35,6 +43,12 @@ export interface Evaluated extends Shares {
 export interface ZeroShotEvaluated extends Evaluated {
   /** As it was named, or what was taken where none was; `fast`, `good` and `best` as the hub id that they stand for. */
   readonly model: string
+}
+
+/** What a run's threshold and label sets are worth on test images, where it has some or they are asked for. */
+export interface EvaluatedRun extends Evaluated {
+  readonly reject?: Rejection & { readonly threshold: number }
+  readonly sets?: Coverage & { readonly coverage: number }
 }
 
 export interface AskOptions extends RuntimeOptions, PictureOptions, DataOptions {
@@ -51,7 +65,7 @@ export interface PredictionOptions {
 }
 
 /** Options of evaluateRun. */
-export interface EvaluateOptions extends AskOptions, ShareOptions, PredictionOptions {
+export interface EvaluateOptions extends AskOptions, ShareOptions, DecideOptions, PredictionOptions {
   /** Use what was learned with the data set's class names, whatever the run's own. */
   readonly transfer?: boolean
 }
@@ -96,7 +110,8 @@ export async function evaluateZeroShotAsGiven(
   hooks: AskingHooks = {},
 ): Promise<ZeroShotEvaluated> {
   checkArguments('evaluateZeroShot', { data, options, hooks }, { data: aText, options: anObject, hooks: someHooks })
-  const dataset = await openForTesting(data, options, hooks)
+  // nothing is learned from any: all are tested where the data set marks none
+  const dataset = await openForTesting(data, options, hooks, 1)
   const { classNames, test } = dataset
   await checkThere(dataset, test, options)
   const { model, place } = await chooseModel(options.model, data, test, hooks)
@@ -115,6 +130,8 @@ export async function evaluateZeroShotAsGiven(
 const EVALUATE_OPTIONS: Readonly<Record<keyof EvaluateOptions, true>> = {
   transfer: true,
   predictions: true,
+  reject: true,
+  sets: true,
   model: true,
   methods: true,
   device: true,
@@ -142,7 +159,7 @@ export async function evaluateRun(
   data: string,
   options: EvaluateOptions = {},
   hooks: Hooks = {},
-): Promise<Evaluated> {
+): Promise<EvaluatedRun> {
   checkOptions('evaluateRun', options, Object.keys(EVALUATE_OPTIONS))
   return evaluateRunAsGiven(run, data, options, hooks)
 }
@@ -153,32 +170,36 @@ export async function evaluateRunAsGiven(
   data: string,
   options: EvaluateOptions = {},
   hooks: Hooks = {},
-): Promise<Evaluated> {
+): Promise<EvaluatedRun> {
   checkArguments(
     'evaluateRun',
     { run, data, options, hooks },
     { run: aText, data: aText, options: anObject, hooks: someHooks },
   )
   const { predictions } = options
+  checkRunOptions('evaluateRun', options)
   if (predictions !== undefined) await checkTableFile(predictions, [data])
   const saved = await readSavedRun(run, options.methods)
-  const { asked, items, root } = await testPictures(saved, data, options, hooks)
+  const known = await crossValidated(saved, data, options, hooks)
+  if (known !== undefined) return known
+  const { asked, items, others, root } = await testPictures(saved, data, options, hooks)
+  decider(asked, options)
   const transforms = transformsFor(saved, options, hooks)
   const pictures = { ...options, transforms }
   return withClassifier(asked, options, hooks, async (clip, runtime, classifier) => {
-    const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
-    const { classNames } = asked
-    const reader = pictureReader(options.cache)
+    const [images, ofNone] = await encodeSets(clip, runtime, [{ items }, { items: others }], pictures, hooks)
+    const ask = (images: EncodedItems) =>
+      logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks)
+    const logits = await ask(images)
     const { labels } = images
-    if (predictions === undefined) {
-      const { answers, above } = await judge(reader, classifier, clip, images, pictures, hooks)
-      return { transforms, ...sharesOf(classNames, answers, labels, above) }
-    }
-    const logits = await logitsOf(reader, classifier, clip, images, pictures, hooks)
-    const files = images.items.map((item) => calledIn(root, item))
-    const written = await writePredictions(predictions, { files, labels, classNames, logits })
+    const { classNames, trust } = asked
+    const decided = await decidedOn({ logits, labels }, await ask(ofNone), trust, options)
     const { answers, above } = await judged(logits, labels)
-    return { transforms, ...sharesOf(classNames, answers, labels, above), written }
+    const shares = sharesOf(classNames, answers, labels, above)
+    if (predictions === undefined) return { transforms, ...shares, ...decided }
+    const files = images.items.map((item) => calledIn(root, item))
+    const told = { files, labels, classNames, logits, temperature: trust?.temperature }
+    return { transforms, ...shares, ...decided, written: await writePredictions(predictions, told) }
   })
 }
 
@@ -188,28 +209,49 @@ export async function testPictures(
   data: string,
   options: EvaluateOptions,
   hooks: Hooks,
-): Promise<{ readonly asked: SavedRun; readonly items: readonly Item[]; readonly root: string }> {
+): Promise<{
+  readonly asked: SavedRun
+  readonly items: readonly Item[]
+  readonly others: readonly Item[]
+  readonly root: string
+}> {
   const { run } = saved
   const { transfer = false, exif = saved.exif ?? 'ignore' } = options
   const canTransfer = saved.method.transfers(saved.settings)
   if (transfer) checkTransfers(saved)
-  const whole = await openForTesting(data, { ...options, exif }, hooks, saved.testShare)
+  const whole = await openForTesting(data, { ...options, exif }, hooks, saved.testShare).catch((cause: unknown) => {
+    throw cause instanceof NoTestImages && saved.testShare === 0 ? withheldNone(run, data, cause) : cause
+  })
   warnOfOtherShare(saved, options, hooks)
   const dataset = transfer ? whole : learnedPart(saved, whole, hooks)
   const { classNames, templates = DEFAULT_TEMPLATES, test } = dataset
-  await checkThere(dataset, test, options)
-  const asked = transfer ? { ...saved, classNames, templates } : saved
+  const { others = { train: [], test: [] } } = dataset
+  await checkThere(dataset, [...test, ...others.test], options)
+  // what was learned of the trust in its own classes says nothing of others
+  const asked = transfer ? { ...saved, classNames, templates, trust: undefined } : saved
   const labels = labelsAmong(asked.classNames, classNames, { run, data, canTransfer })
-  return { asked, items: test.map((item) => ({ ...item, label: labels[item.label] ?? 0 })), root: dataset.root }
+  const items = test.map((item) => ({ ...item, label: labels[item.label] ?? 0 }))
+  return { asked, items, others: others.test, root: dataset.root }
 }
+
+const withheldNone = (run: string, data: string, cause: unknown): FileError =>
+  new FileError(
+    `${data} has no test images, and ${run} withheld none of the pictures that it learned from`,
+    'give pictures that it has not seen (with --test-share 1, where they are in a folder without test/), or learn again with --test-share 0.3',
+    { cause },
+  )
 
 export interface Classified {
   readonly file: string
   /** Most probable first. */
   readonly labels: readonly Label[]
+  /** Of a run with a threshold, or where one is asked for: whether it is none of the classes. */
+  readonly none?: boolean
+  /** Of a run with label sets, or where they are asked for. */
+  readonly set?: readonly string[]
 }
 
-export interface ClassifyOptions extends AskOptions, PredictionOptions {
+export interface ClassifyOptions extends AskOptions, DecideOptions, PredictionOptions {
   /** Classes of each picture. */
   readonly top: number
 }
@@ -224,17 +266,24 @@ export async function classifyImages(
   const { predictions } = options
   if (predictions !== undefined) await checkTableFile(predictions)
   const saved = await readSavedRun(run, options.methods)
+  const decide = decider(saved, options)
+  const { reject = saved.trust?.reject } = options
   const pictures = { ...options, transforms: transformsFor(saved, options, hooks) }
   const { exif = saved.exif ?? 'ignore' } = options
   const items = (await pictureFiles(files, hooks)).map((path) => ({ path, label: 0, turned: exif === 'turn' }))
   return withClassifier(saved, options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
     const logits = await logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks)
-    const files = images.items.map(({ path }) => path)
     const { classNames } = classifier
-    if (predictions !== undefined) await writePredictions(predictions, { files, classNames, logits })
-    const labels = labelsOf(classifier, logits)
-    return images.items.map(({ path }, i) => ({ file: path, labels: labels[i]?.slice(0, options.top) ?? [] }))
+    const temperature = saved.trust?.temperature
+    const files = images.items.map(({ path }) => path)
+    if (predictions !== undefined) await writePredictions(predictions, { files, classNames, logits, temperature })
+    const labels = labelsOf(classifier, logits, temperature)
+    return images.items.map(({ path }, i) => {
+      const { label, set } = decide(labels[i] ?? [])
+      const none = reject === undefined ? undefined : label === null
+      return { file: path, labels: labels[i]?.slice(0, options.top) ?? [], none, set }
+    })
   })
 }
 

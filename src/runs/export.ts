@@ -11,7 +11,8 @@ import type { WeightType } from '../exports/pack-weights.ts'
 import { preprocessing } from '../exports/preprocessing.ts'
 import { transformersConfigs } from '../exports/transformers.ts'
 import { writeNpy } from '../formats/npy.ts'
-import { accuracyOf } from '../learning/classifier.ts'
+import { floatTensor, mul, type Value } from '../graph/index.ts'
+import { accuracyOf, type ImageClassifier } from '../learning/classifier.ts'
 import { logitFactor } from '../learning/logits.ts'
 import { argmaxRows, softmaxRows } from '../learning/vectors.ts'
 import { withClaim } from '../node/claim.ts'
@@ -121,7 +122,9 @@ export async function exportRunAsGiven(run: string, options: ExportOptions, hook
     withClassifier(saved, options, hooks, async (clip, runtime, classifier) => {
       const { transforms, exif = 'ignore', model } = saved
       const about = { name: method.name, title: method.title(settings), settings }
-      const exported: Exported = { clip, classifier, method: about, modelName: model.name, transforms, exif }
+      const { temperature } = saved.trust ?? {}
+      const run = { clip, classifier, method: about, modelName: model.name, transforms, exif, temperature }
+      const exported: Exported = format === 'transformers' ? withCalibratedLogits(run) : run
       if (format === 'weights') return written(out, format, classNames, weightFiles(exported))
 
       const type: WeightType = format === 'onnx-int8' ? 'int8' : float16 ? 'float16' : 'float32'
@@ -131,7 +134,7 @@ export async function exportRunAsGiven(run: string, options: ExportOptions, hook
       const shown = preprocessing(clip.config.preprocess, transforms, exif)
       if (shown.resize_before !== undefined) {
         hooks.onWarning?.(
-          `${run} was trained on pictures squashed twice (--transforms 2021-09), which preprocessor_config.json cannot say: ` +
+          `${saved.run} was trained on pictures squashed twice (--transforms 2021-09), which preprocessor_config.json cannot say: ` +
             'its pictures are resized once, and probabilities differ a little',
         )
       }
@@ -146,10 +149,28 @@ export async function exportRunAsGiven(run: string, options: ExportOptions, hook
   )
 }
 
+/** Readers of this format take the softmax of the logits themselves: theirs are divided by the temperature. */
+function withCalibratedLogits({ temperature = 1, ...exported }: Exported): Exported {
+  const { classifier } = exported
+  const { logitsOf } = classifier
+  if (logitsOf === undefined || temperature === 1) return exported
+  const divided = (x: Value) => mul(logitsOf(x), x.graph.scalar(1 / temperature))
+  return { ...exported, classifier: { ...classifier, logitsOf: divided, logits: calibrated } }
+
+  async function calibrated(...asked: Parameters<ImageClassifier['logits']>) {
+    const logits = await classifier.logits(...asked)
+    return floatTensor(
+      logits.shape,
+      logits.data.map((z) => z / temperature),
+    )
+  }
+}
+
 const json = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)
 
 /** Class weights alone, in two formats, and what is known of them. */
-function weightFiles({ clip, classifier, method, modelName, transforms, exif }: Exported): Map<string, Uint8Array> {
+function weightFiles(exported: Exported): Map<string, Uint8Array> {
+  const { clip, classifier, method, modelName, transforms, exif, temperature = 1 } = exported
   const { classWeights: weights, classNames: labels, takes } = classifier
   if (takes !== 'features') {
     throw new CoopError(
@@ -167,6 +188,7 @@ function weightFiles({ clip, classifier, method, modelName, transforms, exif }: 
   const about = {
     logit_scale: factor,
     temperature: 1 / factor,
+    calibration: { temperature },
     model: { name: modelName, fingerprint: clip.fingerprint },
     method: method.name,
     transforms,
@@ -228,10 +250,13 @@ async function measuredLoss(
   options: ExportOptions,
   hooks: Hooks,
 ): Promise<RoundingLoss> {
-  const { clip, classifier, transforms } = exported
+  const { clip, classifier, transforms, temperature } = exported
   const pictures = { ...options, transforms }
   const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
-  const expected = softmaxRows(await logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks))
+  const expected = softmaxRows(
+    await logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks),
+    temperature,
+  )
   const total = images.items.length
   const source = pixelSource(pictureReader(options.cache), clip, images.items, 0, 0, pictures)
   const session = await runtime.loadOnnx(classifierFile(exported, type))

@@ -27,7 +27,12 @@ beforeAll(async () => {
   world = await tinyWorld()
   runtime = await nodeRuntime({ threads: 1 })
   const given = { model: world.model, cache: at('cache'), threads: 1, shots: 4 }
-  await train(world.photos, { ...given, out: at('coop'), settings: { M: 2, recipe: 'fast', epochs: 20 } })
+  await train(world.photos, {
+    ...given,
+    out: at('coop'),
+    method: 'coop',
+    settings: { M: 2, recipe: 'fast', epochs: 20 },
+  })
   await train(world.photos, {
     ...given,
     out: at('tip'),

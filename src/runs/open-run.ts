@@ -10,14 +10,24 @@ import { type Exif, isPicture, type Picture, pictureName } from '../pictures/pic
 import { prepared } from '../pictures/prepare.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
-import { checkedClip, classifierOf, type OpenRun, openSaved, type PicturesOf, short } from '../trained/classify.ts'
+import {
+  checkedClip,
+  classifierOf,
+  type DecideOptions,
+  decider,
+  type OpenRun,
+  openSaved,
+  type PicturesOf,
+  short,
+} from '../trained/classify.ts'
 import type { SavedRun } from '../trained/learned.ts'
+import { checkRunOptions } from '../trained/run-options.ts'
 import { type OpenedModel, openModel } from './model.ts'
 import { waysTo } from './model-word.ts'
 import { readSavedRun } from './saved-run.ts'
 
 /** Options of openRun. */
-export interface OpenRunOptions extends RuntimeOptions, Hooks {
+export interface OpenRunOptions extends RuntimeOptions, Hooks, DecideOptions {
   /** To compute on, shared by several runs; default: a new one. */
   readonly runtime?: Runtime
   /** The model that the run learned on, or a word for it; default: where it was when the run was made. */
@@ -36,6 +46,8 @@ const OPEN_RUN_OPTIONS: Readonly<Record<keyof OpenRunOptions, true>> = {
   methods: true,
   transforms: true,
   exif: true,
+  reject: true,
+  sets: true,
   device: true,
   threads: true,
   onProgress: true,
@@ -50,15 +62,17 @@ const OPEN_RUN_OPTIONS: Readonly<Record<keyof OpenRunOptions, true>> = {
 export async function openRun(folder: string, options: OpenRunOptions = {}): Promise<OpenRun> {
   checkOptions('openRun', options, Object.keys(OPEN_RUN_OPTIONS))
   checkArguments('openRun', { folder, options }, { folder: aText, options: someHooks })
+  checkRunOptions('openRun', options)
   const saved = await readSavedRun(folder, options.methods)
+  decider(saved, options)
   const clip = await clipOf(saved, options.model, options)
   const runtime = options.runtime ?? (await nodeRuntime(options))
   const classifier = await classifierOf(saved, clip, runtime).catch(async (cause: unknown) => {
     if (options.runtime === undefined) await runtime.close()
     throw cause
   })
-  const { transforms, exif } = options
-  const opened = openSaved(saved, clip, runtime, classifier, pictures, { transforms, exif })
+  const { transforms, exif, reject, sets } = options
+  const opened = openSaved(saved, clip, runtime, classifier, pictures, { transforms, exif, reject, sets })
   if (options.runtime !== undefined) return opened
   return { ...opened, dispose: () => opened.dispose().finally(() => runtime.close()) }
 }

@@ -12,8 +12,9 @@ export interface Predictions {
   /** Their classes, indices into the class names, where they are known. */
   readonly labels?: readonly number[]
   readonly classNames: readonly string[]
-  /** `(pictures, classes)`; softmax gives probabilities. */
+  /** `(pictures, classes)`; softmax(logits / temperature) gives probabilities. */
   readonly logits: FloatTensor
+  readonly temperature?: number
 }
 
 /** How a data set calls a picture: below its folder, where it is there, so that no place of this disk is told. */
@@ -28,12 +29,15 @@ export function calledIn(root: string, { path, name }: Item): string {
  *
  * @returns the files that were written
  */
-export async function writePredictions(file: string, { files, labels, classNames, logits }: Predictions) {
+export async function writePredictions(file: string, { files, labels, classNames, logits, temperature }: Predictions) {
   const [rows, classes] = dims(logits, 2)
   const probabilities = floatTensor([rows, classes])
   await breathing(rows, (i) => {
     const row = logits.data.subarray(i * classes, (i + 1) * classes)
-    probabilities.data.set(softmaxRows({ dtype: 'float32', shape: [1, classes], data: row }).data, i * classes)
+    probabilities.data.set(
+      softmaxRows({ dtype: 'float32', shape: [1, classes], data: row }, temperature).data,
+      i * classes,
+    )
   })
   const { answers: predicted } = await judged(logits, labels ?? [])
   const best = predicted.map((c, i) => Number((probabilities.data[i * classes + c] ?? 0).toPrecision(9)))

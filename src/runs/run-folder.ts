@@ -18,6 +18,7 @@ import {
   resultsText,
   runCheckpoint,
   settingsText,
+  unneeded,
 } from '../trained/run-files.ts'
 import { checkOutFolder } from './out-folder.ts'
 
@@ -91,13 +92,18 @@ export async function readResults<Schema extends z.ZodType>(
 /** Keeps the result of a run, which has then finished. */
 export async function finishRun(folder: string, record: RunRecord): Promise<void> {
   await writeFileAtomic(runFile(folder, 'results'), await resultsText(record))
-  const over = ['checkpoint', 'error'] as const
+  const over: RunFile[] = ['checkpoint', 'error', ...unneeded(record)]
   await Promise.all(over.map((file) => rm(runFile(folder, file), { force: true })))
 }
 
-/** The checkpoint of the run in a folder. */
-export function folderCheckpoint(folder: string, settings: Decisive, every?: number): RunCheckpoint {
-  const path = runFile(folder, 'checkpoint')
+/** The checkpoint of the run in a folder, or what else of it is kept on the way. */
+export function folderCheckpoint(
+  folder: string,
+  kept: 'checkpoint' | 'judged',
+  settings: Decisive,
+  every?: number,
+): RunCheckpoint {
+  const path = runFile(folder, kept)
   const file = {
     open: async () => ((await exists(path)) ? fileSource(path) : undefined),
     write: (content: Uint8Array) => writeFileAtomic(path, content),

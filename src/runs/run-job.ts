@@ -35,7 +35,8 @@ export function runJob(
   const { runtime, checkpointSeconds } = context
   const store: JobStore = {
     begin: (settings) => beginRun(folder, settings),
-    checkpoint: (settings) => folderCheckpoint(folder, settings, checkpointSeconds),
+    checkpoint: (settings) => folderCheckpoint(folder, 'checkpoint', settings, checkpointSeconds),
+    judged: (settings) => folderCheckpoint(folder, 'judged', settings),
     metrics: metricsWriter(folder),
     remembered: (model, fingerprint) => rememberedModel(model, folder, fingerprint),
     learned: (file) => writeFileAtomic(runFile(folder, 'learned'), file),

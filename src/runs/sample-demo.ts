@@ -83,7 +83,7 @@ async function learnTask(
   const templates = [template]
   const { trained = 0, seconds } = await train(
     data,
-    { ...computing, settings: SETTINGS, templates, seed, out: run, resume, force },
+    { ...computing, method: 'coop', settings: SETTINGS, calibrate: false, templates, seed, out: run, resume, force },
     hooks,
   )
   const hand = await evaluateZeroShot(data, { ...computing, templates }, hooks)

@@ -25,6 +25,7 @@ const options = (out: string, changes: TrainOptions = {}): TrainOptions => ({
   cache: at('cache'),
   threads: 1,
   shots: 2,
+  method: 'coop',
   out: at(out),
   settings: { M: 2, epochs: 8, batchSize: 3, learningRate: 0.05 },
   ...changes,
@@ -51,7 +52,7 @@ async function stopped(out: string, after: number, changes: TrainOptions = {}, d
 describe('a run', () => {
   it('leaves settings, a line a step, what was learned and what it is worth', async () => {
     const result = await train(world.photos, options('plain'))
-    const files = ['learned.safetensors', 'metrics.jsonl', 'results.json', 'settings.json']
+    const files = ['learned.safetensors', 'metrics.jsonl', 'out-of-fold.safetensors', 'results.json', 'settings.json']
     expect((await readdir(at('plain'))).sort()).toEqual(files)
     const { run, ...record } = result
     expect(run).toBe(at('plain'))
@@ -214,7 +215,10 @@ describe('what a run is worth', () => {
     const warnings: string[] = []
     const result = await train(at('grey'), options('at-chance'), { onWarning: (text) => warnings.push(text) })
     expect(result.collapsed).toBe(true)
-    expect(warnings).toEqual([expect.stringMatching(/CoOp, end, M=2 ended at chance/)])
+    expect(warnings).toEqual([
+      'CoOp, end, M=2 is learned 3 times: from all training pictures, and 2 times without a part of them, to measure it',
+      expect.stringMatching(/CoOp, end, M=2 ended at chance/),
+    ])
   })
 
   it('is not at chance where pictures are told apart, though the loss did not fall, which is said', async () => {

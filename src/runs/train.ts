@@ -5,6 +5,7 @@ import { anySignal } from '../base/stop.ts'
 import type { Shots } from '../data/fewshot.ts'
 import { givenFrom } from '../data/items.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
+import { DEFAULT_METHOD, givenSettings, impliedMethod, PAPER_METHOD } from '../methods/default.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { promptsOfRun } from '../methods/templates-setting.ts'
 import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
@@ -17,9 +18,9 @@ import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
 import { DEFAULT_VIEWS } from '../pictures/views.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
-import { labelsOf, partsOf, sayWhatIsLearned, subsetOf, takesViews } from '../trained/drawn.ts'
+import { labelsOf, partsOf, sayCost, sayHowJudged, sayWhatIsLearned, subsetOf, takesViews } from '../trained/drawn.ts'
 import type { Inputs } from '../trained/inputs.ts'
-import { countedShots, type Job } from '../trained/job.ts'
+import { countedShots, type Job, judging } from '../trained/job.ts'
 import type { RunRecord } from '../trained/record.ts'
 import { decidesBefore, whatDecides } from '../trained/run-job.ts'
 import { checkRunOptions } from '../trained/run-options.ts'
@@ -34,7 +35,10 @@ import { runJob } from './run-job.ts'
 
 /** Options of train. */
 export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions, Rerun {
-  /** A row of METHODS by its name, or a method of one's own; default: coop. */
+  /**
+   * A row of METHODS by its name, or a method of one's own; default: DEFAULT_METHOD, and coop for the paper's data sets and where
+   * `settings` has some that are CoOp's.
+   */
   readonly method?: string | AnyMethod
   /** Of the method; what is left out has its default. */
   readonly settings?: object
@@ -46,6 +50,15 @@ export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOption
   readonly views?: Views
   /** A word for the CLIP, as --model takes it; default: the bundled one, and for photographs one that is in the hub's cache. */
   readonly model?: string
+  /**
+   * Whether a method that takes long is learned several times, to calibrate its probabilities and to measure it where there are
+   * no test images. Default: yes, but on the paper's data sets no. Other methods are in any case.
+   */
+  readonly calibrate?: boolean
+  /** Share of pictures, above 0 and below 1, whose label set is to hold their class, kept with the run; default: none. */
+  readonly sets?: number
+  /** Share of wrong answers, above 0 and below 1, by which the threshold for "none of these" is chosen; default: by `_other/`. */
+  readonly errorRate?: number
   /** Hand-written prompts to compare with; default: those of the settings, else the data set's own. */
   readonly templates?: Templates
   /** File for class, answer, logits and probabilities of each test picture, in the format that its ending says. */
@@ -78,6 +91,9 @@ const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
   model: true,
   templates: true,
   predictions: true,
+  calibrate: true,
+  sets: true,
+  errorRate: true,
   out: true,
   checkpointSeconds: true,
   command: true,
@@ -97,8 +113,8 @@ const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
 }
 
 /**
- * Learns by any method from images of a data set (as `openDataset` takes it), measures on its test images if there are
- * any, and keeps all of it in a folder, which `openRun` opens. All that can be refused is refused before the first picture is
+ * Learns by any method from images of a data set (as `openDataset` takes it), measures on its test images, or without any by
+ * cross-validation, and keeps all of it in a folder, which `openRun` opens. All that can be refused is refused before the first picture is
  * read; with `resume` a stopped run continues from its checkpoint, and a finished one is read.
  *
  * @throws UsageError when the folder has a run and neither `resume` nor `force` is set, or files of others and `force`
@@ -122,11 +138,14 @@ export async function trainAsGiven(
   const { seed = 1, transforms = DEFAULT_TRANSFORMS, cache = defaultCacheDir(), resume, force } = options
   const rerun = { resume, force }
   const hooks = { ...given, signal: anySignal(given.signal, options.signal) }
-  const method = typeof options.method === 'object' ? options.method : methodNamed(options.method ?? 'coop')
+  const isOwn = findOfficialDataset(data) === undefined
+  const usual = isOwn ? DEFAULT_METHOD : PAPER_METHOD
+  const named = options.method ?? impliedMethod(usual, givenSettings(options.settings), hooks)
+  const method = typeof named === 'object' ? named : methodNamed(named)
   const settings = readSettings(method, options.settings ?? {})
   const learns = method.pictures !== 'none'
-  const shots = learns ? (options.shots ?? (findOfficialDataset(data) ? 16 : 'all')) : 0
-  const words = [shortName(data), ...(method.name === 'coop' ? [] : [method.name]), ...(learns ? [shots, seed] : [])]
+  const shots = learns ? (options.shots ?? (isOwn ? 'all' : 16)) : 0
+  const words = [shortName(data), ...(method.name === usual ? [] : [method.name]), ...(learns ? [shots, seed] : [])]
   const run = options.out ?? `runs/${words.join('-')}`
   const { predictions } = options
   if (predictions !== undefined) await checkTableFile(predictions, [data])
@@ -138,8 +157,7 @@ export async function trainAsGiven(
     title: method.title(settings),
     settings,
     shots,
-    validates: method.validates?.(settings),
-    testShare: options.testShare,
+    ...judging(method, settings, { ...options, isOwn }),
     seed,
     views: takesViews(method) ? (options.views ?? DEFAULT_VIEWS) : 0,
     transforms,
@@ -152,15 +170,19 @@ export async function trainAsGiven(
   const inputs = openInputs({ ...options, cache })
   const dataset = await inputs.dataset(asked, data, hooks)
   const from = givenFrom([...dataset.train, ...dataset.test])
-  if (predictions !== undefined) checkTestable(dataset, data)
+  if (predictions !== undefined && !asked.crossValidate) checkTestable(dataset, data)
   checkShareUsed(dataset, data, options)
   if (learns) sayWhatIsLearned(partsOf(asked, dataset), shots, hooks)
   const subset = subsetOf(asked, dataset)
-  await checkThere(dataset, [...subset.train, ...subset.val, ...dataset.test], options)
+  sayHowJudged(asked, subset, hooks)
+  sayCost(asked, method, subset, hooks)
+  const { others = { train: [], test: [] } } = dataset
+  const items = [...subset.train, ...subset.val, ...dataset.test, ...others.train, ...others.test]
+  await checkThere(dataset, items, options)
 
   const isBundled = from !== undefined || (resume && (await beganWith(run, asked, inputs, hooks)))
-  const named = options.model ?? (isBundled ? BUNDLED : undefined)
-  const { model, place } = await chooseModel(named, data, [...subset.train, ...dataset.test], hooks)
+  const word = options.model ?? (isBundled ? BUNDLED : undefined)
+  const { model, place } = await chooseModel(word, data, [...subset.train, ...dataset.test], hooks)
   // features that were given are what they are
   const how = from ? ({ views: 0, transforms: from.transforms ?? transforms } as const) : {}
   const paths = place === model ? asked.paths : { ...asked.paths, [model]: place }

@@ -12,7 +12,17 @@ export const labelSchema = z
 export const classifiedSchema = z
   .strictObject({
     results: z
-      .array(z.strictObject({ labels: z.array(labelSchema).meta({ description: 'Most probable first.' }) }))
+      .array(
+        z.strictObject({
+          labels: z.array(labelSchema).meta({ description: 'Most probable first.' }),
+          none: z.literal(true).optional().meta({
+            description: "It is none of the classes: the most probable is below the run's threshold.",
+          }),
+          set: z.array(z.string()).optional().meta({
+            description: 'Of a run with label sets: the classes that it may be, most probable first.',
+          }),
+        }),
+      )
       .meta({ description: 'One for each picture, in the order in which they were sent.' }),
   })
   .meta({ description: 'The classes of each picture.' })

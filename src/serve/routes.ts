@@ -106,7 +106,12 @@ export function routes(options: RouteOptions): Hono<{ Bindings: HttpBindings }> 
         run.queue.classify(pictures, stop.signal),
       )
       metrics.classified(run.name, pictures.length)
-      const answer: Classified = { results: labels.map((all) => ({ labels: all.slice(0, top) })) }
+      const answer: Classified = {
+        results: labels.map((all) => {
+          const { label, set } = run.open.decide(all)
+          return { labels: all.slice(0, top), none: label === null ? true : undefined, set: set && [...set] }
+        }),
+      }
       return c.json(answer)
     } finally {
       outgoing.off('close', onClose)

@@ -17,7 +17,12 @@ export async function servedWorld(): Promise<ServedWorld> {
   const world = await tinyWorld()
   const at = (name: string) => join(world.root, name)
   const given = { model: world.model, cache: at('cache'), threads: 1, shots: 4 }
-  await train(world.photos, { ...given, out: at('coop'), settings: { M: 2, recipe: 'fast', epochs: 5 } })
+  await train(world.photos, {
+    ...given,
+    out: at('coop'),
+    method: 'coop',
+    settings: { M: 2, recipe: 'fast', epochs: 5 },
+  })
   await train(world.photos, { ...given, out: at('tip'), method: 'tip-adapter', settings: { search: false } })
   return {
     ...world,

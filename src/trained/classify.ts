@@ -6,17 +6,35 @@ import { expectedTensors } from '../clip/weights/expected.ts'
 import { distinctNames } from '../data/class-names.ts'
 import { dims, type FloatTensor, floatTensor, sizeOf } from '../graph/tensor.ts'
 import type { ImageClassifier, Looks } from '../learning/classifier.ts'
+import { conformalThreshold } from '../learning/conformal.ts'
 import { softmaxRows } from '../learning/vectors.ts'
 import type { DecodeOptions, Exif, Picture } from '../pictures/picture.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 import type { Runtime } from '../runtime/types.ts'
 import type { SavedRun } from './learned.ts'
 import type { PictureReader } from './reader.ts'
+import { checkRunOptions } from './run-options.ts'
 
 /** A class and how probable it is. */
 export interface Label {
   readonly label: string
   readonly probability: number
+}
+
+/** What is made of the probabilities of a picture's classes. */
+export interface Decision {
+  /** The most probable class; null where even that is less probable than the threshold: none of these. */
+  readonly label: string | null
+  /** The label set, which holds the right class for the asked share of pictures; left out where none is asked. */
+  readonly set?: readonly string[]
+}
+
+/** How decisions are made; default: as the run was learned to. */
+export interface DecideOptions {
+  /** Probability from 0 to 1; an answer below it is "none of these". */
+  readonly reject?: number
+  /** Share of pictures, above 0 and below 1, whose label set is to hold their class. */
+  readonly sets?: number
 }
 
 /** A classifier that was learned, ready to be asked as often as one likes. */
@@ -34,9 +52,13 @@ export interface OpenRun<P = Picture> {
   pixels(picture: P, name: string, options?: Pick<DecodeOptions, 'maxPixels'>): Promise<Float32Array>
   /** The second half of `classify`: all classes of each picture that `pixels` gave, most probable first. */
   classifyPixels(pixels: readonly Float32Array[]): Promise<Label[][]>
+  /** Logits are divided by it before the softmax that makes them probabilities; 1 of a run that was not calibrated. */
+  readonly temperature: number
+  /** What a picture is, or that it is none of these, by the labels that `classify` gave it. */
+  decide(labels: readonly Label[]): Decision
   /**
-   * Logits `(n, classes)` of image features `(n, embed)` of the run's model, of any length; where `takes` is `trunk`, of those
-   * before the last projection, `(n, trunk)`.
+   * Raw logits `(n, classes)`, not divided by the run's temperature, of image features `(n, embed)` of the run's model, of any
+   * length; where `takes` is `trunk`, of those before the last projection, `(n, trunk)`.
    * @throws UsageError where its method looks at pixels
    */
   logits(features: FloatTensor): Promise<FloatTensor>
@@ -71,8 +93,10 @@ export function openSaved<P>(
   runtime: Runtime,
   classifier: ImageClassifier,
   how: PicturesOf<P>,
-  options: { readonly transforms?: Transforms; readonly exif?: Exif },
+  options: DecideOptions & { readonly transforms?: Transforms; readonly exif?: Exif },
 ): OpenRun<P> {
+  const { temperature = 1 } = saved.trust ?? {}
+  const decide = decider(saved, options)
   const { transforms = saved.transforms, exif = saved.exif } = options
   const { preprocess: config, embedDim } = clip.config
   const isLarge =
@@ -103,7 +127,7 @@ export function openSaved<P>(
   }
 
   async function classifyPixels(pixels: readonly Float32Array[]): Promise<Label[][]> {
-    return pixels.length === 0 ? [] : labelsOf(classifier, await classifier.logits(await seen(pixels)))
+    return pixels.length === 0 ? [] : labelsOf(classifier, await classifier.logits(await seen(pixels)), temperature)
   }
 
   return {
@@ -121,6 +145,8 @@ export function openSaved<P>(
     },
     pixels,
     classifyPixels,
+    temperature,
+    decide,
     async logits(features) {
       if (classifier.takes !== 'pixels') return classifier.logits(features)
       throw new UsageError(`${saved.run} needs pixels, not features of the image tower`, 'call classify instead')
@@ -132,9 +158,13 @@ export function openSaved<P>(
   }
 }
 
-/** The classes of each row of logits, most probable first. */
-export function labelsOf({ classNames }: Pick<ImageClassifier, 'classNames'>, logits: FloatTensor): Label[][] {
-  const { data } = softmaxRows(logits)
+/** The classes of each row of logits, most probable first; probabilities are softmax(logits / temperature). */
+export function labelsOf(
+  { classNames }: Pick<ImageClassifier, 'classNames'>,
+  logits: FloatTensor,
+  temperature = 1,
+): Label[][] {
+  const { data } = softmaxRows(logits, temperature)
   const [n, classes] = dims(logits, 2)
   const labels = distinctNames(classNames)
   return Array.from({ length: n }, (_, i) =>
@@ -143,6 +173,33 @@ export function labelsOf({ classNames }: Pick<ImageClassifier, 'classNames'>, lo
       probability,
     })).sort((a, b) => b.probability - a.probability),
   )
+}
+
+/**
+ * Decisions by the threshold and the label sets of a run, or by those asked for.
+ * @throws UsageError for label sets of a run that was not judged by folds
+ */
+export function decider(
+  { run, trust }: Pick<SavedRun, 'run' | 'trust'>,
+  { reject = trust?.reject, sets = trust?.sets }: DecideOptions,
+): (labels: readonly Label[]) => Decision {
+  checkRunOptions('decide', { reject, sets })
+  if (sets !== undefined && trust === undefined) {
+    throw new UsageError(
+      `${run} was learned without out-of-fold probabilities, of which label sets are made`,
+      'learn it again with coop-ts train (--calibrate), by a method that learns from pictures',
+    )
+  }
+  const least = sets === undefined ? undefined : conformalThreshold(trust?.truths ?? [], sets)
+  return (labels) => {
+    const [first] = labels
+    const isNone = first !== undefined && reject !== undefined && first.probability < reject
+    const inSet = ({ probability }: Label, i: number) => i === 0 || probability >= (least ?? 1)
+    return {
+      label: isNone ? null : (first?.label ?? null),
+      set: least === undefined ? undefined : labels.filter(inSet).map(({ label }) => label),
+    }
+  }
 }
 
 export const short = (fingerprint: string) => `${fingerprint.slice(0, 12)}...`

@@ -5,6 +5,7 @@ import type { Clip } from '../clip/types.ts'
 import { type Half, halfOf } from '../data/halves.ts'
 import { type Dataset, givenFrom, type Item } from '../data/items.ts'
 import type { OnlineViews, PixelSource } from '../learning/batches.ts'
+import { type Fold, foldsOf, judgedImages } from '../learning/folds.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
 import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
 import type { Views } from '../pictures/views.ts'
@@ -13,7 +14,14 @@ import { type Datasets, type Drawn, drawnBy, subsetOf } from './drawn.ts'
 import type { Job } from './job.ts'
 import type { UsedModel } from './learned.ts'
 import { answersOf, sharesOf } from './measure.ts'
-import { type EncodedItems, type EncodeOptions, encodeSets, openOnlineViews, pictureSet } from './pictures.ts'
+import {
+  type EncodedItems,
+  type EncodeOptions,
+  encodeSets,
+  openOnlineViews,
+  pictureSet,
+  someItems,
+} from './pictures.ts'
 import { pixelSource } from './pixels.ts'
 import type { PictureReader } from './reader.ts'
 
@@ -32,12 +40,18 @@ export interface JobInputs {
   /** Where new views are drawn for each epoch. */
   readonly online?: OnlineViews
   readonly pixels: PixelSource
+  /** Where out-of-fold logits are made: the folds of `train`, else none. */
+  readonly folds: readonly Fold[]
+  /** Then: `train` as it would be tested, one view each. */
+  readonly plain: EncodedItems
+  /** Pictures of none of the classes: to choose a threshold by, and to test it on. */
+  readonly others: Readonly<Record<'train' | 'test', EncodedItems>>
   readonly val: EncodedItems
   readonly test: TestSet
   readonly elsewhere: readonly TestSet[]
   /** Which pictures all these are. */
   readonly drawn: Drawn
-  /** Accuracy of hand-written prompts on the test images; null where there are none. */
+  /** Accuracy of hand-written prompts on the images that the run is measured on; null where there are none. */
   readonly zeroShot: number | null
   /** Frees what they hold. */
   dispose(): Promise<void>
@@ -58,7 +72,7 @@ export interface Inputs extends JobSource {
 
 /** What jobs learn from, of models and data sets that a source opens. */
 export function inputsOf(reader: PictureReader, source: JobSource, options: EncodeOptions): Inputs {
-  const encoded = memory<EncodedItems>(8)
+  const encoded = memory<EncodedItems>(12)
   const zeroShots = memory<number | null>(Number.POSITIVE_INFINITY)
 
   return {
@@ -85,6 +99,13 @@ export function inputsOf(reader: PictureReader, source: JobSource, options: Enco
       const train = await encode(`${subset}, train`, own.train, job.views)
       if (job.shots !== 0) checkEveryClass(own.classNames, train)
       const val = await encode(`${subset}, val`, own.val)
+      const folds = job.folds === undefined ? [] : foldsOf(train.labels, { folds: job.folds, seed: job.seed })
+      const plain = folds.length === 0 ? train : await encode(`${subset}, train`, own.train)
+      checkSamePictures(train, plain)
+      const others = {
+        train: await encode(`${data}, others to learn`, (folds.length > 0 && dataset.others?.train) || []),
+        test: await encode(`${data}, others to test`, (folds.length > 0 && dataset.others?.test) || []),
+      }
       const test = await testSet(job.dataset, job.dataset, job.split)
       const elsewhere: TestSet[] = []
       if (job.split === 'base') elsewhere.push(await testSet('new', job.dataset, 'new'))
@@ -92,13 +113,16 @@ export function inputsOf(reader: PictureReader, source: JobSource, options: Enco
 
       const { classNames } = own
       const prompts = templates ?? own.templates ?? DEFAULT_TEMPLATES
-      const zeroShot = await zeroShots(`${about} ${data} ${job.split} ${JSON.stringify(prompts)}`, async () => {
-        if (test.images.labels.length === 0) return null
+      const isTested = test.images.labels.length > 0
+      const measured = isTested || !job.crossValidate ? test.images : someItems(plain, judgedImages(folds))
+      const on = isTested ? `${data} ${job.split}` : `${subset}, ${job.folds} folds`
+      const zeroShot = await zeroShots(`${about} ${on} ${JSON.stringify(prompts)}`, async () => {
+        if (measured.labels.length === 0) return null
         const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates: prompts })
-        const answers = await answersOf(reader, classifier, clip, test.images, pictures).finally(() =>
+        const answers = await answersOf(reader, classifier, clip, measured, pictures).finally(() =>
           classifier.dispose(),
         )
-        return sharesOf(classNames, answers, test.images.labels).accuracy
+        return sharesOf(classNames, answers, measured.labels).accuracy
       })
       const views =
         job.views === 'online'
@@ -111,6 +135,9 @@ export function inputsOf(reader: PictureReader, source: JobSource, options: Enco
         drawn: await drawnBy(reader, job, source, hooks),
         online: views?.online,
         pixels: pixelSource(reader, clip, train.items, job.views, job.seed, pictures),
+        folds,
+        plain,
+        others,
         val,
         test,
         elsewhere,
@@ -140,6 +167,12 @@ function checkEveryClass(classNames: readonly string[], { labels }: Pick<Encoded
     `none of the training images drawn can be read for the class ${some(without)}`,
     'replace the unreadable images, use more shots (--shots), or draw other images (--seed)',
   )
+}
+
+/** Throws FileError where a picture could be read once, and then no more. */
+function checkSamePictures(train: EncodedItems, plain: EncodedItems): void {
+  if (train.labels.join() === plain.labels.join()) return
+  throw new FileError('pictures have changed while they were read', 'start the run again')
 }
 
 /** Makes each thing once, also for those who ask while it is being made; the oldest are forgotten, and so are failures. */

@@ -11,6 +11,7 @@ import { classWeights } from '../methods/class-weights/index.ts'
 import { type AnyMethod, METHODS } from '../methods/index.ts'
 import { EXIF_WAYS, type Exif } from '../pictures/picture.ts'
 import { TRANSFORMS_NAMES, type Transforms } from '../pictures/transforms.ts'
+import { type Trust, trustSchema } from './trust.ts'
 
 /** A model as a word named it. */
 export interface UsedModel {
@@ -46,6 +47,8 @@ export interface SavedLearned {
   readonly split: ClassSplit
   /** Share of each class that was held out for testing, where the data set marks no test images. */
   readonly testShare?: number
+  /** Absent of runs that nothing was judged for: their probabilities are softmax(logits). */
+  readonly trust?: Trust
   readonly tensors: Tensors
 }
 
@@ -73,13 +76,14 @@ const aboutSchema = z.strictObject({
   exif: z.enum(EXIF_WAYS).optional(),
   split: z.enum(CLASS_SPLITS),
   testShare: z.number().min(0).max(1).optional(),
+  trust: trustSchema.optional(),
 })
 
 /** The bytes of a safetensors file with its hash: the tensors in float32; all else as JSON in its metadata entry `learned`. */
 export function writeLearned(saved: SavedLearned): Promise<Uint8Array<ArrayBuffer>> {
-  const { method, settings, classNames, templates, model, transforms, exif, split, testShare, tensors } = saved
+  const { method, settings, classNames, templates, model, transforms, exif, split, testShare, trust, tensors } = saved
   const names = { format: FORMAT, method: method.name, settings, classNames, templates }
-  const about = { ...names, model, transforms, exif, split, testShare }
+  const about = { ...names, model, transforms, exif, split, testShare, trust }
   return writeSealed(tensors, { learned: JSON.stringify(about) })
 }
 

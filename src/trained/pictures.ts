@@ -12,6 +12,7 @@ import { exifOf, type FeaturesAbout, type GivenFeatures, givenFrom, type Item } 
 import { onlineViews } from '../data/online.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { OnlineViews } from '../learning/batches.ts'
+import { someRows as rowsOf } from '../learning/labelled-rows.ts'
 import type { Exif, Picture } from '../pictures/picture.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
@@ -43,6 +44,20 @@ export interface EncodedItems {
   readonly labels: readonly number[]
   /** Hash that says which pictures these are (by content, in order), their labels, views and encoder. */
   readonly key: string
+}
+
+/** Some of the pictures, by their places. */
+export function someItems(
+  { features, trunk, items, labels, key }: EncodedItems,
+  places: readonly number[],
+): EncodedItems {
+  return {
+    features: rowsOf(features, places),
+    trunk: trunk && rowsOf(trunk, places),
+    items: places.map((i) => items[i]!),
+    labels: places.map((i) => labels[i]!),
+    key: `${key} ${places.join()}`,
+  }
 }
 
 /** A set of pictures to encode: as for testing, or in `views` augmented views by `seed`. */

@@ -4,6 +4,7 @@ import { CLASS_SPLITS } from '../data/halves.ts'
 import { CHOICES } from '../methods/index.ts'
 import { TRANSFORMS_NAMES } from '../pictures/transforms.ts'
 import { viewsSchema } from '../pictures/views.ts'
+import { worthSchema } from './trust.ts'
 
 /** Everything about one finished run: results.json of its folder. */
 export const recordSchema = z.object({
@@ -32,9 +33,14 @@ export const recordSchema = z.object({
   transforms: z.enum(TRANSFORMS_NAMES),
   /** Augmented views of each training image; 0: none. */
   views: viewsSchema,
-  /** Fraction of 1 on the test images of the classes learned from; null where nothing was measured, as by coop-ts import. */
+  /**
+   * On what it was measured: test images; the images learned from, each by a learner of the same kind that had not seen it; or
+   * nothing. Records of earlier versions lack it: they were measured on test images, if at all.
+   */
+  measured: z.enum(['test', 'cross-validated', 'nothing']).optional(),
+  /** Fraction of 1 on these images; null where nothing was measured, as by coop-ts import. */
   accuracy: z.number().min(0).max(1).nullable(),
-  /** Images learned from, and images tested on. Records of earlier versions lack these four. */
+  /** Images learned from, and images that accuracy was measured on. Records of earlier versions lack these five. */
   trained: z.int().optional(),
   tested: z.int().optional(),
   /** Accuracy of always giving the class that most test images have; null where nothing was measured. */
@@ -56,7 +62,9 @@ export const recordSchema = z.object({
   data: z.record(z.string(), z.string()).optional(),
   /** The settings of its method in the plan, where the plan has others for its data set: reports put such runs into one line. */
   planned: z.record(z.string(), z.unknown()).optional(),
-  /** Accuracy of hand-written prompts. */
+  /** What probabilities, label sets and a threshold for "none of these" are worth; null where no picture was judged for them. */
+  worth: worthSchema.nullable().optional(),
+  /** Accuracy of hand-written prompts on the same images. */
   zeroShot: z.number().min(0).max(1).nullable(),
   /** Accuracy elsewhere: `new` (the other half of the classes), or the name of a data set (domain shift, transfer). */
   elsewhere: z.record(z.string(), z.number().min(0).max(1)),

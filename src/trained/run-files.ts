@@ -14,6 +14,11 @@ export const RUN_FILES = {
   metrics: 'metrics.jsonl',
   /** Where a stopped run resumes; removed once the run has finished. */
   checkpoint: 'checkpoint.safetensors',
+  /**
+   * Logits of pictures learned from, by learners that had not seen them (`logits`), and by which of these (`folds`, from 1; 0:
+   * none). Written while it learns; kept where they are what the run is measured by.
+   */
+  judged: 'out-of-fold.safetensors',
   /** What was learned, and all that is needed to use it. */
   learned: 'learned.safetensors',
   /** Written last: what it is worth. */
@@ -25,6 +30,10 @@ export const RUN_FILES = {
 } as const
 
 export type RunFile = keyof typeof RUN_FILES
+
+/** What a finished run does not keep: logits of many classes take more room than all else, and are asked for only where they measure it. */
+export const unneeded = ({ measured }: Pick<RunRecord, 'measured'>): RunFile[] =>
+  measured === 'cross-validated' ? [] : ['judged']
 
 /** All that decides a run's numbers, as settings.json has it. */
 export type Decisive = Readonly<Record<string, unknown>>

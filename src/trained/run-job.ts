@@ -12,18 +12,22 @@ import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import type { Runtime } from '../runtime/types.ts'
 import type { JobInputs, TestSet } from './inputs.ts'
 import { countedShots, type Job } from './job.ts'
+import { judgedByFolds } from './judge.ts'
 import { type RememberedModel, type UsedModel, writeLearned } from './learned.ts'
-import { answersOf, type Judged, judge, logitsOf, sharesOf } from './measure.ts'
-import type { EncodeOptions } from './pictures.ts'
+import { answersOf, type Judged, judge, logitsOf, judged as said, sharesOf } from './measure.ts'
+import { type EncodedItems, type EncodeOptions, someItems } from './pictures.ts'
 import type { PictureReader } from './reader.ts'
 import type { RunRecord } from './record.ts'
 import type { Decisive, RunCheckpoint } from './run-files.ts'
+import { trustOf, worthByFolds, worthOnTest } from './trust.ts'
 
 /** Where a run is kept while it learns and afterwards. */
 export interface JobStore {
   /** Keeps what decides the numbers; what is left of a run with exactly the same settings is gone on with. */
   begin(settings: Decisive): Promise<void>
   checkpoint(settings: Decisive): RunCheckpoint
+  /** Where out-of-fold logits are kept, while it learns and afterwards. */
+  judged(settings: Decisive): RunCheckpoint
   /** Keeps the steps while it learns, and at its end. */
   readonly metrics: {
     onSteps(steps: readonly Step[]): unknown
@@ -60,7 +64,7 @@ export async function learnJob(
   hooks: Hooks & Pick<LearnOptions, 'onSteps'>,
 ): Promise<RunRecord> {
   const { runtime, reader, pictures } = context
-  const { clip, test, train, online, pixels, val } = inputs
+  const { clip, test, train, online, pixels, folds, plain, others, val } = inputs
   const method = methodNamed(job.method, context.methods)
   const { classNames, epochs, testShare } = test.dataset
   const classes = { clip, runtime, classNames, templates: test.dataset.templates ?? DEFAULT_TEMPLATES }
@@ -68,7 +72,7 @@ export async function learnJob(
   const exif = exifOfDataset(test.dataset)
   await store.begin(settings)
 
-  const checkpoint = store.checkpoint(settings)
+  const [checkpoint, kept] = [store.checkpoint(settings), store.judged(settings)]
   const shots = countedShots(job, train.labels)
   const task = { ...classes, train, online, pixels, val, shots, seed: job.seed, epochs }
   const onSteps: LearnOptions['onSteps'] = async (steps, tensors) => {
@@ -77,15 +81,32 @@ export async function learnJob(
   }
   const learned = await method.learn(task, job.settings, { ...hooks, checkpoint, onSteps })
   await store.metrics.end(learned.steps)
-  const model = store.remembered(inputs.model, clip.fingerprint)
-  await store.learned(await writeLearned({ ...job, ...classes, testShare, method, model, exif, ...learned }))
+  const ask = (classifier: ImageClassifier, images: EncodedItems, hooks?: Hooks) =>
+    logitsOf(reader, classifier, clip, images, pictures, hooks)
+  const askPlain = (classifier: ImageClassifier, images: readonly number[]) => ask(classifier, someItems(plain, images))
+  const judged = await judgedByFolds(method, task, job.settings, folds, learned.outOfFold, askPlain, kept, hooks)
 
   const classifier = await method.classifier(classes, job.settings, learned)
-  const measured = test.images.labels.length > 0
-  let judged: Judged = { answers: [], above: [] }
+  let measured: Measured | undefined
+  let worth: RunRecord['worth'] = null
   const elsewhere: Record<string, number> = {}
   try {
-    if (measured) judged = await judge(reader, classifier, clip, test.images, pictures, hooks)
+    const trust = judged && (await trustOf(judged, await ask(classifier, others.train), job))
+    const model = store.remembered(inputs.model, clip.fingerprint)
+    await store.learned(await writeLearned({ ...job, ...classes, testShare, trust, method, model, exif, ...learned }))
+    const { labels } = test.images
+    if (labels.length > 0 && trust === undefined) {
+      measured = { on: 'test', ...(await judge(reader, classifier, clip, test.images, pictures, hooks)), labels }
+    } else if (labels.length > 0 && trust !== undefined) {
+      const logits = await ask(classifier, test.images, hooks)
+      measured = { on: 'test', ...(await said(logits, labels)), labels }
+      worth = await worthOnTest({ logits, labels }, await ask(classifier, others.test), trust, job)
+    } else if (judged !== undefined && trust !== undefined) {
+      if (job.crossValidate) {
+        measured = { on: 'cross-validated', ...(await said(judged.logits, judged.labels)), labels: judged.labels }
+      }
+      worth = await worthByFolds(judged, await ask(classifier, others.train), trust, job)
+    }
     for (const other of inputs.elsewhere) {
       const found = await accuracyElsewhere(reader, method, classifier, classes, other, job, learned, pictures, hooks)
       if (found !== undefined) elsewhere[other.name] = found
@@ -98,8 +119,7 @@ export async function learnJob(
     await classifier.dispose()
   }
   const { id, dataset, split, title, seed, transforms, views } = job
-  const { answers, above } = judged
-  const shares = measured ? sharesOf(classNames, answers, test.images.labels, above) : undefined
+  const shares = measured && sharesOf(classNames, measured.answers, measured.labels, measured.above)
   const record: RunRecord = {
     id,
     dataset,
@@ -114,7 +134,8 @@ export async function learnJob(
     transforms,
     views,
     trained: train.labels.length,
-    tested: test.images.labels.length,
+    measured: measured?.on ?? 'nothing',
+    tested: measured?.labels.length ?? 0,
     accuracy: shares?.accuracy ?? null,
     chance: shares?.chance ?? null,
     interval: shares?.interval ?? null,
@@ -126,18 +147,25 @@ export async function learnJob(
     chosen: howChosen(method, job.settings, val.labels.length > 0 ? valKind(job, test.dataset) : undefined),
     data: inputs.drawn,
     planned: job.planned,
+    worth,
     zeroShot: inputs.zeroShot,
     elsewhere,
     facts: learned.facts,
     loss: lossOf(learned.steps) ?? null,
-    collapsed: measured && atChance(answers, test.images.labels),
+    collapsed: measured !== undefined && atChance(measured.answers, measured.labels),
     steps: learned.steps.length,
-    seconds: checkpoint.spent(),
+    seconds: Math.max(checkpoint.spent(), kept.spent()),
     environment: context.environment(),
   }
   await store.finish(record)
   warnOfPoorLearning(record, learned, hooks)
   return record
+}
+
+/** Answers to pictures, and what they are. */
+interface Measured extends Judged {
+  readonly on: NonNullable<RunRecord['measured']>
+  readonly labels: readonly number[]
 }
 
 /** What settings.json says: all that decides a run's numbers. */
@@ -156,10 +184,14 @@ export function whatDecides(
 /** What of it is known before a picture is looked at. */
 export function decidesBefore(job: Job, fingerprint: string, dataset: TestSet['dataset']): Decisive {
   const { classNames, templates = DEFAULT_TEMPLATES, testShare } = dataset
-  const { method, settings, shots, seed, views, transforms, split } = job
+  const { method, settings, shots, seed, views, transforms, split, crossValidate, sets, errorRate } = job
   // runs before there was a choice ignored it and say nothing
   const exif = exifOfDataset(dataset) === 'turn' ? 'turn' : undefined
-  const drawn = { shots, seed, views, transforms, exif, split, testShare }
+  const crossValidated = crossValidate && dataset.test.length === 0 ? true : undefined
+  // cheap ones are made in any case, and change nothing of what is measured on test images
+  const folds = crossValidated || job.calibrate ? job.folds : undefined
+  const judged = { folds, crossValidated, sets, errorRate }
+  const drawn = { shots, seed, views, transforms, exif, split, testShare, ...judged }
   return { method, settings, ...drawn, model: fingerprint, classNames, templates }
 }
 

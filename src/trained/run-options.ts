@@ -9,12 +9,18 @@ function wholeOr(word: string, least: number, most: number) {
 
 const SECONDS = { error: `a number of seconds from 0 to ${MANY}` }
 
+const SHARE = { error: 'a number from 0 to 1' }
+const INNER_SHARE = { error: 'a number above 0 and below 1' }
+
 const SCHEMAS = {
   seed: aSeed,
   shots: wholeOr('all', 1, MANY),
   views: wholeOr('online', 0, MAX_VIEWS),
   parallel: wholeFrom(1, MAX_PARALLEL),
   threads: wholeFrom(1, MAX_THREADS),
+  reject: z.number(SHARE).min(0, SHARE).max(1, SHARE),
+  sets: z.number(INNER_SHARE).gt(0, INNER_SHARE).lt(1, INNER_SHARE),
+  errorRate: z.number(INNER_SHARE).gt(0, INNER_SHARE).lt(1, INNER_SHARE),
   checkpointSeconds: z.number(SECONDS).min(0, SECONDS).max(MANY, SECONDS),
 } as const
 

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { aList, anObject, checkArguments, texts } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { checkDistinctClasses } from '../data/class-names.ts'
-import { type Dataset, type Item, seenBy } from '../data/items.ts'
-import { splitBySeed } from '../data/split.ts'
+import { type Dataset, type Item, isOthers, seenBy } from '../data/items.ts'
+import { othersBySeed, splitBySeed } from '../data/split.ts'
 import type { Exif } from '../pictures/picture.ts'
 
 /** A labelled picture of a page. */
@@ -24,10 +24,12 @@ export interface WebDataset {
   /** Default: none. */
   readonly val?: readonly WebItem[]
   /**
-   * Default: a share of each class of `train`, held out by the seed 1 (see testShare of the options). An empty list: nothing is
-   * measured.
+   * Default: what is left out of `train`, a share of each class by the seed 1 (see testShare of the options), or none. An empty
+   * list: nothing is measured.
    */
   readonly test?: readonly WebItem[]
+  /** Pictures of none of the classes, by which the threshold for "none of these" is chosen; default: none. */
+  readonly others?: readonly (Blob | string)[]
   /** Hand-written prompts, `{}` for the class name; default: "a photo of a {}." */
   readonly templates?: readonly string[]
 }
@@ -42,7 +44,7 @@ export interface WebClass {
 export interface FilesOptions {
   /** Default: pictures. */
   readonly name?: string
-  /** Share of each class to test on; default 0.3. */
+  /** Share of each class to test on; default: the data set leaves that to what is done with it. */
   readonly testShare?: number
   readonly templates?: readonly string[]
 }
@@ -64,6 +66,7 @@ const dataSchema = z.object({
   train: z.array(item),
   val: z.array(item).optional(),
   test: z.array(item).optional(),
+  others: z.array(aPath).optional(),
   templates: z.array(z.string().min(1)).min(1).optional(),
 })
 
@@ -81,6 +84,7 @@ export async function openData(
     )
   }
   const { name, classNames, templates, test } = read
+  const ofNone = read.others ?? []
   if (classNames.length === 1) {
     throw new UsageError(`${name} has only one class, "${classNames[0]}"`, 'a classifier needs at least two classes')
   }
@@ -104,13 +108,19 @@ export async function openData(
     throw new UsageError(`${name} says itself which pictures are for testing`, 'leave out testShare, or test')
   }
   const about = { name, root: name, classNames, templates }
-  if (test !== undefined) return { dataset: seenBy(exif, { ...about, ...parts }), files: named }
+  const others = itemsOf(ofNone.map((path) => ({ path, label: 0 })))
+  if (test !== undefined) {
+    const beside = others.length > 0 ? { train: others, test: [] } : undefined
+    return { dataset: seenBy(exif, { ...about, ...parts, others: beside }), files: named }
+  }
+  const keyed = (items: readonly Item[]) => items.map(({ path }) => ({ path, key: baseName(path) }))
   const classes = classNames.map((className, label) => ({
     name: className,
-    images: parts.train.flatMap(({ path, label: own }) => (own === label ? [{ path, key: baseName(path) }] : [])),
+    images: keyed(parts.train.filter(({ label: own }) => own === label)),
   }))
   const split = await splitBySeed(classes, SPLIT_SEED, testShare)
-  return { dataset: seenBy(exif, { ...about, ...split, val: parts.val }), files: named }
+  const beside = await othersBySeed(keyed(others), SPLIT_SEED, testShare)
+  return { dataset: seenBy(exif, { ...about, ...split, val: parts.val, others: beside }), files: named }
 }
 
 /** As Node splits a folder. */
@@ -130,23 +140,26 @@ function freeName(name: string, taken: ReadonlyMap<string, unknown>): string {
 }
 
 /**
- * Classes of files as a data set: a part of each class to test on, chosen by the names of the files as Node splits an image
- * folder.
+ * Classes of files as a data set; with a share, a part of each class to test on, chosen by the names of the files as Node splits an
+ * image folder. A class called `_other` is none: its files are of none of the classes.
  *
  * @throws UsageError for fewer than two classes, two of the same name, a class without files, or a wrong share
  */
-export async function filesDataset(classes: readonly WebClass[], options: FilesOptions = {}): Promise<WebDataset> {
-  checkArguments('filesDataset', { classes, options }, { classes: aList, options: anObject })
+export async function filesDataset(all: readonly WebClass[], options: FilesOptions = {}): Promise<WebDataset> {
+  checkArguments('filesDataset', { classes: all, options }, { classes: aList, options: anObject })
   const { name = 'pictures', testShare, templates } = options
-  const names = classes.map((each) => each?.name)
-  checkArguments('filesDataset', { names }, { names: texts })
+  checkArguments('filesDataset', { names: all.map((each) => each?.name) }, { names: texts })
+  const classes = all.filter((each) => !isOthers(each.name))
+  const others = all.flatMap((each) => (isOthers(each.name) ? each.files : []))
+  const names = classes.map((each) => each.name)
   if (names.length < 2) throw new UsageError('there are fewer than two classes', 'a classifier needs at least two')
   const twice = names.find((className, i) => names.indexOf(className) < i)
   if (twice !== undefined) throw new UsageError(`two classes are called "${twice}"`, 'rename one of them')
   checkDistinctClasses(name, names, 'rename one of them')
   const empty = classes.find(({ files }) => !Array.isArray(files) || files.length === 0)
   if (empty !== undefined) throw new UsageError(`the class "${empty.name}" has no pictures`, 'add some, or remove it')
-  const all = classes.flatMap(({ files }, label) => files.map((path): WebItem => ({ path, label })))
+  const train = classes.flatMap(({ files }, label) => files.map((path): WebItem => ({ path, label })))
+  if (testShare === undefined) return { name, classNames: names, train, others, templates }
   const keyed = classes.map(({ name: className, files }, label) => ({
     name: className,
     images: files.map((file, i) => ({ path: String(place(label, i)), key: baseName(nameOf(file)) })),
@@ -154,7 +167,7 @@ export async function filesDataset(classes: readonly WebClass[], options: FilesO
   function place(label: number, i: number): number {
     return classes.slice(0, label).reduce((sum, { files }) => sum + files.length, i)
   }
-  const { train, test } = await splitBySeed(keyed, SPLIT_SEED, testShare)
-  const back = (items: readonly Item[]) => items.flatMap(({ path }) => all[Number(path)] ?? [])
-  return { name, classNames: names, train: back(train), test: back(test), templates }
+  const split = await splitBySeed(keyed, SPLIT_SEED, testShare)
+  const back = (items: readonly Item[]) => items.flatMap(({ path }) => train[Number(path)] ?? [])
+  return { name, classNames: names, train: back(split.train), test: back(split.test), others, templates }
 }

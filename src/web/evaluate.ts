@@ -51,7 +51,9 @@ export async function evaluateZeroShot(
 ): Promise<WebEvaluated> {
   checkOptions('evaluateZeroShot', options, [...WEB_OPTION_NAMES, 'templates'])
   checkArguments('evaluateZeroShot', { data, hooks }, { data: anObject, hooks: someHooks })
-  const opened = await openData(data, options)
+  // nothing is learned from any: all are tested where the data set marks none
+  const { testShare = data.test === undefined ? 1 : undefined } = options
+  const opened = await openData(data, { ...options, testShare })
   const { classNames, test } = testable(opened)
   const templates = promptsFor(classNames, options.templates) ?? opened.dataset.templates ?? DEFAULT_TEMPLATES
   const { transforms = DEFAULT_TRANSFORMS } = options

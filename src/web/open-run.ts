@@ -8,9 +8,18 @@ import type { AnyMethod } from '../methods/index.ts'
 import type { Exif } from '../pictures/picture.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
-import { checkedClip, classifierOf, type OpenRun, openSaved, type PicturesOf } from '../trained/classify.ts'
+import {
+  checkedClip,
+  classifierOf,
+  type DecideOptions,
+  decider,
+  type OpenRun,
+  openSaved,
+  type PicturesOf,
+} from '../trained/classify.ts'
 import { readLearned, type SavedRun } from '../trained/learned.ts'
 import { RUN_FILES } from '../trained/run-files.ts'
+import { checkRunOptions } from '../trained/run-options.ts'
 import { bytesOf, decodeImage, isWebPicture } from './image.ts'
 import { modelOf } from './model-of.ts'
 import type { WebPicture } from './picture.ts'
@@ -21,7 +30,7 @@ import { webRuntime } from './runtime.ts'
 export type WebRun = Blob | Uint8Array | ReadonlyMap<string, Uint8Array>
 
 /** Options of openRun. */
-export interface OpenWebRunOptions extends RuntimeOptions, Hooks {
+export interface OpenWebRunOptions extends RuntimeOptions, Hooks, DecideOptions {
   /** The model that the run learned on. */
   readonly model: Clip | ModelFiles
   /** To compute on, shared by several runs; default: a new one. */
@@ -40,6 +49,8 @@ const OPTIONS: Readonly<Record<keyof OpenWebRunOptions, true>> = {
   methods: true,
   transforms: true,
   exif: true,
+  reject: true,
+  sets: true,
   device: true,
   threads: true,
   onProgress: true,
@@ -53,8 +64,10 @@ const OPTIONS: Readonly<Record<keyof OpenWebRunOptions, true>> = {
  */
 export async function openRun(run: WebRun, options: OpenWebRunOptions): Promise<OpenRun<WebPicture>> {
   checkOptions('openRun', options, Object.keys(OPTIONS))
-  const { methods, transforms, exif } = options
+  const { methods, transforms, exif, reject, sets } = options
+  checkRunOptions('openRun', options)
   const saved = await readRun(run, methods)
+  decider(saved, options)
   const { clip, name } = await modelOf(options.model)
   checkedClip(saved, clip, name)
   const runtime = options.runtime ?? (await webRuntime({ device: options.device, threads: options.threads }))
@@ -63,7 +76,7 @@ export async function openRun(run: WebRun, options: OpenWebRunOptions): Promise<
     await close()
     throw cause
   })
-  const opened = openSaved(saved, clip, runtime, classifier, pictures, { transforms, exif })
+  const opened = openSaved(saved, clip, runtime, classifier, pictures, { transforms, exif, reject, sets })
   return { ...opened, dispose: () => opened.dispose().finally(close) }
 }
 

@@ -5,6 +5,7 @@ import type { Step } from '../learning/types.ts'
 import type { RememberedModel, UsedModel } from '../trained/learned.ts'
 import { type RunRecord, recordSchema } from '../trained/record.ts'
 import {
+  type CheckpointFile,
   type Decisive,
   metricsText,
   RUN_FILES,
@@ -13,12 +14,16 @@ import {
   resultsText,
   runCheckpoint,
   settingsText,
+  unneeded,
 } from '../trained/run-files.ts'
 import type { JobStore } from '../trained/run-job.ts'
 import type { RunStore } from './runs.ts'
 
 /** Milliseconds between writes of metrics. */
 const METRICS_MS = 2000
+
+/** Files of a finished run. */
+const FINISHED = [RUN_FILES.settings, RUN_FILES.metrics, RUN_FILES.judged, RUN_FILES.learned, RUN_FILES.results]
 
 /** The files of a run of a page: in memory, and in a store that outlives the page, where there is one. */
 export class PageStore implements JobStore {
@@ -37,7 +42,7 @@ export class PageStore implements JobStore {
     if (store === undefined || (await this.#kept('settings')) !== settingsText(settings)) return undefined
     const results = await this.#kept('results')
     if (results === undefined) return undefined
-    for (const file of [RUN_FILES.settings, RUN_FILES.metrics, RUN_FILES.learned, RUN_FILES.results]) {
+    for (const file of FINISHED) {
       const content = await store.read(file)
       if (content !== undefined) this.files.set(file, new Uint8Array(content))
     }
@@ -64,15 +69,22 @@ export class PageStore implements JobStore {
   }
 
   checkpoint(settings: Decisive): RunCheckpoint {
-    const store = this.#store
-    const file = {
-      async open() {
-        const bytes = await store?.read(RUN_FILES.checkpoint)
-        return bytes && bytesSource(RUN_FILES.checkpoint, bytes)
-      },
-      write: async (content: Uint8Array<ArrayBuffer>) => store?.write(RUN_FILES.checkpoint, content),
+    return this.#keeping('checkpoint', settings, async (content) => this.#store?.write(RUN_FILES.checkpoint, content))
+  }
+
+  judged(settings: Decisive): RunCheckpoint {
+    return this.#keeping('judged', settings, (content) => this.#put('judged', content))
+  }
+
+  #keeping(file: RunFile, settings: Decisive, write: CheckpointFile['write']): RunCheckpoint {
+    const open = async () => {
+      const bytes = await this.#store?.read(RUN_FILES[file])
+      return bytes && bytesSource(RUN_FILES[file], bytes)
     }
-    return runCheckpoint(file, settings, { every: this.#every, remedy: 'remove the run, and start it again' })
+    return runCheckpoint({ open, write }, settings, {
+      every: this.#every,
+      remedy: 'remove the run, and start it again',
+    })
   }
 
   #written = 0
@@ -95,6 +107,7 @@ export class PageStore implements JobStore {
 
   async finish(record: RunRecord): Promise<void> {
     await this.#put('results', await resultsText(record))
-    await this.#store?.remove(RUN_FILES.checkpoint)
+    for (const file of unneeded(record)) this.files.delete(RUN_FILES[file])
+    for (const file of ['checkpoint', ...unneeded(record)] as const) await this.#store?.remove(RUN_FILES[file])
   }
 }

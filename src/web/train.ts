@@ -5,6 +5,7 @@ import type { ModelFiles } from '../clip/model-files.ts'
 import type { Clip } from '../clip/types.ts'
 import type { Shots } from '../data/fewshot.ts'
 import type { LearnOptions, Step, Tensors } from '../learning/types.ts'
+import { DEFAULT_METHOD, givenSettings, impliedMethod } from '../methods/default.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
 import { promptsOfRun } from '../methods/templates-setting.ts'
 import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
@@ -12,9 +13,9 @@ import type { Exif } from '../pictures/picture.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import { DEFAULT_VIEWS, type Views } from '../pictures/views.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
-import { labelsOf, partsOf, sayWhatIsLearned, subsetOf, takesViews } from '../trained/drawn.ts'
+import { labelsOf, partsOf, sayHowJudged, sayWhatIsLearned, subsetOf, takesViews } from '../trained/drawn.ts'
 import { inputsOf } from '../trained/inputs.ts'
-import { countedShots, type Job } from '../trained/job.ts'
+import { countedShots, type Job, judging } from '../trained/job.ts'
 import { answersOf, sharesOf } from '../trained/measure.ts'
 import type { RunRecord } from '../trained/record.ts'
 import { learnJob, whatDecides } from '../trained/run-job.ts'
@@ -37,13 +38,16 @@ export interface WebOptions extends RuntimeOptions {
   /** Default: turn; for a finished run, as for its training. */
   readonly exif?: Exif
   readonly skipBadImages?: boolean
-  /** Share of each class to test on, where the data set marks no test images; default 0.3. */
+  /**
+   * Share of each class to test on, where the data set marks no test images. Default: train withholds none and measures by
+   * cross-validation; evaluateZeroShot tests on all, evaluateRun on what the run left out.
+   */
   readonly testShare?: number
 }
 
 /** Options of train. */
 export interface WebTrainOptions extends WebOptions {
-  /** A row of METHODS by its name, or a method of one's own; default: coop. */
+  /** A row of METHODS by its name, or a method of one's own; default: DEFAULT_METHOD, and coop where `settings` has some of it. */
   readonly method?: string | AnyMethod
   /** Of the method; what is left out has its default. */
   readonly settings?: object
@@ -53,6 +57,10 @@ export interface WebTrainOptions extends WebOptions {
   readonly seed?: number
   /** Augmented views of each training image; default 4. */
   readonly views?: Views
+  /** Share of pictures, above 0 and below 1, whose label set is to hold their class, kept with the run; default: none. */
+  readonly sets?: number
+  /** Share of wrong answers, above 0 and below 1, by which the threshold for "none of these" is chosen; default: by `others`. */
+  readonly errorRate?: number
   /** Hand-written prompts to compare with; default: those of the settings, else the data set's own. */
   readonly templates?: Templates
   /** What settings.json and results.json call the model; default: the name of its files. */
@@ -87,7 +95,7 @@ export interface Measured {
 
 /** A finished run of a page: its record, and the files that the folder of the same run has in Node. */
 export interface WebTrainResult extends RunRecord {
-  /** settings.json, metrics.jsonl, learned.safetensors, results.json. */
+  /** settings.json, metrics.jsonl, out-of-fold.safetensors where it was cross-validated, learned.safetensors, results.json. */
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>
   /** What it was computed on. */
   readonly device: Runtime['device']
@@ -113,6 +121,8 @@ const TRAIN_OPTIONS: Readonly<Record<Exclude<keyof WebTrainOptions, keyof WebOpt
   shots: true,
   seed: true,
   views: true,
+  sets: true,
+  errorRate: true,
   templates: true,
   modelName: true,
   store: true,
@@ -122,7 +132,7 @@ const TRAIN_OPTIONS: Readonly<Record<Exclude<keyof WebTrainOptions, keyof WebOpt
 }
 
 /**
- * Learns by any method from pictures of a page, and measures on its test pictures if there are any. With a `store`, a run that
+ * Learns by any method from pictures of a page, and measures on its test pictures, or without any by cross-validation. With a `store`, a run that
  * was stopped there (a closed tab) goes on from its checkpoint, if pictures and settings are the same, and one that has
  * finished is read. The same pictures in the same order, seed and model give what Node gives, up to the last digits.
  *
@@ -140,9 +150,16 @@ export async function train(
   checkArguments('train', { measureEvery }, { measureEvery: wholeFrom(1).optional() })
   checkRunOptions('train', options)
   const heard = { ...hooks, signal: anySignal(hooks.signal, options.signal) }
-  const method = typeof options.method === 'object' ? options.method : methodNamed(options.method ?? 'coop')
+  const named = options.method ?? impliedMethod(DEFAULT_METHOD, givenSettings(options.settings), heard)
+  const method = typeof named === 'object' ? named : methodNamed(named)
   const settings = readSettings(method, options.settings ?? {})
-  const { dataset, files } = await openData(data, options)
+  const unmeasured = data.test?.length === 0 ? 0 : undefined
+  const asked = { ...options, testShare: options.testShare ?? unmeasured }
+  const { testShare, ...judged } = judging(method, settings, { ...asked, isOwn: true })
+  const { dataset, files } = await openData(data, {
+    ...options,
+    testShare: data.test === undefined ? testShare : options.testShare,
+  })
   const shots = method.pictures === 'none' ? 0 : (options.shots ?? 'all')
   const { clip, name } = await modelOf(options.model)
   const job: Job = {
@@ -153,7 +170,7 @@ export async function train(
     title: method.title(settings),
     settings,
     shots,
-    validates: method.validates?.(settings),
+    ...judged,
     testShare: dataset.testShare,
     seed,
     views: takesViews(method) ? (options.views ?? DEFAULT_VIEWS) : 0,
@@ -164,7 +181,9 @@ export async function train(
   }
   if (shots !== 0) sayWhatIsLearned(partsOf(job, dataset), shots, heard)
   const { classNames, templates = DEFAULT_TEMPLATES } = dataset
-  const counted = countedShots(job, labelsOf(subsetOf(job, dataset).train))
+  const subset = subsetOf(job, dataset)
+  sayHowJudged(job, subset, heard)
+  const counted = countedShots(job, labelsOf(subset.train))
   method.check?.({ clip, classNames, templates, shots: counted, seed }, settings)
   const prompts = promptsOfRun(classNames, options.templates, settings)
   const reader = webReader(files)

@@ -104,7 +104,7 @@ export const runReaders: readonly Reader[] = [
     shell: safetensorsHeader,
     async prepare(scratch) {
       await beginRun(scratch, SETTINGS)
-      const checkpoint = folderCheckpoint(scratch, SETTINGS)
+      const checkpoint = folderCheckpoint(scratch, 'checkpoint', SETTINGS)
       await checkpoint.write(new Map([['ctx', ctx]]))
       const file = join(scratch, RUN_FILES.checkpoint)
       return {

@@ -141,6 +141,12 @@ const CHECKPOINT_SECONDS = 3
 const WORDS = 3
 const STORE = 'playground'
 
+/** What the page says while a training does something else than learning. */
+const PHASES: Readonly<Record<string, string>> = {
+  features: 'Looking at the pictures',
+  folds: 'Learning without a part of the pictures, to see how sure it can be',
+}
+
 export async function openEngine({ model, device, onPhase }: EngineOptions): Promise<Engine> {
   onPhase('Starting to compute')
   const runtime = await webRuntime({ device })
@@ -191,12 +197,10 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
 
   const featureOf = async (trunk: Float32Array): Promise<Feature> => ({ trunk, features: await single.project(trunk) })
 
-  function promptOf({
-    classNames,
-    takes,
-    logits,
-    dispose,
-  }: Pick<ImageClassifier, 'classNames' | 'takes' | 'logits' | 'dispose'>): Prompt {
+  function promptOf(
+    { classNames, takes, logits, dispose }: Pick<ImageClassifier, 'classNames' | 'takes' | 'logits' | 'dispose'>,
+    temperature = 1,
+  ): Prompt {
     if (takes === 'pixels') throw new Error('This run looks at pixels, and the page keeps features of pictures alone.')
     return {
       classNames,
@@ -207,7 +211,9 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
         const rows = floatTensor([features.length, width])
         for (const [i, feature] of features.entries()) rows.data.set(feature[takes], i * width)
         const { data } = await logits(rows)
-        return features.map((_, i) => softmax(data.subarray(i * classNames.length, (i + 1) * classNames.length)))
+        return features.map((_, i) =>
+          softmax(data.subarray(i * classNames.length, (i + 1) * classNames.length), temperature),
+        )
       },
       dispose,
     }
@@ -218,7 +224,7 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
     const file = given instanceof Blob ? new Uint8Array(await given.arrayBuffer()) : given
     let contexts: Promise<Context[]> | undefined
     return {
-      ...promptOf(run),
+      ...promptOf(run, run.temperature),
       file,
       contexts: () => {
         contexts ??= contextsOf(file)
@@ -229,12 +235,24 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
   }
 
   async function onnxOf(file: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-    const { method, settings, classNames, templates, transforms, exif = 'ignore', ...saved } = await readRun(file)
+    const {
+      method,
+      settings,
+      classNames,
+      templates,
+      transforms,
+      exif = 'ignore',
+      trust,
+      ...saved
+    } = await readRun(file)
     const classifier = await method.classifier({ clip, runtime, classNames, templates }, settings, saved)
     const about = { name: method.name, title: method.title(settings), settings }
     try {
       return classifierFile(
-        { clip, classifier, method: about, modelName: saved.model.name, transforms, exif },
+        {
+          ...{ clip, classifier, method: about, modelName: saved.model.name, transforms, exif },
+          temperature: trust?.temperature,
+        },
         'float32',
       )
     } finally {
@@ -303,6 +321,7 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
           model: clip,
           modelName,
           runtime,
+          method: 'coop',
           settings: { recipe, classSpecific },
           shots: shots === 0 ? 'all' : shots,
           seed,
@@ -316,7 +335,7 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
           onWarning,
           onProgress(event) {
             if (event.kind === 'train') steps.total = event.total
-            else onPhase(event.kind === 'features' ? 'Looking at the pictures' : 'Measuring', event.done / event.total)
+            else onPhase(PHASES[event.kind] ?? 'Measuring', event.done / event.total)
           },
           onSteps: (all) =>
             onSteps(
@@ -391,9 +410,9 @@ function wordsOf({ device, note = '' }: Runtime): { readonly short: string; read
   return { short: `CPU, ${threads}`, long: note }
 }
 
-function softmax(logits: Float32Array): number[] {
+function softmax(logits: Float32Array, temperature: number): number[] {
   const most = Math.max(...logits)
-  const terms = Array.from(logits, (x) => Math.exp(x - most))
+  const terms = Array.from(logits, (x) => Math.exp((x - most) / temperature))
   const sum = terms.reduce((a, b) => a + b, 0)
   return terms.map((term) => term / sum)
 }

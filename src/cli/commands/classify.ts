@@ -3,10 +3,12 @@ import { UsageError } from '../../base/errors.ts'
 import { visible } from '../../base/visible.ts'
 import { csv } from '../../report/csv.ts'
 import { columns, percent } from '../../report/text.ts'
+import type { Classified } from '../../runs/evaluate.ts'
 import { defineCommand } from '../command.ts'
 import { flags, toggle, whole } from '../options.ts'
 import {
   COMPUTING,
+  DECISIONS,
   exifOfRun,
   modelOfRun,
   PICTURES,
@@ -18,6 +20,10 @@ import {
 export const classify = defineCommand({
   name: 'classify',
   summary: 'classify pictures with a trained run',
+  details:
+    'Probabilities are calibrated: of answers at 80 %, about eight in ten are right for pictures like those learned from. A ' +
+    'picture whose most probable class is below a threshold is "none of these" (--reject; the run keeps one if it had ' +
+    'pictures in _other/ or --error-rate). A label set (--sets 0.9) holds the right class for nine pictures in ten.',
   operands: [
     runOperand,
     {
@@ -30,15 +36,17 @@ export const classify = defineCommand({
     'coop-ts classify runs/photos holiday.jpg',
     'coop-ts classify runs/photos inbox/*.png --top 1 --json',
     'coop-ts classify runs/photos inbox --top 1 --csv > labels.csv',
+    'coop-ts classify runs/photos inbox --reject 0.6 --sets 0.9',
     'find . -name "*.jpg" | coop-ts classify runs/photos - --skip-bad-images',
   ],
   options: {
     top: whole(1).default(5).register(flags, { flag: '--top', argument: 'N', help: 'labels shown for each picture' }),
     csv: toggle().register(flags, {
       flag: '--csv',
-      help: 'print CSV, a line for each label: file, label, probability (a fraction of 1)',
+      help: 'print CSV, a line for each label: file, label, probability (a fraction of 1), none and in_set with a threshold and label sets',
     }),
     predictions,
+    ...DECISIONS,
     model: modelOfRun,
     transforms: transformsOfRun,
     exif: exifOfRun,
@@ -50,16 +58,36 @@ export const classify = defineCommand({
     const { classifyImages } = await import('../../runs/evaluate.ts')
     const results = await classifyImages(run, await namedImages(images), settings, hooks)
     const json = { images: results }
-    if (settings.csv) {
-      const rows = results.flatMap(({ file, labels }) => labels.map((each) => [file, each.label, each.probability]))
-      return { json, text: csv(['file', 'label', 'probability'], rows).trimEnd() }
-    }
-    const blocks = results.map(({ file, labels }) => {
-      return `${visible(file)}\n${columns(labels.map(({ label, probability }) => [`  ${label}`, percent(probability)]))}`
+    if (settings.csv) return { json, text: csvOf(results) }
+    const blocks = results.map(({ file, labels, none, set }) => {
+      const table = columns(labels.map(({ label, probability }) => [`  ${label}`, percent(probability)]))
+      return [
+        visible(file),
+        ...(none === true ? ['  none of these'] : []),
+        table,
+        ...(set === undefined ? [] : [`  set: ${set.map(visible).join(', ')}`]),
+      ].join('\n')
     })
     return { json, text: blocks.join('\n') }
   },
 })
+
+function csvOf(results: readonly Classified[]): string {
+  const [{ none: hasNone, set: hasSets } = {}] = results
+  const decided = ({ none, set }: Classified, label: string) => [
+    ...(hasNone === undefined ? [] : [String(none)]),
+    ...(hasSets === undefined ? [] : [String(set?.includes(label))]),
+  ]
+  const rows = results.flatMap((result) =>
+    result.labels.map(({ label, probability }) => [result.file, label, probability, ...decided(result, label)]),
+  )
+  const head = [
+    ...['file', 'label', 'probability'],
+    ...(hasNone === undefined ? [] : ['none']),
+    ...(hasSets === undefined ? [] : ['in_set']),
+  ]
+  return csv(head, rows).trimEnd()
+}
 
 /** The paths that were typed; in place of `-` those on standard input, a line each (or ended by NUL, as find -print0 does). */
 async function namedImages(words: readonly string[]): Promise<string[]> {

@@ -52,6 +52,7 @@ const PLAN = `A plan is a YAML file. A key that is left out has the value shown 
   views: 4                         # or online
   transforms: 2021-10              # or 2021-09
   split: all                       # base: learn half of the classes
+  calibrate: false                 # true: of coop, cocoop, kgcoop too, learned four times then
   elsewhere: []                    # other data sets to measure each run on
 
 Paths are relative to the plan. A method may have its own shots, seeds and views.`

@@ -5,16 +5,17 @@ import { shotsText } from '../../data/fewshot.ts'
 import { WARMUPS } from '../../learning/schedule.ts'
 import { RECIPE_NAMES, RECIPES } from '../../methods/coop/recipes.ts'
 import { PAPER_SETTINGS } from '../../methods/coop/train-prompt.ts'
+import { DEFAULT_METHOD, impliedMethod, PAPER_METHOD } from '../../methods/default.ts'
 import { type AnyMethod, METHOD_NAMES, methodNamed } from '../../methods/index.ts'
 import { MAX_EPOCHS, MAX_RATE } from '../../methods/numbers.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
-import { columns, percent, took, worthText } from '../../report/text.ts'
+import { columns, decisionLines, percent, took, worthText } from '../../report/text.ts'
 import { templatesOf } from '../../runs/templates-file.ts'
 import type { TrainResult } from '../../runs/train.ts'
 import { defineCommand } from '../command.ts'
-import { methodSettings } from '../method-settings.ts'
-import { flags, oneOf, positive, share, text, toggle, whole, wholeOr } from '../options.ts'
+import { methodSettings, typedSettings } from '../method-settings.ts'
+import { flags, innerShare, oneOf, positive, share, text, toggle, whole, wholeOr } from '../options.ts'
 import {
   COMPUTING,
   DATA,
@@ -41,17 +42,20 @@ export const train = defineCommand({
   name: 'train',
   summary: 'learn a prompt, or use another method, from a few images of each class',
   details:
-    'Learns from up to N images of each class and measures accuracy on the test images: those that the data set marks as ' +
-    'test, or if it marks none, a share of each class (--test-share), which is held out of training. A class with a single ' +
-    'picture learns from it. With --test-share 0, or a folder that has train/ alone, all pictures are learned from and ' +
-    'nothing is measured.\n\n' +
+    'Learns from up to N images of each class and measures accuracy on the test images that the data set marks. If it marks ' +
+    'none, all pictures are learned from, and the accuracy is cross-validated: each picture is judged by a learner that had ' +
+    'not seen it. A class with a single picture learns from it, and is not measured. --test-share F withholds a share of each ' +
+    'class to test on instead. Pictures of no class in a folder _other/ beside the class folders are never learned: they ' +
+    'decide below which probability an answer is "none of these".\n\n' +
+    `Without --method, your own pictures are learned by ${DEFAULT_METHOD}, the paper's data sets by ${PAPER_METHOD}; flags of ${PAPER_METHOD}, such as ` +
+    `--recipe or --context-length, mean ${PAPER_METHOD}.\n\n` +
     'Methods (--method). A method refuses flags for settings that it does not have:\n\n' +
     methodsText,
   operands: [dataOperand],
   examples: [
     'coop-ts train photos --out runs/photos',
     'coop-ts train photos --shots 16 --test-share 0.5 --out runs/photos-16',
-    'coop-ts train photos --class-specific --seed 2 --out runs/photos-2',
+    'coop-ts train photos --method coop --class-specific --seed 2 --out runs/photos-2',
     'coop-ts train photos --init "a photo of a" --template "a photo of a {}." --out runs/photos-3',
     'coop-ts train photos --out runs/photos --resume',
     'coop-ts train caltech101 --root data --shots 1',
@@ -61,12 +65,15 @@ export const train = defineCommand({
     'coop-ts train photos --method tip-adapter-f --shots 4 --set epochs=50 --set alpha=2',
   ],
   options: {
-    method: text('the name of a method').default('coop').register(flags, {
-      flag: '--method',
-      argument: 'NAME',
-      help: 'learning method; coop-ts methods lists them',
-      values: METHOD_NAMES,
-    }),
+    method: text('the name of a method')
+      .optional()
+      .register(flags, {
+        flag: '--method',
+        argument: 'NAME',
+        help: 'learning method; coop-ts methods lists them',
+        otherwise: `${DEFAULT_METHOD}; ${PAPER_METHOD} for the paper's data sets and with its flags`,
+        values: METHOD_NAMES,
+      }),
     set: z
       .array(text('KEY=VALUE').regex(/^[^=\s]+=.*\S/s, { error: 'KEY=VALUE' }))
       .optional()
@@ -87,14 +94,30 @@ export const train = defineCommand({
       flag: '--test-share',
       argument: 'F',
       help: 'share of each class to test on, if DATA does not mark test images; 0: learn from everything, measure nothing',
-      otherwise: '0.3',
+      otherwise: 'none: cross-validation',
+    }),
+    calibrate: toggle().register(flags, {
+      flag: '--calibrate',
+      help: "calibrate probabilities of a method that takes long (coop, cocoop, kgcoop) on the paper's data sets too: it is learned four times",
+    }),
+    sets: innerShare().optional().register(flags, {
+      flag: '--sets',
+      argument: 'C',
+      help: 'keep label sets that hold the right class of a share C of pictures, such as 0.9; coop-ts classify shows them',
+      otherwise: 'none are kept; what 0.9 comes to is measured',
+    }),
+    errorRate: innerShare().optional().register(flags, {
+      flag: '--error-rate',
+      argument: 'E',
+      help: 'answer only so that a share E of answers is wrong at most, else "none of these"',
+      otherwise: 'a threshold by the pictures in _other/, if there are any',
     }),
     seed,
     out: text('a folder').optional().register(flags, {
       flag: '--out',
       argument: 'RUN',
       help: 'folder to write the run to',
-      otherwise: 'runs/<name of DATA>-<shots>-<seed>, with the method in the name if it is not coop',
+      otherwise: 'runs/<name of DATA>-<shots>-<seed>, with the method in the name if it is not the usual one',
     }),
     predictions,
     M: whole(1, 75)
@@ -175,28 +198,33 @@ export const train = defineCommand({
     ...COMPUTING,
   },
   async run(settings, [data = ''], hooks, given, command) {
-    const method = methodNamed(settings.method)
+    const { findOfficialDataset } = await import('../../datasets/official/table.ts')
+    const usual = findOfficialDataset(data) === undefined ? DEFAULT_METHOD : PAPER_METHOD
+    const method = methodNamed(settings.method ?? impliedMethod(usual, typedSettings(given, settings.set), hooks))
     const templates = await templatesOf(settings.templates)
     const learning = methodSettings(method, { ...settings, templates }, given)
     const { trainAsGiven } = await import('../../runs/train.ts')
-    const result = await trainAsGiven(data, { ...settings, templates, settings: learning, command }, hooks)
+    const asked = { method: method.name, settings: learning, calibrate: settings.calibrate || undefined }
+    const result = await trainAsGiven(data, { ...settings, ...asked, templates, command }, hooks)
     return { json: result, text: textOf(result, method) }
   },
 })
 
 function textOf(result: TrainResult, { name, pictures }: AnyMethod): string {
   const { shots, classes, trained, tested = 0, accuracy, zeroShot, chance, interval, run, environment } = result
+  const { measured, worth: trust } = result
   const what = name === 'coop' ? 'learned prompt' : result.title
   const few = shots === 0 ? '' : `, ${shotsText(shots)}`
   const table = columns([
+    ...(chance == null ? [] : [['chance', percent(chance)]]),
     ['hand-written prompt', measuredText(zeroShot)],
     [`${what}${few}`, measuredText(accuracy)],
   ])
   const from = pictures === 'none' || trained === undefined ? '' : `, learned from ${countOf(trained, 'picture')}`
   const worth =
     chance != null && interval != null
-      ? worthText({ tested, chance, interval })
-      : 'nothing was measured: no picture was kept for testing (--test-share 0.3 keeps three in ten of each class)'
+      ? worthText({ tested, chance, interval, measured })
+      : 'nothing was measured: no picture was kept for testing, and none judged by a learner that had not seen it'
   const steps = result.steps > 0 ? `${countOf(result.steps, 'step')} in ` : ''
   const how = result.before
     ? `finished before, on ${environment.date}; nothing to do: ${run}`
@@ -206,6 +234,7 @@ function textOf(result: TrainResult, { name, pictures }: AnyMethod): string {
     '',
     `${countOf(classes, 'class', 'classes')}${from}`,
     worth,
+    ...(trust == null ? [] : trustLines(trust)),
     how,
     ...writtenText(result),
     `Try it: coop-ts classify ${run} IMAGE...`,
@@ -215,5 +244,14 @@ function textOf(result: TrainResult, { name, pictures }: AnyMethod): string {
 /** Files that were asked for besides the run. */
 export const writtenText = ({ written = [] }: { readonly written?: readonly string[] }): string[] =>
   written.length === 0 ? [] : [`predictions written to ${written.join(', ')}`]
+
+function trustLines({ calibration, ...decisions }: NonNullable<TrainResult['worth']>): string[] {
+  const { temperature, before, after } = calibration
+  const [from, to] = [percent(before), percent(after)]
+  return [
+    `probabilities are off by ${to} on average (${from} before they were calibrated: temperature ${temperature.toPrecision(3)})`,
+    ...decisionLines(decisions),
+  ]
+}
 
 const measuredText = (accuracy: number | null) => (accuracy === null ? 'not measured' : percent(accuracy))

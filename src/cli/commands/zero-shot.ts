@@ -17,7 +17,7 @@ export const zeroShot = defineCommand({
   name: 'zero-shot',
   summary: 'accuracy of hand-written prompts on a data set',
   details:
-    'Uses the same test images as coop-ts train; --test-share 1 uses all pictures, as nothing is learned from any.',
+    'Uses the test images that the data set marks, or if it marks none, all pictures, as nothing is learned from any: the same as coop-ts train. --test-share F uses a share of each class.',
   operands: [dataOperand],
   examples: [
     'coop-ts zero-shot photos',

@@ -27,6 +27,7 @@ export const cocoop = defineMethod({
   source:
     'Zhou et al., "Conditional Prompt Learning for Vision-Language Models", CVPR 2022 (github.com/KaiyangZhou/CoOp)',
   pictures: 'views',
+  costly: true,
   settings,
   title: (context) => ['CoCoOp', ...contextWords(context)].join(', '),
   transfers: () => true,

@@ -53,6 +53,7 @@ export const coop = defineMethod({
   summary: 'learned context vectors around the class names',
   source: 'Zhou et al., "Learning to Prompt for Vision-Language Models", IJCV 2022 (github.com/KaiyangZhou/CoOp)',
   pictures: 'views',
+  costly: true,
   settings,
   title: ({ position, classSpecific, M, init, recipe, epochs, epochScale }) =>
     [

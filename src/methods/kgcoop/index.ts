@@ -27,6 +27,7 @@ export const kgcoop = defineMethod({
   source:
     'Yao, Zhang, Xu, "Visual-Language Prompt Tuning with Knowledge-Guided Context Optimization", CVPR 2023 (github.com/htyao89/KgCoOp)',
   pictures: 'views',
+  costly: true,
   settings,
   title: ({ weight, ...context }) =>
     ['KgCoOp', ...(weight === 8 ? [] : [`weight ${weight}`]), ...contextWords(context)].join(', '),

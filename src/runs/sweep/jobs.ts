@@ -8,7 +8,7 @@ import { BUNDLED } from '../../node/package.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
 import { canonicalJson } from '../../report/canonical.ts'
 import { takesViews } from '../../trained/drawn.ts'
-import type { Job } from '../../trained/job.ts'
+import { foldsFor, isCostly, type Job } from '../../trained/job.ts'
 import { jobId } from '../job.ts'
 import type { Plan } from './plan.ts'
 
@@ -17,7 +17,7 @@ const aPlan = withMembers('a plan, as readPlan gives it', 'models', 'datasets', 
 /** The runs of a plan, neighbours sharing model, data set and images. Duplicate runs count once. */
 export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
   checkArguments('jobsOf', { plan, methods }, { plan: aPlan, methods: aList.optional() })
-  const { transforms, split, elsewhere, root } = plan
+  const { transforms, split, elsewhere, root, calibrate } = plan
   const paths = pathsOf(plan)
   const jobs = plan.models.flatMap((model) =>
     plan.datasets.flatMap((dataset) =>
@@ -43,6 +43,8 @@ export function jobsOf(plan: Plan, methods?: readonly AnyMethod[]): Job[] {
                   planned: canonicalJson(settings) === canonicalJson(planned) ? undefined : planned,
                   shots,
                   validates: method.validates?.(settings),
+                  folds: foldsFor(method, calibrate),
+                  calibrate: calibrate && isCostly(method) ? true : undefined,
                   seed,
                   views,
                   transforms,

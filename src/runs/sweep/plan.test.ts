@@ -147,6 +147,32 @@ describe('the jobs of a plan', () => {
     for (const { id } of jobs) expect(id).toMatch(/^caltech101-[a-z-]+-\d+-shot-seed-\d-[0-9a-f]{10}$/)
   })
 
+  it('are judged by folds where that is cheap, and of methods that take long where the plan asks for it', () => {
+    const foldsOf = (plan: string) =>
+      new Map(jobsOf(parsePlan(plan, 'p.yaml')).map(({ method, folds }) => [method, folds]))
+    expect(foldsOf(PLAN)).toMatchObject(
+      new Map([
+        ['zero-shot', undefined],
+        ['coop', undefined],
+      ]),
+    )
+    const plan = 'datasets: x\nmethods: [zero-shot, coop, lp++]\nshots: 2\nseeds: 1\n'
+    expect([...foldsOf(plan)]).toEqual([
+      ['zero-shot', undefined],
+      ['coop', undefined],
+      ['lp++', 5],
+    ])
+    expect([...foldsOf(`${plan}calibrate: true`)]).toEqual([
+      ['zero-shot', undefined],
+      ['coop', 3],
+      ['lp++', 5],
+    ])
+    const idsOf = (text: string) => jobsOf(parsePlan(text, 'p.yaml')).map(({ id }) => id)
+    const [before, after] = [idsOf(plan), idsOf(`${plan}calibrate: true`)]
+    expect(before.map((id, i) => id === after[i])).toEqual([true, false, true])
+    expect(() => parsePlan(`${plan}calibrate: 3`, 'p.yaml')).toThrow(/p.yaml:5: calibrate: expected true or false/)
+  })
+
   it('keep their ids in a larger plan, so that it goes on from the smaller', () => {
     const larger = jobsOf(parsePlan(PLAN.replace('[1, 16]', '[1, 2, 16]'), 'p.yaml')).map(({ id }) => id)
     for (const { id } of jobs) expect(larger).toContain(id)

@@ -70,6 +70,8 @@ const planSchema = z.strictObject({
   transforms: z.enum(TRANSFORMS_NAMES).default(DEFAULT_TRANSFORMS),
   /** `base`: learn from the first half of the classes, and measure on the other half as well (elsewhere.new). */
   split: z.enum(CLASS_SPLITS).default('all'),
+  /** Whether probabilities of methods that take long are calibrated as well: each is then learned several times. */
+  calibrate: z.boolean({ error: 'expected true or false' }).default(false),
   /** Other data sets that each run is measured on: shifted ones, or a transfer to other classes. */
   elsewhere: z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(word)).default([]),
 })

@@ -177,7 +177,10 @@ function Status() {
       </>
     )
   if (value.state === 'opening') return <>{value.text} …</>
-  if (now) return <>{now.losses.length > 0 ? `Step ${now.losses.length} of ${now.steps}` : `${now.phase} …`}</>
+  if (now) {
+    const steps = now.losses.length
+    return <>{steps > 0 && steps < now.steps ? `Step ${steps} of ${now.steps}` : `${now.phase} …`}</>
+  }
   if (lack.value) return <>{lack.value}</>
   if (run.value && !fits.value) return <>What was learned knows other classes: train for these.</>
   return null

@@ -82,6 +82,9 @@ export interface UsableClass {
 
 const byBytes = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
+/** What a folder of pictures of no class is called, which is learned as none. */
+const OTHERS = '_other'
+
 /** In the order of their names, as a folder of pictures has them. */
 export const usable = computed<readonly UsableClass[]>(() =>
   classes.value
@@ -89,7 +92,7 @@ export const usable = computed<readonly UsableClass[]>(() =>
       name: card.name.value.trim(),
       pictures: card.pictures.value.filter((picture) => !isFaulty(picture)),
     }))
-    .filter(({ name, pictures }) => name !== '' && pictures.length > 0)
+    .filter(({ name, pictures }) => name !== '' && name.toLowerCase() !== OTHERS && pictures.length > 0)
     .sort((a, b) => byBytes(a.name, b.name)),
 )
 
