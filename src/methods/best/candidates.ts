@@ -11,6 +11,8 @@ import { probesAlong } from '../linear-probe/probe.ts'
 /** Inverse strengths of the penalty of the probes, smallest first. */
 const STRENGTHS = [30, 300]
 
+/** Sum of the weights where nothing is known: what probes say of the images they learned from is too sure for others. */
+const SURE = 0.6
 /** A probe is near enough where a step lowers its objective by less than this share. */
 const NEAR = 1e-5
 
@@ -18,7 +20,7 @@ const NEAR = 1e-5
 export const CANDIDATES: readonly { readonly name: string; readonly prior: number }[] = [
   { name: 'zero-shot', prior: 0 },
   { name: 'gda', prior: 0 },
-  ...STRENGTHS.map((C) => ({ name: `probe, C=${C}`, prior: 1 / STRENGTHS.length })),
+  ...STRENGTHS.map((C) => ({ name: `probe, C=${C}`, prior: SURE / STRENGTHS.length })),
 ]
 
 /** Learns the candidates from some of the images. */
