@@ -6,8 +6,8 @@ import type { Clip } from '../clip/types.ts'
 import type { Shots } from '../data/fewshot.ts'
 import type { LearnOptions, Step, Tensors } from '../learning/types.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
-import { templatesSetting } from '../methods/templates-setting.ts'
-import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { promptsOfRun } from '../methods/templates-setting.ts'
+import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
 import type { Exif } from '../pictures/picture.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import { DEFAULT_VIEWS, type Views } from '../pictures/views.ts'
@@ -54,7 +54,7 @@ export interface WebTrainOptions extends WebOptions {
   /** Augmented views of each training image; default 4. */
   readonly views?: Views
   /** Hand-written prompts to compare with; default: those of the settings, else the data set's own. */
-  readonly templates?: readonly string[]
+  readonly templates?: Templates
   /** What settings.json and results.json call the model; default: the name of its files. */
   readonly modelName?: string
   /** Where the run is kept while it learns, so that it can go on after a closed tab; default: nowhere. */
@@ -166,7 +166,7 @@ export async function train(
   const { classNames, templates = DEFAULT_TEMPLATES } = dataset
   const counted = countedShots(job, labelsOf(subsetOf(job, dataset).train))
   method.check?.({ clip, classNames, templates, shots: counted, seed }, settings)
-  const prompts = options.templates ?? templatesSetting.safeParse(settings.templates).data
+  const prompts = promptsOfRun(classNames, options.templates, settings)
   const reader = webReader(files)
   const source = { key: () => '', model: async () => ({ clip, name: job.model }), dataset: async () => dataset }
 

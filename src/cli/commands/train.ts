@@ -10,6 +10,7 @@ import { MAX_EPOCHS, MAX_RATE } from '../../methods/numbers.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
 import { columns, percent, took, worthText } from '../../report/text.ts'
+import { templatesOf } from '../../runs/templates-file.ts'
 import type { TrainResult } from '../../runs/train.ts'
 import { defineCommand } from '../command.ts'
 import { methodSettings } from '../method-settings.ts'
@@ -55,6 +56,7 @@ export const train = defineCommand({
     'coop-ts train caltech101 --root data --shots 1',
     'coop-ts train hf:owner/name --shots 4',
     'coop-ts train photos --method linear-probe',
+    'coop-ts train photos --method gda --template descriptions.json',
     'coop-ts train photos --method tip-adapter-f --shots 4 --set epochs=50 --set alpha=2',
   ],
   options: {
@@ -172,9 +174,10 @@ export const train = defineCommand({
   },
   async run(settings, [data = ''], hooks, given) {
     const method = methodNamed(settings.method)
-    const learning = methodSettings(method, settings, given)
+    const templates = await templatesOf(settings.templates)
+    const learning = methodSettings(method, { ...settings, templates }, given)
     const { trainAsGiven } = await import('../../runs/train.ts')
-    const result = await trainAsGiven(data, { ...settings, settings: learning }, hooks)
+    const result = await trainAsGiven(data, { ...settings, templates, settings: learning }, hooks)
     return { json: result, text: textOf(result, method) }
   },
 })
