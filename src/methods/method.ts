@@ -12,8 +12,6 @@ import type { Templates } from './zero-shot/templates.ts'
 export interface Classes extends NamedClasses {
   /** Hand-written prompts of the data set, `{}` for the class name; or those of each class. */
   readonly templates: Templates
-  /** Features of texts that were computed before, by the texts: where many classifiers are made, they share them. */
-  readonly texts?: Map<string, Promise<FloatTensor>>
 }
 
 /** What a method learns from: features of a few images of each class. */

@@ -52,15 +52,12 @@ export async function meanTextFeatures(classes: Classes): Promise<FloatTensor> {
 async function promptSums(caller: string, classes: Classes, each: (features: FloatTensor) => FloatTensor) {
   checkArguments(caller, { classes }, { classes: anObject })
   checkArguments(caller, { ...classes }, { clip: aClip, runtime: aRuntime, classNames: someTexts, templates: prompts })
-  const { clip, runtime, classNames, templates, texts: known } = classes
+  const { clip, runtime, classNames, templates } = classes
   checkClassNames(clip.tokenizer, classNames)
   const byClass = promptsOf(classNames, templates)
   const texts = byClass.flat()
   await mapBreathing(texts, (text) => checkLength(clip.tokenizer, text))
-  const key = JSON.stringify(texts)
-  const encoded = known?.get(key) ?? encodeTexts(clip, runtime, texts)
-  known?.set(key, encoded)
-  const { data } = each(await encoded)
+  const { data } = each(await encodeTexts(clip, runtime, texts))
   const embed = clip.config.embedDim
   const sums = floatTensor([classNames.length, embed])
   const classOf = byClass.flatMap((prompts, c) => prompts.map(() => c))
