@@ -22,7 +22,7 @@ it('the example of the README learns and classifies, with a tiny model in place 
   const { stdout, stderr } = await runIn(world.root, example)
   expect(stderr).toBe('')
   const [, accuracy, label] =
-    /^accuracy ([\d.]+) on the test pictures; saved in runs\/photos\n\{ label: '(\w+)', probability: [\d.]+ \}\n$/.exec(
+    /^accuracy ([\d.]+) \(cross-validated\); saved in runs\/photos\n\{ label: '(\w+)', probability: [\d.]+ \}\n$/.exec(
       stdout,
     ) ?? []
   expect(Number(accuracy)).toBeGreaterThanOrEqual(0)

@@ -146,10 +146,10 @@ describe('a folder of images', () => {
     const dir = await copyOfPhotos('one image each', async (folder) => {
       for (const name of ['blue', 'green', 'red']) await keepOne(join(folder, name))
     })
-    const ended = await coop('zero-shot', dir, '--model', world.model, ...common())
+    const ended = await coop('zero-shot', dir, '--test-share', '0.3', '--model', world.model, ...common())
     expectFailure(ended, 1, /one image each has no test images/)
     expect(ended.stderr).toMatch(/testShare \(--test-share\): 0.3, or 1 for all pictures/)
-    expect((await coop('zero-shot', dir, '--test-share', '1', '--model', world.model, ...common())).status).toBe(0)
+    expect((await coop('zero-shot', dir, '--model', world.model, ...common())).status).toBe(0)
   })
 
   it('of which no training image of a class can be read is refused even so', async () => {
@@ -200,7 +200,8 @@ describe('a run', () => {
     expectFailure(other, 1, /the prompt of .*finished was learned with another model/)
     await cp(join(world.photos, 'red'), join(at('zoo'), 'zebra'), { recursive: true })
     await cp(join(world.photos, 'red'), join(at('zoo'), 'red'), { recursive: true })
-    expectFailure(await coop('evaluate', at('finished'), at('zoo'), ...common()), 2, /did not learn: zebra/)
+    const asked = ['evaluate', at('finished'), at('zoo'), '--test-share', '1']
+    expectFailure(await coop(...asked, ...common()), 2, /did not learn: zebra/)
   })
 
   it('that is damaged, missing, or whose model has moved', async () => {

@@ -10,8 +10,8 @@ import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
 let world: TinyWorld
 beforeAll(async () => {
   world = await tinyWorld()
-  await coop(...train(world.photos, 'run'))
-  await coop(...train(world.photos, 'specific', '--class-specific'))
+  await coop(...train(world.photos, 'run', '--test-share', '0.3'))
+  await coop(...train(world.photos, 'specific', '--class-specific', '--test-share', '0.3'))
 })
 afterAll(() => world.remove())
 

@@ -19,11 +19,13 @@ const ask = async (...words: readonly string[]) => {
 const exporting = (run: string, format: string, ...more: readonly string[]) =>
   ask('export', at(run), '--format', format, '--out', at(`${run}-${format}`), ...more)
 
+const FEW = ['--shots', '2', '--test-share', '0.3']
+
 beforeAll(async () => {
   world = await tinyWorld()
   await cp(at('photos', 'blue'), at('photos', 'été bleu'), { recursive: true })
   const learn = (method: string, ...more: string[]) =>
-    ask('train', world.photos, '--out', at(method), '--method', method, '--shots', '2', '--model', world.model, ...more)
+    ask('train', world.photos, '--out', at(method), '--method', method, ...FEW, '--model', world.model, ...more)
   await learn('class-mean')
   await learn('linear-probe', '--set', 'C=1')
   await learn('cocoop', '--epochs', '1', '--views', '1')

@@ -22,7 +22,8 @@ afterAll(() => world.remove())
 const at = (name: string) => join(world.root, name)
 const common = () => ['--threads', '1', '--cache', at('cache'), '--json']
 const train = (method: string, run: string, ...more: readonly string[]) => {
-  const words = ['--method', method, '--shots', '2', '--out', at(run), '--model', world.model]
+  // the pictures of a sweep
+  const words = ['--method', method, '--shots', '2', '--test-share', '0.3', '--out', at(run), '--model', world.model]
   return coop('train', world.photos, ...words, ...more, ...common())
 }
 const ask = async (command: string, ...words: readonly string[]) => {

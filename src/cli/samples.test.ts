@@ -21,7 +21,11 @@ describe('coop samples', () => {
     expect(ended.status).toBe(0)
     expect(onlyJson(ended)).toMatchObject({
       tasks: SAMPLE_TASKS.map((name) => ({ name, folder: at(`all/${name}`) })),
-      next: [expect.stringContaining(`train ${at('all/fantasy')} --recipe fast --template "an emoji of a {}`), {}, {}],
+      next: [
+        expect.stringContaining(`train ${at('all/fantasy')} --method coop --recipe fast --template "an emoji of a {}`),
+        {},
+        {},
+      ],
     })
     for (const task of await sampleTasks()) {
       const paths = samplePaths(task)

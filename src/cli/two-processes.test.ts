@@ -89,7 +89,8 @@ describe('Ctrl-C', () => {
   })
 
   it('ends a search', async () => {
-    const busy = ['--method', 'tip-adapter', '--set', 'betaSteps=10000', '--set', 'alphaSteps=200']
+    const search = ['--method', 'tip-adapter', '--set', 'betaSteps=10000', '--set', 'alphaSteps=200']
+    const busy = [...search, '--test-share', '0.3'] // else there is nothing to choose by
     const words = ['train', world.photos, '--model', world.model, ...busy, '--shots', '2', '--out', at('search')]
     const ended = await coopProcess([...words, ...common()], async (child) => {
       while (child.exitCode === null && !(await isThere(join(at('search'), 'settings.json')))) await sleep(5)

@@ -12,6 +12,8 @@ const aboutSchema = z.object({
   /** exp(logit_scale), by which cosines to the weights are multiplied, and its inverse. */
   logit_scale: z.number().optional(),
   temperature: z.number().optional(),
+  /** Of a run whose probabilities are softmax(logits / temperature). */
+  calibration: z.object({ temperature: z.number().positive() }).optional(),
   model: z.object({ name: z.string(), fingerprint: z.string().regex(/^[0-9a-f]+$/) }).optional(),
   method: z.string().optional(),
   transforms: z.enum(TRANSFORMS_NAMES).optional(),

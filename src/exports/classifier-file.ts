@@ -69,7 +69,7 @@ function classifierProgram({ clip, classifier, method, temperature = 1 }: Export
 /**
  * One ONNX file of image tower and classifier, in operators of ONNX's own: `pixel_values` `(n, 3, size, size)` ->
  * `logits` and `probabilities` `(n, classes)`. Its metadata_props are JSON: labels, preprocessing, logit_scale (the factor
- * that is in the logits) and its inverse, temperature, the temperature that `probabilities` are calibrated by (calibration),
+ * that is in the logits) and its inverse, temperature, the temperature that `probabilities` are calibrated by, if they are (calibration),
  * method, model, weights and what `more` has.
  *
  * @throws CoopError for a method whose logits are no small graph, and for a file of 2 GB or more
@@ -92,13 +92,14 @@ export function classifierFile(
     preprocessing: preprocessing(clip.config.preprocess, transforms, exif),
     logit_scale: factor,
     temperature: 1 / factor,
-    calibration: { temperature },
+    calibration: temperature === 1 ? undefined : { temperature },
     method,
     model: { name: modelName, fingerprint: clip.fingerprint },
     weights,
     ...more,
   }
-  const metadata = Object.fromEntries(Object.entries(about).map(([key, value]) => [key, JSON.stringify(value)]))
+  const said = Object.entries(about).filter(([, value]) => value !== undefined)
+  const metadata = Object.fromEntries(said.map(([key, value]) => [key, JSON.stringify(value)]))
   try {
     return encodeOnnxFile(packWeights(classifierProgram(exported), weights), { batch: 'n', metadata })
   } catch (cause) {

@@ -188,7 +188,7 @@ function weightFiles(exported: Exported): Map<string, Uint8Array> {
   const about = {
     logit_scale: factor,
     temperature: 1 / factor,
-    calibration: { temperature },
+    calibration: temperature === 1 ? undefined : { temperature },
     model: { name: modelName, fingerprint: clip.fingerprint },
     method: method.name,
     transforms,

@@ -76,6 +76,8 @@ export async function importWeights(file: string, options: ImportOptions, hooks:
       model,
       transforms: about.transforms ?? options.transforms,
       exif: about.exif,
+      // its label sets are all classes: what they follow from is not in the file
+      trust: about.calibration && { ...about.calibration, truths: [] },
       tensors: new Map([['weights', normaliseRows(weights)]]),
       facts: { imported: basename(file), method: about.method },
     })

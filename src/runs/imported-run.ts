@@ -10,7 +10,7 @@ import { beginRun, clearRun, finishRun, runFile } from './run-folder.ts'
 
 /** What was found in a file of another program. */
 export interface Imported
-  extends Pick<SavedLearned, 'method' | 'settings' | 'classNames' | 'transforms' | 'exif' | 'tensors'> {
+  extends Pick<SavedLearned, 'method' | 'settings' | 'classNames' | 'transforms' | 'exif' | 'trust' | 'tensors'> {
   readonly clip: Clip
   readonly model: UsedModel
   /** Where it comes from, for the record. */

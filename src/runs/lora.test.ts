@@ -50,6 +50,7 @@ async function learn(out: string, options: TrainOptions = {}, stopAfter = Number
       method: lora,
       settings,
       shots: 2,
+      testShare: 0.3,
       model: world.model,
       cache: at('cache'),
       threads: 1,

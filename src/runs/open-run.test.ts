@@ -67,7 +67,7 @@ describe.each(['coop', 'tip'])('an open run (%s)', (name) => {
     const { clip } = await openModel(world.model, {})
     const items = ['blue/1', 'red/1', 'red/2'].map((word) => ({ path: picture(word), label: 0 }))
     const [images] = await encodeSets(clip, runtime, [{ items }])
-    const probabilities = softmaxRows(await run.logits(imageRows(images)))
+    const probabilities = softmaxRows(await run.logits(imageRows(images)), run.temperature)
     const answers = await run.classify(items.map(({ path }) => path))
     for (const [i, labels] of answers.entries()) {
       const best = run.classNames.indexOf(labels[0]?.label ?? '')

@@ -50,7 +50,7 @@ describe('a job', () => {
       model: world.model,
       shots: 2,
       views: 2,
-      settings: { M: 2, epochs: 4 },
+      ...{ method: 'coop', settings: { M: 2, epochs: 4 }, calibrate: false, testShare: 0.3 },
       out: at('trained'),
     })
     expect(Object.keys(trained)).toEqual(Object.keys(swept))
