@@ -91,6 +91,7 @@ td:first-child { font-weight: 600; }
 [popover] { position: fixed; inset: auto 0 0 0; margin: 0 auto; width: min(60rem, 100%); max-height: 75vh; overflow: auto; padding: 1rem clamp(1rem, 3vw, 1.75rem) 1.5rem;
   border: 1px solid var(--line); border-bottom: 0; border-radius: 14px 14px 0 0; background: var(--card); color: var(--ink); }
 [popover]::backdrop { background: rgb(0 0 0 / 45%); }
+@supports not selector(:popover-open) { [popover] { position: static; width: auto; max-height: none; margin: 1rem 0; border-bottom: 1px solid var(--line); border-radius: 10px; } }
 [popover] h3 { margin: 0 0 0.25rem; } .close { float: right; margin-left: 1rem; }
 .map { position: relative; }
 .spot { position: absolute; width: clamp(1.7rem, 6vw, 3.2rem); aspect-ratio: 1; transform: translate(-50%, -50%); border: 2px solid var(--right); border-radius: 6px; background: #fff center/cover no-repeat; }
@@ -100,6 +101,9 @@ td:first-child { font-weight: 600; }
   .bars li { grid-template-columns: minmax(0, 1fr) auto; } .bars .track { grid-row: 2; grid-column: 1 / -1; }
   .pictures { grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr)); gap: 0.9rem 0.7rem; }
   h2 { font-size: 1.2rem; }
+  th, td { padding: 0.25rem 0.4rem; }
+  .wide :is(.words-1, .words-2, .words-3) td:nth-child(1) { white-space: normal; min-width: 5rem; max-width: 6.5rem; }
+  .wide :is(.words-2, .words-3) td:nth-child(2) { white-space: normal; min-width: 5.5rem; max-width: 9rem; }
 }
 @media print { body { max-width: none; } .figure, .group, .picture { break-inside: avoid; } }
 `

@@ -182,6 +182,25 @@ describe('the main table', () => {
   })
 })
 
+describe('the answer', () => {
+  it('names what did best at most shots, beside hand-written prompts', () => {
+    const byHand = exampleRecord({
+      id: 'hand',
+      method: 'zero-shot',
+      title: 'zero-shot',
+      settings: {},
+      shots: 0,
+      accuracy: 0.6,
+    })
+    expect(documentOf([...seeds([0.9, 0.92]), byHand]).answer).toBe(
+      'On caltech101, CoOp, end does best at 16 shots: 91.0 ± 1.4 %, 31.0 points above hand-written prompts (60.0 %).',
+    )
+    const worse = documentOf([...seeds([0.5, 0.52]), byHand]).answer
+    expect(worse).toBe('On caltech101, zero-shot does best: 60.0 %.')
+    expect(markdown([byHand])).toContain('\n\nOn caltech101, zero-shot does best: 60.0 %.\n\n')
+  })
+})
+
 describe('runs that differ in more than their seed', () => {
   const first = exampleRecord({ id: 'a' })
   const settings = { ...first.settings, learningRate: 0.01 }
