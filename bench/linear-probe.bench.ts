@@ -106,23 +106,27 @@ async function ofCaltech(runtime: Runtime, root: string, shots: number): Promise
   return { train: await meanViews(encoded[0]), val: await meanViews(encoded[1]) }
 }
 
-function madeUp(shots: number): Sets {
-  return { train: rowsOf(shots, 'train'), val: rowsOf(Math.min(shots, VAL_SHOTS), 'val') }
+export function madeUp(shots: number, width = WIDTH): Sets {
+  return { train: rowsOf(shots, 'train', width), val: rowsOf(Math.min(shots, VAL_SHOTS), 'val', width) }
 }
 
 /** Rows as encoders give them: a mean in common, some directions far wider than others. */
-function rowsOf(shots: number, key: string): LabelledRows {
+function rowsOf(shots: number, key: string, width: number): LabelledRows {
   const labels = Array.from({ length: CLASSES * shots }, (_, i) => i % CLASSES)
-  const x = floatTensor([labels.length, WIDTH])
+  const x = floatTensor([labels.length, width])
   for (const [i, label] of labels.entries()) {
     const [centre, noise] = [randomFor('centre', label), randomFor(key, i)]
-    for (let j = 0; j < WIDTH; j++) x.data[i * WIDTH + j] = 0.3 + (centre.normal() + 2 * noise.normal()) / (10 + j)
+    for (let j = 0; j < width; j++) x.data[i * width + j] = 0.3 + (centre.normal() + 2 * noise.normal()) / (10 + j)
   }
   return { x, labels }
 }
 
 /** Undefined where it is not installed. */
-async function scikitLearn(sets: Sets, dtype: 'float32' | 'float64', threads: number): Promise<Search | undefined> {
+export async function scikitLearn(
+  sets: Sets,
+  dtype: 'float32' | 'float64',
+  threads: number,
+): Promise<Search | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'coop-bench-'))
   for (const [name, { x, labels }] of Object.entries(sets)) {
     await writeFile(join(folder, `${name}.f32`), new Uint8Array(new Float32Array(x.data).buffer))
@@ -131,7 +135,10 @@ async function scikitLearn(sets: Sets, dtype: 'float32' | 'float64', threads: nu
   const count = String(threads)
   const env = { ...process.env, OMP_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count, MKL_NUM_THREADS: count }
   const text = await new Promise<string>((resolve) => {
-    const child = spawn(PYTHON, [PEER, folder, String(WIDTH), dtype], { env, stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn(PYTHON, [PEER, folder, String(sets.train.x.shape[1]), dtype], {
+      env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     let out = ''
     child.stdout.on('data', (piece) => {
       out += piece

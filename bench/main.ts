@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { nodeRuntime } from '../src/node/runtime.ts'
 import { columns } from '../src/report/text.ts'
 import type { Bench, BenchOptions, BenchResult, Figure } from './bench.ts'
+import { best } from './best.bench.ts'
 import { browser } from './browser.bench.ts'
 import { classes } from './classes.bench.ts'
 import { encoders } from './encoders.bench.ts'
@@ -14,7 +15,18 @@ import { packing } from './packing.bench.ts'
 import { recipes } from './recipes.bench.ts'
 import { serve } from './serve.bench.ts'
 
-const BENCHES: readonly Bench[] = [packing, classes, images, logits, encoders, recipes, linearProbe, serve, browser]
+const BENCHES: readonly Bench[] = [
+  packing,
+  classes,
+  images,
+  logits,
+  encoders,
+  recipes,
+  linearProbe,
+  best,
+  serve,
+  browser,
+]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,5 +1,5 @@
 import type { Tokenizer } from '../src/clip/tokenizer/tokenizer.ts'
-import type { Clip, TextConfig } from '../src/clip/types.ts'
+import type { Clip, TextConfig, VitConfig } from '../src/clip/types.ts'
 import { tinyClip, tinyConfig } from '../src/testing/tiny-clip.ts'
 import { PIECES, piecesOf } from './class-names.ts'
 
@@ -10,10 +10,10 @@ const SPECIAL = 2
 /** CLIP ViT-B's text tower, but for the words it knows: those of the class names (a row of the table each). */
 const CLIP_TEXT = { width: 512, heads: 8, layers: 12, mlpWidth: 2048, contextLength: 77 }
 
-/** A CLIP with random weights whose text tower has CLIP's sizes, or those given. Its image tower is of no use. */
-export async function benchClip(text: Partial<TextConfig> = CLIP_TEXT): Promise<Clip> {
+/** A CLIP with random weights whose text tower has CLIP's sizes, or those given. Of its image tower only the projection is of use. */
+export async function benchClip(text: Partial<TextConfig> = CLIP_TEXT, vision: Partial<VitConfig> = {}): Promise<Clip> {
   const vocabSize = SPECIAL + PIECES.length
-  const config = tinyConfig({ contextLength: CLIP_TEXT.contextLength, ...text, vocabSize })
+  const config = tinyConfig({ contextLength: CLIP_TEXT.contextLength, ...text, vocabSize }, vision)
   const clip = await tinyClip({ ...config, embedDim: config.text.width })
   return { ...clip, tokenizer: pieceTokenizer(config.text.contextLength) }
 }

@@ -92,7 +92,7 @@ describe('readSettings', () => {
         '--shots expects a whole number from 1 to 1000000, or all, received "abc"',
         '--lr expects a number above 0, received "-1"',
         '--seeds expects a whole number from 0 to 9, received "1,,2"',
-        '--template expects a prompt with {} where the class name goes, or imagenet7 or imagenet80, received "b"',
+        '--template expects a prompt with {} where the class name goes, or imagenet7 or imagenet80, or a .json or .yaml file with descriptions of each class, received "b"',
       ].join('\n'),
     )
   })

@@ -1,4 +1,5 @@
-import { cp, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ByteSource, openSafetensors } from '../formats/safetensors.ts'
@@ -90,6 +91,39 @@ describe('coop-ts train --method', () => {
     expect(result).toMatchObject({ accuracy, zeroShot })
     expect(await ask('evaluate', at('zero'), world.photos)).toMatchObject({ accuracy })
   })
+
+  it('--template FILE: descriptions of each class, which the run keeps', async () => {
+    const file = at('descriptions.json')
+    const descriptions = { Blue: ['a {} photo.', 'the small dogs'], green: ['a photo of a cat.'], red: ['a drawing.'] }
+    await writeFile(file, JSON.stringify(descriptions))
+    const zeroShot = ['zero-shot', world.photos, '--model', world.model, '--template', file, ...common()]
+    const { accuracy } = Object(onlyJson(await coop(...zeroShot)))
+    const result = onlyJson(await train('gda', 'described', '--template', file))
+    expect(result).toMatchObject({ settings: { templates: descriptions }, zeroShot: accuracy })
+    await rm(file)
+    const picture = join(world.photos, 'red', '0.png')
+    expect(await ask('classify', at('described'), picture)).toMatchObject({ images: [{}] })
+  })
+
+  it.each([
+    ['missing', { blue: ['a'], green: ['b'] }, /none of the class "red"/],
+    ['unknown', { blue: ['a'], green: ['b'], redd: ['c'] }, /"redd" is none of the classes \(did you mean "red"\?\)/],
+    ['empty', { blue: ['a'], green: ['b'], red: [] }, /red: a list of at least one description/],
+  ])(
+    '--template FILE with descriptions that do not fit is refused before anything is learned: %s',
+    async (name, what, message) => {
+      const file = at(`${name}.yaml`)
+      await writeFile(file, JSON.stringify(what))
+      const refused = await train('gda', `described-${name}`, '--template', file)
+      expectFailure(refused, name === 'empty' ? 1 : 2, message)
+      expect(existsSync(at(`described-${name}`))).toBe(false)
+      expectFailure(
+        await coop('zero-shot', world.photos, '--model', world.model, '--template', file, ...common()),
+        name === 'empty' ? 1 : 2,
+        message,
+      )
+    },
+  )
 
   it('--template is what zero-shot is measured by, also where the method has no such setting', async () => {
     const template = ['--template', 'the {}.']

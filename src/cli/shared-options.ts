@@ -5,6 +5,7 @@ import { defaultCacheDir } from '../node/cache-dir.ts'
 import { BUNDLED } from '../node/package.ts'
 import { EXIF_WAYS } from '../pictures/picture.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../pictures/transforms.ts'
+import { isTemplatesFile } from '../runs/templates-file.ts'
 import { DEVICES } from '../runtime/types.ts'
 import type { Operand } from './command.ts'
 import { flags, innerShare, oneOf, share, text, toggle, whole } from './options.ts'
@@ -84,13 +85,17 @@ export const transformsOfRun = oneOf(TRANSFORMS_NAMES).optional().register(flags
 })
 
 export const templates = z
-  .array(text('a prompt').refine(isTemplate, { error: TEMPLATE_EXPECTED }))
+  .array(
+    text('a prompt').refine((word) => isTemplate(word) || isTemplatesFile(word), {
+      error: `${TEMPLATE_EXPECTED}, or a .json or .yaml file with descriptions of each class`,
+    }),
+  )
   .optional()
   .register(flags, {
     flag: '--template',
     argument: 'TEXT',
     repeat: true,
-    help: `hand-written prompt, {} for the class name, or an ensemble: ${Object.keys(ENSEMBLES).join(', ')}; if repeated, the prompts are averaged`,
+    help: `hand-written prompt, {} for the class name, or an ensemble: ${Object.keys(ENSEMBLES).join(', ')}; if repeated, the prompts are averaged; or a .json or .yaml file with a list of descriptions for each class`,
     otherwise: `the paper's prompt for its data sets, otherwise "a photo of a {}."`,
   })
 

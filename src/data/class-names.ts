@@ -1,13 +1,5 @@
 import { FileError } from '../base/errors.ts'
-import { splitWords } from '../clip/tokenizer/tokenizer.ts'
-
-/**
- * A class name as prompts have it: `_` is a space, then cleaned, lower-cased and split as CLIP's tokenizer does.
- * Names with the same words make the same prompt.
- */
-export function wordsOfName(name: string): string {
-  return splitWords(name.replaceAll('_', ' ')).join(' ')
-}
+import { wordsOfName } from '../prompt/class-words.ts'
 
 /**
  * Throws FileError for a single class, and for two names with the same words but another spelling. Classes of the very

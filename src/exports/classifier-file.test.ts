@@ -28,6 +28,7 @@ const SETTINGS: Readonly<Record<string, object>> = {
   coop: { epochs: 3, M: 2 },
   kgcoop: { epochs: 3 },
   'clip-adapter': { epochs: 3 },
+  clap: { epochs: 3 },
   'tip-adapter': { search: false },
   'tip-adapter-f': { search: false, epochs: 3 },
   prolip: { epochs: 3, learningRate: 0.01 },

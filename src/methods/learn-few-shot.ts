@@ -22,7 +22,8 @@ import { checkClassNames } from '../prompt/layout.ts'
 import type { AnyMethod, Learned, Task } from './method.ts'
 import { readSettings } from './settings.ts'
 import { methodNamed } from './table.ts'
-import { DEFAULT_TEMPLATES } from './zero-shot/templates.ts'
+import { promptsOfRun } from './templates-setting.ts'
+import { DEFAULT_TEMPLATES, type Templates } from './zero-shot/templates.ts'
 
 /** What is learned from, and how; all but model, runtime, class names and images has a default. */
 export interface FewShotTask extends Pick<Task, 'clip' | 'runtime' | 'classNames' | 'online' | 'pixels' | 'epochs'> {
@@ -34,7 +35,7 @@ export interface FewShotTask extends Pick<Task, 'clip' | 'runtime' | 'classNames
   /** Images to choose settings by; default: none. */
   readonly val?: TrainingSet
   /** Hand-written prompts; default: "a photo of a {}." */
-  readonly templates?: readonly string[]
+  readonly templates?: Templates
   /** Default: as many as the classes have in the mean, rounded up. */
   readonly shots?: number
   /** Default: 1. */
@@ -81,6 +82,7 @@ export async function learnFewShot(task: FewShotTask, options: LearnOptions = {}
   const settings = readSettings(method, task.settings ?? {})
   const val = task.val ?? { features: floatTensor([0, 1, clip.config.embedDim]), labels: [] }
   const whole: Task = { ...task, templates, seed, shots, val }
+  promptsOfRun(task.classNames, task.templates, settings)
   method.check?.(whole, settings)
   const learned = await method.learn(whole, settings, options)
   return { method, settings, learned, classifier: await method.classifier(whole, settings, learned) }

@@ -1,18 +1,16 @@
 import type { z } from 'zod'
 import { aFunction, anObject, aText, checkArguments, withMembers } from '../base/arguments.ts'
-import type { FloatTensor } from '../graph/tensor.ts'
 import type { OnlineViews, PixelSource, TrainingSet } from '../learning/batches.ts'
 import type { ImageClassifier, NamedClasses } from '../learning/classifier.ts'
 import type { OutOfFold } from '../learning/folds.ts'
 import type { LearnOptions, Step, Tensors } from '../learning/types.ts'
 import { parsedSettings } from './settings.ts'
+import type { Templates } from './zero-shot/templates.ts'
 
 /** Classes to tell apart with a CLIP. */
 export interface Classes extends NamedClasses {
-  /** Hand-written prompts of the data set, `{}` for the class name. */
-  readonly templates: readonly string[]
-  /** Text features that were computed for these classes, by prompts: where many classifiers are made, they share them. */
-  readonly texts?: Map<string, Promise<FloatTensor>>
+  /** Hand-written prompts of the data set, `{}` for the class name; or those of each class. */
+  readonly templates: Templates
 }
 
 /** What a method learns from: features of a few images of each class. */

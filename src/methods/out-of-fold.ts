@@ -79,9 +79,11 @@ function partOf(task: Task, images: readonly number[]): Task {
 }
 
 function viewsOf(online: OnlineViews, images: readonly number[]): OnlineViews {
+  const trunk = online.trunk?.bind(online)
   return {
     key: `${online.key} of ${images.join()}`,
     features: async (epoch) => someRows(await online.features(epoch), images),
+    trunk: trunk && (async (epoch) => someRows(await trunk(epoch), images)),
   }
 }
 

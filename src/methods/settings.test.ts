@@ -11,7 +11,11 @@ const templates = fc.array(fc.constantFrom('a photo of a {}.', 'imagenet7', '{}'
 
 /** What each setting may be, whichever method has it. */
 const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
-  templates: fc.oneof(templates, fc.constant('the {}')),
+  templates: fc.oneof(
+    templates,
+    fc.constant('the {}'),
+    fc.constant({ cat: ['A small animal.'], 'a dog': 'It barks.' }),
+  ),
   solver: fc.constantFrom('exact', 'lpclip'),
   M: count,
   position: fc.constantFrom('end', 'middle', 'front'),

@@ -3,6 +3,7 @@ import { aText, checkArguments, withMembers } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import { nearestWord } from '../base/spelling.ts'
 import { best } from './best/index.ts'
+import { clap } from './clap/index.ts'
 import { classMean } from './class-mean/index.ts'
 import { clipAdapter } from './clip-adapter/index.ts'
 import { cocoop } from './cocoop/index.ts'
@@ -26,6 +27,7 @@ export const METHODS: readonly AnyMethod[] = [
   lpPlusPlus,
   gda,
   ssText,
+  clap,
   tipAdapter,
   tipAdapterF,
   clipAdapter,

@@ -105,8 +105,14 @@ function labelOf(row: MeasuredRecord, rows: readonly MeasuredRecord[]): string {
   return words.length === 0 ? row.title : `${row.title} (${words.join(', ')})`
 }
 
-const written = (value: unknown): string =>
-  value === undefined ? 'default' : typeof value === 'string' ? value : canonicalJson(value)
+function written(value: unknown): string {
+  if (value === undefined) return 'default'
+  const text = typeof value === 'string' ? value : canonicalJson(value)
+  // descriptions of a thousand classes
+  return text.startsWith('{') && text.length > MAX_WRITTEN ? `${text.slice(0, MAX_WRITTEN)}...` : text
+}
+
+const MAX_WRITTEN = 60
 
 /** Without images to draw, seeds make no difference: equal figures of several seeds are then one figure. */
 function cellOf(runs: readonly MeasuredRecord[]): Cell {

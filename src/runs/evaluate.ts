@@ -7,8 +7,9 @@ import type { ImageClassifier } from '../learning/classifier.ts'
 import type { Coverage } from '../learning/conformal.ts'
 import { argmaxRows } from '../learning/vectors.ts'
 import type { AnyMethod } from '../methods/index.ts'
+import { promptsFor } from '../methods/templates-setting.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
-import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
 import { BUNDLED } from '../node/package.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
@@ -66,7 +67,7 @@ export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOpt
   /** A word for the CLIP, as --model takes it; default: the bundled one. */
   readonly model?: string
   /** Default: the data set's own. */
-  readonly templates?: readonly string[]
+  readonly templates?: Templates
 }
 
 const ZERO_SHOT_OPTIONS: Readonly<Record<keyof ZeroShotOptions, true>> = {
@@ -106,7 +107,8 @@ export async function evaluateZeroShotAsGiven(
   const { classNames, test } = dataset
   await checkThere(dataset, test, options)
   warnOfPhotographs(options.model ?? BUNDLED, test, hooks)
-  const { templates = dataset.templates ?? DEFAULT_TEMPLATES, transforms = DEFAULT_TRANSFORMS } = options
+  const templates = promptsFor(classNames, options.templates) ?? dataset.templates ?? DEFAULT_TEMPLATES
+  const { transforms = DEFAULT_TRANSFORMS } = options
   return withModel(options.model ?? BUNDLED, options, hooks, async (clip, runtime) => {
     const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })
     const [images] = await encodeSets(clip, runtime, [{ items: test }], options, hooks)

@@ -239,6 +239,7 @@ describe('a run that is killed', () => {
     cocoop: { M: 2, init: null, epochs: 60 },
     kgcoop: { M: 2, init: null, epochs: 150, batchSize: 3 },
     'clip-adapter': { epochs: 150, batchSize: 3 },
+    clap: { epochs: 150, batchSize: 3 },
     'tip-adapter-f': { epochs: 150, batchSize: 3, alphaSteps: 2, betaSteps: 2 },
     prolip: { epochs: 150, batchSize: 3 },
     'lp++': { iterations: 400 },

@@ -6,8 +6,8 @@ import type { Shots } from '../data/fewshot.ts'
 import { findOfficialDataset } from '../datasets/official/table.ts'
 import { DEFAULT_METHOD, givenSettings, impliedMethod, PAPER_METHOD } from '../methods/default.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
-import { templatesSetting } from '../methods/templates-setting.ts'
-import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { promptsOfRun } from '../methods/templates-setting.ts'
+import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
 import { withClaim } from '../node/claim.ts'
 import { BUNDLED } from '../node/package.ts'
@@ -62,7 +62,7 @@ export interface TrainOptions extends RuntimeOptions, PictureOptions, DataOption
   /** Share of wrong answers, above 0 and below 1, by which the threshold for "none of these" is chosen; default: by `_other/`. */
   readonly errorRate?: number
   /** Hand-written prompts to compare with; default: those of the settings, else the data set's own. */
-  readonly templates?: readonly string[]
+  readonly templates?: Templates
   /** Folder of the run; default: runs/ and the names of data set and method. */
   readonly out?: string
   /** Seconds between checkpoints (default 10). */
@@ -178,8 +178,7 @@ export async function trainAsGiven(data: string, options: TrainOptions = {}, giv
   const counted = countedShots(job, labelsOf(subset.train))
   method.check?.({ clip, classNames, templates, shots: counted, seed, epochs }, settings)
   warnOfPhotographs(model, [...subset.train, ...dataset.test], hooks)
-  // a method of one's own may call something else so
-  const prompts = options.templates ?? templatesSetting.safeParse(settings.templates).data
+  const prompts = promptsOfRun(classNames, options.templates, settings)
 
   const inFolder = (hooks: Hooks) =>
     withRuntime(options, hooks, async (runtime) => {

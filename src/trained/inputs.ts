@@ -7,7 +7,7 @@ import type { Dataset, Item } from '../data/items.ts'
 import type { OnlineViews, PixelSource } from '../learning/batches.ts'
 import { type Fold, foldsOf, judgedImages } from '../learning/folds.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
-import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
 import type { Views } from '../pictures/views.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { type Datasets, type Drawn, drawnBy, subsetOf } from './drawn.ts'
@@ -67,7 +67,7 @@ export interface JobSource extends Datasets {
 /** Models, data sets and features of jobs, opened when they are first asked for and remembered. */
 export interface Inputs extends JobSource {
   /** @param templates hand-written prompts to compare with, instead of the data set's own */
-  prepare(job: Job, runtime: Runtime, hooks: Hooks, templates?: readonly string[]): Promise<JobInputs>
+  prepare(job: Job, runtime: Runtime, hooks: Hooks, templates?: Templates): Promise<JobInputs>
 }
 
 /** What jobs learn from, of models and data sets that a source opens. */

@@ -5,8 +5,9 @@ import type { Clip } from '../clip/types.ts'
 import type { Item } from '../data/items.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
 import type { AnyMethod } from '../methods/index.ts'
+import { promptsFor } from '../methods/templates-setting.ts'
 import { zeroShotClassifier } from '../methods/zero-shot/features.ts'
-import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { checkedClip, classifierOf } from '../trained/classify.ts'
@@ -31,7 +32,7 @@ export interface WebEvaluated extends Shares {
 /** Options of evaluateZeroShot. */
 export interface WebZeroShotOptions extends WebOptions {
   /** Default: the data set's own. */
-  readonly templates?: readonly string[]
+  readonly templates?: Templates
 }
 
 /** Options of evaluateRun. */
@@ -54,7 +55,8 @@ export async function evaluateZeroShot(
   const { testShare = data.test === undefined ? 1 : undefined } = options
   const opened = await openData(data, { ...options, testShare })
   const { classNames, test } = testable(opened)
-  const { templates = opened.dataset.templates ?? DEFAULT_TEMPLATES, transforms = DEFAULT_TRANSFORMS } = options
+  const templates = promptsFor(classNames, options.templates) ?? opened.dataset.templates ?? DEFAULT_TEMPLATES
+  const { transforms = DEFAULT_TRANSFORMS } = options
   const { clip } = await modelOf(options.model)
   return withWebRuntime(options, hooks, async (runtime) => {
     const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })

@@ -7,8 +7,8 @@ import type { Shots } from '../data/fewshot.ts'
 import type { LearnOptions, Step, Tensors } from '../learning/types.ts'
 import { DEFAULT_METHOD, givenSettings, impliedMethod } from '../methods/default.ts'
 import { type AnyMethod, methodNamed, readSettings } from '../methods/index.ts'
-import { templatesSetting } from '../methods/templates-setting.ts'
-import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
+import { promptsOfRun } from '../methods/templates-setting.ts'
+import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/templates.ts'
 import type { Exif } from '../pictures/picture.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import { DEFAULT_VIEWS, type Views } from '../pictures/views.ts'
@@ -62,7 +62,7 @@ export interface WebTrainOptions extends WebOptions {
   /** Share of wrong answers, above 0 and below 1, by which the threshold for "none of these" is chosen; default: by `others`. */
   readonly errorRate?: number
   /** Hand-written prompts to compare with; default: those of the settings, else the data set's own. */
-  readonly templates?: readonly string[]
+  readonly templates?: Templates
   /** What settings.json and results.json call the model; default: the name of its files. */
   readonly modelName?: string
   /** Where the run is kept while it learns, so that it can go on after a closed tab; default: nowhere. */
@@ -185,7 +185,7 @@ export async function train(
   sayHowJudged(job, subset, heard)
   const counted = countedShots(job, labelsOf(subset.train))
   method.check?.({ clip, classNames, templates, shots: counted, seed }, settings)
-  const prompts = options.templates ?? templatesSetting.safeParse(settings.templates).data
+  const prompts = promptsOfRun(classNames, options.templates, settings)
   const reader = webReader(files)
   const source = { key: () => '', model: async () => ({ clip, name: job.model }), dataset: async () => dataset }
 

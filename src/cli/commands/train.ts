@@ -11,6 +11,7 @@ import { MAX_EPOCHS, MAX_RATE } from '../../methods/numbers.ts'
 import { DEFAULT_VIEWS } from '../../pictures/views.ts'
 import { POSITIONS } from '../../prompt/layout.ts'
 import { columns, decisionLines, percent, took, worthText } from '../../report/text.ts'
+import { templatesOf } from '../../runs/templates-file.ts'
 import type { TrainResult } from '../../runs/train.ts'
 import { defineCommand } from '../command.ts'
 import { methodSettings, typedSettings } from '../method-settings.ts'
@@ -59,6 +60,7 @@ export const train = defineCommand({
     'coop-ts train caltech101 --root data --shots 1',
     'coop-ts train hf:owner/name --shots 4',
     'coop-ts train photos --method linear-probe',
+    'coop-ts train photos --method gda --template descriptions.json',
     'coop-ts train photos --method tip-adapter-f --shots 4 --set epochs=50 --set alpha=2',
   ],
   options: {
@@ -197,9 +199,10 @@ export const train = defineCommand({
     const { findOfficialDataset } = await import('../../datasets/official/table.ts')
     const usual = findOfficialDataset(data) === undefined ? DEFAULT_METHOD : PAPER_METHOD
     const method = methodNamed(settings.method ?? impliedMethod(usual, typedSettings(given, settings.set), hooks))
-    const learning = methodSettings(method, settings, given)
+    const templates = await templatesOf(settings.templates)
+    const learning = methodSettings(method, { ...settings, templates }, given)
     const { trainAsGiven } = await import('../../runs/train.ts')
-    const asked = { method: method.name, settings: learning, calibrate: settings.calibrate || undefined }
+    const asked = { method: method.name, settings: learning, templates, calibrate: settings.calibrate || undefined }
     const result = await trainAsGiven(data, { ...settings, ...asked }, hooks)
     return { json: result, text: textOf(result, method) }
   },

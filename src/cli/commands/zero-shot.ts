@@ -1,4 +1,5 @@
 import { accuracyTable } from '../../report/text.ts'
+import { templatesOf } from '../../runs/templates-file.ts'
 import { defineCommand } from '../command.ts'
 import {
   COMPUTING,
@@ -23,11 +24,13 @@ export const zeroShot = defineCommand({
     'coop-ts zero-shot oxford_pets --root data',
     'coop-ts zero-shot photos --template "a photo of a {}." --template "a drawing of a {}."',
     'coop-ts zero-shot photos --template imagenet80',
+    'coop-ts zero-shot photos --template descriptions.json',
   ],
   options: { testShare: testShareOfRun, templates, model, transforms, exif, ...DATA, ...PICTURES, ...COMPUTING },
   async run(settings, [data = ''], hooks) {
     const { evaluateZeroShotAsGiven } = await import('../../runs/evaluate.ts')
-    const result = await evaluateZeroShotAsGiven(data, settings, hooks)
+    const templates = await templatesOf(settings.templates)
+    const result = await evaluateZeroShotAsGiven(data, { ...settings, templates }, hooks)
     return { json: result, text: accuracyTable(result) }
   },
 })

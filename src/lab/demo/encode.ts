@@ -52,15 +52,15 @@ export function subsetOf(
   return { features: chosen, labels: rows.map(({ label }) => label) }
 }
 
-/** Features `(images, embed)`; the next pictures are rendered while the encoder is at work on these. */
+/** Features `(images, width)`; the next pictures are rendered while the encoder is at work on these. */
 export async function encodePictures(
   clip: Clip,
-  encoder: ImageEncoder,
+  encoder: Pick<ImageEncoder, 'encode'>,
   images: readonly Pick<DemoImage, 'render'>[],
   advance: (count: number) => void,
+  width = clip.config.embedDim,
 ): Promise<FloatTensor> {
-  const { embedDim } = clip.config
-  const all = floatTensor([images.length, embedDim])
+  const all = floatTensor([images.length, width])
   const pixels = (start: number) =>
     Promise.all(
       images
@@ -72,7 +72,7 @@ export async function encodePictures(
     const batch = await next
     const encoding = encoder.encode(batch)
     next = pixels(start + ENCODER_BATCH)
-    all.data.set(await encoding, start * embedDim)
+    all.data.set(await encoding, start * width)
     advance(batch.length)
   }
   return all

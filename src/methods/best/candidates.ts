@@ -14,12 +14,19 @@ const STRENGTHS = [30, 300]
 /** A probe is near enough where a step lowers its objective by less than this share. */
 const NEAR = 1e-5
 
-/** The classifiers that are tried, and what of each is taken where nothing is known: the mean of the probes. */
-export const CANDIDATES: readonly { readonly name: string; readonly prior: number }[] = [
-  { name: 'zero-shot', prior: 0 },
-  { name: 'gda', prior: 0 },
-  ...STRENGTHS.map((C) => ({ name: `probe, C=${C}`, prior: 1 / STRENGTHS.length })),
-]
+/** The classifiers that are tried. */
+export const CANDIDATES: readonly string[] = ['zero-shot', 'gda', ...STRENGTHS.map((C) => `probe, C=${C}`)]
+
+/** Sum of the weights: what classifiers say of the images they learned from is too sure for others. */
+const SURE = 0.6
+/** Of it, what zero-shot has: more where one image a class tells nothing of how alike the images of a class are. */
+const ZERO_SHOT = { judged: 0.2, unjudged: 0.4 }
+
+/** The weights that are taken where nothing is known, and that others are drawn to; docs/best.md has the measurement. */
+export function priorWeights(judged: boolean): number[] {
+  const share = judged ? ZERO_SHOT.judged : ZERO_SHOT.unjudged
+  return [SURE * share, 0, ...STRENGTHS.map(() => (SURE * (1 - share)) / STRENGTHS.length)]
+}
 
 /** Learns the candidates from some of the images. */
 export interface Learner {

@@ -13,7 +13,7 @@ import { linearLogits, modelTensors } from '../linear-probe/linear-model.ts'
 import { defineMethod } from '../method.ts'
 import { templatesSetting, withTemplates } from '../templates-setting.ts'
 import { zeroShotFeatures } from '../zero-shot/features.ts'
-import { CANDIDATES, type Learner, learnerOf, outputsOf, sumOf } from './candidates.ts'
+import { CANDIDATES, type Learner, learnerOf, outputsOf, priorWeights, sumOf } from './candidates.ts'
 import { fitMix, lossOfMix } from './mix.ts'
 
 /** Folds of the cross-validation: with ten what they learn from is nearly everything; of many images half as many cost half. */
@@ -46,8 +46,8 @@ export const best = defineMethod({
     const parts = await judgedBy(runtime, learner, rows, folds, classNames.length, options)
     const judged = judgedImages(folds)
     const own = judged.map((i) => labels[i]!)
-    const pull = { towards: CANDIDATES.map(({ prior }) => prior), strength: PRIOR_STRENGTH }
-    const weights = await fitMix(parts, own, pull)
+    const prior = { towards: priorWeights(judged.length > 0), strength: PRIOR_STRENGTH }
+    const weights = await fitMix(parts, own, prior)
 
     const models = await learner.learn(Array.from(labels.keys()), options.signal)
     tell(options, folds.length, folds.length)
@@ -59,7 +59,7 @@ export const best = defineMethod({
         judged: judged.length,
         ...(await judgement(logits, own)),
         candidates: await Promise.all(
-          CANDIDATES.map(async ({ name }, k) => ({
+          CANDIDATES.map(async (name, k) => ({
             name,
             weight: weights[k],
             ...(await judgement(parts[k]!, own, true)),

@@ -10,6 +10,8 @@ export interface Discriminant {
   readonly weights: Float64Array
   /** `(classes)` */
   readonly intercepts: Float64Array
+  /** Views that it is estimated from. */
+  readonly samples: number
   /** Whether the features of a class differ at all; where they do not, all weights are 0. */
   readonly spread: boolean
 }
@@ -38,7 +40,7 @@ export async function fitDiscriminant(
   const [n] = dims(deviations, 2)
   const intercepts = new Float64Array(classes).fill(-Math.log(classes))
   const spread = squares / n > NO_SPREAD
-  if (!spread) return { weights: new Float64Array(classes * d), intercepts, spread }
+  if (!spread) return { weights: new Float64Array(classes * d), intercepts, samples: n, spread }
   const scatter = await scatterOf(runtime, deviations, signal)
   for (let j = 0; j < d; j++) scatter[j * d + j]! += squares / (n - 1)
   const weights = means.map((mean) => d * mean)
@@ -46,7 +48,7 @@ export async function fitDiscriminant(
   for (let c = 0; c < classes; c++) {
     for (let j = c * d; j < (c + 1) * d; j++) intercepts[c]! -= (means[j]! * weights[j]!) / 2
   }
-  return { weights, intercepts, spread }
+  return { weights, intercepts, samples: n, spread }
 }
 
 /** The means of classes `(classes, d)`, all views less those `(N, d)`, and the sum of the squares of what is left. */

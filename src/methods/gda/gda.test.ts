@@ -103,28 +103,24 @@ describe('as a method', () => {
     expect(right(await other.predict(test))).toBeGreaterThan(27)
   })
 
-  it('takes alpha as given, searched, or 1 without validation images', async () => {
+  it('takes alpha as given, searched, or (N - 1) / d without validation images', async () => {
     expect((await logitsOf({}, { alpha: 3 })).facts).toMatchObject({ alpha: 3, searched: false })
-    expect((await logitsOf()).facts).toMatchObject({ alpha: 1, searched: false })
+    expect((await logitsOf()).facts).toMatchObject({ alpha: 17 / 10, searched: false })
     expect((await logitsOf({ val: toySet(2, 1) })).facts).toMatchObject({ searched: true, valAccuracy: 1 })
   })
 
   it('is zero-shot, and says so, where the pictures of each class are the same', async () => {
     const one = toySet(1, 1)
-    const { logits, facts } = await logitsOf({ train: one })
-    expect(
-      distance(
-        logits.data,
-        (await zeroShotLogits()).data.map((x) => x - Math.log(3)),
-      ),
-    ).toBeLessThan(1e-5)
+    const { logits, facts } = await logitsOf({ train: one }, { alpha: 1 })
+    const hand = (await zeroShotLogits()).data.map((x) => x - Math.log(3))
+    expect(distance(logits.data, hand)).toBeLessThan(1e-5)
     expect(facts.note).toMatch(/do not differ/)
     const [a = 0] = one.features.data
     const equal = {
       features: floatTensor([9, 1, 10], new Float32Array(90).fill(a)),
       labels: [0, 1, 2, 0, 1, 2, 0, 1, 2],
     }
-    expect(distance((await logitsOf({ train: equal })).logits.data, logits.data)).toBeLessThan(1e-5)
+    expect(distance((await logitsOf({ train: equal }, { alpha: 1 })).logits.data, hand)).toBeLessThan(1e-5)
   })
 
   it('refuses a class without images, by name, and features that are not numbers', async () => {

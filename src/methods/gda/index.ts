@@ -16,8 +16,11 @@ import { type Discriminant, fitDiscriminant } from './discriminant.ts'
 
 /** Weights of the Gaussians that are tried on validation images, as in the official code. */
 const ALPHAS = [0.0001, 0.001, 0.01, 0.1, 1, 10, 100]
-/** Taken where there are no images to search it by. */
-const DEFAULT_ALPHA = 1
+/**
+ * Taken where there are no images to search it by: (N - 1) / d, with which alpha P is the inverse of the covariance itself.
+ * The official P is that much smaller, the more so the more samples there are.
+ */
+const defaultAlpha = ({ samples }: Discriminant, d: number) => (samples - 1) / d
 
 /** Zero-shot logits plus those of a Gaussian for each class, all of one covariance; nothing is learned by gradients. */
 export const gda = defineMethod({
@@ -44,7 +47,7 @@ export const gda = defineMethod({
     const searched = settings.alpha === null && val.labels.length > 0
     const facts = searched
       ? await searchAlpha(runtime, scale, text, gaussians, await meanViews(val))
-      : { alpha: settings.alpha ?? DEFAULT_ALPHA }
+      : { alpha: settings.alpha ?? defaultAlpha(gaussians, clip.config.embedDim) }
     return {
       tensors: new Map(Object.entries(modelTensors(mixed(scale, text, gaussians, facts.alpha)))),
       facts: {

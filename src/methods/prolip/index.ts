@@ -17,7 +17,8 @@ const settings = z.strictObject({
   templates: templatesSetting,
   /** What it costs to leave the model's own projection; null: 1 / shots, which the paper takes without validation images. */
   lambda: anyNumber(0, MANY).nullable().default(null),
-  epochs: wholeNumber(1, MAX_EPOCHS).default(300),
+  /** The official code has 300, with which the loss ends where it ends with these. */
+  epochs: wholeNumber(1, MAX_EPOCHS).default(100),
   /** More images than these are learned from in several steps an epoch; the official code takes all in one. */
   batchSize: wholeNumber(1, MANY).default(4096),
   learningRate: positiveNumber(MAX_RATE).default(0.001),

@@ -138,10 +138,10 @@ describe.each(['vit', 'resnet'] as const)('as a method, on a %s', (kind) => {
     expect(distance(untouched.logits.data, (await zeroShot.logits(features)).data)).toBeLessThan(1e-5)
     const learned = await by({ learningRate: 0.01, lambda: 0.001 })
     expect(learned.right).toBe(task.train.labels.length)
-    expect(learned.steps).toHaveLength(300)
+    expect(learned.steps).toHaveLength(100)
     const held = await by({ learningRate: 0.01, lambda: 1e4 })
     expect(distance(held.logits.data, untouched.logits.data)).toBeLessThan(0.1)
-    expect((await by({})).facts).toEqual({ lambda: 1 / shots, epochs: 300 })
+    expect((await by({})).facts).toEqual({ lambda: 1 / shots, epochs: 100 })
   })
 
   it('says what to give where there are no features before the last projection, or others', async () => {

@@ -6,7 +6,8 @@ import { normaliseRows } from '../../learning/vectors.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { tinyClip } from '../../testing/tiny-clip.ts'
-import { fillTemplate, zeroShotClassifier, zeroShotFeatures } from './features.ts'
+import { checkDescriptions, type Descriptions } from './descriptions.ts'
+import { fillTemplate, meanTextFeatures, zeroShotClassifier, zeroShotFeatures } from './features.ts'
 import { expandTemplates, IMAGENET_80_TEMPLATES, IMAGENET_TEMPLATES, isTemplate, PAPER_TEMPLATES } from './templates.ts'
 
 const clip = await tinyClip()
@@ -72,6 +73,55 @@ describe('zero-shot features', () => {
   it('of a named ensemble are those of its templates', async () => {
     const features = await zeroShotFeatures(classesWith(['imagenet7']))
     expect(close(features.data, (await zeroShotFeatures(classesWith(IMAGENET_TEMPLATES))).data)).toBe(true)
+  })
+
+  describe('of descriptions, class by class', () => {
+    const dogs = ['a photo of a dog.', 'the small dogs']
+    const described = (descriptions: Descriptions) => zeroShotFeatures({ ...classesWith([]), templates: descriptions })
+
+    it('are the mean of those of each class, however many, {} its name', async () => {
+      const features = await described({ toilet_paper: ['a photo of a {}.'], dog: dogs })
+      const each = normaliseRows(await encodeTexts(clip, runtime, [...dogs, 'a photo of a toilet paper.']))
+      const [a, b, c] = [0, 1, 2].map((i) => each.data.subarray(10 * i, 10 * i + 10))
+      const means = Float32Array.from({ length: 20 }, (_, k) =>
+        k < 10 ? (a?.[k] ?? 0) + (b?.[k] ?? 0) : (c?.[k - 10] ?? 0),
+      )
+      expect(close(features.data, normaliseRows({ dtype: 'float32', shape: [2, 10], data: means }).data)).toBe(true)
+    })
+
+    it('are found by another spelling of the name, the very same first', async () => {
+      const plain = await described({ dog: dogs, toilet_paper: ['the paper'] })
+      expect((await described({ 'Toilet Paper': ['the paper'], DOG: dogs })).data).toEqual(plain.data)
+      expect((await described({ dog: dogs, DOG: ['a cat'], toilet_paper: ['the paper'] })).data).toEqual(plain.data)
+    })
+
+    it('must be there for each class, by one name', async () => {
+      await expect(described({ dog: dogs })).rejects.toThrow(/none of the class "toilet_paper"/)
+      await expect(described({ Dog: dogs, DOG: dogs, toilet_paper: dogs })).rejects.toThrow(/"Dog" and "DOG" all mean/)
+      await expect(described({ dog: [], toilet_paper: dogs })).rejects.toThrow(/list of at least one text/)
+    })
+
+    it('are checked against all classes, with what was probably meant', () => {
+      const names = ['dog', 'toilet_paper']
+      const check = (...keys: string[]) => checkDescriptions(names, Object.fromEntries(keys.map((key) => [key, dogs])))
+      expect(() => check('Dog', 'toilet paper')).not.toThrow()
+      expect(() => check('dog', 'toilet_papier')).toThrow(
+        /"toilet_papier" is none of the classes \(did you mean "toilet_paper"\?\)\n.*none of the class "toilet_paper"/,
+      )
+      expect(() => check('dog', 'toilet_paper', 'house')).toThrow(/"house" is none of the classes\n?$/)
+    })
+  })
+
+  it('that are the mean of raw features keep its length', async () => {
+    const templates = ['a photo of a {}.', '{}']
+    const means = await meanTextFeatures(classesWith(templates))
+    const texts = ['a photo of a dog.', 'dog', 'a photo of a toilet paper.', 'toilet paper']
+    const each = (await encodeTexts(clip, runtime, texts)).data
+    const expected = Array.from({ length: 20 }, (_, k) => {
+      const first = Math.floor(k / 10) * 20 + (k % 10)
+      return (each[first]! + each[first + 10]!) / 2
+    })
+    expect(close(means.data, expected)).toBe(true)
   })
 
   it('need a template', async () => {

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { aClip, anObject, aRuntime, checkArguments, texts as listOfTexts, someTexts } from '../../base/arguments.ts'
 import { breathing, mapBreathing } from '../../base/breathe.ts'
 import { CoopError, UsageError } from '../../base/errors.ts'
@@ -8,7 +9,8 @@ import { type ImageClassifier, textClassifier } from '../../learning/classifier.
 import { normaliseRows } from '../../learning/vectors.ts'
 import { checkClassNames } from '../../prompt/layout.ts'
 import type { Classes } from '../method.ts'
-import { expandTemplates } from './templates.ts'
+import { descriptionsOf } from './descriptions.ts'
+import { expandTemplates, isByClass, type Templates } from './templates.ts'
 
 /**
  * The prompt of a class: the template with each `{}` replaced by the name, whose `_` become spaces.
@@ -29,41 +31,58 @@ export function fillTemplate(template: string, className: string): string {
 
 /**
  * Text features of classes, `(classes, embed)` of length 1: the mean of the templates' normalised features, normalised
- * again (one template: its normalised features). Ensembles may be named (see ENSEMBLES). Throws CoopError for class names
- * that are the same or have no words, and for a prompt longer than the model takes.
+ * again (one template: its normalised features). Ensembles may be named (see ENSEMBLES), and classes have templates of
+ * their own. Throws CoopError for class names that are the same or have no words, and for a prompt longer than the model
+ * takes; UsageError for a class that has no template.
  */
 export async function zeroShotFeatures(classes: Classes): Promise<FloatTensor> {
-  checkArguments('zeroShotFeatures', { classes }, { classes: anObject })
-  checkArguments(
-    'zeroShotFeatures',
-    { ...classes },
-    { clip: aClip, runtime: aRuntime, classNames: someTexts, templates: listOfTexts },
-  )
-  const { clip, classNames, templates, texts } = classes
-  if (templates.length === 0) throw new UsageError('no prompt given', 'give at least one like "a photo of a {}."')
-  checkClassNames(clip.tokenizer, classNames)
-  const prompts = expandTemplates(templates)
-  const key = JSON.stringify([classNames, prompts])
-  const features = texts?.get(key) ?? promptFeatures(classes, prompts)
-  texts?.set(key, features)
-  return features
+  const { sums } = await promptSums('zeroShotFeatures', classes, normaliseRows)
+  return normaliseRows(sums) // the mean has the direction of the sum
 }
 
-/** Those of each class's prompts, averaged. */
-async function promptFeatures(
-  { clip, runtime, classNames }: Classes,
-  prompts: readonly string[],
-): Promise<FloatTensor> {
-  const texts = classNames.flatMap((name) => prompts.map((template) => fillTemplate(template, name)))
+/** The mean of the features of each class's prompts as the text tower gives them, `(classes, embed)`, of any length. Throws likewise. */
+export async function meanTextFeatures(classes: Classes): Promise<FloatTensor> {
+  const { sums, counts } = await promptSums('meanTextFeatures', classes, (features) => features)
+  const { embedDim } = classes.clip.config
+  const means = sums.data.map((sum, k) => sum / (counts[Math.floor(k / embedDim)] ?? 1))
+  return { ...sums, data: means }
+}
+
+/** `(classes, embed)`: the sum over the prompts of each class of what `each` makes of their features; and how many there are. */
+async function promptSums(caller: string, classes: Classes, each: (features: FloatTensor) => FloatTensor) {
+  checkArguments(caller, { classes }, { classes: anObject })
+  checkArguments(caller, { ...classes }, { clip: aClip, runtime: aRuntime, classNames: someTexts, templates: prompts })
+  const { clip, runtime, classNames, templates } = classes
+  checkClassNames(clip.tokenizer, classNames)
+  const byClass = promptsOf(classNames, templates)
+  const texts = byClass.flat()
   await mapBreathing(texts, (text) => checkLength(clip.tokenizer, text))
-  const each = normaliseRows(await encodeTexts(clip, runtime, texts))
+  const { data } = each(await encodeTexts(clip, runtime, texts))
   const embed = clip.config.embedDim
   const sums = floatTensor([classNames.length, embed])
+  const classOf = byClass.flatMap((prompts, c) => prompts.map(() => c))
   await breathing(texts.length, (row) => {
-    const c = Math.floor(row / prompts.length)
-    for (let j = 0; j < embed; j++) sums.data[c * embed + j]! += each.data[row * embed + j]!
+    const to = (classOf[row] ?? 0) * embed
+    for (let j = 0; j < embed; j++) sums.data[to + j]! += data[row * embed + j]!
   })
-  return normaliseRows(sums) // the mean has the direction of the sum
+  return { sums, counts: byClass.map(({ length }) => length) }
+}
+
+const prompts = z.union([listOfTexts, z.record(z.string(), someTexts)], {
+  error: 'a list of texts, or one for each class by its name',
+})
+
+/** The prompts of each class. */
+function promptsOf(classNames: readonly string[], templates: Templates): string[][] {
+  if (isByClass(templates)) {
+    const named = (text: string, name: string) => (text.includes('{}') ? fillTemplate(text, name) : text)
+    return descriptionsOf(classNames, templates).map((texts, c) =>
+      texts.map((text) => named(text, classNames[c] ?? '')),
+    )
+  }
+  if (templates.length === 0) throw new UsageError('no prompt given', 'give at least one like "a photo of a {}."')
+  const all = expandTemplates(templates)
+  return classNames.map((name) => all.map((template) => fillTemplate(template, name)))
 }
 
 function checkLength({ encode, contextLength }: Tokenizer, text: string): void {

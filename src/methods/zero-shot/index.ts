@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { defineMethod } from '../method.ts'
 import { templatesSetting } from '../templates-setting.ts'
 import { zeroShotClassifier } from './features.ts'
-import { expandTemplates } from './templates.ts'
+import { expandTemplates, isByClass } from './templates.ts'
 
 /** Hand-written prompts: the data set's, or those given. Nothing is learned. */
 export const zeroShot = defineMethod({
@@ -15,6 +15,7 @@ export const zeroShot = defineMethod({
     templates: templatesSetting,
   }),
   title: ({ templates = [] }) => {
+    if (isByClass(templates)) return 'zero-shot, descriptions of each class'
     const { length } = expandTemplates(templates)
     return length > 1 ? `zero-shot, ${length} prompts` : 'zero-shot'
   },

@@ -1,3 +1,11 @@
+import type { Descriptions } from './descriptions.ts'
+
+/** Hand-written prompts: a list for all classes, `{}` for the class name, or a list for each class by its name. */
+export type Templates = readonly string[] | Descriptions
+
+/** Whether each class has prompts of its own. */
+export const isByClass = (templates: Templates): templates is Descriptions => !Array.isArray(templates)
+
 /** The hand-written prompts of the paper, by data set; `{}` stands for the class name. */
 export const PAPER_TEMPLATES = {
   ImageNet: 'a photo of a {}.',

@@ -8,6 +8,7 @@ import type { Hooks, Progress } from '../../base/progress.ts'
 import type { Clip } from '../../clip/types.ts'
 import { shotsText } from '../../data/fewshot.ts'
 import { type AnyMethod, methodNamed } from '../../methods/index.ts'
+import { promptsOfRun } from '../../methods/templates-setting.ts'
 import { DEFAULT_TEMPLATES } from '../../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../../node/cache-dir.ts'
 import { ClaimedError, withClaim } from '../../node/claim.ts'
@@ -194,7 +195,9 @@ async function checkJobs(
   for (const job of different.values()) {
     const { clip } = await inputs.model(job, hooks)
     const { seed, settings } = job
-    const dataset = subsetOf(job, await inputs.dataset(job, job.dataset, hooks))
+    const whole = await inputs.dataset(job, job.dataset, hooks)
+    promptsOfRun(whole.classNames, undefined, settings)
+    const dataset = subsetOf(job, whole)
     const labels = dataset.train.map(({ label }) => label)
     const shots = countedShots(job, labels)
     const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset

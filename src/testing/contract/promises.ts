@@ -45,6 +45,7 @@ const SHORT: Readonly<Record<string, object>> = {
   cocoop: { epochs: 1, M: 2 },
   kgcoop: { epochs: 3, M: 2 },
   'clip-adapter': { epochs: 3 },
+  clap: { epochs: 3 },
   'tip-adapter-f': { epochs: 3 },
   prolip: { epochs: 3 },
   'lp-plus-plus': { iterations: 10 },
