@@ -22,7 +22,7 @@ describe('from a folder of pictures to an answer', () => {
   const probability = expect.toSatisfy((x) => typeof x === 'number' && x >= 0 && x <= 1.000001)
 
   it('train', async () => {
-    for (const name of ['broken1.png', 'broken2.png', 'broken3.png'])
+    for (const name of ['broken1.png', 'broken2.png', 'broken3.png', 'broken4.png'])
       await writeFile(join(world.photos, 'red', name), `not a picture, ${name}`)
     const settings = [
       '--model',

@@ -100,6 +100,10 @@ describe('a folder without test/', () => {
     expect(await train(world.photos, quick('share', { testShare: 0.3 }))).toMatchObject({
       ...{ measured: 'test', tested: 9, worth: { calibration: { on: 'test' }, sets: { on: 'test' } } },
     })
+    // which pictures are for testing depends on no seed: evaluate would else test what was learned
+    const drawn = async (out: string) => JSON.parse(await readFile(at(out, 'settings.json'), 'utf8')).pictures.test
+    await train(world.photos, quick('share-2', { testShare: 0.3, seed: 2 }))
+    expect(await drawn('share-2')).toBe(await drawn('share'))
     const none = { measured: 'nothing', trained: 30, tested: 0, accuracy: null, zeroShot: null }
     expect(await train(world.photos, quick('zero', { method: 'class-mean', testShare: 0 }))).toMatchObject(none)
     for (const part of ['train', 'test']) await cp(world.photos, at('parted', part), { recursive: true })

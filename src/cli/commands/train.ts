@@ -204,8 +204,8 @@ export const train = defineCommand({
     const templates = await templatesOf(settings.templates)
     const learning = methodSettings(method, { ...settings, templates }, given)
     const { trainAsGiven } = await import('../../runs/train.ts')
-    const asked = { method: method.name, settings: learning, calibrate: settings.calibrate || undefined }
-    const result = await trainAsGiven(data, { ...settings, ...asked, templates, command }, hooks)
+    const asked = { method: method.name, settings: learning, templates, calibrate: settings.calibrate || undefined }
+    const result = await trainAsGiven(data, { ...settings, ...asked, command }, hooks)
     return { json: result, text: textOf(result, method) }
   },
 })
