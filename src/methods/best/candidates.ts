@@ -20,7 +20,7 @@ export const CANDIDATES: readonly string[] = ['zero-shot', 'gda', ...STRENGTHS.m
 /** Sum of the weights: what classifiers say of the images they learned from is too sure for others. */
 const SURE = 0.6
 /** Of it, what zero-shot has: more where one image a class tells nothing of how alike the images of a class are. */
-const ZERO_SHOT = { judged: 0.2, unjudged: 0.4 }
+const ZERO_SHOT = { judged: 0.3, unjudged: 0.5 }
 
 /** The weights that are taken where nothing is known, and that others are drawn to; docs/best.md has the measurement. */
 export function priorWeights(judged: boolean): number[] {
