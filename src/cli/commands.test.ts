@@ -58,9 +58,9 @@ describe('from a folder of pictures to an answer', () => {
     const words = ['evaluate', trained(), world.photos, '--skip-bad-images', ...common()]
     const ended = await coopProcess(words)
     const record = JSON.parse(await readFile(join(trained(), 'results.json'), 'utf8'))
-    const { accuracy, tested, chance, interval } = record
+    const { accuracy, tested, chance, interval, top5, meanPerClass, confusion } = record
     expect(onlyJson(ended)).toEqual({
-      ...{ accuracy, tested, chance, interval },
+      ...{ accuracy, tested, chance, interval, top5, meanPerClass, confusion },
       measured: 'cross-validated',
       transforms: '2021-10',
       perClass: { blue: share, green: share, red: share },

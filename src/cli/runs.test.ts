@@ -273,11 +273,14 @@ describe('a run of a sweep', () => {
     await writeFile(at('base.yaml'), `${plan.join('\n')}\n`)
     await ask('sweep', at('base.yaml'), '--out', at('base'))
     const [id = ''] = await readdir(at('base/runs'))
-    const { accuracy, tested, chance, interval } = await json(at(`base/runs/${id}`), 'results.json')
+    const { accuracy, tested, chance, interval, top5, meanPerClass, confusion } = await json(
+      at(`base/runs/${id}`),
+      'results.json',
+    )
     const ended = await coop('evaluate', at(`base/runs/${id}`), world.photos, ...common())
     expect(ended.stderr).toMatch(/learned the first half of the classes/)
     expect(onlyJson(ended)).toEqual({
-      ...{ accuracy, tested, chance, interval },
+      ...{ accuracy, tested, chance, interval, top5, meanPerClass, confusion },
       transforms: '2021-10',
       perClass: { blue: share, green: share },
     })

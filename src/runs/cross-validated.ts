@@ -9,7 +9,6 @@ import { type DecideOptions, decider } from '../trained/classify.ts'
 import { described, subsetOf } from '../trained/drawn.ts'
 import { judgedOf } from '../trained/judge.ts'
 import { readTensors, type SavedRun } from '../trained/learned.ts'
-import { judged as said, sharesOf } from '../trained/measure.ts'
 import { worthByFolds } from '../trained/trust.ts'
 import type { DataOptions, ShareOptions } from './dataset.ts'
 import { type PictureOptions, pictureReader } from './pictures.ts'
@@ -42,19 +41,26 @@ export async function crossValidated(saved: SavedRun, data: string, options: Ask
     Object(then?.pictures).train === (await described(pictureReader(cache), train))
   if (!isOwn) return undefined
   decider(saved, options)
-  const judged = judgedOf(await readTensors(await openSealed(await fileSource(runFile(run, 'judged')))), train)
-  const { logits, labels } = judged
-  const { classNames } = dataset
-  const { answers, above } = await said(logits, labels)
-  const shares = { measured: record.measured, ...sharesOf(classNames, answers, labels, above), transforms }
-  const files = judged.images.flatMap((i) => (train[i] === undefined ? [] : calledIn(dataset.root, train[i])))
-  const told = { files, labels, classNames, logits, temperature: trust?.temperature }
-  const written = options.predictions === undefined ? undefined : await writePredictions(options.predictions, told)
+  const { measured, tested = 0, accuracy, chance, interval, perClass, meanPerClass, top5, confusion } = record
+  if (accuracy == null || chance == null || interval == null || perClass == null) return undefined
+  if (meanPerClass == null || confusion == null) return undefined
+  const shares = { tested, accuracy, chance, interval, perClass, meanPerClass, top5: top5 ?? undefined, confusion }
+  const known = { measured, ...shares, transforms }
+  const judged = async () =>
+    judgedOf(await readTensors(await openSealed(await fileSource(runFile(run, 'judged')))), train)
+  const { classNames, root } = dataset
+  let written: readonly string[] | undefined
+  if (options.predictions !== undefined) {
+    const { images, logits, labels } = await judged()
+    const files = images.flatMap((i) => (train[i] === undefined ? [] : calledIn(root, train[i])))
+    const told = { files, labels, classNames, logits, temperature: trust?.temperature }
+    written = await writePredictions(options.predictions, told)
+  }
   if (trust === undefined || (options.reject ?? options.sets) === undefined) {
     const { reject, sets } = record.worth ?? {}
-    return { ...shares, reject: reject ?? undefined, sets: trust?.sets === undefined ? undefined : sets, written }
+    return { ...known, reject: reject ?? undefined, sets: trust?.sets === undefined ? undefined : sets, written }
   }
   const { reject = trust.reject, sets = trust.sets } = options
-  const asked = await worthByFolds(judged, floatTensor([0, classNames.length]), { ...trust, reject }, { sets })
-  return { ...shares, reject: asked.reject ?? undefined, sets: sets === undefined ? undefined : asked.sets, written }
+  const asked = await worthByFolds(await judged(), floatTensor([0, classNames.length]), { ...trust, reject }, { sets })
+  return { ...known, reject: asked.reject ?? undefined, sets: sets === undefined ? undefined : asked.sets, written }
 }

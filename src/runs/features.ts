@@ -78,7 +78,9 @@ export async function featuresAsGiven(
 ): Promise<DataFeatures> {
   checkArguments('featuresOfData', { data, options, hooks }, { data: aText, options: anObject, hooks: someHooks })
   const plain = await withoutClasses(data)
-  const dataset = plain ? await picturesAlone(data, options, hooks) : await openAsGiven(data, options, hooks)
+  const dataset = plain ? await picturesAlone(data, options, hooks) : await openAsGiven(data, options, hooks, 0)
+  // what is to be tested is said where the data set says it, or somebody asked for it
+  const isMarked = !plain && (dataset.testShare === undefined || options.testShare !== undefined)
   const parts = PARTS.flatMap((part) => dataset[part].map((item) => ({ item, part })))
   const items = parts.map(({ item }) => item)
   if (items.length === 0) throw new FileError(`${data} has no pictures`, 'give a data set that has some')
@@ -95,7 +97,7 @@ export async function featuresAsGiven(
       files: encoded.items.map((item) => calledIn(dataset.root, item)),
       classNames: dataset.classNames,
       labels: plain ? undefined : encoded.labels,
-      splits: plain ? undefined : encoded.items.map((item) => partOf.get(item) ?? 'train'),
+      splits: !isMarked ? undefined : encoded.items.map((item) => partOf.get(item) ?? 'train'),
       model: { name: opened.name, fingerprint: opened.clip.fingerprint },
       transforms,
       exif: exifOfDataset(dataset),

@@ -91,9 +91,10 @@ export const serve = defineCommand({
       onWarning(`everybody who reaches ${host} can ask: give a token (--token-file), or listen on 127.0.0.1 (--host)`)
     }
     const limits = { bodyBytes: Math.round(maxBody * MB), pixels: Math.round(maxPixels * MB), pictures, queue, seconds }
+    const { onProgress, signal } = hooks
     const serving = await serveRuns(
       runs.map((run) => ({ ...run, model })),
-      { host, port, token, origins, limits, log, device, threads, ...hooks, onWarning },
+      { host, port, token, origins, limits, log, device, threads, onProgress, onWarning, signal },
     )
     const what = runs.length === 0 ? 'the playground' : serving.runs.join(', ')
     return {
