@@ -27,7 +27,14 @@ export const serve: Bench = {
       const pictures = await makePictures(join(folder, 'photos'), 64)
       const out = join(folder, 'run')
       const settings = { recipe: 'fast', epochs: 2, M: 4 }
-      await train(join(folder, 'photos'), { out, cache: join(folder, 'cache'), threads, shots: 2, method: 'coop', settings })
+      await train(join(folder, 'photos'), {
+        out,
+        cache: join(folder, 'cache'),
+        threads,
+        shots: 2,
+        method: 'coop',
+        settings,
+      })
       const bare = await openRun(out, { runtime })
       const server = await startServer(out, threads)
       const figures = await throughput(pictures, bare.classify, server.url, quick)
