@@ -59,7 +59,9 @@ export function decisionLines({ reject, sets }: Decisions): string[] {
     const { threshold, answered, accuracy, others, rejected } = reject
     const right = accuracy === null ? '' : `, of which ${percent(accuracy)} are right`
     const none = rejected === null ? '' : `; of ${countOf(others, 'picture')} of no class ${percent(rejected)} get none`
-    lines.push(`none of these below ${percent(threshold)}: ${percent(answered)} get an answer${right}${none}`)
+    // thresholds of a sure run are near 100 %
+    const below = Number((100 * threshold).toPrecision(6))
+    lines.push(`none of these below ${below} %: ${percent(answered)} get an answer${right}${none}`)
   }
   if (sets) {
     const { coverage, reached, meanSize } = sets
