@@ -39,6 +39,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   reduction: positive.map((x) => 1 + x),
   alpha: positive,
   beta: positive,
+  lambda: fc.option(positive),
   search: fc.boolean(),
   penalty: fc.constantFrom('shots', 'images'),
   repel: fc.boolean(),

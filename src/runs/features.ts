@@ -82,6 +82,11 @@ export async function featuresAsGiven(
   // what is to be tested is said where the data set says it, or somebody asked for it
   const isMarked = !plain && (dataset.testShare === undefined || options.testShare !== undefined)
   const parts = PARTS.flatMap((part) => dataset[part].map((item) => ({ item, part })))
+  // a split that nobody asked for leaves an order that says nothing
+  const called = (item: Item) => calledIn(dataset.root, item)
+  if (!isMarked && !plain) {
+    parts.sort(({ item: a }, { item: b }) => a.label - b.label || (called(a) < called(b) ? -1 : 1))
+  }
   const items = parts.map(({ item }) => item)
   if (items.length === 0) throw new FileError(`${data} has no pictures`, 'give a data set that has some')
   await checkThere(dataset, items, options)
@@ -94,7 +99,7 @@ export async function featuresAsGiven(
     const partOf = new Map(parts.map(({ item, part }) => [item, part]))
     return {
       features: imageRows(encoded),
-      files: encoded.items.map((item) => calledIn(dataset.root, item)),
+      files: encoded.items.map(called),
       classNames: dataset.classNames,
       labels: plain ? undefined : encoded.labels,
       splits: !isMarked ? undefined : encoded.items.map((item) => partOf.get(item) ?? 'train'),

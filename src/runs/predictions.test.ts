@@ -19,6 +19,7 @@ beforeAll(async () => {
   world = await tinyWorld()
   run = await train(world.photos, {
     ...{ model: world.model, cache: at('cache'), threads: 1, method: 'class-mean', out: at('run') },
+    testShare: 0.3,
     predictions: at('train.csv'),
   })
 })
@@ -91,9 +92,22 @@ it('coop-ts classify writes them of pictures that have no label', async () => {
   )
 })
 
+it('where no picture was withheld, they are those of learners that had not seen it', async () => {
+  const about = { model: world.model, cache: at('cache'), threads: 1 }
+  const file = at('folds.csv')
+  const trained = await train(world.photos, { ...about, method: 'class-mean', out: at('folds'), predictions: file })
+  expect([trained.measured, trained.written]).toEqual(['cross-validated', [file]])
+  const written = await rows(file)
+  expect(written).toHaveLength(trained.tested ?? 0)
+  expect(written.filter(({ label, predicted }) => label === predicted).length / written.length).toBe(trained.accuracy)
+  expect(written.every(({ file = '', label }) => file.startsWith(`${label}/`))).toBe(true)
+})
+
 it('results.json has the confusion matrix, accuracies by class, top 5, the data and the command', async () => {
   const words = ['train', world.photos, '--model', world.model, '--method', 'class-mean', '--out', at('told')]
-  expect((await coop(...words, '--cache', at('cache'), '--threads', '1', '--quiet')).status).toBe(0)
+  expect(
+    (await coop(...words, '--cache', at('cache'), '--threads', '1', '--quiet', '--test-share', '0.3')).status,
+  ).toBe(0)
   const text = await readFile(at('told', 'results.json'), 'utf8')
   const told = JSON.parse(text)
   const { confusion, perClass, classNames, accuracy, tested, meanPerClass } = told

@@ -34,6 +34,7 @@ export const best = defineMethod({
   settings: z.strictObject({ templates: templatesSetting }),
   title: () => 'best',
   transfers: () => false,
+  chosen: () => 'cross-validated on the shots',
 
   async learn(task, settings, options) {
     const { clip, runtime, classNames, train, seed } = task

@@ -39,6 +39,7 @@ export const prograd = defineMethod({
   summary: 'learned context vectors, by steps that do not work against the hand-written prompts',
   source: 'Zhu et al., "Prompt-aligned Gradient for Prompt Tuning", ICCV 2023 (github.com/BeierZhu/Prompt-align)',
   pictures: 'views',
+  costly: true,
   settings,
   title: ({ weight, temperature, position, classSpecific, M, init }) =>
     [
