@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { METHODS } from '../methods/index.ts'
 import { coop, expectFailure } from '../testing/coop.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
+import type { Label } from '../trained/classify.ts'
 import { addClass } from './add-class.ts'
 import { evaluateRun } from './evaluate.ts'
 import { openRun } from './open-run.ts'
@@ -26,6 +27,13 @@ const options = (out: string, method: string, changes: TrainOptions = {}): Train
 })
 const red = () => ({ pictures: join(world.photos, 'red'), cache: at('cache'), threads: 1 })
 
+/** Probabilities as they are before the temperature, which is that of the classes that were judged. */
+function plain(labels: readonly Label[], temperature: number): Label[] {
+  const powers = labels.map(({ probability }) => probability ** temperature)
+  const sum = powers.reduce((a, b) => a + b, 0)
+  return labels.map(({ label }, i) => ({ label, probability: (powers[i] ?? 0) / sum }))
+}
+
 describe.each([
   ['class-mean', {}],
   ['tip-adapter', { search: false }],
@@ -42,7 +50,8 @@ describe.each([
     const [a, b] = await Promise.all(
       [before, all].map(async (run) => {
         const opened = await openRun(at('runs', run))
-        return (await opened.classify(pictures).finally(() => opened.dispose())).flat()
+        const labels = await opened.classify(pictures).finally(() => opened.dispose())
+        return labels.flatMap((each) => plain(each, opened.temperature))
       }),
     )
     expect(a?.map(({ label }) => label)).toEqual(b?.map(({ label }) => label))

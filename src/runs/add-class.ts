@@ -99,13 +99,24 @@ export async function addClassAsGiven(
     const { tensors, pictures } = opens
       ? { tensors: saved.tensors, pictures: 0 }
       : await learnedWith(saved, clip, options, hooks)
-    const now = { ...saved, classNames, tensors }
+    const now = { ...saved, classNames, tensors, trust: trustAfter(saved, hooks) }
     // what cannot be opened again is not written
     await withRuntime(options, hooks, async (runtime) => (await classifierOf(now, clip, runtime)).dispose())
     const former = await keepFormer(saved)
     await writeFileAtomic(runFile(run, 'learned'), await writeLearned(now))
     return { classNames, pictures, former }
   })
+}
+
+/** The temperature stays; a threshold and label sets follow from pictures that were judged without the new class. */
+function trustAfter({ run, trust }: SavedRun, { onWarning }: Hooks): SavedRun['trust'] {
+  if (trust === undefined) return undefined
+  if ((trust.reject ?? trust.sets) !== undefined) {
+    onWarning?.(
+      `${run}: its threshold and label sets were those of the classes before, and are gone; learn it again for new ones`,
+    )
+  }
+  return { temperature: trust.temperature, truths: [] }
 }
 
 /** The class names with one more. */

@@ -201,7 +201,7 @@ describe('probabilities of a run', () => {
     const [labels = []] = await run.classify([at('photos/red/1.png')])
     expect(run.decide(labels)).toEqual({ label: labels[0]?.label, set: undefined })
     await run.dispose()
-    await expect(openRun(at('plain'), { threads: 1, sets: 0.9 })).rejects.toThrow(/without out-of-fold probabilities/)
+    await expect(openRun(at('plain'), { threads: 1, sets: 0.9 })).rejects.toThrow(/no out-of-fold probabilities/)
   })
 })
 

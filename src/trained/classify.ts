@@ -184,9 +184,9 @@ export function decider(
   { reject = trust?.reject, sets = trust?.sets }: DecideOptions,
 ): (labels: readonly Label[]) => Decision {
   checkRunOptions('decide', { reject, sets })
-  if (sets !== undefined && trust === undefined) {
+  if (sets !== undefined && (trust?.truths ?? []).length === 0) {
     throw new UsageError(
-      `${run} was learned without out-of-fold probabilities, of which label sets are made`,
+      `${run} has no out-of-fold probabilities of its classes, of which label sets are made`,
       'learn it again with coop-ts train (--calibrate), by a method that learns from pictures',
     )
   }

@@ -26,7 +26,7 @@ const SEEDS = [1, 2, 3, 4, 5]
 /** Not here: they learn through the text tower for minutes a run. */
 const SLOWEST = ['coop', 'cocoop', 'kgcoop', 'prograd']
 /** Those that take longer than a second at 16 shots; measured last. */
-const SLOW = ['clip-adapter', 'prolip', 'clap']
+const SLOW = ['clip-adapter', 'prolip', 'clap', 'taskres']
 const others = METHODS.map(({ name }) => name).filter((name) => !SLOWEST.includes(name))
 /** Methods and settings; where none are given, their defaults. */
 const PARTS: readonly (readonly { readonly name: string; readonly method: string; readonly settings?: object }[])[] = [
