@@ -61,6 +61,11 @@ export interface WebTrainOptions extends WebOptions {
   readonly sets?: number
   /** Share of wrong answers, above 0 and below 1, by which the threshold for "none of these" is chosen; default: by `others`. */
   readonly errorRate?: number
+  /**
+   * Whether a method that takes long is learned several times, to calibrate its probabilities and to measure it where there are
+   * no test pictures; default: yes.
+   */
+  readonly calibrate?: boolean
   /** Hand-written prompts to compare with; default: those of the settings, else the data set's own. */
   readonly templates?: Templates
   /** What settings.json and results.json call the model; default: the name of its files. */
@@ -117,6 +122,7 @@ export const WEB_OPTION_NAMES = Object.keys(WEB_OPTIONS)
 
 const TRAIN_OPTIONS: Readonly<Record<Exclude<keyof WebTrainOptions, keyof WebOptions>, true>> = {
   method: true,
+  calibrate: true,
   settings: true,
   shots: true,
   seed: true,

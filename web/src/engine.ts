@@ -323,6 +323,8 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
           runtime,
           method: 'coop',
           settings: { recipe, classSpecific },
+          // it would be learned four times
+          calibrate: false,
           shots: shots === 0 ? 'all' : shots,
           seed,
           views,
