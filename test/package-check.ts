@@ -105,11 +105,11 @@ async function tryOut(tarball: string, tools: string, { npm, node }: (typeof PAI
   const expected = JSON.stringify({ sum: 42, finite: true, texts: 1 })
   check(`runs without a warning ${on}`, smoke.stdout.trim() === expected && smoke.stderr === '', said(smoke))
   const example = inOwnHome('example.js')
-  const learned = /^accuracy 1 on the test pictures; .*\n\{ label: 'cat', /.test(example.stdout)
+  const learned = /^accuracy 1 \(cross-validated\); .*\n\{ label: 'cat', /.test(example.stdout)
   check(`runs the README's example ${on}`, learned && example.stderr === '', said(example))
   const tried = [
     command('samples', 'samples'),
-    command('train', 'samples/fantasy', '--recipe', 'fast', '--out', 'runs/fantasy'),
+    command('train', 'samples/fantasy', '--method', 'coop', '--recipe', 'fast', '--out', 'runs/fantasy'),
     command('classify', 'runs/fantasy', 'samples/fantasy/test/vampire'),
     command('demo', 'style'),
   ]

@@ -9,7 +9,7 @@ async function steps(device: 'cpu' | 'webgpu', threads: number, count: number): 
   return stepTimes(await model(), runtime, count).finally(() => runtime.close())
 }
 
-/** Seconds until hand-written prompts were measured, and until it had learned; and what the tab holds then. */
+/** Seconds until hand-written prompts were measured, and until it had learned. */
 async function learning(settings: object) {
   const clip = await model()
   const start = performance.now()
@@ -23,14 +23,15 @@ async function learning(settings: object) {
     zeroShot = seconds()
   }
   const { steps } = await train(data, { model: clip, device: 'cpu', method: 'coop', settings }, { onZeroShot })
-  const learned = seconds()
-  const measure: unknown = Reflect.get(performance, 'measureUserAgentSpecificMemory')
-  const measuring = typeof measure === 'function' ? Reflect.apply(measure, performance, []) : undefined
-  // it answers with the next collection of garbage, for which an idle page may wait a minute
-  const collect: unknown = Reflect.get(window, 'gc')
-  if (typeof collect === 'function') Reflect.apply(collect, window, [])
-  const memory = await measuring
-  return { zeroShot, learned, steps, megabytes: memory === undefined ? Number.NaN : memory.bytes / 1e6 }
+  return { zeroShot, learned: seconds(), steps }
 }
 
-Object.assign(window, { steps, learning })
+/** Megabytes that the tab holds. The browser answers with its next collection of garbage, for which an idle page may wait a minute. */
+async function memory(): Promise<number> {
+  const measure: unknown = Reflect.get(performance, 'measureUserAgentSpecificMemory')
+  const { bytes } =
+    typeof measure === 'function' ? await Reflect.apply(measure, performance, []) : { bytes: Number.NaN }
+  return bytes / 1e6
+}
+
+Object.assign(window, { steps, learning, memory })

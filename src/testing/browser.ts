@@ -16,16 +16,9 @@ export const CHROMIUM = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/ch
 /** WebGPU by software, as in a browser with a graphics card. */
 const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan']
 
-/** Headless Chromium; with `webgpu` it has WebGPU, computed by software, with `gc` its pages can collect garbage. */
-export function openBrowser({
-  webgpu = false,
-  gc = false,
-}: {
-  readonly webgpu?: boolean
-  readonly gc?: boolean
-} = {}): Promise<Browser> {
-  const gpu = webgpu ? SOFTWARE_GPU : ['--disable-features=WebGPU']
-  const args = ['--no-sandbox', ...gpu, ...(gc ? ['--js-flags=--expose-gc'] : [])]
+/** Headless Chromium; with `webgpu` it has WebGPU, computed by software. */
+export function openBrowser({ webgpu = false }: { readonly webgpu?: boolean } = {}): Promise<Browser> {
+  const args = ['--no-sandbox', ...(webgpu ? SOFTWARE_GPU : ['--disable-features=WebGPU'])]
   return chromium.launch({ executablePath: CHROMIUM, args })
 }
 
