@@ -10,7 +10,7 @@ async function steps(device: 'cpu' | 'webgpu', threads: number, count: number): 
 }
 
 /** Seconds until hand-written prompts were measured, and until it had learned. */
-async function learning(settings: object) {
+async function learning(options: { readonly settings: object; readonly views?: number }) {
   const clip = await model()
   const start = performance.now()
   const seconds = () => (performance.now() - start) / 1000
@@ -22,7 +22,11 @@ async function learning(settings: object) {
   const onZeroShot = () => {
     zeroShot = seconds()
   }
-  const { steps } = await train(data, { model: clip, device: 'cpu', method: 'coop', settings }, { onZeroShot })
+  const { steps } = await train(
+    data,
+    { model: clip, device: 'cpu', method: 'coop', calibrate: false, ...options },
+    { onZeroShot },
+  )
   return { zeroShot, learned: seconds(), steps }
 }
 
