@@ -188,11 +188,17 @@ export async function evaluateRunAsGiven(
   const pictures = { ...options, transforms }
   return withClassifier(asked, options, hooks, async (clip, runtime, classifier) => {
     const [images, ofNone] = await encodeSets(clip, runtime, [{ items }, { items: others }], pictures, hooks)
-    const ask = (images: EncodedItems) =>
-      logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks)
-    const logits = await ask(images)
+    const reader = pictureReader(options.cache)
+    const ask = (images: EncodedItems) => logitsOf(reader, classifier, clip, images, pictures, hooks)
     const { labels } = images
     const { classNames, trust } = asked
+    const { reject = trust?.reject, sets = trust?.sets } = options
+    // only what is decided or written needs the logits of all pictures at once
+    if ((predictions ?? reject ?? sets) === undefined) {
+      const { answers, above } = await judge(reader, classifier, clip, images, pictures, hooks)
+      return { transforms, ...sharesOf(classNames, answers, labels, above) }
+    }
+    const logits = await ask(images)
     const decided = await decidedOn({ logits, labels }, await ask(ofNone), trust, options)
     const { answers, above } = await judged(logits, labels)
     const shares = sharesOf(classNames, answers, labels, above)

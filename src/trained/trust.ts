@@ -3,6 +3,7 @@ import { breathing } from '../base/breathe.ts'
 import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { calibrationError, fitTemperature } from '../learning/calibration.ts'
 import { conformalThreshold, coverageOf, labelProbabilities } from '../learning/conformal.ts'
+import { someRows } from '../learning/labelled-rows.ts'
 import { argmaxRows, softmaxRows } from '../learning/vectors.ts'
 
 /** What goes with a run so that its probabilities mean something, as learned.safetensors has it. */
@@ -274,10 +275,6 @@ export async function probabilitiesOf(logits: FloatTensor, temperature = 1): Pro
 }
 
 function rowsWhere({ logits, labels, folds }: OutOfFoldJudged, keep: (fold: number) => boolean) {
-  const [, classes] = dims(logits, 2)
   const rows = folds.flatMap((fold, i) => (keep(fold) ? [i] : []))
-  const some = floatTensor([rows.length, classes])
-  for (const [at, i] of rows.entries())
-    some.data.set(logits.data.subarray(i * classes, (i + 1) * classes), at * classes)
-  return { rows, logits: some, labels: rows.map((i) => labels[i]!) }
+  return { rows, logits: someRows(logits, rows), labels: rows.map((i) => labels[i]!) }
 }
