@@ -18,6 +18,7 @@ export default defineConfig({
     'src/graph/index.ts',
     'src/cli/main.ts',
     'src/node/worker.js',
+    'src/node/picture-worker.js',
     'src/datasets/parquet/worker.js',
     'src/public/web.ts',
     'src/web/worker.js',

@@ -6,13 +6,22 @@ export interface BenchOptions {
   readonly threads: number
 }
 
-/** Something measured: the median of its raw values. */
-export interface Figure {
-  readonly what: string
+/** Something measured: median and spread of its runs. Without runs `metric` says why there are none. */
+export interface Row {
+  /** The bench that measured it. */
+  readonly group: string
+  readonly name: string
+  /** Classes, images, shots ...: what grows; or the name of an architecture. */
+  readonly size: number | string
+  readonly metric: string
   readonly unit: string
-  readonly median: number
-  readonly raw: readonly number[]
+  readonly median: number | null
+  readonly min: number | null
+  readonly max: number | null
+  readonly runs: number
 }
+
+export type Figure = Omit<Row, 'group'>
 
 export interface BenchResult {
   readonly figures: readonly Figure[]
@@ -29,6 +38,35 @@ export interface Bench {
   run(runtime: Runtime, options: BenchOptions): Promise<BenchResult>
 }
 
-export function figure(what: string, unit: string, raw: readonly number[]): Figure {
-  return { what, unit, median: median(raw), raw }
+export function figure(
+  name: string,
+  size: number | string,
+  metric: string,
+  unit: string,
+  raw: readonly number[],
+): Figure {
+  return {
+    name,
+    size,
+    metric,
+    unit,
+    median: median(raw),
+    min: Math.min(...raw),
+    max: Math.max(...raw),
+    runs: raw.length,
+  }
 }
+
+/** What could not be measured, and why: `not installed`, or too large for this machine. */
+export const absent = (name: string, size: number | string, why: string): Figure => ({
+  name,
+  size,
+  metric: why,
+  unit: '',
+  median: null,
+  min: null,
+  max: null,
+  runs: 0,
+})
+
+export const NOT_INSTALLED = 'not installed'

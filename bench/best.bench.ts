@@ -2,7 +2,7 @@ import { randomFor } from '../src/base/random.ts'
 import { floatTensor } from '../src/graph/index.ts'
 import { learnFewShot, METHODS } from '../src/methods/index.ts'
 import { zeroShotFeatures } from '../src/methods/zero-shot/features.ts'
-import { type Bench, type Figure, figure } from './bench.ts'
+import { absent, type Bench, type Figure, figure, NOT_INSTALLED } from './bench.ts'
 import { classNames } from './class-names.ts'
 import { madeUp, scikitLearn } from './linear-probe.bench.ts'
 import { interleaved, timed } from './measure.ts'
@@ -41,9 +41,16 @@ export const best: Bench = {
     ]
     await zeroShotFeatures(classes)
     const times = await interleaved(tasks, quick ? 1 : 3)
-    const figures: Figure[] = times.map((ms, i) => figure(methods[i - 1]?.name ?? 'the prompts alone', 'ms', ms))
+    const figures: Figure[] = times.map((ms, i) =>
+      figure(methods[i - 1]?.name ?? 'the prompts alone', shots, 'learning', 'ms', ms),
+    )
     const peer = await timed(() => scikitLearn(sets, 'float64', threads))
-    if (peer.result === undefined) return { figures, notes: ['set BENCH_PYTHON to a Python that has scikit-learn'] }
-    return { figures: [...figures, figure("scikit-learn's search for C", 'ms', [peer.result.ms])], notes: [] }
+    const name = "scikit-learn's search for C"
+    figures.push(
+      peer.result === undefined
+        ? absent(name, shots, NOT_INSTALLED)
+        : figure(name, shots, 'learning', 'ms', [peer.result.ms]),
+    )
+    return { figures, notes: ['size: shots of 100 classes'] }
   },
 }

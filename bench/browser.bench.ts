@@ -8,7 +8,7 @@ import { bundledModel } from '../src/node/package.ts'
 import { nodeRuntime } from '../src/node/runtime.ts'
 import { CHROMIUM, openBrowser, openPage, serveFiles } from '../src/testing/browser.ts'
 import { buildPage } from '../src/testing/build-page.ts'
-import { type Bench, type Figure, figure } from './bench.ts'
+import { absent, type Bench, type Figure, figure, NOT_INSTALLED } from './bench.ts'
 import { CLASSES, SHOTS, stepTimes } from './browser/steps.ts'
 
 const SIDE = 128
@@ -19,14 +19,14 @@ export const browser: Bench = {
   about: 'a step of CoOp in headless Chromium against Node, and learning in a page: bundled model, 8 classes, 16 shots',
   long: true,
   async run(_, { quick }) {
-    if (CHROMIUM === undefined) return { figures: [], notes: ['there is no Chromium here: apt-get install chromium'] }
+    if (CHROMIUM === undefined) return { figures: [absent('Chromium', '', NOT_INSTALLED)], notes: [] }
     const count = quick ? 5 : 20
     const clip = await bundledClip()
     const figures: Figure[] = []
     for (const threads of [1, 2]) {
       const runtime = await nodeRuntime({ threads })
       const times = await stepTimes(clip, runtime, count).finally(() => runtime.close())
-      figures.push(figure(`a step in Node, ${threads} thread${threads > 1 ? 's' : ''}`, 'ms', times))
+      figures.push(figure('Node', threads, 'step', 'ms', times))
     }
     const root = await mkdtemp(join(tmpdir(), 'coop-bench-'))
     const server = await serveFiles(
@@ -40,26 +40,29 @@ export const browser: Bench = {
       const { page } = await openPage(chromium, `${server.url}/`)
       for (const threads of [1, 2]) {
         const times: number[] = await page.evaluate(`steps('cpu', ${threads}, ${count})`)
-        figures.push(figure(`a step in Chromium, WebAssembly, ${threads} thread${threads > 1 ? 's' : ''}`, 'ms', times))
+        figures.push(figure('Chromium, WebAssembly', threads, 'step', 'ms', times))
       }
-      for (const [name, options] of Object.entries(RECIPES)) {
+      for (const [name, options] of Object.entries(RECIPES).slice(0, quick ? 1 : undefined)) {
         const { zeroShot, learned, steps }: Record<'zeroShot' | 'learned' | 'steps', number> = await page.evaluate(
           `learning(${JSON.stringify(options)})`,
         )
         figures.push(
-          figure(`${name}: hand-written prompts measured after`, 's', [zeroShot]),
-          figure(`${name}: learned after (${steps} steps)`, 's', [learned]),
+          figure(name, 2, 'hand-written prompts measured after', 's', [zeroShot]),
+          figure(name, 2, `learned after (${steps} steps)`, 's', [learned]),
         )
       }
-      figures.push(figure('memory of the tab', 'MB', [await page.evaluate('memory()')]))
+      figures.push(figure('Chromium, WebAssembly', 2, 'memory of the tab', 'MB', [await page.evaluate('memory()')]))
       const slow: number[] = await page.evaluate("steps('webgpu', 1, 1)")
-      figures.push(figure('a step in Chromium, WebGPU computed by software', 'ms', slow))
+      figures.push(figure('Chromium, WebGPU computed by software', 1, 'step', 'ms', slow))
     } finally {
       await chromium.close()
       await server.close()
       await rm(root, { recursive: true, force: true })
     }
-    return { figures, notes: ['WebGPU by software says nothing of graphics cards; it shows that the step runs there'] }
+    return {
+      figures,
+      notes: ['size: threads', 'WebGPU by software says nothing of graphics cards; it shows that the step runs there'],
+    }
   },
 }
 

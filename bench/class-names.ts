@@ -16,12 +16,30 @@ jigsaw puzzle, laptop computer, mountain bike, parachute, rocking chair, school 
 
 const CLASS_NAMES: readonly string[] = NAMES.trim().split(/,\s+/)
 
-/** Names of so many classes; beyond the hundred they come again, which changes nothing in what is computed. */
+/** Names of so many classes; beyond the hundred the same with other words of as many tokens (`goldfish#1`), so that no two are equal. */
 export const classNames = (count: number): string[] =>
-  Array.from({ length: count }, (_, i) => CLASS_NAMES[i % CLASS_NAMES.length] ?? '')
+  Array.from({ length: count }, (_, i) => {
+    const name = CLASS_NAMES[i % CLASS_NAMES.length] ?? ''
+    const round = Math.floor(i / CLASS_NAMES.length)
+    return round === 0 ? name : name.replaceAll(/[^\s|]+/g, (piece) => `${piece}#${round}`)
+  })
 
 /** Tokens of a name, or of a name with its full stop. */
 export const piecesOf = (text: string): string[] => text.match(/[^\s|.]+|\./g) ?? []
 
-/** Every token of the names. */
-export const PIECES: readonly string[] = [...new Set(['.', ...CLASS_NAMES.flatMap(piecesOf)])]
+/** Every token of the hundred names. */
+const PIECES: readonly string[] = [...new Set(['.', ...CLASS_NAMES.flatMap(piecesOf)])]
+const IDS = new Map(PIECES.map((piece, i) => [piece, i]))
+
+/** The number of a token, undefined for what is none; of the words beyond the hundred names, too. */
+export function pieceId(piece: string): number | undefined {
+  const [word = '', round = '0'] = piece.split('#')
+  const id = IDS.get(word)
+  return id === undefined ? undefined : id + Number(round) * PIECES.length
+}
+
+export function pieceOf(id: number): string | undefined {
+  const round = Math.floor(id / PIECES.length)
+  const word = PIECES[id % PIECES.length]
+  return word === undefined || round === 0 ? word : `${word}#${round}`
+}

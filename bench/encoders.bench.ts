@@ -1,71 +1,43 @@
-import { randomFor } from '../src/base/random.ts'
-import { imageEncoder } from '../src/clip/encode.ts'
-import { KNOWN_MODELS } from '../src/clip/known-models.ts'
-import { makeClip } from '../src/clip/load.ts'
-import type { Clip, ClipConfig } from '../src/clip/types.ts'
-import { expectedTensors } from '../src/clip/weights/expected.ts'
-import { floatTensor, sharedFloats } from '../src/graph/tensor.ts'
-import type { Runtime } from '../src/runtime/types.ts'
+import { z } from 'zod'
 import { type Bench, type BenchOptions, type Figure, figure } from './bench.ts'
-import { timed } from './measure.ts'
-import { pieceTokenizer } from './text-model.ts'
+import { inProcess } from './child.ts'
 
 /** The architectures of the paper, and the large one that people use most. */
 const ARCHITECTURES = ['RN50', 'RN101', 'ViT-B/32', 'ViT-B/16', 'ViT-L/14']
-const QUICK = ['RN50', 'ViT-B/32']
-const BATCH = 8
+const BATCHES = [1, 8, 32]
+
+/** What encoder-process.ts is told, and what it answers: milliseconds of each batch, most MB that the process held. */
+export interface EncoderTask {
+  readonly architecture: string
+  readonly batch: number
+  readonly rounds: number
+  readonly threads: number
+}
+const encoderAnswer = z.object({ times: z.array(z.number()), memory: z.number() })
+export type EncoderAnswer = z.output<typeof encoderAnswer>
 
 export const encoders: Bench = {
   name: 'encoders',
-  about: `images a second and memory of CLIP's image towers at their true sizes, random weights, ${BATCH} at a time`,
+  about: `images a second and memory of CLIP's image towers at their true sizes, random weights, ${BATCHES.join(', ')} at a time`,
   long: true,
-  async run(runtime, { quick }: BenchOptions) {
+  async run(_, { quick, threads }: BenchOptions) {
     const figures: Figure[] = []
-    for (const architecture of quick ? QUICK : ARCHITECTURES) {
-      const known = KNOWN_MODELS.find((model) => model.architecture === architecture)
-      if (known === undefined) throw new Error(`no model of the architecture ${architecture}`)
-      figures.push(...(await measure(architecture, await randomClip(known.config), runtime, quick ? 2 : 5)))
+    for (const architecture of quick ? ['ViT-B/32'] : ARCHITECTURES) {
+      for (const batch of quick ? BATCHES.slice(0, 2) : BATCHES) {
+        const task: EncoderTask = { architecture, batch, rounds: quick ? 2 : 5, threads }
+        const { times, memory } = await inProcess('encoder-process.ts', task, encoderAnswer)
+        const speeds = times.map((ms) => (1000 * batch) / ms)
+        figures.push(
+          figure(architecture, batch, 'speed', 'images/s', speeds),
+          figure(architecture, batch, 'memory', 'MB', [memory]),
+        )
+      }
     }
     return {
       figures,
-      notes: ['memory: what the process holds more while the tower is loaded, its weights in JavaScript besides'],
+      notes: [
+        'size: images at a time; memory: of the whole process, the model in JavaScript besides (text tower, too)',
+      ],
     }
   },
-}
-
-async function measure(name: string, clip: Clip, runtime: Runtime, rounds: number): Promise<Figure[]> {
-  const { size } = clip.config.preprocess
-  const { normal } = randomFor('bench images', 1)
-  const pictures = Array.from({ length: BATCH }, () => Float32Array.from({ length: 3 * size * size }, normal))
-  const before = process.memoryUsage.rss()
-  const encoder = imageEncoder(clip, runtime, BATCH)
-  await encoder.encode(pictures)
-  const memory = (process.memoryUsage.rss() - before) / 1e6
-  const times: number[] = []
-  for (let round = 0; round < rounds; round++) times.push((await timed(() => encoder.encode(pictures))).ms)
-  await encoder.dispose()
-  return [
-    figure(
-      `${name}, ${size} x ${size}`,
-      'images/s',
-      times.map((ms) => (1000 * BATCH) / ms),
-    ),
-    figure(`${name}, memory`, 'MB', [memory]),
-  ]
-}
-
-/** Time and memory do not depend on the weights, as long as nothing is infinite or denormal. */
-async function randomClip(config: ClipConfig): Promise<Clip> {
-  const random = randomFor('bench encoders', 1)
-  const weights = new Map(
-    [...expectedTensors(config)].map(([name, shape]) => {
-      const size = shape.reduce((a, b) => a * b, 1)
-      const fan = size / (shape[0] ?? 1)
-      const scale = shape.length > 1 ? 1 / Math.sqrt(fan) : 1
-      const data = sharedFloats(size)
-      for (let i = 0; i < size; i++) data[i] = scale * (shape.length > 1 ? 2 * random.next() - 1 : 1)
-      return [name, floatTensor(shape, data)] as const
-    }),
-  )
-  return makeClip(config, weights, pieceTokenizer(config.text.contextLength))
 }

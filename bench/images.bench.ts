@@ -25,10 +25,15 @@ export const images: Bench = {
     const times = await interleaved(tasks, quick ? 5 : 21)
     const perSecond = (batch: number, ms: readonly number[]): Figure =>
       figure(
-        `${batch} at a time`,
+        'the bundled model',
+        batch,
+        'speed',
         'images/s',
         ms.map((t) => (1000 * batch) / t),
       )
-    return { figures: BATCHES.map((batch, i) => perSecond(batch, times[i] ?? [])), notes: [`${size} x ${size} pixels`] }
+    return {
+      figures: BATCHES.map((batch, i) => perSecond(batch, times[i] ?? [])),
+      notes: [`size: images at a time; ${size} x ${size} pixels`],
+    }
   },
 }

@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { countOf } from '../src/base/count.ts'
 import { randomFor } from '../src/base/random.ts'
@@ -14,13 +12,11 @@ import { type LabelledRows, meanViews } from '../src/learning/labelled-rows.ts'
 import { type Solver, searchedProbe } from '../src/methods/linear-probe/probe.ts'
 import { encodeSets } from '../src/runs/pictures.ts'
 import type { Runtime } from '../src/runtime/types.ts'
-import { type Bench, type Figure, figure } from './bench.ts'
-import { timed } from './measure.ts'
+import { absent, type Bench, type Figure, figure, NOT_INSTALLED } from './bench.ts'
+import { ratios, timed } from './measure.ts'
+import { runPeer } from './peer.ts'
 
 const [CLASSES, WIDTH, VAL_SHOTS] = [100, 128, 4]
-const PEER = fileURLToPath(new URL('peers/linear_probe.py', import.meta.url))
-/** A Python that has scikit-learn. */
-const PYTHON = process.env.BENCH_PYTHON || 'python3'
 /** The folder that holds caltech-101. */
 const DATA = process.env.COOP_DATA
 
@@ -38,7 +34,9 @@ export const linearProbe: Bench = {
   long: true,
   async run(runtime, { quick, threads }) {
     const figures: Figure[] = []
-    const notes = [DATA === undefined ? 'features made up' : 'features of Caltech101 by the bundled model, seed 1']
+    const notes = [
+      `size: shots of ${CLASSES} classes; ${DATA === undefined ? 'features made up' : 'features of Caltech101 by the bundled model, seed 1'}`,
+    ]
     for (const shots of quick ? [1] : [1, 4, 16]) {
       const sets = DATA === undefined ? madeUp(shots) : await ofCaltech(runtime, DATA, shots)
       const searchers = [
@@ -56,11 +54,10 @@ export const linearProbe: Bench = {
       }
       for (const { who, searches } of searchers) {
         const what = `${countOf(shots, 'shot')}, ${who}`
-        figures.push(...figuresOf(what, searches, searchers[0]?.searches ?? []))
+        figures.push(...figuresOf(who, shots, searches, searchers[0]?.searches ?? []))
         for (const { C, valAccuracy } of searches.slice(0, 1)) {
           notes.push(`${what}: C ${C.toPrecision(6)}, ${(100 * valAccuracy).toFixed(2)} % of the validation images`)
         }
-        if (searches.length === 0) notes.push(`${what}: set BENCH_PYTHON to a Python that has scikit-learn`)
       }
     }
     return { figures, notes }
@@ -78,14 +75,14 @@ function searcher(who: string, search: () => Promise<Search | undefined>) {
 }
 
 /** Time and CPU time of searches, and how many times that of the others, made in the same rounds, they are. */
-function figuresOf(what: string, searches: readonly Search[], others: readonly Search[]): Figure[] {
-  if (searches.length === 0) return []
+function figuresOf(who: string, shots: number, searches: readonly Search[], others: readonly Search[]): Figure[] {
+  if (searches.length === 0) return [absent(who, shots, NOT_INSTALLED)]
   return (['ms', 'cpu'] as const).flatMap((of) => {
-    const label = of === 'cpu' ? `${what}: CPU` : what
-    const times = searches.map((search) => search[of])
-    const ratios = times.map((time, round) => time / (others[round]?.[of] ?? Number.NaN))
-    const taken = figure(label, 'ms', times)
-    return searches === others ? [taken] : [taken, figure(`${label}, of exact's`, 'x', ratios)]
+    const metric = of === 'cpu' ? 'processor time' : 'time'
+    const timesOf = (all: readonly Search[]) => all.map((search) => search[of])
+    const taken = figure(who, shots, metric, 'ms', timesOf(searches))
+    if (searches === others) return [taken]
+    return [taken, figure(who, shots, `${metric}, times exact's`, 'x', ratios(timesOf(searches), timesOf(others)))]
   })
 }
 
@@ -132,19 +129,7 @@ export async function scikitLearn(
     await writeFile(join(folder, `${name}.f32`), new Uint8Array(new Float32Array(x.data).buffer))
     await writeFile(join(folder, `${name}.json`), JSON.stringify(labels))
   }
-  const count = String(threads)
-  const env = { ...process.env, OMP_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count, MKL_NUM_THREADS: count }
-  const text = await new Promise<string>((resolve) => {
-    const child = spawn(PYTHON, [PEER, folder, String(sets.train.x.shape[1]), dtype], {
-      env,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    let out = ''
-    child.stdout.on('data', (piece) => {
-      out += piece
-    })
-    child.on('error', () => resolve('')).on('close', () => resolve(out))
-  })
+  const said = await runPeer('linear_probe.py', [folder, String(sets.train.x.shape[1]), dtype], threads)
   await rm(folder, { recursive: true })
-  return text === '' ? undefined : searchSchema.parse(JSON.parse(text))
+  return searchSchema.optional().parse(said)
 }

@@ -1,6 +1,6 @@
 import { randomFor } from '../src/base/random.ts'
 import { type FloatTensor, floatTensor, Graph, matmul, program, type Shape, sizeOf } from '../src/graph/index.ts'
-import { textClassifier } from '../src/learning/classifier.ts'
+import { accuracyOf, textClassifier } from '../src/learning/classifier.ts'
 import { normaliseRows } from '../src/learning/vectors.ts'
 import { tinyClip, tinyConfig } from '../src/testing/tiny-clip.ts'
 import { type Bench, figure } from './bench.ts'
@@ -20,12 +20,15 @@ export const logits: Bench = {
     const graph = new Graph()
     const y = matmul(graph.input('x', [images, EMBED]), graph.weight('text', text), { transB: true })
     const bare = await runtime.load(program(graph, { y }))
-    const classifier = textClassifier({ clip, runtime, classNames: classNames(CLASSES) }, text)
+    const names = classNames(CLASSES)
+    const classifier = textClassifier({ clip, runtime, classNames: names }, text)
+    const labels = Array.from({ length: images }, (_, i) => i % CLASSES)
 
     const tasks = {
       'bare MatMul': () => bare.run({ x: features }),
       logits: () => classifier.logits(features),
       predict: () => classifier.predict(features),
+      evaluation: async () => accuracyOf(names, await classifier.predict(features), labels),
     }
     const measured = Object.entries(tasks).map(([name, task]) => ({ name, task, gaps: [] as number[] }))
     for (const { task } of measured) await task()
@@ -39,10 +42,10 @@ export const logits: Bench = {
     )
     return {
       figures: measured.flatMap(({ name, gaps }, i) => [
-        figure(`${name}: time`, 'ms', times[i] ?? []),
-        figure(`${name}: longest gap of a 10 ms timer`, 'ms', gaps),
+        figure(name, images, 'time', 'ms', times[i] ?? []),
+        figure(name, images, 'longest gap of a 10 ms timer', 'ms', gaps),
       ]),
-      notes: [`${images} images`],
+      notes: [`size: images; ${CLASSES} classes`],
     }
   },
 }

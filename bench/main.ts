@@ -1,31 +1,55 @@
-// npm run bench -- [NAME...] [--quick] [--json] [--threads N] [--list]
-import { availableParallelism, cpus } from 'node:os'
+// npm run bench -- [NAME...] [--quick] [--json] [--markdown FILE] [--plot FILE] [--threads N] [--list]
+// npm run bench -- guard [--write]
+import { writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { nodeRuntime } from '../src/node/runtime.ts'
-import { columns } from '../src/report/text.ts'
-import type { Bench, BenchOptions, BenchResult, Figure } from './bench.ts'
+import type { Bench, BenchOptions, BenchResult, Row } from './bench.ts'
 import { best } from './best.bench.ts'
 import { browser } from './browser.bench.ts'
-import { classes } from './classes.bench.ts'
 import { encoders } from './encoders.bench.ts'
+import { features } from './features.bench.ts'
+import { guard } from './guard.ts'
 import { images } from './images.bench.ts'
+import { int8 } from './int8.bench.ts'
 import { linearProbe } from './linear-probe.bench.ts'
 import { logits } from './logits.bench.ts'
-import { packing } from './packing.bench.ts'
+import { machineOf } from './machine.ts'
+import { padded } from './padded.bench.ts'
+import { photos } from './photos.bench.ts'
+import { pieces } from './pieces.bench.ts'
+import { placement } from './placement.bench.ts'
+import { stepPlot } from './plot.ts'
+import { queue } from './queue.bench.ts'
 import { recipes } from './recipes.bench.ts'
 import { serve } from './serve.bench.ts'
+import { start } from './start.bench.ts'
+import { layouts, step } from './step.bench.ts'
+import { headOf, sectionOf } from './table.ts'
+import { trie } from './trie.bench.ts'
+import { zeroShot } from './zero-shot.bench.ts'
 
 const BENCHES: readonly Bench[] = [
-  packing,
-  classes,
+  step,
+  layouts,
+  padded,
+  trie,
   images,
-  logits,
   encoders,
-  recipes,
+  int8,
+  features,
+  start,
+  photos,
+  pieces,
+  logits,
   linearProbe,
+  recipes,
   best,
+  zeroShot,
   serve,
+  queue,
   browser,
+  placement,
 ]
 
 const { values, positionals } = parseArgs({
@@ -33,32 +57,47 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    markdown: { type: 'string' },
+    plot: { type: 'string' },
     list: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     threads: { type: 'string', default: String(availableParallelism()) },
   },
 })
-const strange = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name))
+const threads = Number(values.threads)
+const strange = positionals.filter((name) => name !== guard.name && !BENCHES.some((bench) => bench.name === name))
 if (values.list || strange.length > 0) {
   if (strange.length > 0) console.error(`there is no bench ${strange.join(', ')}; there are:`)
-  console.log(columns(BENCHES.map(({ name, about }) => [`${name}  ${about}`])))
-  process.exit(strange.length > 0 ? 2 : 0)
+  console.log([...BENCHES, guard].map(({ name, about }) => `${name}: ${about}`).join('\n'))
+  process.exitCode = strange.length > 0 ? 2 : 0
+} else if (positionals.includes(guard.name)) {
+  process.exitCode = await guard.run(threads, values.write)
+} else {
+  await measureAll()
 }
 
-const machine = { processor: cpus()[0]?.model ?? '', threads: Number(values.threads), node: process.version }
-const options = { quick: values.quick, threads: machine.threads }
-const say = values.json ? () => {} : console.log
-say(`${machine.processor}, ${machine.threads} threads, Node ${machine.node}`)
-
-const results: Record<string, BenchResult> = {}
-const isWanted = ({ name, long = false }: Bench) =>
-  positionals.length > 0 ? positionals.includes(name) : values.quick || !long
-for (const bench of BENCHES.filter(isWanted)) {
-  say(`\n${bench.name}: ${bench.about}`)
-  const result = await runAlone(bench, options)
-  say([table(result.figures), ...result.notes].filter((line) => line !== '').join('\n'))
-  results[bench.name] = result
+async function measureAll(): Promise<void> {
+  const machine = machineOf(threads)
+  const rows: Row[] = []
+  const sections: string[] = []
+  const say = (text: string) => {
+    sections.push(text)
+    if (!values.json) console.log(`${text}\n`)
+  }
+  say(headOf(machine))
+  const isWanted = ({ name, long = false }: Bench) =>
+    positionals.length > 0 ? positionals.includes(name) : values.quick || !long
+  for (const bench of BENCHES.filter(isWanted)) {
+    const result = await runAlone(bench, { quick: values.quick, threads })
+    say(sectionOf(bench, result))
+    rows.push(...result.figures.map((figure) => ({ group: bench.name, ...figure })))
+  }
+  if (values.markdown !== undefined && values.markdown !== '-') {
+    await writeFile(values.markdown, `${sections.join('\n\n')}\n`)
+  }
+  if (values.plot !== undefined) await writeFile(values.plot, stepPlot(rows, headOf(machine)))
+  if (values.json) console.log(JSON.stringify({ machine, rows }))
 }
-if (values.json) console.log(JSON.stringify({ machine, quick: values.quick, benches: results }))
 
 /** Each bench has a worker of its own, so that none inherits another's sessions and memory. */
 async function runAlone(bench: Bench, options: BenchOptions): Promise<BenchResult> {
@@ -68,14 +107,4 @@ async function runAlone(bench: Bench, options: BenchOptions): Promise<BenchResul
   } finally {
     await runtime.close()
   }
-}
-
-function table(figures: readonly Figure[]): string {
-  const cells = ({ what, unit, median, raw }: Figure) => [what, number(median), unit, raw.map(number).join(' ')]
-  const rows = figures.map(cells).map(([what = '', value = '', unit = '', raw = '']) => [what, `${value} ${unit}`, raw])
-  return columns([['', 'median', 'raw'], ...rows])
-}
-
-function number(x: number): string {
-  return Number.isInteger(x) || x >= 100 ? String(Math.round(x)) : x.toPrecision(3)
 }

@@ -50,8 +50,8 @@ export const recipes: Bench = {
           await classifier.dispose()
         }
         figures.push(
-          figure(`${task.name}, ${recipe} recipe`, '%', accuracies),
-          figure(`${task.name}, ${recipe} recipe`, 's', seconds),
+          figure(`${recipe} recipe`, task.name, 'accuracy', '%', accuracies),
+          figure(`${recipe} recipe`, task.name, 'learning', 's', seconds),
         )
       }
     }

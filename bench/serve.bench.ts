@@ -150,10 +150,10 @@ async function throughput(
   const [bareTimes = [], ...served] = await interleaved([bare, ...tasks], quick ? 3 : 11)
   const perSecond = (count: number, ms: readonly number[]) => ms.map((t) => (1000 * count) / t)
   const bareSpeed = perSecond(128, bareTimes)
-  const bareName = `openRun, ${BATCH} at a time`
+  const bareName = 'openRun'
   const figures = [
-    figure(bareName, 'pictures/s', bareSpeed),
-    figure(`${bareName}, processor time`, 'ms/picture', bareCpu),
+    figure(bareName, BATCH, 'speed', 'pictures/s', bareSpeed),
+    figure(bareName, BATCH, 'processor time', 'ms/picture', bareCpu),
   ]
   const notes: string[] = []
   for (const [i, clients] of CLIENTS.entries()) {
@@ -161,9 +161,9 @@ async function throughput(
     const sorted = (latencies[i] ?? []).toSorted((a, b) => a - b)
     const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
     const name = `${clients} client${clients === 1 ? '' : 's'}`
-    figures.push(figure(name, 'pictures/s', speed))
-    figures.push(figure(`${name}, processor time of the server`, 'ms/picture', cpus[i] ?? []))
-    figures.push(figure(`${name}, p50`, 'ms', [at(0.5)]), figure(`${name}, p99`, 'ms', [at(0.99)]))
+    figures.push(figure('clients', clients, 'speed', 'pictures/s', speed))
+    figures.push(figure('clients', clients, 'processor time of the server', 'ms/picture', cpus[i] ?? []))
+    for (const share of [0.5, 0.99]) figures.push(figure('clients', clients, `p${100 * share}`, 'ms', [at(share)]))
     const ratios = speed.map((one, round) => one / (bareSpeed[round] ?? Number.NaN))
     notes.push(`${name}: ${median(ratios).toFixed(2)} of openRun's pictures a second (median of the rounds)`)
   }
@@ -183,7 +183,7 @@ async function memoryOf(pictures: readonly Uint8Array[], url: string, after: rea
     await askMany(url, pictures, 8, count - done)
     done = count
     const bytes = await metricOf(url, 'process_resident_memory_bytes')
-    figures.push(figure(`memory after ${count} requests`, 'MB', [bytes / 1e6]))
+    figures.push(figure('requests', count, 'memory after them', 'MB', [bytes / 1e6]))
   }
   return figures
 }

@@ -85,6 +85,7 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     const elf = join(ROOT, 'samples/fantasy/test/elf/1f9dd-1f3fe-3d.png')
     await page.getByTestId('try-files').setInputFiles(elf)
     await page.getByRole('button', { name: 'Try 1f9dd-1f3fe-3d.png' }).first().waitFor()
+    await page.getByText('this page calibrates nothing').waitFor()
 
     const download = page.waitForEvent('download')
     await page.getByTestId('download').click()

@@ -9,6 +9,8 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /** What lies beside the page: the bundled model and the samples, folders of the package. */
 const FOLDERS = ['models/small-clip', 'samples']
+/** The licences of the packages in the page. */
+const LICENCES = 'licences/packages.txt'
 
 /** Two pages of one: `index.html` may connect to its own server only, `hub.html` also to the hub. */
 async function writePages(out: string): Promise<void> {
@@ -40,6 +42,35 @@ async function filesBelow(folder: string): Promise<string[]> {
     .map((entry) => `${entry.parentPath}/${entry.name}`.slice(folder.length + 1))
 }
 
+/** Packages of which the page or one of its workers has something. */
+const bundled = new Set<string>()
+const noteBundled = (): Plugin => ({
+  name: 'note-bundled',
+  generateBundle(_, bundle) {
+    const modules = Object.values(bundle).flatMap((file) => (file.type === 'chunk' ? file.moduleIds : []))
+    for (const id of modules) {
+      const [, name] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(id) ?? []
+      if (name !== undefined) bundled.add(name)
+    }
+  },
+})
+
+/**
+ * Throws where the licence of a package does not lie beside the page, or NOTICE does not name it. Vite lists those of
+ * the page itself, not those of workers.
+ */
+async function checkLicences(out: string): Promise<void> {
+  const list = await readFile(`${out}/${LICENCES}`, 'utf8')
+  const listed = Array.from(list.matchAll(/^## (\S+) - .*\n\n(?!##)./gm), ([, name]) => name)
+  const notice = await readFile(at('../NOTICE'), 'utf8')
+  const named = Array.from(notice.matchAll(/^ {2}\((.*)\)$/gm), ([, names = '']) => names.split(', ')).flat()
+  for (const name of bundled) {
+    if (!listed.includes(name) && !existsSync(`${out}/licences/${name}.txt`))
+      throw new Error(`the page has ${name} in it: its licence must lie in web/public/licences`)
+    if (!named.includes(name)) throw new Error(`the page has ${name} in it, which NOTICE must name`)
+  }
+}
+
 function playground(): Plugin {
   let out = ''
   return {
@@ -57,7 +88,9 @@ function playground(): Plugin {
       })
     },
     async closeBundle() {
-      for (const folder of FOLDERS) await cp(at(`../${folder}`), `${out}/${folder}`, { recursive: true })
+      const filter = (file: string) => !file.endsWith('SHA256SUMS') // a page does not need it
+      for (const folder of FOLDERS) await cp(at(`../${folder}`), `${out}/${folder}`, { recursive: true, filter })
+      await checkLicences(out)
       await writePages(out)
       await writeServiceWorker(out)
     },
@@ -67,14 +100,21 @@ function playground(): Plugin {
 export default defineConfig({
   root: at('.'),
   base: './',
-  plugins: [playground()],
+  plugins: [noteBundled(), playground()],
   resolve: {
     alias: [
       { find: /^coop-ts\/web$/, replacement: at('../src/public/web.ts') },
       { find: /^coop-ts$/, replacement: at('../src/public/index.ts') },
     ],
   },
+  worker: { plugins: () => [noteBundled()] },
   // threads of WebAssembly want both
   server: { headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' } },
-  build: { outDir: at('../dist/playground'), emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
+  build: {
+    outDir: at('../dist/playground'),
+    emptyOutDir: true,
+    target: 'es2022',
+    modulePreload: { polyfill: false },
+    license: { fileName: LICENCES },
+  },
 })

@@ -77,9 +77,17 @@ function isTensor(value: object): boolean {
 
 function isWeight(value: object): boolean {
   const { dtype, shape, data }: { dtype?: unknown; shape?: unknown; data?: unknown } = value
-  const isPacked = dtype === 'float16' ? data instanceof Uint16Array : dtype === 'int8' && data instanceof Int8Array
+  const isPacked = PACKED.some(([name, kind]) => dtype === name && data instanceof kind)
   return isTensor(value) || (isPacked && Array.isArray(shape) && shape.every(Number.isInteger))
 }
+
+/** The types of weights that are no tensors, and the lists that hold them. */
+const PACKED = [
+  ['float16', Uint16Array],
+  ['int8', Int8Array],
+  ['uint8', Uint8Array],
+  ['int32', Int32Array],
+] as const
 
 /** Throws one UsageError that names every argument of a function that is not what it must be. */
 export function checkArguments(

@@ -10,3 +10,5 @@ export const MAX_THREADS = 1024
 export const MAX_PARALLEL = 256
 /** Far more views than help, and than a disk holds features of. */
 export const MAX_VIEWS = 1000
+/** Of a worker's time: 20 days, which a timer can still wait for. */
+export const MAX_MINUTES = 28_800

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { longestHold, UNNOTICED } from '../testing/ticks.ts'
 import { breathe, breathing } from './breathe.ts'
 
@@ -15,6 +15,19 @@ describe('long work', () => {
       while (Date.now() < end) await breathe()
     })
     expect(hold).toBeLessThan(UNNOTICED)
+  })
+
+  it('breathes on when the clock is set back', async () => {
+    await breathe()
+    const now = vi.spyOn(Date, 'now').mockReturnValue(0)
+    let heard = false
+    setTimeout(() => {
+      heard = true
+    })
+    const end = performance.now() + 1000
+    while (!heard && performance.now() < end) await breathe()
+    now.mockRestore()
+    expect(heard).toBe(true)
   })
 
   it('in a loop goes through it in order, and several at a time share the thread', async () => {

@@ -9,9 +9,9 @@ let last = 0
  * milliseconds, and costs nothing in between.
  */
 export function breathe(): Promise<void> | undefined {
-  if (Date.now() - last < LONGEST) return undefined
+  if (performance.now() - last < LONGEST) return undefined
   return turn().then(() => {
-    last = Date.now()
+    last = performance.now()
   })
 }
 

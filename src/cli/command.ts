@@ -11,6 +11,8 @@ export interface Operand {
   readonly optional?: boolean
   /** What completion offers in place of files. */
   readonly values?: readonly string[]
+  /** With these words: files as well. */
+  readonly files?: boolean
 }
 
 /** What a command leaves: the object of `--json`, or the text that a person reads. */
@@ -19,6 +21,8 @@ export interface Outcome {
   readonly text: string
   /** Not all of it went well, which was said on the way: exit status 1. */
   readonly failed?: boolean
+  /** There is more to do, which another start does: exit status 75. */
+  readonly unfinished?: boolean
   /** What goes on after this was printed, until the command ends; says at the end whether it failed. */
   readonly until?: Promise<{ readonly failed: boolean }>
 }

@@ -1,3 +1,4 @@
+import { shellQuoted } from '../base/shell.ts'
 import type { Command } from './command.ts'
 
 // Completion scripts from the table of commands: command names, flags, the words that a value may be; files elsewhere.
@@ -17,7 +18,12 @@ interface CompletedCommand {
   readonly help: string
   readonly flags: readonly CompletedFlag[]
   /** What stands after the command, one entry a word; the last may be repeated. */
-  readonly operands: readonly ('files' | readonly string[])[]
+  readonly operands: readonly CompletedOperand[]
+}
+
+interface CompletedOperand {
+  readonly words: readonly string[]
+  readonly files: boolean
 }
 
 function completed({ name, summary, options, operands }: Command): CompletedCommand {
@@ -30,7 +36,7 @@ function completed({ name, summary, options, operands }: Command): CompletedComm
     name,
     help: summary,
     flags: [...flags, { flag: '--help', help: 'show the help', takes: 'switch' }],
-    operands: operands.map(({ values }) => values ?? 'files'),
+    operands: operands.map(({ values = [], files = values.length === 0 }) => ({ words: values, files })),
   }
 }
 
@@ -47,12 +53,9 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const satisfies readonly Shell[
 export const completionScript = (shell: Shell, commands: readonly Command[]): string =>
   WRITERS[shell](commands.map(completed))
 
-/** Text in single quotes, as bash and zsh read it. */
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
-
 /** `'train --out'|'train --model'`: flags of a command that take the same, as a pattern of `case`. */
 const pattern = (command: string, flags: readonly CompletedFlag[]): string =>
-  flags.map(({ flag }) => quoted(`${command} ${flag}`)).join('|')
+  flags.map(({ flag }) => shellQuoted(`${command} ${flag}`)).join('|')
 
 /** Lines of `case "COMMAND FLAG"` for the values of flags, in bash and zsh. */
 function valueCases(commands: readonly CompletedCommand[], words: (values: readonly string[]) => string): string[] {
@@ -60,7 +63,7 @@ function valueCases(commands: readonly CompletedCommand[], words: (values: reado
     const files = flags.filter(({ takes }) => takes === 'files')
     return [
       ...flags.flatMap(({ flag, takes }) =>
-        isWords(takes) ? [`${quoted(`${name} ${flag}`)}) ${words(takes)} ;;`] : [],
+        isWords(takes) ? [`${shellQuoted(`${name} ${flag}`)}) ${words(takes)} ;;`] : [],
       ),
       ...(files.length > 0 ? [`${pattern(name, files)}) files ;;`] : []),
     ]
@@ -71,13 +74,14 @@ function valueCases(commands: readonly CompletedCommand[], words: (values: reado
 function operandCases(
   commands: readonly CompletedCommand[],
   first: number,
-  words: (values: readonly string[]) => string,
+  words: (values: readonly string[], files: boolean) => string,
 ): string[] {
   return commands.flatMap(({ name, operands }) => {
     const closed = operands.flatMap((takes, i) =>
-      isWords(takes) ? [`${quoted(`${name} ${first + i}`)}) ${words(takes)} ;;`] : [],
+      takes.words.length > 0 ? [`${shellQuoted(`${name} ${first + i}`)}) ${words(takes.words, takes.files)} ;;`] : [],
     )
-    return [...closed, ...(operands.includes('files') ? [`${quoted(`${name} `)}*) files ;;`] : [])]
+    const open = operands.some(({ files }) => files)
+    return [...closed, ...(open ? [`${shellQuoted(`${name} `)}*) files ;;`] : [])]
   })
 }
 
@@ -85,14 +89,15 @@ const indented = (lines: readonly string[], depth: number): string =>
   lines.map((line) => ' '.repeat(depth) + line).join('\n')
 
 function bashScript(commands: readonly CompletedCommand[]): string {
-  const offer = (values: readonly string[]) => `words ${quoted(values.join(' '))}`
+  const offer = (values: readonly string[], files = false) =>
+    `words ${shellQuoted(values.join(' '))}${files ? '; files' : ''}`
   const flags = commands.map(({ name, flags }) => `${name}) ${offer(flags.map(({ flag }) => flag))} ;;`)
   return `# Completion of ${NAMES.join(' and ')} for bash: add to ~/.bashrc
 #   eval "$(coop-ts completion bash)"
 _coop_ts() {
-  local command=\${COMP_WORDS[1]} word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} action=none offered='' line
-  words() { action=words offered=$1; }
-  files() { action=files; }
+  local command=\${COMP_WORDS[1]} word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} action=none offered='' named='' line
+  words() { action=done offered=$1; }
+  files() { action=done named=yes; }
   # --flag=value is three words to bash
   if [[ $word == '=' ]]; then word=''
   elif [[ $before == '=' ]]; then before=\${COMP_WORDS[COMP_CWORD-2]}
@@ -114,20 +119,20 @@ ${indented(operandCases(commands, 2, offer), 8)}
   fi
   unset -f words files
   COMPREPLY=()
-  case $action in
-    words) while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -W "$offered" -- "$word") ;;
-    files)
-      compopt -o filenames 2>/dev/null
-      while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$word") ;;
-  esac
+  [[ -z $named ]] || compopt -o filenames 2>/dev/null
+  while IFS= read -r line; do COMPREPLY+=("$line"); done < <(
+    compgen -W "$offered" -- "$word"
+    [[ -z $named ]] || compgen -f -- "$word"
+  )
 }
 complete -F _coop_ts ${NAMES.join(' ')}`
 }
 
 function zshScript(commands: readonly CompletedCommand[]): string {
-  const offer = (values: readonly string[]) => `compadd -- ${values.map(quoted).join(' ')}; return`
+  const offer = (values: readonly string[], files = false) =>
+    `compadd -- ${values.map(shellQuoted).join(' ')}${files ? '; _files' : ''}; return`
   const files = (line: string) => line.replace(/ files ;;$/, ' _files; return ;;')
-  const described = (name: string, help: string) => quoted(`${name}:${help}`)
+  const described = (name: string, help: string) => shellQuoted(`${name}:${help}`)
   const flags = commands.map(
     ({ name, flags }) => `${name}) offered=(${flags.map(({ flag, help }) => described(flag, help)).join(' ')}) ;;`,
   )
@@ -174,10 +179,10 @@ function fishScript(commands: readonly CompletedCommand[]): string {
       ...flags.map(
         (flag) => `complete -c $program ${at()} -l ${flag.flag.slice(2)}${takes(flag)} -d ${text(flag.help)}`,
       ),
-      ...operands.flatMap((takes, i) =>
-        isWords(takes) ? [`complete -c $program ${at(i + 2)} -a ${text(takes.join(' '))}`] : [],
+      ...operands.flatMap(({ words }, i) =>
+        words.length > 0 ? [`complete -c $program ${at(i + 2)} -a ${text(words.join(' '))}`] : [],
       ),
-      ...(operands.includes('files') ? [`complete -c $program ${at()} -F`] : []),
+      ...(operands.some(({ files }) => files) ? [`complete -c $program ${at()} -F`] : []),
     ]
   })
   return `# Completion of ${NAMES.join(' and ')} for fish: add to ~/.config/fish/config.fish

@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { CommanderError } from 'commander'
 import type { CoopError } from '../base/errors.ts'
 import type { AskingHooks } from '../base/progress.ts'
+import { withoutSecrets } from '../base/secrets.ts'
 import { visibleJson, visibleText } from '../base/visible.ts'
 import { packageVersion } from '../node/package.ts'
 import type { Command } from './command.ts'
@@ -24,6 +25,7 @@ import { serve } from './commands/serve.ts'
 import { sweep } from './commands/sweep.ts'
 import { train } from './commands/train.ts'
 import { nearestWords } from './commands/words.ts'
+import { worker } from './commands/worker.ts'
 import { zeroShot } from './commands/zero-shot.ts'
 import { describeFailure, EXIT, failureText } from './failure.ts'
 import { createProgram } from './program.ts'
@@ -46,6 +48,7 @@ export const COMMANDS: readonly Command[] = [
   importCommand,
   exportCommand,
   sweep,
+  worker,
   report,
   doctor,
   demo,
@@ -81,15 +84,15 @@ export function createCoop(words: readonly string[], { stdout, stderr, stdin }: 
     : {
         signal,
         onProgress: heard((event) => printer.show(event)),
-        onWarning: heard((text) => printer.say(`warning: ${text}`)),
+        onWarning: heard((text) => printer.say(`warning: ${safe(text)}`)),
         onQuestion: stdin?.isTTY && stderr.isTTY ? (text) => askAt(stdin, stderr, text, signal) : undefined,
       }
 
   const fail = (error: unknown) => {
     printer.clear()
     const { message, remedy, exitCode } = describeFailure(error)
-    if (json) stdout.write(`${visibleJson({ error: message, remedy })}\n`)
-    stderr.write(`${visibleText(failureText(error, verbose === true))}\n`)
+    if (json) stdout.write(`${visibleJson({ error: safe(message), remedy: remedy && safe(remedy) })}\n`)
+    stderr.write(`${visibleText(safe(failureText(error, verbose === true)))}\n`)
     return exitCode
   }
   const run = async () => {
@@ -101,10 +104,11 @@ export function createCoop(words: readonly string[], { stdout, stderr, stdin }: 
       packageVersion(),
       { stdout: json ? collected : stdout, stderr },
       async (command, typed, operands) => {
-        const outcome = await command.execute(typed, operands, hooks, withoutHome(['coop-ts', ...words]))
+        const outcome = await command.execute(typed, operands, hooks, ['coop-ts', ...words].map(kept))
         signal.throwIfAborted()
         stdout.write(`${json ? visibleJson(outcome.json) : visibleText(outcome.text)}\n`)
         const end = await outcome.until
+        if (outcome.unfinished) status = EXIT.unfinished
         if (outcome.failed || end?.failed) status = EXIT.failure
       },
     )
@@ -128,13 +132,14 @@ export function createCoop(words: readonly string[], { stdout, stderr, stdin }: 
   return { run, fail, stop, hearsSignals }
 }
 
-/** Words without the place of the home folder, which says who somebody is. */
-function withoutHome(words: readonly string[]): string[] {
+/** What is shown of trouble: no message of ours or of others tells a secret. */
+const safe = (text: string): string => withoutSecrets(text, process.env)
+
+/** A word as it is kept with results: without secrets, and without the place of the home folder, which says who somebody is. */
+function kept(word: string): string {
   const home = homedir()
-  return words.map((word) => {
-    const parts = home.length > 1 ? word.split(home) : [word]
-    return parts.reduce((text, part) => `${text}${/^([\\/]|$)/.test(part) ? '~' : home}${part}`)
-  })
+  const parts = home.length > 1 ? safe(word).split(home) : [safe(word)]
+  return parts.reduce((text, part) => `${text}${/^([\\/]|$)/.test(part) ? '~' : home}${part}`)
 }
 
 interface Shown {

@@ -1,15 +1,22 @@
 import { CommanderError } from 'commander'
 import { CoopError, UsageError } from '../base/errors.ts'
 
-export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const
+/** `unfinished`: there is more to do, which the same command does when it is started again. */
+export const EXIT = { ok: 0, failure: 1, usage: 2, unfinished: 75 } as const
 
-/** Ctrl-C. */
+/** Signals that ask a process to end, and what it then ends with, as in a shell. */
+export const STOPS = { SIGINT: 130, SIGTERM: 143 } as const
+export type Stop = keyof typeof STOPS
+
+/** Ctrl-C, or what ends processes kindly. */
 export class Interrupted extends CoopError {
-  constructor() {
+  readonly exitCode: number
+  constructor(signal: Stop = 'SIGINT') {
     super(
-      'interrupted',
+      signal === 'SIGINT' ? 'interrupted' : `interrupted (${signal})`,
       'no file is left half-written; continue coop-ts train with --resume; a sweep or a download continues when you start it again (a second Ctrl-C ends it at once)',
     )
+    this.exitCode = STOPS[signal]
   }
 }
 
@@ -46,7 +53,7 @@ export function describeFailure(error: unknown): Failure {
 }
 
 function exitCodeOf(error: CoopError): number {
-  if (error instanceof Interrupted) return EXIT.interrupted
+  if (error instanceof Interrupted) return error.exitCode
   return error instanceof UsageError ? EXIT.usage : EXIT.failure
 }
 

@@ -47,7 +47,7 @@ describe('coop-ts train', () => {
       '--context-length': '16',
       '--position': 'end',
       '--class-specific': undefined,
-      '--lr': '0.002; 0.01 with the fast recipe',
+      '--lr': '0.002; 0.02 with the fast recipe',
       '--batch-size': '32; all with the fast recipe',
       '--seed': '1',
     })

@@ -24,7 +24,7 @@ export function createProgram(commands: readonly Command[], version: string, out
     .exitOverride()
   program.addHelpText(
     'after',
-    `\nExit status: 0 on success, 1 on failure, 2 when arguments or settings are wrong, 130 after Ctrl-C.\n${examplesText(['coop-ts train photos --out runs/photos', 'coop-ts classify runs/photos image.jpg'])}`,
+    `\nExit status: 0 on success, 1 on failure, 2 when arguments or settings are wrong, 130 after Ctrl-C, 143 after SIGTERM.\n${examplesText(['coop-ts train photos --out runs/photos', 'coop-ts classify runs/photos image.jpg'])}`,
   )
   for (const command of commands) {
     // copies the settings above, which must stand before it

@@ -76,7 +76,10 @@ export interface ProgressPrinter {
  * Shows how far work is: on a terminal one line that is redrawn, elsewhere a line now and then.
  * @param now milliseconds, for tests
  */
-export function createProgressPrinter(terminal: Terminal, now: () => number = Date.now): ProgressPrinter {
+export function createProgressPrinter(
+  terminal: Terminal,
+  now: () => number = () => performance.now(),
+): ProgressPrinter {
   const isTTY = terminal.isTTY === true
   let phase: Phase | undefined
   let shownAt = Number.NEGATIVE_INFINITY

@@ -76,7 +76,7 @@ describe('coop-ts train --method', () => {
 
   it('coop-ts --recipe fast: a hundred steps over all images', async () => {
     const result = onlyJson(await train('coop', 'fast', '--recipe', 'fast', '--context-length', '2'))
-    const settings = { recipe: 'fast', epochs: 100, batchSize: null, learningRate: 0.01, warmup: 'linear' }
+    const settings = { recipe: 'fast', epochs: 100, batchSize: null, learningRate: 0.02, warmup: 'linear' }
     expect(result).toMatchObject({ steps: 100, title: 'CoOp, end, M=2, fast recipe', settings })
   })
 

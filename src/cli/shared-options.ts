@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { MAX_SEED, MAX_THREADS } from '../base/bounds.ts'
+import { MAX_PARALLEL, MAX_SEED, MAX_THREADS } from '../base/bounds.ts'
+import { PRECISIONS } from '../clip/precision.ts'
 import { ENSEMBLES, isTemplate, TEMPLATE_EXPECTED } from '../methods/zero-shot/templates.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
 import { EXIF_WAYS } from '../pictures/picture.ts'
@@ -85,6 +86,12 @@ export const transforms = oneOf(TRANSFORMS_NAMES).default(DEFAULT_TRANSFORMS).re
   help: 'how pictures are preprocessed: 2021-10 (official code today) or 2021-09 (before its change: squashed)',
 })
 
+export const precision = oneOf(PRECISIONS).default('float32').register(flags, {
+  flag: '--precision',
+  argument: 'NAME',
+  help: 'in what the image tower computes: float32, or int8, which is faster and says first what it loses on your pictures (docs/models.md)',
+})
+
 export const transformsOfRun = oneOf(TRANSFORMS_NAMES).optional().register(flags, {
   flag: '--transforms',
   argument: 'MONTH',
@@ -113,6 +120,35 @@ export const root = text('a folder').optional().register(flags, {
   help: "folder that contains the paper's data sets",
   otherwise: '$COOP_DATA, or the current folder',
 })
+
+export const parallel = whole(1, MAX_PARALLEL).optional().register(flags, {
+  flag: '--parallel',
+  argument: 'N',
+  help: 'number of runs at the same time; they share the threads',
+  otherwise: 'one per thread with a small model as far as memory goes, otherwise one',
+})
+
+const QUEUE: Flag = {
+  flag: '--queue',
+  argument: 'WHERE',
+  help: 'Redis server of a queue: redis://HOST:PORT, a file that contains the address, or env for that in COOP_TS_QUEUE',
+}
+
+export const queueOfSweep = text('an address, a file or env')
+  .optional()
+  .register(flags, {
+    ...QUEUE,
+    help: `have the runs done by workers (coop-ts worker --queue). ${QUEUE.help}`,
+    otherwise: 'this process does them',
+  })
+
+export const queueOfWorker = text('an address, a file or env')
+  .optional()
+  .register(flags, {
+    ...QUEUE,
+    help: `do the runs of all sweeps in a queue (docs/sweeps.md). ${QUEUE.help}`,
+    otherwise: 'that in COOP_TS_QUEUE, if no folder is given',
+  })
 
 export const predictions = text('a file').optional().register(flags, {
   flag: '--predictions',

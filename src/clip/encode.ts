@@ -1,16 +1,21 @@
 import { aClip, aList, aRuntime, checkArguments, texts as listOfTexts, wholeFrom, wholes } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
-import { dims, type FloatTensor, floatTensor, Graph, program, type Shape, type Value } from '../graph/index.ts'
+import { dims, type FloatTensor, floatTensor, Graph, type Program, program, type Shape } from '../graph/index.ts'
+import { int8Linear } from '../graph/int8.ts'
 import type { Runtime, Session } from '../runtime/types.ts'
+import { aPrecision, type Precision } from './precision.ts'
 import { encodePlain } from './tokenizer/tokenizer.ts'
 import { imageProjection, imageTrunk, trunkWidth } from './towers/image-tower.ts'
 import { type Packing, pack } from './towers/packing.ts'
+import { int8ResNet, roundedConvolutions } from './towers/resnet-int8.ts'
 import { textTower } from './towers/text-tower.ts'
 import type { Clip } from './types.ts'
-import { constantParameters, type Parameters, weightOf } from './weights/parameters.ts'
+import { constantParameters, weightOf } from './weights/parameters.ts'
 
 /** Turns preprocessed images into features. */
 export interface ImageEncoder {
+  /** In what the tower computes in fact. */
+  readonly precision: Precision
   /**
    * @param images each `(3, size, size)`, preprocessed
    * @returns `(images, embed)`, not normalised
@@ -32,17 +37,33 @@ export interface ImageEncoder {
 /**
  * The image tower for batches of `batchSize` images; a smaller last batch is filled up with zeros. It is loaded with the
  * first images, so that an unused encoder costs nothing.
+ *
+ * @param precision of the tower up to its last projection, which is in float32
  */
-export function imageEncoder(clip: Clip, runtime: Runtime, batchSize: number): ImageEncoder {
-  checkArguments('imageEncoder', { clip, runtime }, { clip: aClip, runtime: aRuntime })
+export function imageEncoder(
+  clip: Clip,
+  runtime: Runtime,
+  batchSize: number,
+  precision: Precision = 'float32',
+): ImageEncoder {
+  checkArguments(
+    'imageEncoder',
+    { clip, runtime, precision },
+    { clip: aClip, runtime: aRuntime, precision: aPrecision },
+  )
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new UsageError(`the batch size must be a whole number from 1 up, not ${batchSize}`)
   }
   const { config } = clip
   const { size } = config.preprocess
   const [picture, width] = [3 * size * size, trunkWidth(config)]
-  const tower = batched(clip, runtime, [batchSize, 3, size, size], (p, pixels) => imageTrunk(p, config, pixels))
-  const projection = batched(clip, runtime, [batchSize, width], (p, trunk) => imageProjection(p, config, trunk))
+  const used = runtime.device === 'cpu' ? precision : 'float32'
+  const tower = batched(runtime, [batchSize, 3, size, size], (shape) => TRUNKS[used](clip, shape))
+  const projection = batched(runtime, [batchSize, width], async (shape) => {
+    const graph = new Graph()
+    const p = constantParameters(graph, clip.weights)
+    return program(graph, { y: imageProjection(p, config, graph.input('x', shape)) })
+  })
 
   async function trunk(images: readonly Float32Array[]): Promise<Float32Array> {
     checkArguments('encode', { images }, { images: aList })
@@ -67,6 +88,7 @@ export function imageEncoder(clip: Clip, runtime: Runtime, batchSize: number): I
     return all
   }
   return {
+    precision: used,
     encode: async (images) => project(await trunk(images)),
     trunk,
     project,
@@ -74,16 +96,32 @@ export function imageEncoder(clip: Clip, runtime: Runtime, batchSize: number): I
   }
 }
 
+async function floatTrunk({ config, weights }: Clip, shape: Shape): Promise<Program<'y'>> {
+  const graph = new Graph()
+  return program(graph, { y: imageTrunk(constantParameters(graph, weights), config, graph.input('x', shape)) })
+}
+
+async function int8Trunk(clip: Clip, shape: Shape): Promise<Program<'y'>> {
+  const { config, weights } = clip
+  const { vision, preprocess } = config
+  if (vision.kind === 'vit') return int8Linear(await floatTrunk(clip, shape))
+  const graph = new Graph()
+  const p = constantParameters(graph, weights)
+  const kernels = await roundedConvolutions(weights)
+  return program(graph, { y: int8ResNet(p, vision, preprocess, kernels, graph.input('x', shape)) })
+}
+
+/** The tower up to its last projection. */
+const TRUNKS: Readonly<Record<Precision, typeof floatTrunk>> = { float32: floatTrunk, int8: int8Trunk }
+
 /**
  * A part of the model for batches of one shape: fewer rows are filled up with zeros, so that a row gives the same digits
  * whatever the others are. It is loaded with the first rows.
  */
-function batched({ weights }: Clip, runtime: Runtime, shape: Shape, part: (p: Parameters, x: Value) => Value) {
+function batched(runtime: Runtime, shape: Shape, part: (shape: Shape) => Promise<Program<'y'>>) {
   let session: Promise<Session<'y'>> | undefined
-  function load(): Promise<Session<'y'>> {
-    const graph = new Graph()
-    return runtime.load(program(graph, { y: part(constantParameters(graph, weights), graph.input('x', shape)) }))
-  }
+  // pictures are decoded and cut meanwhile
+  const load = async () => runtime.load(await part(shape), { spinning: false })
   return {
     async of(rows: Float32Array): Promise<Float32Array> {
       const x = floatTensor(shape)
@@ -100,8 +138,8 @@ function batched({ weights }: Clip, runtime: Runtime, shape: Shape, part: (p: Pa
 const MAX_ROWS = 8192
 
 /**
- * Features of texts, `(texts, embed)`, not normalised. Texts are cut to the tower's context length. What all texts of a
- * program begin with is computed once (see packing.ts).
+ * Features of texts, `(texts, embed)`, not normalised. Texts are cut to the tower's context length. What texts of a
+ * program begin with alike is computed once (see packing.ts).
  *
  * @param maxRows of tokens in one program; more texts take several programs
  * @throws CoopError for a text that spells out the start or end token

@@ -98,7 +98,13 @@ export async function loadClip(files: ModelFiles): Promise<Clip> {
   const { config, tokenizer, checkpoint, names } = await openModel(files)
   const weights = files.small ? new SmallWeights() : new Map()
   await readWeights(checkpoint, expectedTensors(config), names, weights)
-  return makeClip(config, weights, tokenizer.tokenizer)
+  const compute = () => fingerprintOf(config, weights)
+  return {
+    config,
+    weights,
+    tokenizer: tokenizer.tokenizer,
+    fingerprint: await (files.fingerprint?.(compute) ?? compute()),
+  }
 }
 
 /** All of loadClip but the values: configuration, tokenizer, names and shapes of tensors. Throws as loadClip does. */

@@ -12,6 +12,8 @@ export interface ModelFiles {
   has(file: string): Promise<boolean>
   text(file: string): Promise<string>
   open(file: string): Promise<ByteSource>
+  /** The fingerprint of what was read, which may be known; left out: it is computed. */
+  fingerprint?(compute: () => Promise<string>): Promise<string>
   /** CLIP's own vocabulary (49,408 tokens), for models that have none beside them; left out: those are refused. */
   clipTables?(): Promise<TokenizerTables>
 }

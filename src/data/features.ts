@@ -3,13 +3,13 @@ import { MAX_VIEWS } from '../base/bounds.ts'
 import { breathing, mapBreathing } from '../base/breathe.ts'
 import { countOf } from '../base/count.ts'
 import { CoopError, FileError } from '../base/errors.ts'
+import { mapLimited, pipeline } from '../base/overlap.ts'
 import { sha256 } from '../base/sha256.ts'
 import { orStopped } from '../base/stop.ts'
 import type { RgbImage } from '../clip/types.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { type Picture, pictureName } from '../pictures/picture.ts'
 import type { View } from '../pictures/views.ts'
-import { mapLimited, pipeline } from './overlap.ts'
 
 /** Feature vectors that are kept between runs, by id (64 hex digits). */
 export interface FeatureCache {
@@ -209,7 +209,7 @@ async function openStore(ids: ReadonlySet<string>, { onWarning, ...options }: Fe
   let { cache } = options
   const rows = (await cache?.read(ids)) ?? new Map<string, Float32Array>()
   const pending = new Map<string, Float32Array>()
-  let flushed = Date.now()
+  let flushed = performance.now()
 
   return {
     rows,
@@ -218,7 +218,7 @@ async function openStore(ids: ReadonlySet<string>, { onWarning, ...options }: Fe
       if (cache) pending.set(id, row)
     },
     async flush({ all }: { readonly all: boolean }) {
-      if (!cache || (!all && pending.size < FLUSH_ROWS && Date.now() - flushed < FLUSH_MS)) return
+      if (!cache || (!all && pending.size < FLUSH_ROWS && performance.now() - flushed < FLUSH_MS)) return
       try {
         await cache.append(pending)
       } catch (error) {
@@ -226,7 +226,7 @@ async function openStore(ids: ReadonlySet<string>, { onWarning, ...options }: Fe
         onWarning?.(`image features are not cached: ${error instanceof Error ? error.message : error}`)
       }
       pending.clear()
-      flushed = Date.now()
+      flushed = performance.now()
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { Precision } from '../clip/precision.ts'
 import type { Exif } from '../pictures/picture.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 
@@ -27,6 +28,8 @@ export interface FeaturesAbout {
   /** How pictures were cut, and what was done with their EXIF orientation, where that is known. */
   readonly transforms?: Transforms
   readonly exif?: Exif
+  /** In what the image tower computed them; undefined: in float32. */
+  readonly precision?: Precision
 }
 
 /** What the file of features says that items are from; undefined for pictures. */

@@ -1,11 +1,11 @@
 import { CoopError } from '../base/errors.ts'
+import { mapLimited, pipeline } from '../base/overlap.ts'
 import { sha256 } from '../base/sha256.ts'
 import type { RgbImage } from '../clip/types.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { OnlineViews } from '../learning/batches.ts'
 import { type Picture, pictureName } from '../pictures/picture.ts'
 import type { FeatureOptions } from './features.ts'
-import { mapLimited, pipeline } from './overlap.ts'
 
 export interface OnlineOptions
   extends Pick<FeatureOptions, 'content' | 'load' | 'prepare' | 'encode' | 'encoderKey' | 'dim' | 'batchSize'> {

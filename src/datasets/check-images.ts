@@ -3,8 +3,8 @@ import { basename, dirname } from 'node:path'
 import { filterBreathing, mapBreathing } from '../base/breathe.ts'
 import { countOf } from '../base/count.ts'
 import { FileError } from '../base/errors.ts'
+import { mapLimited } from '../base/overlap.ts'
 import type { Dataset, Item } from '../data/items.ts'
-import { mapLimited } from '../data/overlap.ts'
 import { ifThere, statIfThere } from '../node/files.ts'
 
 /** Folders that are listed, or files that are looked for, at the same time. */

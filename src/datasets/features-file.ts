@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { breathing, mapBreathing } from '../base/breathe.ts'
 import { FileError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import { PRECISIONS } from '../clip/precision.ts'
 import { parseCsv } from '../data/csv.ts'
 import type { Dataset, FeaturesAbout, Item } from '../data/items.ts'
 import { datasetOfRows } from '../data/rows.ts'
@@ -217,6 +218,7 @@ const aboutSchema = z.object({
   model: z.object({ name: z.string(), fingerprint: z.string() }).optional(),
   transforms: z.enum(TRANSFORMS_NAMES).optional(),
   exif: z.enum(EXIF_WAYS).optional(),
+  precision: z.enum(PRECISIONS).optional(),
 })
 
 /** What our own files say of the model; a file of others says nothing that we understand. */
@@ -224,8 +226,8 @@ function aboutOf(path: string, metadata: ReadonlyMap<string, string>): Rows['abo
   const model = metadata.get('model')
   if (metadata.get('format') !== FEATURES_FORMAT || model === undefined) return {}
   const what = `${path} (metadata "model")`
-  const [transforms, exif] = [metadata.get('transforms'), metadata.get('exif')]
-  return readSchema(aboutSchema, { model: parseJson(model, what), transforms, exif }, what)
+  const [transforms, exif, precision] = ['transforms', 'exif', 'precision'].map((key) => metadata.get(key))
+  return readSchema(aboutSchema, { model: parseJson(model, what), transforms, exif, precision }, what)
 }
 
 /** What our own files call themselves. */

@@ -1,6 +1,7 @@
 import { floatToHalf } from '../formats/half.ts'
 import { apply, type Graph, type Value } from '../graph/graph.ts'
-import { type FloatTensor, floatTensor, mul, type Program, sizeOf } from '../graph/index.ts'
+import { type FloatTensor, floatTensor, mul, type Program } from '../graph/index.ts'
+import { roundRows } from '../graph/int8.ts'
 import { leaf, type Rule, rewrite } from '../graph/lowering.ts'
 
 /** How a file holds the matrices and kernels of the image tower; what is computed with them is always float32. */
@@ -16,9 +17,10 @@ const PACKED: Readonly<Record<Exclude<WeightType, 'float32'>, (graph: Graph, nam
     int8: (graph, name, w) => {
       const { codes, scales } = roundRows(w)
       const { shape } = w
+      const rows = floatTensor([scales.length, ...shape.slice(1).map(() => 1)], scales)
       return mul(
         toFloat(graph.weight(name, { dtype: 'int8', shape, data: codes })),
-        graph.weight(`${name}.scale`, scales),
+        graph.weight(`${name}.scale`, rows),
       )
     },
   }
@@ -44,26 +46,3 @@ export function packWeights(p: Program, type: WeightType): Program {
 
 /** Operators that multiply by a weight, or by one in another shape. */
 const MULTIPLIES = ['Conv', 'Gemm', 'MatMul', 'Reshape']
-
-/**
- * Each row (all that one output is made of) as whole numbers from -127 to 127 times its own scale:
- *
- *     w ~ scale code,   scale = max |w| / 127,   code = round(w / scale)
- */
-function roundRows({ shape, data }: FloatTensor): { codes: Int8Array; scales: FloatTensor } {
-  const [rows = 0, ...row] = shape
-  const size = sizeOf(row)
-  const codes = new Int8Array(data.length)
-  const scales = floatTensor([rows, ...row.map(() => 1)])
-  for (let r = 0; r < rows; r++) {
-    const from = data.subarray(r * size, (r + 1) * size)
-    const scale = from.reduce((most, w) => Math.max(most, Math.abs(w)), 0) / 127
-    scales.data[r] = scale
-    if (scale > 0)
-      codes.set(
-        from.map((w) => Math.round(w / scale)),
-        r * size,
-      )
-  }
-  return { codes, scales }
-}

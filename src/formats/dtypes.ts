@@ -25,12 +25,12 @@ export const OTHER_BITS: ReadonlyMap<string, number> = new Map([
 type Decoders<T> = Partial<Record<Dtype, (bytes: Uint8Array) => T>>
 
 /**
- * Little-endian bytes as float32 values, a copy in shared memory (see sharedFloats), so that a model's weights are there
- * once for all threads. Types that are no floating-point numbers have no decoder.
+ * Little-endian bytes as float32 values, in shared memory (see sharedFloats), so that a model's weights are there once for all
+ * threads: a copy, but of float32 that have shared memory of their own. Types that are no floating-point numbers have no decoder.
  */
 export const FLOAT_DECODERS: Decoders<Float32Array> = {
   F64: (bytes) => filled(bytes.length / 8, (values) => values.set(new Float64Array(aligned(bytes)))),
-  F32: (bytes) => filled(bytes.length / 4, (values) => new Uint8Array(values.buffer).set(bytes)),
+  F32: (bytes) => inPlace(bytes) ?? filled(bytes.length / 4, (values) => new Uint8Array(values.buffer).set(bytes)),
   F16: (bytes) => filled(bytes.length / 2, (values) => halfToFloat(new Uint16Array(aligned(bytes)), values)),
   BF16: (bytes) => filled(bytes.length / 2, (values) => brainToFloat(new Uint16Array(aligned(bytes)), values)),
 }
@@ -49,6 +49,12 @@ export const INT_DECODERS: Decoders<ArrayLike<number> | BigInt64Array> = {
 function brainToFloat(words: Uint16Array, values: Float32Array): void {
   const bits = new Uint32Array(values.buffer)
   for (let i = 0; i < words.length; i++) bits[i] = words[i]! << 16
+}
+
+/** Those of a file that were read into shared memory for this alone. */
+function inPlace({ buffer, byteLength }: Uint8Array): Float32Array | undefined {
+  const isAlone = typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer
+  return isAlone && byteLength === buffer.byteLength ? new Float32Array(buffer) : undefined
 }
 
 function filled(length: number, fill: (values: Float32Array) => void): Float32Array {

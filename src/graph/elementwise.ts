@@ -1,4 +1,4 @@
-import { apply, broadcast, expectShapes, expectValues, type Value } from './graph.ts'
+import { apply, broadcast, expectShapes, expectValues, type Value, withGradient } from './graph.ts'
 
 // Element by element. Gradients come in the shape of the output; the driver sums over broadcast axes.
 
@@ -104,22 +104,20 @@ export function equals(a: Value, b: Value): Value {
 }
 
 /**
- * x sigmoid(1.702 x), the activation of OpenAI's models.
- * With s = sigmoid(1.702 x):  dy/dx = s + 1.702 y (1 - s)
+ * x sigmoid(x). With y = x s, s = sigmoid(x):  dy/dx = s + y (1 - s)
  */
+export function silu(x: Value): Value {
+  const s = sigmoid(x)
+  const y = mul(x, s)
+  return withGradient(y, [x], (dy) => [mul(dy, add(s, mul(y, sub(x.graph.scalar(1), s))))])
+}
+
+/** In x sigmoid(1.702 x), the activation of OpenAI's models, and so silu(1.702 x) / 1.702. */
+export const QUICK_GELU = 1.702
+
+/** x sigmoid(1.702 x) */
 export function quickGelu(x: Value): Value {
-  const alpha = 1.702
-  const y: Value = apply(
-    'com.microsoft.QuickGelu',
-    [x],
-    broadcast('quickGelu', [x]),
-    (dy) => {
-      const s = sigmoid(scale(x, alpha))
-      return [mul(dy, add(s, scale(mul(y, sub(x.graph.scalar(1), s)), alpha)))]
-    },
-    { alpha: { float: alpha } },
-  )
-  return y
+  return scale(silu(scale(x, QUICK_GELU)), 1 / QUICK_GELU)
 }
 
 /**

@@ -28,6 +28,7 @@ import {
   mean,
   mul,
   neg,
+  normalisedProduct,
   pad,
   positive,
   quickGelu,
@@ -38,12 +39,14 @@ import {
   scale,
   scatterAdd,
   sigmoid,
+  silu,
   slice,
   softmax,
   split,
   sqrt,
   sub,
   sum,
+  sumOfCopies,
   sumSquares,
   transpose,
   where,
@@ -104,6 +107,7 @@ const ELEMENTWISE: readonly Row[] = [
   { operator: 'reciprocal', shapes: [[4]], build: reciprocal, domain: aboveZero },
   { operator: 'erf', shapes: [[6]], build: erf, domain: wide },
   { operator: 'sigmoid', shapes: [[6]], build: sigmoid, domain: wide },
+  { operator: 'silu', shapes: [[6]], build: silu, domain: wide },
   { operator: 'relu', form: 'away from 0', shapes: [[8]], build: relu, domain: awayFromZero },
   { operator: 'quickGelu', shapes: [[8]], build: quickGelu, domain: wide },
   { operator: 'gelu', shapes: [[8]], build: gelu, domain: wide },
@@ -188,6 +192,14 @@ const SHAPING: readonly Row[] = [
   { operator: 'split', form: 'a part unused', shapes: [[2, 5]], build: (x) => split(x, 1, [1, 3, 1])[1], exact: true },
   { operator: 'split', form: 'one part', shapes: [[2, 5]], build: (x) => split(x, 1, [5])[0], exact: true },
   { operator: 'expand', shapes: [[3, 1]], build: (x) => expand(x, [2, 3, 4]), exact: true },
+  { operator: 'sumOfCopies', shapes: [[5, 2]], build: (x) => sumOfCopies(4, [3, 0, -1, 3, 1], x), exact: true },
+  {
+    operator: 'gather',
+    form: 'of rows that are fed',
+    shapes: [[4, 2]],
+    build: (x) => gather(x, mul(rows(x.graph, 3, 0, 3, 1), rows(x.graph, 1))),
+    exact: true,
+  },
   { operator: 'gather', shapes: [[4, 2]], build: (x) => gather(x, rows(x.graph, 3, 0, 3, 3, 1)), exact: true },
   {
     operator: 'gather',
@@ -225,6 +237,21 @@ const NORMALISATION: readonly Row[] = [
     domain: wide,
   },
   { operator: 'l2Normalise', shapes: [[3, 4]], build: l2Normalise, domain: awayFromZero },
+  {
+    operator: 'normalisedProduct',
+    form: 'of what is learned',
+    shapes: [[3, 5], [5], [5], [4, 5]],
+    build: (x, g, b, W) => normalisedProduct(x, g, b, 1e-5, W, 0.7),
+  },
+  {
+    operator: 'normalisedProduct',
+    form: 'of constants',
+    shapes: [[3, 5], [5]],
+    build: (x, b) => {
+      const [g, W] = [x.graph.constant(randomTensor([5], 8)), x.graph.constant(randomTensor([4, 5], 9))]
+      return normalisedProduct(x, g, b, 1e-5, W, 0.7)
+    },
+  },
   {
     operator: 'layerNorm',
     shapes: [[2, 3, 6], [6], [6]],
@@ -289,7 +316,7 @@ describe('gradients agree with finite differences', () => {
 
   it('for every operator of the module', () => {
     const others = ['Graph', 'Value', 'gradients', 'floatTensor', 'intTensor', 'sizeOf', 'dims']
-    const programs = ['encodeOnnx', 'program', 'printProgram', 'checkProgram']
+    const programs = ['QUICK_GELU', 'encodeOnnx', 'program', 'printProgram', 'checkProgram']
     const withoutGradient = ['positive', 'equals', 'max', 'argmax']
     const known = new Set<string>([...TABLE.map((row) => row.operator), ...others, ...programs, ...withoutGradient])
     expect(Object.keys(graphModule).filter((name) => !known.has(name))).toEqual([])

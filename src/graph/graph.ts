@@ -14,7 +14,7 @@ export type Gradient = (...dys: (Value | null)[]) => (Value | null)[]
 
 /** What an operator says of one node it makes. */
 export interface NodeSpec {
-  /** ONNX operator; its domain stands before a dot where it is not ONNX's own: `com.microsoft.QuickGelu`. */
+  /** ONNX operator; its domain stands before a dot where it is not ONNX's own: `com.microsoft.FusedMatMul`. */
   readonly op: string
   readonly inputs: readonly Value[]
   readonly attributes?: Attributes
@@ -67,6 +67,7 @@ export class Graph {
   readonly nodes: Node[] = []
   readonly #known = new Map<string, Node>()
   readonly #names = new Set<string>()
+  readonly #lists = new WeakMap<readonly number[], Value>()
 
   /** A tensor fed at each run. */
   input(name: string, shape: Shape, dtype: DType = 'float32'): Value {
@@ -92,11 +93,13 @@ export class Graph {
   /** A small constant, written into the model file. */
   constant(tensor: Tensor | PackedTensor): Value {
     checkTensor('constant', tensor)
-    if (tensor.data.length > 64) return first(this.#constant('constant', tensor))
     const { buffer, byteOffset, byteLength } = tensor.data
     const bytes = new Uint8Array(buffer, byteOffset, byteLength)
-    const key = `constant ${tensor.dtype} (${tensor.shape.join()}) ${bytes.join()}`
-    const node = this.#known.get(key) ?? this.#constant('constant', tensor)
+    const isShort = tensor.data.length <= 64
+    const key = `constant ${tensor.dtype} (${tensor.shape.join()}) ${isShort ? bytes.join() : hash(bytes)}`
+    const known = this.#known.get(key)
+    if (known !== undefined && (isShort || areEqual(known, bytes))) return first(known)
+    const node = this.#constant('constant', tensor)
     this.#known.set(key, node)
     return first(node)
   }
@@ -107,11 +110,15 @@ export class Graph {
     return this.constant({ dtype: 'float32', shape: [], data: Float32Array.of(x) })
   }
 
-  /** A list of int64: the form in which ONNX takes axes, shapes and offsets. */
+  /** A list of int64: the form in which ONNX takes axes, shapes and offsets. A frozen list is converted once. */
   ints(values: readonly number[]): Value {
+    const known = Array.isArray(values) ? this.#lists.get(values) : undefined
+    if (known !== undefined) return known
     if (!Array.isArray(values) || !values.every(Number.isInteger))
       throw new ShapeError(`axes, lengths and offsets are whole numbers, not ${values}`)
-    return this.constant({ dtype: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) })
+    const list = this.constant({ dtype: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) })
+    if (Object.isFrozen(values)) this.#lists.set(values, list)
+    return list
   }
 
   /** Applies an operator; its outputs. */
@@ -152,6 +159,21 @@ export class Graph {
     if (this.#names.has(name)) throw new ShapeError(`two inputs or weights are named "${name}"`)
     this.#names.add(name)
   }
+}
+
+/** FNV-1a. */
+function hash(bytes: Uint8Array): number {
+  let h = 0x811c9dc5
+  for (let i = 0; i < bytes.length; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193)
+  return h
+}
+
+function areEqual({ tensor }: Node, bytes: Uint8Array): boolean {
+  if (tensor === undefined) return false
+  const { buffer, byteOffset, byteLength } = tensor.data
+  const known = new Uint8Array(buffer, byteOffset, byteLength)
+  for (let i = 0; i < byteLength; i++) if (known[i] !== bytes[i]) return false
+  return byteLength === bytes.length
 }
 
 const DTYPES: readonly DType[] = ['float32', 'int64', 'bool']
@@ -200,13 +222,29 @@ export function apply(
  * programs see through it.
  */
 export function withGradient(y: Value, inputs: readonly Value[], gradient: (dy: Value) => (Value | null)[]): Value {
-  expectValues('withGradient', [y])
-  expectValues('withGradient', inputs)
   checkArguments('withGradient', { gradient }, { gradient: aFunction })
-  return apply(ALIAS, [y, ...inputs], y.shape, (dy) => [null, ...gradient(dy)])
+  return only(withGradients([y], inputs, ([dy]) => (dy == null ? inputs.map(() => null) : gradient(dy))))
 }
 
-/** The operator of withGradient: stands for its first input when a program runs. */
+/** As withGradient, for several values whose gradients go to `inputs` together; `null` for those that are not used. */
+export function withGradients(
+  ys: readonly Value[],
+  inputs: readonly Value[],
+  gradient: (dys: readonly (Value | null)[]) => (Value | null)[],
+): readonly Value[] {
+  expectValues('withGradient', ys)
+  expectValues('withGradient', inputs)
+  const [head] = ys
+  if (head === undefined) return []
+  return head.graph.apply({
+    op: ALIAS,
+    inputs: [...ys, ...inputs],
+    outputs: ys.map(({ shape, dtype }) => ({ shape, dtype })),
+    gradient: (...dys) => [...ys.map(() => null), ...gradient(dys)],
+  })
+}
+
+/** The operator of withGradient: each output stands for the input at its place when a program runs. */
 export const ALIAS = 'alias'
 
 function only(outputs: readonly Value[]): Value {

@@ -11,11 +11,13 @@ export {
   mul,
   neg,
   positive,
+  QUICK_GELU,
   quickGelu,
   reciprocal,
   relu,
   scale,
   sigmoid,
+  silu,
   sqrt,
   sub,
   where,
@@ -33,12 +35,14 @@ export {
   l2Normalise,
   layerNorm,
   logSoftmax,
+  normalisedProduct,
   softmax,
 } from './normalisation.ts'
 export { encodeOnnx, type OnnxModel } from './onnx.ts'
 export { checkProgram, type Program, printProgram, program } from './program.ts'
 export { argmax, max, mean, sum, sumSquares } from './reduction.ts'
-export { concat, expand, flip, gather, pad, reshape, scatterAdd, slice, split, transpose } from './shaping.ts'
+export { gather, scatterAdd, sumOfCopies } from './rows.ts'
+export { concat, expand, flip, pad, reshape, slice, split, transpose } from './shaping.ts'
 
 // Tensors, what programs are fed and give.
 export {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { engine, randomTensor, worstError } from '../testing/engine.ts'
+import { engine, evaluate, randomTensor, worstError } from '../testing/engine.ts'
 import { anyGpu, NO_GPU } from '../testing/gpu.ts'
 import {
   add,
@@ -25,6 +25,7 @@ import {
   scale,
   softmax,
   type Tensor,
+  transpose,
 } from './index.ts'
 import { lower } from './lowering.ts'
 import type { Program } from './program.ts'
@@ -152,7 +153,34 @@ describe('lowering for webgpu', () => {
 
   it('leaves programs for other providers as they are', () => {
     const p = step()
-    expect(lower(p, 'cpu')).toBe(p)
     expect(lower(p, 'cuda')).toBe(p)
+  })
+})
+
+describe('lowering for the CPU', () => {
+  const graph = new Graph()
+  const [a, b] = [graph.input('a', [3, 4]), graph.input('b', [5, 4])]
+  const bias = graph.constant(randomTensor([5], 3))
+  const product = matmul(a, b, { transB: true, alpha: 0.5 })
+  const feeds = { a: randomTensor([3, 4], 1), b: randomTensor([5, 4], 2) }
+
+  it('takes a product and its bias as one operator', async () => {
+    const p = program(graph, { y: add(product, bias) })
+    expect(operators(lower(p, 'cpu'))).toEqual(['Gemm'])
+    const [one, two] = await Promise.all([
+      evaluate({ y: add(product, bias) }, feeds),
+      evaluate({ y: add(matmul(a, transpose(b, [1, 0])), scale(bias, 2)) }, feeds),
+    ])
+    expect(
+      worstError(
+        one.y.data.map((x) => 2 * x),
+        two.y.data,
+      ),
+    ).toBeLessThan(1e-6)
+  })
+
+  it('leaves a product that is used elsewhere too', () => {
+    const p = program(graph, { y: add(product, bias), z: product })
+    expect(operators(lower(p, 'cpu'))).toEqual(['com.microsoft.FusedMatMul', 'Add'])
   })
 })

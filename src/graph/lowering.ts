@@ -1,4 +1,4 @@
-import { equals, exp, log, mul, scale, sigmoid, sub } from './elementwise.ts'
+import { equals, exp, log, mul, scale, sub } from './elementwise.ts'
 import { apply, Graph, type Node, type Value } from './graph.ts'
 import { matmul } from './matrix.ts'
 import { type Program, program, resolve } from './program.ts'
@@ -20,8 +20,26 @@ const productOfTurned: Rule = (node, inputs) => {
   return alpha === 1 ? y : scale(y, alpha)
 }
 
-/** Operators that fall back to the CPU with a copy each way, by provider, and what to use instead. */
+/** By provider: operators that fall back to the CPU with a copy each way, and those that it has better ones for. */
 const RULES: Readonly<Record<string, (p: Program) => Rules>> = {
+  cpu: (p) => {
+    const uses = usesIn(p)
+    return {
+      /** A product and its bias in one operator: no pass over the product. */
+      Add: (node, inputs, graph) => {
+        const [product, bias] = two(node, inputs)
+        const { op, inputs: factors, attributes } = product.node
+        const isLinear =
+          op === 'com.microsoft.FusedMatMul' &&
+          factors.every(({ shape }) => shape.length === 2) &&
+          bias.shape.length === 1 &&
+          node.inputs.every((x, i) => i > 0 || uses.get(resolve(x)) === 1)
+        if (!isLinear) return same(node, inputs, graph)
+        const [a, b] = two(product.node, factors)
+        return apply('Gemm', [a, b, bias], product.shape, 'none', attributes)
+      },
+    }
+  },
   webgpu: (p) => ({
     'com.microsoft.FusedMatMul': productOfTurned,
     input: (node, _, graph) => {
@@ -50,6 +68,15 @@ const RULES: Readonly<Record<string, (p: Program) => Rules>> = {
       return sub(shifted, log(sum(exp(shifted), last, true)))
     },
   }),
+}
+
+/** How often each value is used. */
+function usesIn(p: Program): ReadonlyMap<Value, number> {
+  const uses = new Map<Value, number>()
+  for (const x of [...p.nodes.flatMap(({ inputs }) => inputs), ...p.outputs.values()]) {
+    uses.set(resolve(x), (uses.get(resolve(x)) ?? 0) + 1)
+  }
+  return uses
 }
 
 /**
@@ -90,10 +117,6 @@ export const PORTABLE: Rules = {
     }
     return apply('Gemm', [a, b], node.outputs[0]?.shape ?? [], 'none', { transA, transB, alpha })
   },
-  'com.microsoft.QuickGelu': (node, [x]) => {
-    if (x === undefined) throw new Error('QuickGelu has one input')
-    return mul(x, sigmoid(scale(x, floatOf(node, 'alpha'))))
-  },
   LayerNormalization: (node, inputs) => {
     const [x, gamma, beta] = inputs
     if (x === undefined || gamma === undefined || beta === undefined)
@@ -108,7 +131,7 @@ function two({ op }: Node, [a, b]: readonly Value[]): readonly [Value, Value] {
 }
 
 /** A float attribute; 1 where it is left out. */
-function floatOf({ attributes }: Node, name: string): number {
+export function floatOf({ attributes }: Node, name: string): number {
   const value = attributes[name]
   return typeof value === 'object' && 'float' in value ? value.float : 1
 }
@@ -120,7 +143,7 @@ export function lower(p: Program, provider: string): Program {
 }
 
 /** The same program with the operators, inputs and constants that there are rules for written in others. */
-export function rewrite(p: Program, rules: Rules): Program {
+export function rewrite<Out extends string>(p: Program<Out>, rules: Rules): Program<Out> {
   const graph = new Graph()
   const moved = new Map<Value, Value>()
   const record = (from: readonly Value[], to: readonly Value[]) => {
@@ -145,7 +168,8 @@ export function rewrite(p: Program, rules: Rules): Program {
       rule === undefined ? graph.apply({ ...node, inputs, gradient: 'none' }) : [rule(node, inputs, graph)],
     )
   }
-  return program(graph, Object.fromEntries([...p.outputs].map(([name, x]) => [name, find(x)])))
+  const outputs = new Map(Array.from(p.outputs, ([name, x]) => [name, find(x)]))
+  return { ...program(graph, Object.fromEntries(outputs)), outputs }
 }
 
 /** An input, a weight or a constant in another graph. */

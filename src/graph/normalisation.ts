@@ -2,6 +2,7 @@ import { aNumberFrom0, checkArguments } from '../base/arguments.ts'
 import { ShapeError } from '../base/errors.ts'
 import { add, div, mul, reciprocal, relu, scale, sqrt, sub } from './elementwise.ts'
 import { apply, expectShapes, expectValues, type Value, withGradient } from './graph.ts'
+import { matmul } from './matrix.ts'
 import { mean, sum, sumSquares } from './reduction.ts'
 import { reshape } from './shaping.ts'
 import { dims } from './tensor.ts'
@@ -79,6 +80,27 @@ export function layerNorm(x: Value, gamma: Value, beta: Value, epsilon: number):
   })
   if (y === undefined) throw new Error('layerNorm has three outputs')
   return y
+}
+
+/**
+ * alpha y W^T: the product of layerNorm's y `(rows, n)` and the transpose of a matrix W `(m, n)`. Where gamma and W are constants its gradient takes
+ * half of the passes over x that those of its parts would: gamma and the mean over n, which has no part in dx, stand
+ * in a constant C, and what that leaves is
+ *
+ *     C = W gamma - mean(W gamma),   g = alpha dy C,   dx = r (g - (x - mean) r^2 mean(g (x - mean)))
+ */
+export function normalisedProduct(x: Value, gamma: Value, beta: Value, epsilon: number, W: Value, alpha = 1): Value {
+  const normalised = layerNorm(x, gamma, beta, epsilon)
+  const y = matmul(normalised, W, { transB: true, alpha })
+  const [, mu, r] = normalised.node.outputs
+  if (![gamma, W].every(({ node }) => node.tensor !== undefined) || mu === undefined || r === undefined) return y
+  return withGradient(y, [x, beta], (dy) => {
+    const scaled = mul(W, gamma)
+    const g = matmul(dy, sub(scaled, mean(scaled, [1], true)), { alpha })
+    const centred = sub(x, mu)
+    const slope = mul(mul(r, r), mean(mul(g, centred), [1], true))
+    return [mul(sub(g, mul(centred, slope)), r), matmul(dy, W, { alpha })]
+  })
 }
 
 /** What batchNorm gives. */

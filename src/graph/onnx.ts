@@ -18,7 +18,7 @@ const OPSET = 21
 const IR_VERSION = 10
 /** Smaller weights are written into the model: ONNX Runtime asks shape-like constants to be there. */
 const INLINE_BYTES = 1024
-const ELEMENT_TYPE: Record<DType, number> = { float32: 1, int8: 3, int64: 7, bool: 9, float16: 10 }
+const ELEMENT_TYPE: Record<DType, number> = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 }
 
 /** How a program becomes a file that stands by itself. */
 export interface OnnxFileOptions {

@@ -15,7 +15,7 @@ export interface Program<Out extends string = string> {
 
 /** Sees through aliases. */
 export function resolve(x: Value): Value {
-  const [original] = x.node.inputs
+  const original = x.node.inputs[x.index]
   return x.node.op === ALIAS && original !== undefined ? resolve(original) : x
 }
 

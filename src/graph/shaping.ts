@@ -177,39 +177,3 @@ export function expand(x: Value, shape: Shape): Value {
   if (lead === 0 && x.shape.every((n, i) => n === shape[i])) return x
   return apply('Expand', [x, x.graph.ints(shape)], shape, (dy) => [dy, null])
 }
-
-/** Rows of a table: `(rows, ...)` by indices `(n)` int64 gives `(n, ...)`. The gradient adds up rows taken twice. */
-export function gather(table: Value, indices: Value): Value {
-  expectValues('gather', [table, indices])
-  expectShapes(
-    table.shape.length >= 1 && indices.dtype === 'int64',
-    'gather',
-    [table, indices],
-    'a table and int64 rows',
-  )
-  const shape = [...indices.shape, ...table.shape.slice(1)]
-  return apply('Gather', [table, indices], shape, (dy) => [scatterAdd(table.shape, indices, dy), null], { axis: 0 })
-}
-
-/** Zeros of the given shape with `updates (n, ...)` added to the rows `indices (n)`. */
-export function scatterAdd(shape: Shape, indices: Value, updates: Value): Value {
-  expectValues('scatterAdd', [indices, updates])
-  checkArguments('scatterAdd', { shape }, { shape: listOfLengths })
-  const { graph } = updates
-  const [rows, ...row] = shape
-  const fits =
-    rows !== undefined && indices.dtype === 'int64' && updates.shape.join() === [...indices.shape, ...row].join()
-  expectShapes(fits, 'scatterAdd', [indices, updates], `int64 indices and rows of (${shape.join(', ')})`)
-  // ScatterElements, although it wants an index a number: on several threads ONNX Runtime's ScatterND loses additions
-  // to the same row (https://github.com/microsoft/onnxruntime/issues/18048).
-  const n = sizeOf(indices.shape)
-  const where = expand(reshape(indices, [n, ...row.map(() => 1)]), [n, ...row])
-  const zeros = expand(graph.scalar(0), [rows, ...row])
-  return apply(
-    'ScatterElements',
-    [zeros, where, reshape(updates, [n, ...row])],
-    shape,
-    (dy) => [dy, null, gather(dy, reshape(indices, [n]))],
-    { axis: 0, reduction: 'add' },
-  )
-}

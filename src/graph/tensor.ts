@@ -21,10 +21,12 @@ export interface IntTensor {
 /** What programs are fed with, and what constants hold. */
 export type Tensor = FloatTensor | IntTensor
 
-/** How weights may be stored, to be cast to float32 by a program: bit patterns of half precision, or 8 bits with a sign. */
+/** What else weights are stored as: bit patterns of half precision, and the whole numbers of 8-bit arithmetic (see int8.ts). */
 export type PackedTensor =
   | { readonly dtype: 'float16'; readonly shape: Shape; readonly data: Uint16Array }
   | { readonly dtype: 'int8'; readonly shape: Shape; readonly data: Int8Array }
+  | { readonly dtype: 'uint8'; readonly shape: Shape; readonly data: Uint8Array }
+  | { readonly dtype: 'int32'; readonly shape: Shape; readonly data: Int32Array }
 
 /** Lengths of this many axes. */
 interface Axes {

@@ -9,7 +9,7 @@ import type { Runtime } from '../runtime/types.ts'
 import { memoryCheckpoint } from '../testing/memory-checkpoint.ts'
 import { featureFeeds, inOrder, shuffled } from './batches.ts'
 import { labelLoss } from './logits.ts'
-import { type GradientTask, learnByGradients, stepOf } from './loop.ts'
+import { type GradientTask, learnByGradients, loadStep, stepOf } from './loop.ts'
 import { adamW, sgd } from './optimisers.ts'
 import type { Step, Tensors } from './types.ts'
 
@@ -78,7 +78,7 @@ describe('learning by gradients', () => {
 
   it('makes one step of SGD as the equation says', async () => {
     const task = linearTask({ epochs: 1, batchSize: 99, order: inOrder, learningRate: () => 0.5 })
-    const session = await runtime.load(task.program(images))
+    const session = await loadStep(runtime, task.program(images))
     const features = floatTensor([images, embed])
     for (let i = 0; i < images; i++) {
       const view = set.features.data.subarray((2 * i + (i % 2)) * embed, (2 * i + (i % 2) + 1) * embed)

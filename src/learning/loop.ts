@@ -11,8 +11,8 @@ import type { LearnOptions, Step, Tensors } from './types.ts'
 /** Learning of some tensors by gradients, everything else frozen. */
 export interface GradientTask {
   readonly runtime: Runtime
-  /** One step for a batch of that size, made with `stepOf`: the tensors by name and the feeds -> loss and gradients. */
-  readonly program: (batch: number) => Program
+  /** One step for a batch of that size: the tensors by name and the feeds -> loss and gradients. */
+  readonly program: (batch: number) => TrainingStep
   /** What the tensors are before the first step. */
   readonly start: Tensors
   readonly feeds: Feeds
@@ -25,6 +25,13 @@ export interface GradientTask {
   /** Learning rate of a step; epochs and steps (over all epochs) are counted from 0. */
   readonly learningRate: (epoch: number, step: number) => number
 }
+
+/** A step: a program, made with `stepOf`, or what loads several programs that are one step together. */
+export type TrainingStep = Program | ((runtime: Runtime) => Promise<Session>)
+
+/** Loads a step, whichever it is. */
+export const loadStep = (runtime: Runtime, step: TrainingStep): Promise<Session> =>
+  typeof step === 'function' ? step(runtime) : runtime.load(step)
 
 /** What learning by gradients ends with. */
 export interface GradientResult {
@@ -94,15 +101,15 @@ export async function learnByGradients(task: GradientTask, options: LearnOptions
   const kept = await checkpoint?.read()
   if (kept) restore(state, kept, total, about)
   if (steps.length > 0) await onSteps?.(steps, state.tensors)
-  let written = Date.now()
+  let written = performance.now()
   const keep = async () => {
     await checkpoint?.write(new Map(Array.from(stateTensors(state), ([name, tensor]) => [name, copy(tensor)])))
-    written = Date.now()
+    written = performance.now()
   }
 
   const sessions = new Map<number, Session>()
   const sessionFor = async (size: number) => {
-    const session = sessions.get(size) ?? (await runtime.load(task.program(size)))
+    const session = sessions.get(size) ?? (await loadStep(runtime, task.program(size)))
     sessions.set(size, session)
     return session
   }
@@ -117,7 +124,7 @@ export async function learnByGradients(task: GradientTask, options: LearnOptions
         takeStep(state, outputs, about(steps.length))
         onProgress?.({ kind: 'train', done: steps.length, total, loss: steps.at(-1)?.loss ?? 0 })
         await onSteps?.(steps, state.tensors)
-        if (checkpoint && Date.now() - written >= 1000 * (checkpoint.seconds ?? 10)) await keep()
+        if (checkpoint && performance.now() - written >= 1000 * (checkpoint.seconds ?? 10)) await keep()
       }
     }
   } catch (error) {

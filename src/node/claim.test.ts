@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { utimesSync } from 'node:fs'
 import { access, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CLAIM, ClaimedError, withClaim } from './claim.ts'
 
 let folder: string
@@ -56,6 +56,14 @@ describe('a claim on a folder', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
+  it('clears away what was left of files by a process that was killed long ago', async () => {
+    const path = await left({ pid: ended() })
+    const old = join(folder, '.claim.json.01234567-89ab-cdef-0123-456789abcdef.tmp')
+    await writeFile(old, '')
+    await utimes(old, new Date(0), new Date(0))
+    await withClaim(folder, {}, async () => expect(await readdir(folder)).toEqual([basename(path)]))
+  })
+
   it('that is damaged is one whose owner was killed', { timeout: 60_000 }, async () => {
     await mkdir(folder)
     await writeFile(join(folder, CLAIM), '')
@@ -70,6 +78,27 @@ describe('a claim on a folder', () => {
     const work = withClaim(folder, hooks, async () => 'done').finally(() => clearInterval(beats))
     await expect(work).rejects.toThrow(/process 1 on elsewhere, since 2026-01-02T03:04:05Z/)
     expect(warnings[0]).toMatch(/looking whether the process on elsewhere is still at work/)
+  })
+
+  it('counts as long as it beats, whatever the clocks of its owner and of others say', async () => {
+    const path = await left({ pid: process.ppid })
+    const hours = [-5, 7, -1, 3]
+    const beats = setInterval(() => {
+      const then = new Date(Date.now() + 3_600_000 * (hours.shift() ?? 0))
+      utimesSync(path, then, then)
+    }, 1000)
+    const work = withClaim(folder, {}, async () => 'done').finally(() => clearInterval(beats))
+    await expect(work).rejects.toThrow(/another process is working/)
+  })
+
+  it('of an owner that is gone is taken over within seconds, even if the clock is set back meanwhile', async () => {
+    const path = await left({ pid: process.ppid })
+    await utimes(path, new Date(), new Date())
+    const now = vi.spyOn(Date, 'now')
+    const work = withClaim(folder, {}, async () => 'done')
+    await sleep(200)
+    now.mockReturnValue(0)
+    expect(await work.finally(() => now.mockRestore())).toBe('done')
   })
 
   it('is taken over by one of several that try', async () => {

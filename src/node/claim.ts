@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { CoopError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { anySignal } from '../base/stop.ts'
-import { fileError, ifThere, makeFolder, statIfThere } from './files.ts'
+import { fileError, ifThere, LEFTOVER_AGE_MS, makeFolder, removeLeftovers, statIfThere } from './files.ts'
 import { heartbeat, isAtWork } from './owner.ts'
 
 /** In a folder that a process writes a run into, as long as it does. */
@@ -22,8 +22,10 @@ const claimSchema = z.object({
   /** Of this claim alone: process ids return. */
   token: z.string(),
   since: z.string(),
+  /** Owners in a row that were gone before they had ended their work. */
+  lost: z.int().min(0).optional(),
 })
-type Claim = z.output<typeof claimSchema>
+export type Claim = z.output<typeof claimSchema>
 
 /** Claims that this process holds, by their file. */
 const held = new Map<string, string>()
@@ -51,6 +53,7 @@ export async function withClaim<T>(folder: string, hooks: Hooks, work: (hooks: H
   const path = join(folder, CLAIM)
   const token = randomUUID()
   await take(path, token, hooks)
+  await removeLeftovers(folder, LEFTOVER_AGE_MS)
   const lost = new AbortController()
   held.set(path, token)
   const stop = heartbeat(path, async () => {
@@ -70,9 +73,10 @@ export async function withClaim<T>(folder: string, hooks: Hooks, work: (hooks: H
 }
 
 async function take(path: string, token: string, hooks: Hooks): Promise<void> {
-  const own: Claim = { host: hostname(), pid: process.pid, token, since: new Date().toISOString() }
+  const own = { host: hostname(), pid: process.pid, token, since: new Date().toISOString() }
+  let lost: number | undefined
   for (;;) {
-    if (await create(path, own)) return
+    if (await create(path, { ...own, lost })) return
     const text = await ifThere(path, readFile(path, 'utf8'))
     if (text === undefined) continue // released meanwhile
     const other = parseClaim(text)
@@ -82,17 +86,43 @@ async function take(path: string, token: string, hooks: Hooks): Promise<void> {
     if ((other && held.get(path) === other.token) || (await isAtWork(path, other)))
       throw claimedBy(dirname(path), other)
     await removeClaim(path, text, token)
+    lost = (other?.lost ?? 0) + 1
   }
+}
+
+/** Who claims a folder, and when that was last confirmed, in milliseconds; undefined where nobody does. */
+export async function claimOf(folder: string): Promise<(Claim & { readonly seen: number }) | undefined> {
+  const path = join(folder, CLAIM)
+  const text = await ifThere(path, readFile(path, 'utf8'))
+  const claim = text === undefined ? undefined : parseClaim(text)
+  const seen = (await statIfThere(path))?.mtimeMs
+  return claim && seen !== undefined ? { ...claim, seen } : undefined
+}
+
+/** Whether the owner of a folder's claim is still at work; takes some seconds where only its heartbeat tells. */
+export const isClaimed = async (folder: string, claim: Claim): Promise<boolean> => isAtWork(join(folder, CLAIM), claim)
+
+/** Removes the claim that a process of this machine left which was killed when its work was done. */
+export async function removeDeadClaim(folder: string): Promise<void> {
+  const path = join(folder, CLAIM)
+  const text = await ifThere(path, readFile(path, 'utf8'))
+  const claim = text === undefined ? undefined : parseClaim(text)
+  if (text === undefined || claim?.host !== hostname() || (await isAtWork(path, claim))) return
+  await removeClaim(path, text, randomUUID())
 }
 
 /** False where there is a claim already. */
 async function create(path: string, claim: Claim): Promise<boolean> {
+  const content = `${JSON.stringify(claim)}\n`
   try {
     await makeFolder(dirname(path))
-    await writeFile(path, `${JSON.stringify(claim)}\n`, { flag: 'wx' })
+    await writeFile(path, content, { flag: 'wx' })
     return true
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return false
+    // a full disk takes the file, and not what is in it
+    const written = await readFile(path, 'utf8').catch(() => undefined)
+    if (written !== undefined && content.startsWith(written)) await rm(path, { force: true }).catch(() => undefined)
     throw fileError('write', path, cause)
   }
 }

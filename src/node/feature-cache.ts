@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib'
 import { breathing, mapBreathing } from '../base/breathe.ts'
 import type { FeatureCache } from '../data/features.ts'
 import { hashOf } from './content-hash.ts'
-import { fileSource, ifThere, removeLeftovers, writeFileAtomic } from './files.ts'
+import { fileSource, ifThere, LEFTOVER_AGE_MS, removeLeftovers, writeFileAtomic } from './files.ts'
 
 /** Part of the folder's name: raise it when the same key and picture would give other features. */
 const CACHE_VERSION = 2
@@ -44,9 +44,6 @@ const MAGIC = Buffer.from('coopfea1')
 const HEADER_BYTES = 16
 const ID_BYTES = 32
 const ENTRY_BYTES = ID_BYTES + 4
-
-/** Temporary files older than this are what a killed process left: a living one may share the folder. */
-const LEFTOVER_AGE_MS = 3_600_000
 
 function encodeRows(rows: ReadonlyMap<string, Float32Array>, dim: number): Buffer {
   const valuesStart = HEADER_BYTES + rows.size * ENTRY_BYTES

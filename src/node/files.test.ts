@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -32,6 +32,15 @@ it('writes whole files, making folders, replacing what was there, leaving nothin
   await writeFileAtomic(path, Uint8Array.of(1, 2))
   expect([...(await readFile(path))]).toEqual([1, 2])
   expect(await readdir(join(folder, 'deep/er'))).toEqual(['x.bin'])
+})
+
+it('clears away what a killed process left of the same file, once it is old', async () => {
+  const left = (name: string, n: number) => `.${name}.01234567-89ab-cdef-0123-45678900000${n}.tmp`
+  const anHourAgo = new Date(Date.now() - 3_700_000)
+  for (const name of [left('a', 1), left('a', 2), left('b', 3)]) await writeFile(join(folder, name), 'half')
+  for (const name of [left('a', 1), left('b', 3)]) await utimes(join(folder, name), anHourAgo, anHourAgo)
+  await writeFileAtomic(join(folder, 'a'), 'whole')
+  expect((await readdir(folder)).sort()).toEqual([left('a', 2), left('b', 3), 'a'])
 })
 
 it('leaves the old content and no temporary file when it cannot write', async () => {

@@ -115,7 +115,8 @@ async function readRange(path: string, offset: number, length: number): Promise<
   try {
     const file = await open(path)
     try {
-      const bytes = new Uint8Array(length)
+      // shared, so that what another thread is to see need not be copied
+      const bytes = new Uint8Array(new SharedArrayBuffer(length))
       let filled = 0
       // One read gives at most 2 GB, and may give less than asked.
       while (filled < length) {
@@ -157,6 +158,7 @@ export async function writeFileAtomic(
     await makeFolder(dirname(path))
     await writeFile(temporary, content, { flush: sync })
     await rename(temporary, path)
+    if (sync) await removeLeftovers(dirname(path), LEFTOVER_AGE_MS, basename(path))
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined)
     throw fileError('write', path, cause)
@@ -176,10 +178,17 @@ export async function makeFolder(folder: string): Promise<void> {
 
 const codeOf = (cause: unknown): string => (cause instanceof Error && 'code' in cause ? String(cause.code) : '')
 
-/** Removes from a folder what processes killed in writeFileAtomic have left, if it is older than `age` milliseconds. */
-export async function removeLeftovers(folder: string, age = 0): Promise<void> {
+/** Temporary files older than this, in milliseconds, are what a killed process left: a living one may share the folder. */
+export const LEFTOVER_AGE_MS = 3_600_000
+
+/**
+ * Removes from a folder what processes killed in writeFileAtomic have left, if it is older than `age` milliseconds.
+ * @param file of this file alone
+ */
+export async function removeLeftovers(folder: string, age = 0, file?: string): Promise<void> {
   const names = await readdir(folder).catch(() => [])
-  for (const name of names.filter((name) => TEMPORARY.test(name))) {
+  const isLeft = (name: string) => TEMPORARY.test(name) && (file === undefined || name.startsWith(`.${file}.`))
+  for (const name of names.filter(isLeft)) {
     const path = join(folder, name)
     const found = await stat(path).catch(() => undefined)
     if (found && Date.now() - found.mtimeMs >= age) await rm(path, { force: true }).catch(() => undefined)

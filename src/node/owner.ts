@@ -11,6 +11,8 @@ const HEARTBEAT_MS = 1000
 const LOOK_MS = 200
 /** Milliseconds without a heartbeat after which an owner is gone; other machines see the time of a file later. */
 const PATIENCE = { here: 5000, elsewhere: 30_000 } as const
+/** Awaited in any case: an old file may be one whose owner is at work and whose clock, or ours, was set. */
+const LEAST_MS = 2500
 
 export interface Owner {
   readonly host: string
@@ -37,14 +39,20 @@ export async function isAtWork(path: string, owner: Owner | undefined, thisHost 
   const isHere = owner === undefined || owner.host === thisHost
   if (owner && isHere && owner.pid !== process.pid && !isRunning(owner.pid)) return false
   const first = await timeOf(path)
-  const now = Date.now()
-  const end = isHere ? Math.min(first ?? now, now) + PATIENCE.here : now + PATIENCE.elsewhere
-  while (Date.now() < end) {
+  const since = isHere && first !== undefined ? Math.max(0, Date.now() - first) : 0
+  const end = performance.now() + Math.max(LEAST_MS, PATIENCE[isHere ? 'here' : 'elsewhere'] - since)
+  while (performance.now() < end) {
     await sleep(LOOK_MS)
     const time = await timeOf(path)
     if (time !== first) return time !== undefined
   }
   return false
+}
+
+/** Whether an owner seems to be at work, without waiting for its heartbeat: to be shown. */
+export function seemsAtWork({ host, pid }: Owner, beat: number): boolean {
+  if (host === hostname()) return isRunning(pid) && Date.now() - beat < PATIENCE.here
+  return Date.now() - beat < PATIENCE.elsewhere
 }
 
 /**

@@ -36,5 +36,8 @@ export const bundledPlan = (name: string): string => join(packageFolder(), 'docs
 /** Folder of the sample tasks that come with the package: pictures to try commands on. */
 export const bundledSamples = (): string => join(packageFolder(), 'samples')
 
+/** Folders of the package whose files have their SHA-256 in a file SHA256SUMS, as `sha256sum -c` reads it. */
+export const sealedFolders = (): string[] => [join(packageFolder(), 'models'), bundledSamples()]
+
 /** Folder of the built playground; it is not there in a clone that was not built. */
 export const playgroundFolder = (): string => join(packageFolder(), 'dist', 'playground')

@@ -18,9 +18,12 @@ describe('YAML', () => {
     ['an alias of itself', 'a: 1\nb: &b\n  - *b', 3, /\*b/],
     ['a thousand aliases', `a: &a [1]\nb: [${'*a,'.repeat(1000)}]`, 2, /more than 100 aliases/],
     ['no end of brackets', `a:\n  ${'['.repeat(100_000)}`, 2, /nested deeper/],
+    ['no end of brackets between apostrophes', `a: it's\nb: ${'['.repeat(5000)}\nc: it's`, 2, /nested deeper/],
+    ['no end of brackets behind a sign', `a: [x#${'{'.repeat(5000)}`, 1, /nested deeper/],
     ['no end of indentation', levels(5000), 301, /nested deeper/],
     ['no end of dashes', `a:\n${'- '.repeat(5000)}`, 2, /nested deeper/],
     ['no end of questions', '? '.repeat(5000), 1, /nested deeper/],
+    ['a key twice', 'a: 1\nb: {x: 1, y: 2, x: 3}', 2, /keys must be unique/],
     ['an open quote', 'a: 1\nb: "x', 2, /Missing closing/],
   ])('with %s has a fault in its line, and no value', (_, text, line, message) => {
     const { faults, lines, value } = readYaml(text)

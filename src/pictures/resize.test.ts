@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { resizeWasm } from '../lab/kernels.ts'
 import { pattern } from '../testing/pattern.ts'
 import { resize, resizePart } from './resize.ts'
+import { RESIZE_WASM } from './resize-wasm.ts'
 
 const { rows } = z
   .object({
@@ -45,4 +47,16 @@ it('gives a part as it would be in the whole', () => {
     const from = ((y + 3) * 30 + 7) * 3
     expect(part.data.subarray(y * 33, (y + 1) * 33)).toEqual(whole.data.subarray(from, from + 33))
   }
+})
+
+it('is done by what resize.wat makes', async () => {
+  expect(RESIZE_WASM, 'npm run kernels').toBe(await resizeWasm())
+})
+
+it('is the same after a picture that needed more memory', () => {
+  const small = pattern(37, 23)
+  const before = resize(small, 11, 7)
+  const large = resize(pattern(3000, 2000), 3001, 1999)
+  expect(large.data).toHaveLength(3001 * 1999 * 3)
+  expect(resize(small, 11, 7)).toEqual(before)
 })

@@ -1,4 +1,5 @@
 import type { RgbImage } from '../clip/types.ts'
+import { type AxisWeights, CHANNELS, filterColumns, filterRows, type Span } from './resize-kernel.ts'
 
 /** A rectangle in pixels, edges may fall between pixels. */
 export interface Box {
@@ -11,10 +12,8 @@ export interface Box {
 // Pillow's resampling for 8-bit images (libImaging/Resample.c), figure for figure: two passes, horizontal then vertical,
 // each rounded to 8 bits, weights in fixed point.
 
-const CHANNELS = 3
 /** Bits of the weights' fraction: 32 less 8 for the value, less 2 for the sum's overshoot. */
 const PRECISION_BITS = 32 - 8 - 2
-const HALF = 1 << (PRECISION_BITS - 1)
 
 /** How input pixels count, by their distance from the middle of an output pixel. */
 export interface Filter {
@@ -50,20 +49,15 @@ export function resizePart(image: RgbImage, across: Part, down: Part, options: R
   const { filter = BICUBIC, box = wholeOf(image) } = options
   const columns = axisWeights(image.width, box.left, box.right, across, filter)
   const rows = axisWeights(image.height, box.top, box.bottom, down, filter)
-  const narrow = columns === undefined ? image : resizeRows(image, across.size, columns, rowsUsed(rows, image.height))
-  return rows === undefined ? narrow : resizeColumns(narrow, down.size, rows)
+  const used = rowsUsed(rows, image.height)
+  const narrow = columns ? filterRows(image.data, image.width * CHANNELS, image.height, columns, used) : undefined
+  const data = narrow ?? image.data
+  if (rows === undefined) return { width: across.size, height: image.height, data }
+  return { width: across.size, height: down.size, data: filterColumns(data, across.size * CHANNELS, rows, used) }
 }
 
 function wholeOf({ width, height }: RgbImage): Box {
   return { left: 0, top: 0, right: width, bottom: height }
-}
-
-/** Which input pixels make an output pixel, and how much each counts: `taps` weights an output pixel, in fixed point. */
-interface AxisWeights {
-  readonly first: Int32Array
-  readonly count: Int32Array
-  readonly taps: number
-  readonly weights: Int32Array
 }
 
 /** Weights for mapping [from, to) of `inSize` pixels to a new size; undefined when that leaves the axis as it is. */
@@ -114,69 +108,9 @@ function fixedPoint(weight: number): number {
   return Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * (1 << PRECISION_BITS))
 }
 
-interface Span {
-  readonly first: number
-  readonly end: number
-}
-
 /** Rows that the vertical pass will look at; the horizontal pass skips the others. */
 function rowsUsed(rows: AxisWeights | undefined, height: number): Span {
   if (rows === undefined) return { first: 0, end: height }
   const last = rows.first.length - 1
   return { first: rows.first[0]!, end: rows.first[last]! + rows.count[last]! }
-}
-
-/** The horizontal pass. Rows outside `used` stay black: nobody looks at them. */
-function resizeRows(image: RgbImage, width: number, columns: AxisWeights, used: Span): RgbImage {
-  const { first, count, taps, weights } = columns
-  const source = image.data
-  const data = new Uint8Array(width * image.height * CHANNELS)
-  for (let y = used.first; y < used.end; y++) {
-    const row = y * image.width
-    let out = y * width * CHANNELS
-    for (let x = 0; x < width; x++) {
-      let r = HALF
-      let g = HALF
-      let b = HALF
-      let at = (row + first[x]!) * CHANNELS
-      const end = x * taps + count[x]!
-      for (let k = x * taps; k < end; k++) {
-        const weight = weights[k]!
-        r += source[at]! * weight
-        g += source[at + 1]! * weight
-        b += source[at + 2]! * weight
-        at += CHANNELS
-      }
-      data[out] = clip(r)
-      data[out + 1] = clip(g)
-      data[out + 2] = clip(b)
-      out += CHANNELS
-    }
-  }
-  return { width, height: image.height, data }
-}
-
-/** The vertical pass: channels stand side by side, so a row is filtered as one line of bytes. */
-function resizeColumns(image: RgbImage, height: number, rows: AxisWeights): RgbImage {
-  const { first, count, taps, weights } = rows
-  const source = image.data
-  const stride = image.width * CHANNELS
-  const data = new Uint8Array(stride * height)
-  const sums = new Int32Array(stride)
-  for (let y = 0; y < height; y++) {
-    sums.fill(HALF)
-    for (let k = 0; k < count[y]!; k++) {
-      const weight = weights[y * taps + k]!
-      const row = (first[y]! + k) * stride
-      for (let i = 0; i < stride; i++) sums[i]! += source[row + i]! * weight
-    }
-    const out = y * stride
-    for (let i = 0; i < stride; i++) data[out + i] = clip(sums[i]!)
-  }
-  return { width: image.width, height, data }
-}
-
-function clip(sum: number): number {
-  const value = sum >> PRECISION_BITS
-  return Math.min(Math.max(value, 0), 255)
 }

@@ -47,8 +47,9 @@ export { type ReportChoice, type ReportResult, reportSweeps } from '../runs/repo
 export { type RunOneOptions, runOne } from '../runs/run-one.ts'
 export { promptOfRun } from '../runs/saved-run.ts'
 export { jobsOf } from '../runs/sweep/jobs.ts'
+export type { SweepOptions } from '../runs/sweep/options.ts'
 export { type Plan, readPlan } from '../runs/sweep/plan.ts'
-export { type SweepOptions, type SweepResult, sweep } from '../runs/sweep/sweep.ts'
+export { type SweepResult, sweep } from '../runs/sweep/sweep.ts'
 export { type TrainOptions, type TrainResult, train } from '../runs/train.ts'
 
 // Answering over HTTP with saved runs.

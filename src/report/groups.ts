@@ -117,11 +117,17 @@ function labelOf(row: MeasuredRecord, rows: readonly MeasuredRecord[]): string {
   const alike = rows.filter(({ title, method }) => title === row.title && method === row.method)
   const keys = unique(alike.flatMap((run) => Object.keys(plannedSettings(run)))).sort(compareText)
   const differing = keys.filter(
-    (key) => new Set(alike.map((run) => canonicalJson(plannedSettings(run)[key] ?? null))).size > 1,
+    (key) => new Set(alike.map((run) => canonicalJson(settingOf(run, key) ?? null))).size > 1,
   )
-  const words = differing.map((key) => `${key}=${written(plannedSettings(row)[key])}`)
+  const words = differing.map((key) => `${key}=${written(settingOf(row, key))}`)
   if (new Set(alike.map(({ views }) => views)).size > 1) words.push(`views ${row.views}`)
   return words.length === 0 ? row.title : `${row.title} (${words.join(', ')})`
+}
+
+/** A key of a foreign file may be that of every object, such as `constructor`. */
+function settingOf(run: MeasuredRecord, key: string): unknown {
+  const settings = plannedSettings(run)
+  return Object.hasOwn(settings, key) ? settings[key] : undefined
 }
 
 function written(value: unknown): string {

@@ -153,7 +153,7 @@ function checkOpen(saved: SavedRun, name: string, opens: boolean, { pictures }: 
 
 /** What was learned, with the new class from its pictures, in as many views as the run learned from. */
 async function learnedWith(saved: SavedRun, clip: Clip, options: AddClassOptions, hooks: Hooks) {
-  const { run, method, settings, classNames, transforms, exif } = saved
+  const { run, method, settings, classNames, transforms, exif, precision } = saved
   const { views = 0, seed = 1 } = (await readRecord(run)) ?? {}
   const turned = exif === 'turn' ? true : undefined
   const label = classNames.length
@@ -161,7 +161,7 @@ async function learnedWith(saved: SavedRun, clip: Clip, options: AddClassOptions
   const { cache = defaultCacheDir(), skipBadImages } = options
   const set = pictureSet(items, views, seed)
   return withRuntime(options, hooks, async (runtime) => {
-    const [encoded] = await encodeSets(clip, runtime, [set], { cache, skipBadImages, transforms }, hooks)
+    const [encoded] = await encodeSets(clip, runtime, [set], { cache, skipBadImages, transforms, precision }, hooks)
     const tensors = await method.addClass?.(saved, { features: encoded.features, label }, settings)
     if (tensors === undefined) throw new Error(`${method.name} has no addClass`)
     return { tensors, pictures: encoded.items.length }

@@ -12,7 +12,7 @@ import { readTensors, type SavedRun } from '../trained/learned.ts'
 import { worthByFolds } from '../trained/trust.ts'
 import type { DataOptions, ShareOptions } from './dataset.ts'
 import { type PictureOptions, pictureReader } from './pictures.ts'
-import { calledIn, writePredictions } from './predictions.ts'
+import { writePredictions } from './predictions.ts'
 import { readRecord, runFile } from './run-folder.ts'
 
 interface Asked extends PictureOptions, DataOptions, ShareOptions, DecideOptions {
@@ -52,8 +52,8 @@ export async function crossValidated(saved: SavedRun, data: string, options: Ask
   let written: readonly string[] | undefined
   if (options.predictions !== undefined) {
     const { images, logits, labels } = await judged()
-    const files = images.flatMap((i) => (train[i] === undefined ? [] : calledIn(root, train[i])))
-    const told = { files, labels, classNames, logits, temperature: trust?.temperature }
+    const items = images.flatMap((i) => train[i] ?? [])
+    const told = { root, items, labels, classNames, logits, temperature: trust?.temperature }
     written = await writePredictions(options.predictions, told)
   }
   if (trust === undefined || (options.reject ?? options.sets) === undefined) {

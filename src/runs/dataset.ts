@@ -5,7 +5,8 @@ import { type Dataset, givenFrom, type Item } from '../data/items.ts'
 import { checkImages } from '../datasets/check-images.ts'
 import { type OpenOptions, openDataset } from '../datasets/open.ts'
 import { defaultCacheDir } from '../node/cache-dir.ts'
-import type { PictureOptions } from './pictures.ts'
+import type { RuntimeOptions } from '../runtime/types.ts'
+import type { PictureOptions, PictureWays } from './pictures.ts'
 
 /** How the word for a data set is understood. */
 export type DataOptions = Pick<OpenOptions, 'root' | 'imageColumn' | 'labelColumn'>
@@ -17,6 +18,19 @@ export interface ShareOptions {
    * everything, evaluateRun on what the run left out.
    */
   readonly testShare?: number
+}
+
+/** What options about device, pictures and data are called, for the tables of options that have all of them. */
+export const DATA_OPTIONS: Readonly<Record<keyof (RuntimeOptions & PictureWays & DataOptions), true>> = {
+  device: true,
+  threads: true,
+  cache: true,
+  skipBadImages: true,
+  transforms: true,
+  exif: true,
+  root: true,
+  imageColumn: true,
+  labelColumn: true,
 }
 
 /** A data set as the options say. `share` is taken where they have none. */

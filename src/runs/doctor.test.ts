@@ -6,11 +6,12 @@ import { examine } from './doctor.ts'
 
 it('says what the CPU computes of every method', async () => {
   const world = await tinyWorld(1)
-  const { devices, placed, crossings, environment } = await examine({ model: world.model, threads: 1 })
+  const { devices, placed, crossings, environment, changed } = await examine({ model: world.model, threads: 1 })
   await world.remove()
   expect(environment).toMatchObject({ device: 'cpu', threads: 1 })
   expect(Object.keys(devices)).toEqual(['cpu', 'webgpu', 'cuda'])
   expect(devices.cpu).toBe('ok')
+  expect(changed).toEqual([])
   expect(crossings).toBe(0)
   expect(placed.length).toBeGreaterThan(METHODS.length)
   const coop = placed.find(({ what }) => what.startsWith('CoOp, middle'))

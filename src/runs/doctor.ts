@@ -13,8 +13,9 @@ import { readSchema } from '../formats/schema.ts'
 import { type FloatTensor, floatTensor, type Shape } from '../graph/tensor.ts'
 import { type AnyMethod, learnFewShot, METHODS, methodNamed } from '../methods/index.ts'
 import { readText } from '../node/files.ts'
-import { BUNDLED } from '../node/package.ts'
+import { BUNDLED, sealedFolders } from '../node/package.ts'
 import { nodeRuntime } from '../node/runtime.ts'
+import { changedFiles } from '../node/sums.ts'
 import { POSITIONS } from '../prompt/layout.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { environmentOf } from './environment.ts'
@@ -36,6 +37,8 @@ export interface Placed {
 export interface Examination {
   readonly environment: ReturnType<typeof environmentOf>
   readonly model: string
+  /** Files among the package's models and samples that are not as they were published. */
+  readonly changed: readonly string[]
   /** Each device: `ok`, or why it cannot be used. */
   readonly devices: Readonly<Record<string, string>>
   readonly placed: readonly Placed[]
@@ -71,7 +74,9 @@ export async function examine(options: ExamineOptions = {}, hooks: Hooks = {}): 
         hooks.onProgress?.({ kind: 'evaluate', done: done + 1, total: pieces.length })
       }
       const crossings = placed.reduce((sum, piece) => sum + piece.crossings, 0)
-      return { environment: environmentOf(runtime, options), model, devices: await devicesThere(), placed, crossings }
+      const changed = (await Promise.all(sealedFolders().map(changedFiles))).flat()
+      const environment = environmentOf(runtime, options)
+      return { environment, model, changed, devices: await devicesThere(), placed, crossings }
     })
   } finally {
     await rm(folder, { recursive: true, force: true })

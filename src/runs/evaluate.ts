@@ -3,6 +3,7 @@ import { FileError } from '../base/errors.ts'
 import type { AskingHooks, Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
 import type { Item } from '../data/items.ts'
+import type { FloatTensor } from '../graph/tensor.ts'
 import type { ImageClassifier } from '../learning/classifier.ts'
 import type { Coverage } from '../learning/conformal.ts'
 import type { AnyMethod } from '../methods/index.ts'
@@ -13,20 +14,28 @@ import { checkTableFile } from '../node/table.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { classifierOf, type DecideOptions, decider, type Label, labelsOf } from '../trained/classify.ts'
-import { checkTransfers, labelsAmong, learnedPart, transformsFor, warnOfOtherShare } from '../trained/evaluate.ts'
+import { checkTransfers, labelsAmong, learnedPart, picturesFor, warnOfOtherShare } from '../trained/evaluate.ts'
 import type { SavedRun } from '../trained/learned.ts'
-import { judge, judged, logitsOf, type Shares, sharesOf } from '../trained/measure.ts'
+import { type Judged, judge, judged, logitsOf, type Shares, sharesOf } from '../trained/measure.ts'
 import type { EncodedItems } from '../trained/pictures.ts'
+import { comparedPrecision, type UsedPrecision } from '../trained/precision.ts'
 import { checkRunOptions } from '../trained/run-options.ts'
 import { decidedOn, type Rejection } from '../trained/trust.ts'
 import { chooseModel } from './choose-model.ts'
 import { crossValidated } from './cross-validated.ts'
-import { checkThere, type DataOptions, NoTestImages, openForTesting, type ShareOptions } from './dataset.ts'
+import {
+  checkThere,
+  DATA_OPTIONS,
+  type DataOptions,
+  NoTestImages,
+  openForTesting,
+  type ShareOptions,
+} from './dataset.ts'
 import { withModel, withRuntime } from './model.ts'
 import { clipOf } from './open-run.ts'
 import { pictureFiles } from './picture-files.ts'
-import { encodeSets, type PictureOptions, pictureReader } from './pictures.ts'
-import { calledIn, writePredictions } from './predictions.ts'
+import { encodeSets, type PictureOptions, type PictureWays, pictureReader } from './pictures.ts'
+import { writePredictions } from './predictions.ts'
 import { readSavedRun } from './saved-run.ts'
 
 /** Accuracy on test images, and how they were cut. */
@@ -35,6 +44,8 @@ export interface Evaluated extends Shares {
   readonly measured?: 'cross-validated'
   /** How the pictures were cut. */
   readonly transforms: Transforms
+  /** Where int8 was asked for: what it loses, and whether it was used. */
+  readonly precision?: UsedPrecision
   /** Files of predictions that were written, where they were asked for. */
   readonly written?: readonly string[]
 }
@@ -51,7 +62,7 @@ export interface EvaluatedRun extends Evaluated {
   readonly sets?: Coverage & { readonly coverage: number }
 }
 
-export interface AskOptions extends RuntimeOptions, PictureOptions, DataOptions {
+export interface AskOptions extends RuntimeOptions, PictureWays, DataOptions {
   /** Where the model of the run is now; default: where it was. */
   readonly model?: string
   /** Methods in addition to METHODS. */
@@ -71,7 +82,7 @@ export interface EvaluateOptions extends AskOptions, ShareOptions, DecideOptions
 }
 
 /** Options of evaluateZeroShot. */
-export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions {
+export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOptions, ShareOptions, PredictionOptions {
   /** A word for the CLIP, as --model takes it; default: the bundled one, and for photographs one that is in the hub's cache. */
   readonly model?: string
   /** Default: the data set's own. */
@@ -81,16 +92,10 @@ export interface ZeroShotOptions extends RuntimeOptions, PictureOptions, DataOpt
 const ZERO_SHOT_OPTIONS: Readonly<Record<keyof ZeroShotOptions, true>> = {
   model: true,
   templates: true,
-  device: true,
-  threads: true,
-  cache: true,
-  skipBadImages: true,
-  transforms: true,
-  exif: true,
-  root: true,
-  imageColumn: true,
-  labelColumn: true,
+  predictions: true,
   testShare: true,
+  precision: true,
+  ...DATA_OPTIONS,
 }
 
 /** Accuracy of hand-written prompts on a data set's test images. */
@@ -110,20 +115,27 @@ export async function evaluateZeroShotAsGiven(
   hooks: AskingHooks = {},
 ): Promise<ZeroShotEvaluated> {
   checkArguments('evaluateZeroShot', { data, options, hooks }, { data: aText, options: anObject, hooks: someHooks })
+  checkRunOptions('evaluateZeroShot', options)
+  const { predictions } = options
+  if (predictions !== undefined) await checkTableFile(predictions, [data])
   // nothing is learned from any: all are tested where the data set marks none
   const dataset = await openForTesting(data, options, hooks, 1)
-  const { classNames, test } = dataset
+  const { classNames, test, root } = dataset
   await checkThere(dataset, test, options)
   const { model, place } = await chooseModel(options.model, data, test, hooks)
   const templates = promptsFor(classNames, options.templates) ?? dataset.templates ?? DEFAULT_TEMPLATES
   const { transforms = DEFAULT_TRANSFORMS } = options
   return withModel(place, options, hooks, async (clip, runtime) => {
+    const compared = { reader: pictureReader(options.cache), clip, runtime, items: test, classNames, templates }
+    const precision = await comparedPrecision(compared, options, hooks)
+    const encodes = { ...options, precision: precision?.used }
     const classifier = await zeroShotClassifier({ clip, runtime, classNames, templates })
-    const [images] = await encodeSets(clip, runtime, [{ items: test }], options, hooks)
-    const { answers, above } = await judge(pictureReader(options.cache), classifier, clip, images, options).finally(
-      () => classifier.dispose(),
-    )
-    return { model, transforms, ...sharesOf(classNames, answers, images.labels, above) }
+    const [images] = await encodeSets(clip, runtime, [{ items: test }], encodes, hooks)
+    const { labels, items } = images
+    const ask = () => said(classifier, clip, images, options, hooks, predictions !== undefined)
+    const { answers, above, logits } = await ask().finally(() => classifier.dispose())
+    const written = logits && (await writePredictions(predictions, { root, items, labels, classNames, logits }))
+    return { model, transforms, precision, ...sharesOf(classNames, answers, labels, above), written }
   })
 }
 
@@ -134,16 +146,8 @@ const EVALUATE_OPTIONS: Readonly<Record<keyof EvaluateOptions, true>> = {
   sets: true,
   model: true,
   methods: true,
-  device: true,
-  threads: true,
-  cache: true,
-  skipBadImages: true,
-  transforms: true,
-  exif: true,
-  root: true,
-  imageColumn: true,
-  labelColumn: true,
   testShare: true,
+  ...DATA_OPTIONS,
 }
 
 /**
@@ -184,29 +188,37 @@ export async function evaluateRunAsGiven(
   if (known !== undefined) return known
   const { asked, items, others, root } = await testPictures(saved, data, options, hooks)
   decider(asked, options)
-  const transforms = transformsFor(saved, options, hooks)
-  const pictures = { ...options, transforms }
+  const pictures = picturesFor(saved, options, hooks)
+  const { transforms } = pictures
   return withClassifier(asked, options, hooks, async (clip, runtime, classifier) => {
     const [images, ofNone] = await encodeSets(clip, runtime, [{ items }, { items: others }], pictures, hooks)
-    const reader = pictureReader(options.cache)
-    const ask = (images: EncodedItems) => logitsOf(reader, classifier, clip, images, pictures, hooks)
-    const { labels } = images
+    const { labels, items: found } = images
     const { classNames, trust } = asked
     const { reject = trust?.reject, sets = trust?.sets } = options
-    // only what is decided or written needs the logits of all pictures at once
-    if ((predictions ?? reject ?? sets) === undefined) {
-      const { answers, above } = await judge(reader, classifier, clip, images, pictures, hooks)
-      return { transforms, ...sharesOf(classNames, answers, labels, above) }
-    }
-    const logits = await ask(images)
-    const decided = await decidedOn({ logits, labels }, await ask(ofNone), trust, options)
-    const { answers, above } = await judged(logits, labels)
-    const shares = sharesOf(classNames, answers, labels, above)
-    if (predictions === undefined) return { transforms, ...shares, ...decided }
-    const files = images.items.map((item) => calledIn(root, item))
-    const told = { files, labels, classNames, logits, temperature: trust?.temperature }
-    return { transforms, ...shares, ...decided, written: await writePredictions(predictions, told) }
+    const whole = (predictions ?? reject ?? sets) !== undefined
+    const { answers, above, logits } = await said(classifier, clip, images, pictures, hooks, whole)
+    const shares = { transforms, ...sharesOf(classNames, answers, labels, above) }
+    if (logits === undefined) return shares
+    const none = await logitsOf(pictureReader(options.cache), classifier, clip, ofNone, pictures, hooks)
+    const decided = await decidedOn({ logits, labels }, none, trust, options)
+    const told = { root, items: found, labels, classNames, logits, temperature: trust?.temperature }
+    return { ...shares, ...decided, written: await writePredictions(predictions, told) }
   })
+}
+
+/** What a classifier says of labelled pictures; the logits of all at once only where they are asked for (`whole`). */
+async function said(
+  classifier: ImageClassifier,
+  clip: Clip,
+  images: EncodedItems,
+  options: PictureOptions,
+  hooks: Hooks,
+  whole: boolean,
+): Promise<Judged & { readonly logits?: FloatTensor }> {
+  const reader = pictureReader(options.cache)
+  if (!whole) return judge(reader, classifier, clip, images, options, hooks)
+  const logits = await logitsOf(reader, classifier, clip, images, options, hooks)
+  return { logits, ...(await judged(logits, images.labels)) }
 }
 
 /** Test pictures of a data set for a run, labelled by the run's classes or with `transfer` by the data set's. */
@@ -274,7 +286,7 @@ export async function classifyImages(
   const saved = await readSavedRun(run, options.methods)
   const decide = decider(saved, options)
   const { reject = saved.trust?.reject } = options
-  const pictures = { ...options, transforms: transformsFor(saved, options, hooks) }
+  const pictures = picturesFor(saved, options, hooks)
   const { exif = saved.exif ?? 'ignore' } = options
   const items = (await pictureFiles(files, hooks)).map((path) => ({ path, label: 0, turned: exif === 'turn' }))
   return withClassifier(saved, options, hooks, async (clip, runtime, classifier) => {
@@ -282,8 +294,7 @@ export async function classifyImages(
     const logits = await logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks)
     const { classNames } = classifier
     const temperature = saved.trust?.temperature
-    const files = images.items.map(({ path }) => path)
-    if (predictions !== undefined) await writePredictions(predictions, { files, classNames, logits, temperature })
+    await writePredictions(predictions, { items: images.items, classNames, logits, temperature })
     const labels = labelsOf(classifier, logits, temperature)
     return images.items.map(({ path }, i) => {
       const { label, set } = decide(labels[i] ?? [])

@@ -1,11 +1,13 @@
 import { anObject, aTensor, aText, checkArguments, checkOptions, someHooks, texts, wholes } from '../base/arguments.ts'
 import { FileError, ShapeError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import type { Precision } from '../clip/precision.ts'
 import { type Dataset, exifOfDataset, givenFrom, type Item } from '../data/items.ts'
 import { PARTS, type Part } from '../data/split.ts'
 import { FEATURES_FORMAT } from '../datasets/features-file.ts'
 import { isImageName } from '../datasets/image-names.ts'
 import { dims, type FloatTensor } from '../graph/tensor.ts'
+import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { statIfThere } from '../node/files.ts'
 import { listFolder } from '../node/list-folder.ts'
 import { BUNDLED } from '../node/package.ts'
@@ -14,11 +16,13 @@ import type { Exif } from '../pictures/picture.ts'
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
 import { imageRows } from '../trained/pictures.ts'
+import { comparedPrecision, type UsedPrecision } from '../trained/precision.ts'
+import { checkRunOptions } from '../trained/run-options.ts'
 import { chooseModel } from './choose-model.ts'
-import { checkThere, type DataOptions, openAsGiven, type ShareOptions } from './dataset.ts'
+import { checkThere, DATA_OPTIONS, type DataOptions, openAsGiven, type ShareOptions } from './dataset.ts'
 import { openModel, withRuntime } from './model.ts'
 import { pictureFiles } from './picture-files.ts'
-import { encodeSets, type PictureOptions } from './pictures.ts'
+import { encodeSets, type PictureOptions, pictureReader } from './pictures.ts'
 import { calledIn } from './predictions.ts'
 
 /** Options of featuresOfData. */
@@ -40,20 +44,17 @@ export interface DataFeatures {
   readonly model: { readonly name: string; readonly fingerprint: string }
   readonly transforms: Transforms
   readonly exif: Exif
+  /** In what the image tower computed; left out: in float32. */
+  readonly precision?: Precision
+  /** Where int8 was asked for: what it loses, and whether it was used. */
+  readonly compared?: UsedPrecision
 }
 
 const OPTIONS: Readonly<Record<keyof DataFeaturesOptions, true>> = {
   model: true,
-  device: true,
-  threads: true,
-  cache: true,
-  skipBadImages: true,
-  transforms: true,
-  exif: true,
-  root: true,
-  imageColumn: true,
-  labelColumn: true,
   testShare: true,
+  precision: true,
+  ...DATA_OPTIONS,
 }
 
 /**
@@ -77,6 +78,7 @@ export async function featuresAsGiven(
   hooks: Hooks = {},
 ): Promise<DataFeatures> {
   checkArguments('featuresOfData', { data, options, hooks }, { data: aText, options: anObject, hooks: someHooks })
+  checkRunOptions('featuresOfData', options)
   const plain = await withoutClasses(data)
   const dataset = plain ? await picturesAlone(data, options, hooks) : await openAsGiven(data, options, hooks, 0)
   // what is to be tested is said where the data set says it, or somebody asked for it
@@ -95,17 +97,24 @@ export async function featuresAsGiven(
   const opened = await openModel(place, hooks)
   const transforms = from?.transforms ?? options.transforms ?? DEFAULT_TRANSFORMS
   return withRuntime(options, hooks, async (runtime) => {
-    const [encoded] = await encodeSets(opened.clip, runtime, [{ items }], { ...options, transforms }, hooks)
+    const { classNames, templates = DEFAULT_TEMPLATES } = dataset
+    const { clip } = opened
+    const compared = { reader: pictureReader(options.cache), clip, runtime, items, classNames, templates }
+    const used = await comparedPrecision(compared, { ...options, transforms }, hooks)
+    const encodes = { ...options, transforms, precision: used?.used }
+    const [encoded] = await encodeSets(clip, runtime, [{ items }], encodes, hooks)
     const partOf = new Map(parts.map(({ item, part }) => [item, part]))
     return {
       features: imageRows(encoded),
       files: encoded.items.map(called),
-      classNames: dataset.classNames,
+      classNames,
       labels: plain ? undefined : encoded.labels,
       splits: !isMarked ? undefined : encoded.items.map((item) => partOf.get(item) ?? 'train'),
       model: { name: opened.name, fingerprint: opened.clip.fingerprint },
       transforms,
       exif: exifOfDataset(dataset),
+      precision: used?.used ?? from?.precision,
+      compared: used,
     }
   })
 }
@@ -132,7 +141,7 @@ async function picturesAlone(data: string, { exif = 'turn' }: PictureOptions, ho
  */
 export async function writeFeatures(file: string, features: DataFeatures): Promise<string[]> {
   checkArguments('writeFeatures', { file, features }, { file: aText, features: anObject })
-  const { files, classNames, labels, splits, features: values, model, transforms, exif } = features
+  const { files, classNames, labels, splits, features: values, model, transforms, exif, precision } = features
   checkArguments(
     'writeFeatures',
     { features: values, files, classNames, labels, splits },
@@ -151,6 +160,6 @@ export async function writeFeatures(file: string, features: DataFeatures): Promi
   return writeTable(file, {
     rows: files.length,
     columns,
-    about: { format: FEATURES_FORMAT, model, transforms, exif },
+    about: { format: FEATURES_FORMAT, model, transforms, exif, precision },
   })
 }

@@ -15,8 +15,8 @@ export interface InputOptions extends PictureOptions, Omit<DataOptions, 'root'> 
 /** @throws FileError, UsageError if a model or data set cannot be used, when it is requested */
 export function openInputs(given: InputOptions): Inputs {
   // a caller's options may have more in them, such as the seed of a run: which pictures are for testing depends on none
-  const { cache, skipBadImages, transforms, exif, imageColumn, labelColumn } = given
-  const options: InputOptions = { cache, skipBadImages, transforms, exif, imageColumn, labelColumn }
+  const { cache, skipBadImages, transforms, exif, precision, imageColumn, labelColumn } = given
+  const options: InputOptions = { cache, skipBadImages, transforms, exif, precision, imageColumn, labelColumn }
   const models = memory<Awaited<ReturnType<typeof openModel>>>(1)
   const datasets = memory<Dataset>(Number.POSITIVE_INFINITY)
   const placeOf = ({ paths }: Job, word: string) => (Object.hasOwn(paths, word) ? paths[word] : undefined) ?? word
@@ -28,7 +28,7 @@ export function openInputs(given: InputOptions): Inputs {
     key,
     model: (job, hooks) => {
       const place = job.model === BUNDLED ? BUNDLED : placeOf(job, job.model)
-      return models(place, () => openModel(place, hooks))
+      return models(place, () => openModel(place, hooks, cache))
     },
     dataset: (job, word, hooks) =>
       datasets(key(job, word), () => {

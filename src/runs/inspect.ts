@@ -1,9 +1,9 @@
 import { basename, relative, resolve } from 'node:path'
 import { anObject, aText, checkArguments, checkOptions, optional, someHooks } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
+import { mapLimited } from '../base/overlap.ts'
 import type { Hooks } from '../base/progress.ts'
 import { type Dataset, exifOf, type Item } from '../data/items.ts'
-import { mapLimited } from '../data/overlap.ts'
 import type { Part } from '../data/split.ts'
 import { openDataset } from '../datasets/open.ts'
 import { floatTensor } from '../graph/tensor.ts'
@@ -17,13 +17,13 @@ import { thumbnail } from '../node/thumbnail.ts'
 import { inspectionPage } from '../report/inspect/page.ts'
 import { picturesShown } from '../report/inspect/shown.ts'
 import { described, subsetOf } from '../trained/drawn.ts'
-import { labelsAmong, learnedPart, transformsFor } from '../trained/evaluate.ts'
+import { labelsAmong, learnedPart, picturesFor } from '../trained/evaluate.ts'
 import { inspectionTables } from '../trained/inspect/tables.ts'
 import type { Inspected, Inspection } from '../trained/inspect/types.ts'
 import type { SavedRun } from '../trained/learned.ts'
 import { logitsOf } from '../trained/measure.ts'
 import type { RunRecord } from '../trained/record.ts'
-import { checkShareUsed, checkThere, type ShareOptions } from './dataset.ts'
+import { checkShareUsed, checkThere, DATA_OPTIONS, type ShareOptions } from './dataset.ts'
 import { type AskOptions, withClassifier } from './evaluate.ts'
 import { encodeSets, pictureReader } from './pictures.ts'
 import { readRecord, runFile } from './run-folder.ts'
@@ -42,16 +42,8 @@ const INSPECT_OPTIONS: Readonly<Record<keyof InspectOptions, true>> = {
   out: true,
   model: true,
   methods: true,
-  device: true,
-  threads: true,
-  cache: true,
-  skipBadImages: true,
-  transforms: true,
-  exif: true,
-  root: true,
-  imageColumn: true,
-  labelColumn: true,
   testShare: true,
+  ...DATA_OPTIONS,
 }
 
 /**
@@ -176,7 +168,7 @@ async function lookAt(
   hooks: Hooks,
 ): Promise<{ readonly items: readonly Item[]; readonly looked: Awaited<ReturnType<typeof inspectionTables>> }> {
   const reader = pictureReader(options.cache)
-  const pictures = { ...options, transforms: transformsFor(saved, options, hooks) }
+  const pictures = picturesFor(saved, options, hooks)
   return withClassifier(saved, options, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
     if (images.items.length === 0)

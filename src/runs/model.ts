@@ -1,8 +1,10 @@
+import { dirname, join } from 'node:path'
 import type { Hooks } from '../base/progress.ts'
 import { loadClip } from '../clip/load.ts'
 import type { ModelFiles } from '../clip/model-files.ts'
 import type { Clip } from '../clip/types.ts'
 import { modelFilesAt } from '../node/files.ts'
+import { knownFingerprint } from '../node/known-fingerprints.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { ProfiledOptions, Runtime, RuntimeOptions } from '../runtime/types.ts'
 import { type ResolvedModel, resolveModel } from './model-word.ts'
@@ -13,11 +15,23 @@ export interface OpenedModel extends ResolvedModel {
   readonly parts: readonly string[]
 }
 
-/** The model that a command or a plan names. Throws FileError or HubError when there is none that can be used. */
-export async function openModel(word: string, hooks: Hooks): Promise<OpenedModel> {
+/**
+ * The model that a command or a plan names. Throws FileError or HubError when there is none that can be used.
+ *
+ * @param cache folder in which the fingerprints of models are kept; left out: they are not
+ */
+export async function openModel(word: string, hooks: Hooks, cache?: string): Promise<OpenedModel> {
+  const began = Date.now()
   const resolved = await resolveModel(word, hooks)
   const parts = new Set<string>()
-  const clip = await loadClip(noting(await modelFilesAt(resolved.files), parts))
+  const files = noting(await modelFilesAt(resolved.files), parts)
+  // modelFilesAt has taken it for a folder, or for a file in one
+  const folder = files.single === undefined ? resolved.files : dirname(resolved.files)
+  const fingerprint = (compute: () => Promise<string>) => {
+    const read = Array.from(parts, (file) => join(folder, file))
+    return cache === undefined ? compute() : knownFingerprint(cache, read, began, compute)
+  }
+  const clip = await loadClip({ ...files, fingerprint })
   return { ...resolved, clip, parts: [...parts] }
 }
 

@@ -21,6 +21,9 @@ beforeAll(async () => {
   await put('sweep/plan.yaml')
   await put('sweep/runs/a/settings.json')
   await put('sweep/my plot.png')
+  await put('begun/plan.yaml')
+  await put('begun/queue/list.jsonl')
+  await put('waiting/queue/people.csv')
   await put('hidden/.DS_Store')
   for (const name of ['report.html', 'report.csv', 'notes.md']) await put(`report/${name}`)
   await put('plans/paper.yaml')
@@ -35,6 +38,8 @@ describe('what a folder holds', () => {
     ['editor', { kind: 'others', names: ['settings.json'] }],
     ['run', { kind: 'run', method: 'clip-adapter' }],
     ['sweep', { kind: 'sweep' }],
+    ['begun', { kind: 'sweep' }],
+    ['waiting', { kind: 'others', names: ['queue'] }],
     ['report', { kind: 'report' }],
   ])('%s', async (folder, held) => expect(await heldBy(at(folder))).toEqual(held))
 

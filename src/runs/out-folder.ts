@@ -9,7 +9,7 @@ import { jsonObjectIfAny } from '../node/run-folder.ts'
 /** Files and folders that coop-ts report writes. */
 const REPORT_NAMES = ['report.md', 'report.html', 'report.csv', 'report.tex', 'summary.csv', 'figures']
 /** What is in the folder of a sweep. */
-const SWEEP_NAMES = ['plan.yaml', 'runs', ...REPORT_NAMES]
+const SWEEP_NAMES = ['plan.yaml', 'runs', 'queue', ...REPORT_NAMES]
 
 /** What is in a folder that is to be written to. */
 export type Held =
@@ -26,7 +26,9 @@ export async function heldBy(folder: string, own?: string): Promise<Held> {
   const method = await methodOfRun(folder, names)
   if (method !== undefined) return { kind: 'run', method }
   const only = (known: readonly string[]) => names.every((name) => known.includes(name))
-  if (names.includes('runs') && (names.includes('plan.yaml') || only(SWEEP_NAMES))) return { kind: 'sweep' }
+  const isPlanned = names.includes('plan.yaml')
+  if (names.includes('runs') && (isPlanned || only(SWEEP_NAMES))) return { kind: 'sweep' }
+  if (names.includes('queue') && isPlanned) return { kind: 'sweep' }
   if (only(['plan.yaml'])) return { kind: 'nothing' }
   return names.includes('report.html') && names.includes('report.csv') ? { kind: 'report' } : { kind: 'others', names }
 }

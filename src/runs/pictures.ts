@@ -5,7 +5,7 @@ import type { Clip } from '../clip/types.ts'
 import { contentHash } from '../node/content-hash.ts'
 import { openFeatureCache } from '../node/feature-cache.ts'
 import { decodeImage } from '../node/image.ts'
-import { prepared } from '../pictures/prepare.ts'
+import { preparedBeside } from '../node/picture-pool.ts'
 import type { Runtime } from '../runtime/types.ts'
 import * as trained from '../trained/pictures.ts'
 import type { PictureReader } from '../trained/reader.ts'
@@ -16,11 +16,14 @@ export interface PictureOptions extends trained.EncodeOptions {
   readonly cache?: string
 }
 
+/** The same without a choice of precision: a finished run has made it. */
+export type PictureWays = Omit<PictureOptions, 'precision'>
+
 /** Pictures of this disk; their features are kept in the cache folder, if there is one. */
 export const pictureReader = (cache?: string): PictureReader => ({
   content: contentHash,
   decode: (picture, name, exif) => decodeImage(picture, name, { exif }),
-  prepare: prepared,
+  prepare: preparedBeside,
   cache: (encoderKey, dim) => (cache === undefined ? undefined : openFeatureCache(cache, encoderKey, dim)),
 })
 

@@ -7,7 +7,7 @@ import { openParquet, rowGroups } from '../datasets/parquet/file.ts'
 import { readNpyMatrix } from '../formats/npy.ts'
 import { openSafetensors } from '../formats/safetensors.ts'
 import { fileSource, readBytes } from '../node/files.ts'
-import { coop, onlyJson } from '../testing/coop.ts'
+import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
 import { evaluateRun } from './evaluate.ts'
 import { openRun } from './open-run.ts'
@@ -90,6 +90,24 @@ it('coop-ts classify writes them of pictures that have no label', async () => {
   expect(written.map(({ file, predicted, label }) => [file, predicted, label])).toEqual(
     images.map(({ file, labels }) => [file, labels[0]?.label, undefined]),
   )
+})
+
+it('coop-ts zero-shot writes them of the pictures that it tests', async () => {
+  const words = ['zero-shot', world.photos, '--model', world.model, '--cache', at('cache'), '--threads', '1']
+  const ended = await coop(...words, '--predictions', at('prompts.csv'), '--json', '--quiet')
+  const { tested, accuracy, ...told } = onlyJson(ended) as { tested: number; accuracy: number }
+  expect(told).toMatchObject({ written: [at('prompts.csv')] })
+  const written = await rows(at('prompts.csv'))
+  expect(written).toHaveLength(tested)
+  expect(written.filter(({ label, predicted }) => label === predicted).length / tested).toBe(accuracy)
+  for (const { file = '', label, probability = '', predicted, ...row } of written) {
+    expect(file.startsWith(`${label}/`)).toBe(true)
+    expect(row[`probability ${predicted}`]).toBe(probability)
+  }
+  expect((await coop(...words, '--predictions', at('prompts.npy'))).stdout).toMatch(
+    /predictions written to .*prompts\.npy/,
+  )
+  expectFailure(await coop(...words, '--predictions', at('prompts.txt'), '--json'), 2, /prompts\.txt/)
 })
 
 it('where no picture was withheld, they are those of learners that had not seen it', async () => {

@@ -1,14 +1,15 @@
 import { relative, sep } from 'node:path'
-import { breathing } from '../base/breathe.ts'
 import type { Item } from '../data/items.ts'
-import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
-import { softmaxRows } from '../learning/vectors.ts'
+import { dims, type FloatTensor } from '../graph/tensor.ts'
 import { type Column, writeTable } from '../node/table.ts'
 import { judged } from '../trained/measure.ts'
+import { probabilitiesOf } from '../trained/trust.ts'
 
 /** What a classifier says of pictures, and of each what it is called. */
 export interface Predictions {
-  readonly files: readonly string[]
+  readonly items: readonly Item[]
+  /** Of the data set, if they are of one: pictures are then called as it calls them, else by their paths. */
+  readonly root?: string
   /** Their classes, indices into the class names, where they are known. */
   readonly labels?: readonly number[]
   readonly classNames: readonly string[]
@@ -27,20 +28,16 @@ export function calledIn(root: string, { path, name }: Item): string {
  * Writes a row a picture: its class, the one it was given, the probability of that, and logits and probabilities of all. The
  * ending of the file says the format (see writeTable).
  *
- * @returns the files that were written
+ * @returns the files that were written; undefined where none is asked for
  */
-export async function writePredictions(file: string, { files, labels, classNames, logits, temperature }: Predictions) {
+export async function writePredictions(file: string | undefined, told: Predictions) {
+  if (file === undefined) return undefined
+  const { items, root, labels, classNames, logits, temperature } = told
   const [rows, classes] = dims(logits, 2)
-  const probabilities = floatTensor([rows, classes])
-  await breathing(rows, (i) => {
-    const row = logits.data.subarray(i * classes, (i + 1) * classes)
-    probabilities.data.set(
-      softmaxRows({ dtype: 'float32', shape: [1, classes], data: row }, temperature).data,
-      i * classes,
-    )
-  })
+  const probabilities = await probabilitiesOf(logits, temperature)
   const { answers: predicted } = await judged(logits, labels ?? [])
   const best = predicted.map((c, i) => Number((probabilities.data[i * classes + c] ?? 0).toPrecision(9)))
+  const files = items.map((item) => (root === undefined ? item.path : calledIn(root, item)))
   const columns: Column[] = [
     { kind: 'text', name: 'file', many: 'files', values: files },
     ...(labels ? [{ kind: 'class', name: 'label', many: 'labels', values: labels, classNames } as const] : []),

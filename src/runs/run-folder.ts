@@ -92,8 +92,20 @@ export async function readResults<Schema extends z.ZodType>(
 /** Keeps the result of a run, which has then finished. */
 export async function finishRun(folder: string, record: RunRecord): Promise<void> {
   await writeFileAtomic(runFile(folder, 'results'), await resultsText(record))
+  await removeUnneeded(folder, record)
+}
+
+/** Removes what a finished run does not keep; a process that was killed as it finished has left it. */
+async function removeUnneeded(folder: string, record: RunRecord): Promise<void> {
   const over: RunFile[] = ['checkpoint', 'error', ...unneeded(record)]
   await Promise.all(over.map((file) => rm(runFile(folder, file), { force: true })))
+}
+
+/** The result of a run that has finished before; what it does not keep is gone afterwards. Throws as readRecord does. */
+export async function finishedBefore(folder: string): Promise<RunRecord | undefined> {
+  const record = await readRecord(folder)
+  if (record !== undefined) await removeUnneeded(folder, record)
+  return record
 }
 
 /** The checkpoint of the run in a folder, or what else of it is kept on the way. */
@@ -123,10 +135,10 @@ export function metricsWriter(folder: string) {
     if (written === undefined) await writeFileAtomic(path, metricsText(steps), { sync: false })
     else if (steps.length > written) await append(path, metricsText(steps.slice(written)))
     written = steps.length
-    at = Date.now()
+    at = performance.now()
   }
   return {
-    onSteps: (steps: readonly Step[]) => (Date.now() - at < METRICS_MS ? undefined : write(steps)),
+    onSteps: (steps: readonly Step[]) => (performance.now() - at < METRICS_MS ? undefined : write(steps)),
     end: write,
   }
 }

@@ -41,6 +41,24 @@ describe('a job', () => {
     }
   })
 
+  it('is cleared, where it was killed as it finished, of what a finished run does not keep', async () => {
+    const [job] = await jobs('cleared.yaml', ['  - lp++'])
+    if (job === undefined) throw new Error('the plan has a run')
+    const run = at('cleared/runs', job.id)
+    const again = [
+      () => sweep(at('cleared.yaml'), { ...common(), out: at('cleared') }),
+      () => runOne(job, { ...common(), out: run }),
+    ]
+    await again[0]?.()
+    const kept = (await readdir(run)).sort()
+    for (const goOn of again) {
+      for (const name of ['checkpoint.safetensors', 'out-of-fold.safetensors', 'error.json'])
+        await writeFile(join(run, name), 'left over')
+      await goOn()
+      expect((await readdir(run)).sort()).toEqual(kept)
+    }
+  })
+
   it('has the same record as `train`, field by field', async () => {
     const [job] = await jobs('one.yaml', ['  - { method: coop, M: 2, epochs: 4 }'])
     if (job === undefined) throw new Error('the plan has a run')

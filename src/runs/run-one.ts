@@ -13,7 +13,7 @@ import { changesSince } from './drawn.ts'
 import type { InputOptions } from './inputs.ts'
 import { openInputs } from './inputs.ts'
 import { withRuntime } from './model.ts'
-import { readRecord } from './run-folder.ts'
+import { finishedBefore } from './run-folder.ts'
 import { runJob } from './run-job.ts'
 
 /** Options of runOne. */
@@ -52,7 +52,7 @@ export async function runOne(job: Job, options: RunOneOptions, hooks: Hooks = {}
 
 async function runClaimed(job: Job, options: RunOneOptions, hooks: Hooks): Promise<RunRecord> {
   const { out } = options
-  const finished = await readRecord(out)
+  const finished = await finishedBefore(out)
   if (finished && finished.id !== job.id)
     throw new UsageError(`${out} holds another run, ${finished.id}`, 'give the job its own folder')
   const inputs = options.inputs ?? openInputs({ ...options, cache: options.cache ?? defaultCacheDir() })

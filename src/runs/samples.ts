@@ -1,8 +1,16 @@
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { UsageError } from '../base/errors.ts'
 import { SAMPLE_TASKS, type SampleTask, samplePaths, samplesSchema } from '../data/samples.ts'
-import { checkWritableFolder, ifThere, readBytes, readText, writeFileAtomic } from '../node/files.ts'
+import {
+  checkWritableFolder,
+  ifThere,
+  LEFTOVER_AGE_MS,
+  readBytes,
+  readText,
+  removeLeftovers,
+  writeFileAtomic,
+} from '../node/files.ts'
 import { bundledSamples } from '../node/package.ts'
 
 /** Whose pictures they are; each copied task takes it along. */
@@ -43,6 +51,8 @@ export async function copySamples(
   for (const { task } of copies) {
     for (const path of samplePaths(task)) await copy(path, path)
     await copy(LICENCE, `${task.name}/${LICENCE}`)
+    for (const part of new Set(samplePaths(task).map(dirname)))
+      await removeLeftovers(join(folder, part), LEFTOVER_AGE_MS)
   }
   return copies
 }

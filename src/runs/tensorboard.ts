@@ -1,8 +1,8 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { parseJson } from '../formats/json.ts'
 import { readSchema } from '../formats/schema.ts'
-import { readText, writeFileAtomic } from '../node/files.ts'
+import { LEFTOVER_AGE_MS, readText, removeLeftovers, writeFileAtomic } from '../node/files.ts'
 import { exists } from '../node/run-folder.ts'
 import { eventFile, type ScalarEvent } from '../report/tensorboard.ts'
 import type { MeasuredRecord } from '../trained/record.ts'
@@ -35,6 +35,7 @@ export async function writeSweepEvents(sweeps: readonly SweepFolder[], out: stri
       // the name is fixed, so that the same run gives the same file, and a second report no second curve
       const file = join(place, record.id, 'events.out.tfevents.0.coop')
       const scalars = scalarsOf(record, steps)
+      await removeLeftovers(dirname(file), LEFTOVER_AGE_MS)
       await writeFileAtomic(file, eventFile(scalars, scalars[0]?.time ?? endOf(record)), { sync: false })
       written.push(file)
     }

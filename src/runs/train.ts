@@ -18,19 +18,36 @@ import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'
 import type { Views } from '../pictures/views.ts'
 import { DEFAULT_VIEWS } from '../pictures/views.ts'
 import type { RuntimeOptions } from '../runtime/types.ts'
-import { labelsOf, partsOf, sayCost, sayHowJudged, sayWhatIsLearned, subsetOf, takesViews } from '../trained/drawn.ts'
+import {
+  labelsOf,
+  partsOf,
+  sayCost,
+  sayHowJudged,
+  sayWhatIsLearned,
+  subsetOf,
+  takesViews,
+  whileLooking,
+} from '../trained/drawn.ts'
 import type { Inputs } from '../trained/inputs.ts'
 import { countedShots, type Job, judging } from '../trained/job.ts'
 import type { RunRecord } from '../trained/record.ts'
 import { decidesBefore, whatDecides } from '../trained/run-job.ts'
 import { checkRunOptions } from '../trained/run-options.ts'
 import { chooseModel } from './choose-model.ts'
-import { checkShareUsed, checkTestable, checkThere, type DataOptions, type ShareOptions, shortName } from './dataset.ts'
+import {
+  checkShareUsed,
+  checkTestable,
+  checkThere,
+  DATA_OPTIONS,
+  type DataOptions,
+  type ShareOptions,
+  shortName,
+} from './dataset.ts'
 import { evaluateRunAsGiven } from './evaluate.ts'
 import { openInputs } from './inputs.ts'
 import { withRuntime } from './model.ts'
-import type { PictureOptions } from './pictures.ts'
-import { checkRunFolder, clearRun, readRecord, runFile } from './run-folder.ts'
+import { type PictureOptions, pictureReader } from './pictures.ts'
+import { checkRunFolder, clearRun, finishedBefore, runFile } from './run-folder.ts'
 import { runJob } from './run-job.ts'
 
 /** Options of train. */
@@ -100,16 +117,9 @@ const TRAIN_OPTIONS: Readonly<Record<keyof TrainOptions, true>> = {
   signal: true,
   resume: true,
   force: true,
-  device: true,
-  threads: true,
-  cache: true,
-  skipBadImages: true,
-  transforms: true,
-  exif: true,
-  root: true,
-  imageColumn: true,
-  labelColumn: true,
   testShare: true,
+  precision: true,
+  ...DATA_OPTIONS,
 }
 
 /**
@@ -187,7 +197,7 @@ export async function trainAsGiven(
   const how = from ? ({ views: 0, transforms: from.transforms ?? transforms } as const) : {}
   const paths = place === model ? asked.paths : { ...asked.paths, [model]: place }
   const job: Job = { ...asked, ...how, model, paths }
-  const { clip } = await inputs.model(job, hooks)
+  const { clip } = await whileLooking(pictureReader(), items, inputs.model(job, hooks))
   await checkRunFolder(run, rerun, decidesBefore(job, clip.fingerprint, dataset))
   const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
   const counted = countedShots(job, labelsOf(subset.train))
@@ -199,7 +209,7 @@ export async function trainAsGiven(
       const prepared = await inputs.prepare(job, runtime, hooks, prompts)
       try {
         await checkRunFolder(run, rerun, whatDecides(job, prepared))
-        const finished = resume ? await readRecord(run) : undefined
+        const finished = resume ? await finishedBefore(run) : undefined
         if (finished) return { ...finished, run, before: true }
         if (!resume) await clearRun(run)
         const context = { ...options, runtime, pictures: { ...options, transforms: job.transforms }, methods: [method] }

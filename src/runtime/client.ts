@@ -11,6 +11,7 @@ import {
   type Answer,
   DEVICES,
   type Device,
+  type LoadOptions,
   type ProfiledOptions,
   type Request,
   type Runtime,
@@ -166,7 +167,7 @@ class WorkerRuntime implements Runtime {
     if (note !== undefined) this.note = note
   }
 
-  async load<Out extends string>(program: Program<Out>): Promise<Session<Out>> {
+  async load<Out extends string>(program: Program<Out>, options: LoadOptions = {}): Promise<Session<Out>> {
     checkArguments('load', { program }, { program: aProgram })
     const lowered = lower(program, this.device)
     const model = encodeOnnx(lowered)
@@ -174,7 +175,7 @@ class WorkerRuntime implements Runtime {
       lowered.inputs.flatMap(({ name, outputs: [x] }) => (x?.dtype === 'float32' ? (name ?? []) : [])),
     )
     const weights = Array.from(model.weights, ([path, data]) => ({ path, data: postable(data) }))
-    const session = await this.#open(model.bytes, weights)
+    const session = await this.#open(model.bytes, weights, options)
     return {
       run: async (feeds) => {
         checkFeeds(program, feeds)
@@ -193,10 +194,15 @@ class WorkerRuntime implements Runtime {
   }
 
   /** @param model goes over to the worker, as do the weights */
-  async #open(model: Uint8Array, weights: readonly WeightFile[]): Promise<Session> {
+  async #open(
+    model: Uint8Array,
+    weights: readonly WeightFile[],
+    { spinning = true }: LoadOptions = {},
+  ): Promise<Session> {
     const session = this.#sessions++
     let disposed = false
-    await this.#channel.ask({ kind: 'load', session, model, weights }, [model, ...weights.map(({ data }) => data)])
+    const moved = [model, ...weights.map(({ data }) => data)]
+    await this.#channel.ask({ kind: 'load', session, model, weights, spinning }, moved)
     return {
       run: async (feeds) => {
         if (disposed) throw new CoopError('the session is disposed', 'load the program again')

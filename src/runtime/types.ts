@@ -22,6 +22,15 @@ export interface ProfiledOptions extends RuntimeOptions {
   readonly profile?: string
 }
 
+/** How a program is run. */
+export interface LoadOptions {
+  /**
+   * Whether its threads wait for work in a loop that keeps processors busy, where the runtime's do. Not where the caller has
+   * other work for the processors meanwhile, such as decoding pictures; results are the same. Default: true.
+   */
+  readonly spinning?: boolean
+}
+
 /**
  * Runs programs beside the caller's thread, so that progress, HTTP and timers go on. One runtime may hold several
  * sessions; runs of one runtime come one after the other.
@@ -35,7 +44,7 @@ export interface Runtime {
    * Makes a session; its weights are held until it is disposed. Weights in shared memory (see sharedFloats) are read
    * there, without a copy: nobody writes to them before the promise settles.
    */
-  load<Out extends string>(program: Program<Out>): Promise<Session<Out>>
+  load<Out extends string>(program: Program<Out>, options?: LoadOptions): Promise<Session<Out>>
   /** Makes a session of an ONNX file with all of its weights inside; what is fed to it is not checked. */
   loadOnnx(file: Uint8Array): Promise<Session>
   /** Ends all sessions. A run that has begun is finished first; those that wait are refused. */
@@ -72,6 +81,7 @@ export type Request =
       readonly session: number
       readonly model: Uint8Array
       readonly weights: readonly WeightFile[]
+      readonly spinning: boolean
     }
   | { readonly kind: 'run'; readonly session: number; readonly feeds: Readonly<Record<string, Tensor>> }
   | { readonly kind: 'dispose'; readonly session: number }

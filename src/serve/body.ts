@@ -106,9 +106,12 @@ async function readForm(incoming: IncomingMessage, type: string, reading: Readin
       resolve()
     })
   })
-  form.on('file', (field, file, filename) => {
-    if (field !== FIELD)
-      refuse(new Refusal(400, `a file is in the field ${quoted(field)}`, `pictures go into the field ${FIELD}`))
+  // a part may have no name
+  form.on('file', (field: string | undefined, file, filename) => {
+    if (field !== FIELD) {
+      const place = field === undefined ? 'has no field' : `is in the field ${quoted(field)}`
+      refuse(new Refusal(400, `a file ${place}`, `pictures go into the field ${FIELD}`))
+    }
     const number = found.length + 1
     const pieces: Buffer[] = []
     found.push({ name: filename ? `picture ${number} (${quoted(filename)})` : `picture ${number}`, pieces })

@@ -141,6 +141,12 @@ describe('what is refused', () => {
       () => classify(MULTIPART, `${part('name="photo"; filename="a"')}--${BOUNDARY}--\r\n`),
     ],
     [
+      'a file in no field',
+      400,
+      /a file has no field/,
+      () => classify(MULTIPART, `${part('filename="a"')}--${BOUNDARY}--\r\n`),
+    ],
+    [
       'nine files',
       413,
       /more than 8 pictures/,

@@ -4,7 +4,8 @@ import { expect } from 'vitest'
 import { z } from 'zod'
 import { loadClip } from '../clip/load.ts'
 import type { Clip } from '../clip/types.ts'
-import { type FloatTensor, floatTensor, intTensor, type Program } from '../graph/index.ts'
+import { type FloatTensor, floatTensor, intTensor } from '../graph/index.ts'
+import { loadStep, type TrainingStep } from '../learning/loop.ts'
 import { folderModelFiles } from '../node/files.ts'
 import { POSITIONS } from '../prompt/layout.ts'
 import type { Runtime } from '../runtime/types.ts'
@@ -83,9 +84,13 @@ export function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 /** Runs one step and compares loss, logits, all gradients and other outputs. */
-export async function expectStep(runtime: Runtime, step: Program, figures: Figures['cases'][number]): Promise<void> {
+export async function expectStep(
+  runtime: Runtime,
+  step: TrainingStep,
+  figures: Figures['cases'][number],
+): Promise<void> {
   const { batch, features, labels } = figures
-  const session = await runtime.load(step)
+  const session = await loadStep(runtime, step)
   try {
     const outputs = await session.run({
       ...Object.fromEntries(tensorsOf(figures.tensors)),

@@ -101,7 +101,10 @@ export function openSaved<P>(
   const { preprocess: config, embedDim } = clip.config
   const isLarge =
     Array.from(expectedTensors(clip.config).values()).reduce((sum, shape) => sum + sizeOf(shape), 0) > LARGE
-  const encoders = (isLarge ? STEPS_OF_LARGE : STEPS).map((size) => ({ size, ...imageEncoder(clip, runtime, size) }))
+  const encoders = (isLarge ? STEPS_OF_LARGE : STEPS).map((size) => ({
+    size,
+    ...imageEncoder(clip, runtime, size, saved.precision),
+  }))
 
   async function pixels(picture: P, name: string, decoding: Pick<DecodeOptions, 'maxPixels'> = {}) {
     return how.prepare(await how.decode(picture, name, { ...decoding, exif }), { config, transforms }, undefined)

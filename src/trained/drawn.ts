@@ -1,10 +1,10 @@
 import { some } from '../base/count.ts'
+import { mapLimited } from '../base/overlap.ts'
 import type { Hooks } from '../base/progress.ts'
 import { sha256 } from '../base/sha256.ts'
 import { checkLearnable, drawSubset, lackOfImages, type RunShots } from '../data/fewshot.ts'
 import { halfOf } from '../data/halves.ts'
 import { type Dataset, exifOf, type Item, OTHERS } from '../data/items.ts'
-import { mapLimited } from '../data/overlap.ts'
 import { holdOutVal } from '../data/split.ts'
 import { largestClass } from '../learning/labelled-rows.ts'
 import type { AnyMethod } from '../methods/index.ts'
@@ -60,6 +60,21 @@ export async function described(reader: PictureReader, items: readonly Item[]): 
     ),
   )
   return `${items.length} ${await sha256(JSON.stringify(contents))}`
+}
+
+/**
+ * Some work, during which pictures are looked at: their reader knows then what they are when it is asked. Stops with the
+ * work, or with all pictures seen.
+ */
+export async function whileLooking<T>(reader: PictureReader, items: readonly Item[], work: Promise<T>): Promise<T> {
+  let on = true
+  const look = async (item: Item) => {
+    if (on && !item.given) await reader.content(item.path, exifOf(item)).catch(() => undefined) // said when it is asked for
+  }
+  void mapLimited(items, READ_AT_A_TIME, look)
+  return work.finally(() => {
+    on = false
+  })
 }
 
 /** Refuses what nothing can be learned from, and says which classes have few images, or none to test on. */

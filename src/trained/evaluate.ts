@@ -60,8 +60,15 @@ export function labelsAmong(
   )
 }
 
+/** How pictures are encoded for a finished run: cut as in its training unless the options say otherwise, and by the same arithmetic. */
+export const picturesFor = <T extends EncodeOptions>(saved: SavedRun, options: T, hooks: Hooks) => ({
+  ...options,
+  transforms: transformsFor(saved, options, hooks),
+  precision: saved.precision,
+})
+
 /** How pictures are preprocessed for a finished run: as in its training, or as the options say, with a warning if that differs. */
-export function transformsFor(
+function transformsFor(
   { run, transforms: own }: SavedRun,
   { transforms }: Pick<EncodeOptions, 'transforms'>,
   { onWarning }: Hooks,

@@ -1,6 +1,7 @@
 import { some } from '../base/count.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
+import type { Precision } from '../clip/precision.ts'
 import type { Clip } from '../clip/types.ts'
 import { type Half, halfOf } from '../data/halves.ts'
 import { type Dataset, givenFrom, type Item } from '../data/items.ts'
@@ -23,6 +24,7 @@ import {
   someItems,
 } from './pictures.ts'
 import { pixelSource } from './pixels.ts'
+import { comparedPrecision, type UsedPrecision } from './precision.ts'
 import type { PictureReader } from './reader.ts'
 
 /** Test images of some classes, encoded. */
@@ -53,6 +55,10 @@ export interface JobInputs {
   readonly drawn: Drawn
   /** Accuracy of hand-written prompts on the images that the run is measured on; null where there are none. */
   readonly zeroShot: number | null
+  /** In what the image tower computed the features; undefined: in float32, of which nothing need be said. */
+  readonly precision?: Precision
+  /** Where int8 was asked for: what it loses on some of the pictures. */
+  readonly compared?: UsedPrecision
   /** Frees what they hold. */
   dispose(): Promise<void>
 }
@@ -74,6 +80,7 @@ export interface Inputs extends JobSource {
 export function inputsOf(reader: PictureReader, source: JobSource, options: EncodeOptions): Inputs {
   const encoded = memory<EncodedItems>(12)
   const zeroShots = memory<number | null>(Number.POSITIVE_INFINITY)
+  const comparisons = memory<UsedPrecision | undefined>(Number.POSITIVE_INFINITY)
 
   return {
     ...source,
@@ -81,19 +88,29 @@ export function inputsOf(reader: PictureReader, source: JobSource, options: Enco
     async prepare(job, runtime, hooks, templates) {
       const { clip, ...model } = await source.model(job, hooks)
       const dataset = await source.dataset(job, job.dataset, hooks)
+      const own = subsetOf(job, dataset)
+      checkGiven(job, own)
+      const prompts = templates ?? own.templates ?? DEFAULT_TEMPLATES
       const pictures = { ...options, transforms: job.transforms }
-      const about = `${clip.fingerprint} ${job.transforms}`
+      const shown = [...dataset.train, ...dataset.test]
+      const { classNames } = own
+      const asked = { reader, clip, runtime, items: shown, classNames, templates: prompts }
+      const compared = await comparisons(
+        `${clip.fingerprint} ${job.transforms} ${source.key(job, job.dataset)} ${job.split}`,
+        () => comparedPrecision(asked, pictures, hooks),
+      )
+      const precision = compared?.used ?? givenFrom(shown)?.precision
+      const encodes = { ...pictures, precision: compared?.used }
+      const about = `${clip.fingerprint} ${job.transforms} ${precision}`
       const encode = (name: string, items: readonly Item[], views: Views = 0) =>
         encoded(`${about} ${name} ${views}`, async () => {
-          const [set] = await encodeSets(reader, clip, runtime, [pictureSet(items, views, job.seed)], pictures, hooks)
+          const [set] = await encodeSets(reader, clip, runtime, [pictureSet(items, views, job.seed)], encodes, hooks)
           return set
         })
       const testSet = async (name: string, word: string, half: Half): Promise<TestSet> => {
         const part = halfOf(await source.dataset(job, word, hooks), half)
         return { name, dataset: part, images: await encode(`${source.key(job, word)}, ${half}, test`, part.test) }
       }
-      const own = subsetOf(job, dataset)
-      checkGiven(job, own)
       const data = source.key(job, job.dataset)
       const subset = `${data}, ${job.split}, ${job.shots} shots of seed ${job.seed}${job.validates ? ', val held out' : ''}`
       const train = await encode(`${subset}, train`, own.train, job.views)
@@ -111,8 +128,6 @@ export function inputsOf(reader: PictureReader, source: JobSource, options: Enco
       if (job.split === 'base') elsewhere.push(await testSet('new', job.dataset, 'new'))
       for (const name of job.elsewhere) elsewhere.push(await testSet(name, name, 'all'))
 
-      const { classNames } = own
-      const prompts = templates ?? own.templates ?? DEFAULT_TEMPLATES
       const isTested = test.images.labels.length > 0
       const measured = isTested || !job.crossValidate ? test.images : someItems(plain, judgedImages(folds))
       const on = isTested ? `${data} ${job.split}` : `${subset}, ${job.folds} folds`
@@ -126,7 +141,7 @@ export function inputsOf(reader: PictureReader, source: JobSource, options: Enco
       })
       const views =
         job.views === 'online'
-          ? await openOnlineViews(reader, clip, runtime, train.items, job.seed, pictures)
+          ? await openOnlineViews(reader, clip, runtime, train.items, job.seed, encodes)
           : undefined
       return {
         clip,
@@ -142,6 +157,8 @@ export function inputsOf(reader: PictureReader, source: JobSource, options: Enco
         test,
         elsewhere,
         zeroShot,
+        precision: precision === 'int8' ? precision : undefined,
+        compared,
         dispose: async () => views?.dispose(),
       }
     },

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FileError } from '../base/errors.ts'
+import { PRECISIONS, type Precision } from '../clip/precision.ts'
 import { CLASS_SPLITS, type ClassSplit } from '../data/halves.ts'
 import { parseJson } from '../formats/json.ts'
 import { type ByteSource, openSafetensors, type SafetensorsFile } from '../formats/safetensors.ts'
@@ -43,6 +44,8 @@ export interface SavedLearned {
   readonly transforms: Transforms
   /** What was done with their EXIF orientation; undefined: it was ignored. */
   readonly exif?: Exif
+  /** In what the image tower computed their features; undefined: in float32. */
+  readonly precision?: Precision
   /** `base`: the classes are the first half of the data set's. */
   readonly split: ClassSplit
   /** Share of each class that was held out for testing, where the data set marks no test images. */
@@ -74,6 +77,7 @@ const aboutSchema = z.strictObject({
   }),
   transforms: z.enum(TRANSFORMS_NAMES),
   exif: z.enum(EXIF_WAYS).optional(),
+  precision: z.enum(PRECISIONS).optional(),
   split: z.enum(CLASS_SPLITS),
   testShare: z.number().min(0).max(1).optional(),
   trust: trustSchema.optional(),
@@ -81,9 +85,10 @@ const aboutSchema = z.strictObject({
 
 /** The bytes of a safetensors file with its hash: the tensors in float32; all else as JSON in its metadata entry `learned`. */
 export function writeLearned(saved: SavedLearned): Promise<Uint8Array<ArrayBuffer>> {
-  const { method, settings, classNames, templates, model, transforms, exif, split, testShare, trust, tensors } = saved
+  const { method, settings, classNames, templates, model, split, testShare, trust, tensors } = saved
+  const { transforms, exif, precision } = saved
   const names = { format: FORMAT, method: method.name, settings, classNames, templates }
-  const about = { ...names, model, transforms, exif, split, testShare, trust }
+  const about = { ...names, model, transforms, exif, precision, split, testShare, trust }
   return writeSealed(tensors, { learned: JSON.stringify(about) })
 }
 

@@ -5,6 +5,7 @@ import type { Hooks } from '../base/progress.ts'
 import { sha256 } from '../base/sha256.ts'
 import { orStopped } from '../base/stop.ts'
 import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
+import type { Precision } from '../clip/precision.ts'
 import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip } from '../clip/types.ts'
 import { type FeatureOptions, featuresOf } from '../data/features.ts'
@@ -32,6 +33,8 @@ export interface EncodeOptions {
    * are, those of the paper's data sets are not (as in the official code); for a finished run, as in its training.
    */
   readonly exif?: Exif
+  /** In what the image tower computes; default: float32. */
+  readonly precision?: Precision
 }
 
 /** Features of labelled pictures; those that could not be read are left out of all three. */
@@ -83,7 +86,7 @@ export async function encodeSets(
   options: EncodeOptions = {},
   hooks: Hooks = {},
 ): Promise<readonly EncodedItems[]> {
-  const encoder = imageEncoder(clip, runtime, BATCH)
+  const encoder = imageEncoder(clip, runtime, BATCH, options.precision)
   const total = sets.reduce((sum, { items }) => sum + items.length, 0)
   const encoded: EncodedItems[] = []
   let before = 0
@@ -105,22 +108,22 @@ async function encodeSet(
   clip: Clip,
   encoder: ImageEncoder,
   { items, views }: PictureSet,
-  { skipBadImages = false, transforms }: EncodeOptions,
+  { skipBadImages = false, ...how }: EncodeOptions,
   { onProgress, onWarning, signal }: Omit<Hooks, 'onProgress'> & { onProgress: (p: { done: number }) => void },
 ): Promise<EncodedItems> {
   const from = givenFrom(items)
   if (from !== undefined) return givenSet(items, from, clip, views !== undefined)
-  const how = encoding(reader, clip, encoder, items, transforms)
+  const encodes = encoding(reader, clip, encoder, items, how)
   const { kept, bad, ...encoded } = await featuresOf(
     items.map(({ path }) => path),
     {
-      ...how,
+      ...encodes,
       skipBadImages,
       onProgress,
       onWarning,
       signal,
       views,
-      cache: reader.cache?.(how.encoderKey, how.dim),
+      cache: reader.cache?.(encodes.encoderKey, encodes.dim),
     },
   )
   for (const { name, reason } of bad)
@@ -178,9 +181,9 @@ async function projected(clip: Clip, { project }: ImageEncoder, { shape, data }:
 function encoding(
   reader: PictureReader,
   { config, fingerprint }: Clip,
-  { trunk }: ImageEncoder,
+  { trunk, precision }: ImageEncoder,
   items: readonly Item[],
-  transforms: Transforms = DEFAULT_TRANSFORMS,
+  { transforms = DEFAULT_TRANSFORMS }: Pick<EncodeOptions, 'transforms'>,
 ): Encoding {
   const exifs = new Map(items.map((item) => [item.path, exifOf(item)]))
   const exif = (picture: Picture): Exif => (typeof picture === 'string' && exifs.get(picture)) || 'ignore'
@@ -189,8 +192,12 @@ function encoding(
     load: (picture, name) => reader.decode(picture, name, exif(picture)),
     prepare: (image, view) => reader.prepare(image, { config: config.preprocess, transforms }, view),
     encode: trunk,
-    // today's transforms are not named: features kept before there was a choice are found again
-    encoderKey: transforms === DEFAULT_TRANSFORMS ? fingerprint : `${fingerprint}\ntransforms ${transforms}`,
+    // today's transforms and float32 are not named: features kept before there was a choice are found again
+    encoderKey: [
+      fingerprint,
+      ...(transforms === DEFAULT_TRANSFORMS ? [] : [`transforms ${transforms}`]),
+      ...(precision === 'float32' ? [] : [`precision ${precision}`]),
+    ].join('\n'),
     dim: trunkWidth(config),
     batchSize: BATCH,
   }
@@ -210,11 +217,11 @@ export async function openOnlineViews(
   runtime: Runtime,
   items: readonly Item[],
   seed: number,
-  { transforms }: EncodeOptions = {},
+  options: EncodeOptions = {},
 ): Promise<{ readonly online: OnlineViews; dispose(): Promise<void> }> {
-  const encoder = imageEncoder(clip, runtime, BATCH)
+  const encoder = imageEncoder(clip, runtime, BATCH, options.precision)
   const paths = items.map(({ path }) => path)
-  const how = encoding(reader, clip, encoder, items, transforms)
+  const how = encoding(reader, clip, encoder, items, options)
   const { key, features: trunk } = await onlineViews(paths, { ...how, seed })
   const features: OnlineViews['features'] = async (epoch) => projected(clip, encoder, await trunk(epoch))
   return { online: { key, features, trunk }, dispose: () => encoder.dispose() }

@@ -1,7 +1,7 @@
 import { UsageError } from '../base/errors.ts'
+import { mapLimited } from '../base/overlap.ts'
 import type { Clip } from '../clip/types.ts'
 import { exifOf, type Item } from '../data/items.ts'
-import { mapLimited } from '../data/overlap.ts'
 import { floatTensor } from '../graph/tensor.ts'
 import type { PixelSource } from '../learning/batches.ts'
 import { DEFAULT_TRANSFORMS } from '../pictures/transforms.ts'

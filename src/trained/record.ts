@@ -4,6 +4,7 @@ import { CLASS_SPLITS } from '../data/halves.ts'
 import { CHOICES } from '../methods/index.ts'
 import { TRANSFORMS_NAMES } from '../pictures/transforms.ts'
 import { viewsSchema } from '../pictures/views.ts'
+import { usedPrecisionSchema } from './precision.ts'
 import { worthSchema } from './trust.ts'
 
 /** Everything about one finished run: results.json of its folder. */
@@ -33,6 +34,8 @@ export const recordSchema = z.object({
   transforms: z.enum(TRANSFORMS_NAMES),
   /** Augmented views of each training image; 0: none. */
   views: viewsSchema,
+  /** Where the image tower was asked to compute in int8: what that lost, and whether it was used. */
+  precision: usedPrecisionSchema.optional(),
   /**
    * On what it was measured: test images; the images learned from, each by a learner of the same kind that had not seen it; or
    * nothing. Records of earlier versions lack it: they were measured on test images, if at all.

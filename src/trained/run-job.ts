@@ -64,7 +64,7 @@ export async function learnJob(
   hooks: Hooks & Pick<LearnOptions, 'onSteps'>,
 ): Promise<RunRecord> {
   const { runtime, reader, pictures } = context
-  const { clip, test, train, online, pixels, folds, plain, others, val } = inputs
+  const { clip, test, train, online, pixels, folds, plain, others, val, precision } = inputs
   const method = methodNamed(job.method, context.methods)
   const { classNames, epochs, testShare } = test.dataset
   const classes = { clip, runtime, classNames, templates: test.dataset.templates ?? DEFAULT_TEMPLATES }
@@ -93,7 +93,9 @@ export async function learnJob(
   try {
     const trust = judged && (await trustOf(judged, await ask(classifier, others.train), job))
     const model = store.remembered(inputs.model, clip.fingerprint)
-    await store.learned(await writeLearned({ ...job, ...classes, testShare, trust, method, model, exif, ...learned }))
+    await store.learned(
+      await writeLearned({ ...job, ...classes, testShare, trust, method, model, exif, precision, ...learned }),
+    )
     const { labels } = test.images
     if (labels.length > 0 && trust === undefined) {
       measured = { on: 'test', ...(await judge(reader, classifier, clip, test.images, pictures, hooks)), labels }
@@ -133,6 +135,7 @@ export async function learnJob(
     model: { name: job.model, fingerprint: clip.fingerprint, architecture: architectureOf(clip.config) },
     transforms,
     views,
+    precision: inputs.compared,
     trained: train.labels.length,
     measured: measured?.on ?? 'nothing',
     tested: measured?.labels.length ?? 0,
@@ -171,11 +174,12 @@ interface Measured extends Judged {
 /** What settings.json says: all that decides a run's numbers. */
 export function whatDecides(
   job: Job,
-  inputs: Pick<JobInputs, 'clip' | 'test' | 'train' | 'val' | 'online' | 'drawn'>,
+  inputs: Pick<JobInputs, 'clip' | 'test' | 'train' | 'val' | 'online' | 'drawn' | 'precision'>,
 ): Decisive {
-  const { train, val, test, online, drawn } = inputs
+  const { train, val, test, online, drawn, precision } = inputs
   return {
     ...decidesBefore(job, inputs.clip.fingerprint, test.dataset),
+    precision,
     images: { train: online?.key ?? train.key, val: val.key, test: test.images.key },
     pictures: drawn,
   }

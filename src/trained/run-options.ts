@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { aSeed, checkArguments, optional, wholeFrom } from '../base/arguments.ts'
 import { MANY, MAX_PARALLEL, MAX_THREADS, MAX_VIEWS } from '../base/bounds.ts'
+import { aPrecision } from '../clip/precision.ts'
 
 function wholeOr(word: string, least: number, most: number) {
   const fits = (value: unknown) => value === word || wholeFrom(least, most).safeParse(value).success
@@ -14,9 +15,11 @@ const INNER_SHARE = { error: 'a number above 0 and below 1' }
 
 const SCHEMAS = {
   seed: aSeed,
+  precision: aPrecision,
   shots: wholeOr('all', 1, MANY),
   views: wholeOr('online', 0, MAX_VIEWS),
   parallel: wholeFrom(1, MAX_PARALLEL),
+  workers: wholeFrom(1, MAX_PARALLEL),
   threads: wholeFrom(1, MAX_THREADS),
   reject: z.number(SHARE).min(0, SHARE).max(1, SHARE),
   sets: z.number(INNER_SHARE).gt(0, INNER_SHARE).lt(1, INNER_SHARE),

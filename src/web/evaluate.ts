@@ -11,7 +11,7 @@ import { DEFAULT_TEMPLATES, type Templates } from '../methods/zero-shot/template
 import { DEFAULT_TRANSFORMS, type Transforms } from '../pictures/transforms.ts'
 import type { Runtime } from '../runtime/types.ts'
 import { checkedClip, classifierOf } from '../trained/classify.ts'
-import { checkTransfers, labelsAmong, learnedPart, transformsFor, warnOfOtherShare } from '../trained/evaluate.ts'
+import { checkTransfers, labelsAmong, learnedPart, picturesFor, warnOfOtherShare } from '../trained/evaluate.ts'
 import { judge, type Shares, sharesOf } from '../trained/measure.ts'
 import { encodeSets } from '../trained/pictures.ts'
 import { type OpenedData, openData, type WebDataset } from './data.ts'
@@ -93,12 +93,12 @@ export async function evaluateRun(
   const canTransfer = saved.method.transfers(saved.settings)
   const labels = labelsAmong(asked.classNames, classNames, { run: saved.run, data: data.name, canTransfer })
   const items = test.map((item) => ({ ...item, label: labels[item.label] ?? 0 }))
-  const transforms = transformsFor(saved, options, hooks)
+  const pictures = picturesFor(saved, options, hooks)
   const { clip, name } = await modelOf(options.model)
   checkedClip(saved, clip, name)
   return withWebRuntime(options, hooks, async (runtime) => {
     const classifier = await classifierOf(asked, clip, runtime)
-    return measured(opened, items, classifier, clip, runtime, { ...options, transforms }, hooks)
+    return measured(opened, items, classifier, clip, runtime, pictures, hooks)
   })
 }
 

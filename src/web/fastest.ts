@@ -1,6 +1,6 @@
 import type { Program } from '../graph/program.ts'
 import type { FloatTensor, Tensor } from '../graph/tensor.ts'
-import type { Runtime, Session } from '../runtime/types.ts'
+import type { LoadOptions, Runtime, Session } from '../runtime/types.ts'
 
 /** Runs before a program is tried on the second device: most run only once or twice. */
 const RUNS_BEFORE = 3
@@ -34,10 +34,15 @@ export function fastestOf(
   }
 
   /** A program that is ready on the second device, or undefined where that cannot be had. */
-  async function onSecond<Out extends string>(program: Program<Out>, feeds: Feeds, firstTime: number) {
+  async function onSecond<Out extends string>(
+    program: Program<Out>,
+    options: LoadOptions | undefined,
+    feeds: Feeds,
+    firstTime: number,
+  ) {
     const ready = async () => {
       second ??= openSecond()
-      const session = await (await second).load(program)
+      const session = await (await second).load(program, options)
       await session.run(feeds)
       return session
     }
@@ -49,8 +54,8 @@ export function fastestOf(
     return giveUp(`a step takes ${shown(firstTime)}, on ${secondName} more than ${PATIENCE} ms`)
   }
 
-  async function load<Out extends string>(program: Program<Out>): Promise<Session<Out>> {
-    let session = await first.load(program)
+  async function load<Out extends string>(program: Program<Out>, options?: LoadOptions): Promise<Session<Out>> {
+    let session = await first.load(program, options)
     let runs = 0
     let firstTime = Number.POSITIVE_INFINITY
     let trial: ReturnType<typeof onSecond<Out>> | undefined
@@ -75,7 +80,7 @@ export function fastestOf(
         const outputs = await session.run(feeds)
         if (runs > 1 && runs <= RUNS_BEFORE) firstTime = Math.min(firstTime, performance.now() - start)
         if (runs === RUNS_BEFORE && !givenUp) {
-          trial = onSecond(program, feeds, firstTime)
+          trial = onSecond(program, options, feeds, firstTime)
           void trial.then((ready) => {
             tried = ready
           })

@@ -1,7 +1,7 @@
 import { anObject, aText, checkArguments } from '../base/arguments.ts'
 import { CoopError, FileError, UsageError } from '../base/errors.ts'
+import { roomFor } from '../base/overlap.ts'
 import type { RgbImage } from '../clip/types.ts'
-import { roomFor } from '../data/overlap.ts'
 import { type DecodeOptions, isPicture } from '../pictures/picture.ts'
 import { pngOf } from '../pictures/png.ts'
 import { checkImage } from '../pictures/preprocess.ts'

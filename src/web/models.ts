@@ -5,6 +5,7 @@ import type { Hooks } from '../base/progress.ts'
 import { FORMAT_FILES, PROCESSOR_FILES } from '../clip/load.ts'
 import type { ModelFiles } from '../clip/model-files.ts'
 import { readClipTables } from '../clip/tokenizer/load.ts'
+import { parseJson } from '../formats/json.ts'
 import type { ByteSource } from '../formats/safetensors.ts'
 import { readSchema } from '../formats/schema.ts'
 import { storageError, storageFolder } from './runs.ts'
@@ -140,6 +141,15 @@ async function answerOf(address: string, init: RequestInit): Promise<Response | 
   throw new FileError(`cannot fetch ${address}: ${response.status} ${response.statusText}`, 'check the address')
 }
 
+async function textOf(response: Response, address: string, signal?: AbortSignal): Promise<string> {
+  try {
+    return await response.text()
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw new FileError(`the answer of ${address} was cut off`, 'check the network, and try again', { cause })
+  }
+}
+
 /** Servers of pages answer with a page for what they do not have. */
 const isPage = (response: Response) => /text\/html/.test(response.headers.get('Content-Type') ?? '')
 
@@ -267,7 +277,8 @@ export async function hubModel(id: string, options: FetchOptions = {}): Promise<
   const about = `${HUB}/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`
   const response = await answerOf(about, { signal: options.signal })
   if (response === undefined) throw new FileError(`the hub has no model ${id}`, 'check its name at huggingface.co')
-  const { sha, siblings } = readSchema(listing, await response.json(), `${id} on the hub`)
+  const what = `the answer of the hub about ${id}`
+  const { sha, siblings } = readSchema(listing, parseJson(await textOf(response, about, options.signal), what), what)
   const sizes = new Map(siblings.map(({ rfilename, size = 0 }) => [rfilename, size]))
   const name = `${repository}@${sha}`
   const files = fetched(name, (file) => `${HUB}/${repository}/resolve/${sha}/${file}`, options)

@@ -90,8 +90,8 @@ export class PageStore implements JobStore {
   #written = 0
   readonly metrics = {
     onSteps: async (steps: readonly Step[]) => {
-      if (this.#store === undefined || Date.now() - this.#written < METRICS_MS) return
-      this.#written = Date.now()
+      if (this.#store === undefined || performance.now() - this.#written < METRICS_MS) return
+      this.#written = performance.now()
       await this.#put('metrics', metricsText(steps))
     },
     end: (steps: readonly Step[]) => this.#put('metrics', metricsText(steps)),

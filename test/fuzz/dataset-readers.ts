@@ -7,9 +7,11 @@ import { findOfficialDataset } from '../../src/datasets/official/table.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { readCard } from '../../src/datasets/parquet/card.ts'
 import { readParquet } from '../../src/datasets/parquet/index.ts'
+import { INDEX, readIndex } from '../../src/datasets/parquet/unpack.ts'
 import { parseJson, placeInJson } from '../../src/formats/json.ts'
 import { writeSafetensors } from '../../src/formats/safetensors.ts'
 import { type FloatTensor, floatTensor, type IntTensor, intTensor } from '../../src/graph/tensor.ts'
+import { type Column, writeTable } from '../../src/node/table.ts'
 import type { Shell } from './mutate.ts'
 import { encode, type Reader, textReader } from './reader.ts'
 
@@ -176,6 +178,34 @@ const GIVEN_TENSORS = writeSafetensors(
   { classNames: '["cat", "dog"]', splits: '["train", "train", "test", "test"]', format: 'coop-features-1' },
 )
 
+/** Features in files of several formats, one of which is changed. */
+const givenFeatures = (file: string): Reader => ({
+  name: file,
+  text: file.endsWith('.csv'),
+  async prepare(scratch) {
+    const columns: Column[] = [
+      { kind: 'text', name: 'file', values: rows.map(({ path }) => path) },
+      { kind: 'class', name: 'label', values: rows.map((_, i) => i % 2), classNames: ['cat', 'dog'] },
+      { kind: 'text', name: 'split', values: rows.map(({ split }) => split) },
+      {
+        kind: 'matrix',
+        name: 'feature',
+        many: 'features',
+        values: floatTensor([8, 2], new Float32Array(16).fill(0.5)),
+      },
+    ]
+    const opened = join(scratch, file.replace('.labels.csv', '.npy'))
+    await writeTable(opened, { rows: rows.length, columns })
+    return {
+      seeds: [new Uint8Array(readFileSync(join(scratch, file)))],
+      read(input) {
+        put(join(scratch, file), input)
+        return openDataset(opened, { cache: join(scratch, 'cache') })
+      },
+    }
+  },
+})
+
 const PARQUET = ['none', 'gzip', 'zstd', 'brotli', 'lz4', 'train-00000-of-00001'].map(
   (name) => new Uint8Array(read(`parquet/fixtures/${name}.parquet`)),
 )
@@ -208,6 +238,7 @@ export const datasetReaders: readonly Reader[] = [
       }
     },
   },
+  ...(['features.npy', 'features.labels.csv', 'features.parquet'] as const).map(givenFeatures),
   textReader('data set card', [CARD], readCard, YAML),
   {
     name: 'MATLAB file',
@@ -240,6 +271,21 @@ export const datasetReaders: readonly Reader[] = [
           if (existsSync(cache)) rmSync(cache, { recursive: true })
           const about = { name: 'set', source: 'SET', root: scratch, card: readCard(CARD), config: '' }
           return readParquet([{ file, split: 'train' }], about, { cache })
+        },
+      }
+    },
+  },
+  {
+    name: 'index of unpacked pictures',
+    text: true,
+    prepare(scratch) {
+      const index = [1, 2, 3].map((row) => [row, `${row}.png`, 'f00d', row % 2])
+      for (const [, name] of index) put(join(scratch, String(name)), '')
+      return {
+        seeds: [encode(JSON.stringify(index))],
+        read(input) {
+          put(join(scratch, INDEX), input)
+          return readIndex(scratch)
         },
       }
     },

@@ -33,10 +33,15 @@ if (values.case !== undefined) {
   const reader = readerOf(i)
   const folder = mkdtempSync(join(tmpdir(), 'coop-fuzz-case-'))
   const prepared = await reader.prepare(folder)
-  const file = `fuzz-${seed}-${i}.input`
-  writeFileSync(file, await inputOf(reader, prepared, seed ?? 1, i))
+  const input = await inputOf(reader, prepared, seed ?? 1, i)
   await prepared.close?.()
-  console.log(`${file}: case ${i} of seed ${seed}, for ${reader.name}`)
+  const [file, entry] = [`fuzz-${seed}-${i}.input`, `fuzz-${seed}-${i}.json`]
+  writeFileSync(file, input)
+  const asText = new TextDecoder('utf-8', { ignoreBOM: true }).decode(input)
+  const isText = Buffer.from(asText).equals(input)
+  const content = isText ? { text: asText } : { base64: Buffer.from(input).toString('base64') }
+  writeFileSync(entry, `${JSON.stringify({ reader: reader.name, why: '', ...content, refused: '' }, null, 2)}\n`)
+  console.log(`${file}: case ${i} of seed ${seed}, for ${reader.name}; ${entry}: the same for test/fuzz/corpus`)
   process.exit(0)
 }
 
@@ -53,11 +58,13 @@ const { findings, tallies } = await fuzz({
     if (done % 10_000 === 0) console.log(`${done} of ${cases}, ${Math.round((performance.now() - started) / 1000)} s`)
   },
 })
-const rows = [...tallies].map(([name, { cases, refused, accepted, findings, slowest }]) => [
+const rows = [...tallies].map(([name, { cases, refused, accepted, findings, ms, slowest }]) => [
   name,
-  ...[cases, refused, accepted, findings, Math.round(slowest)].map(String),
+  ...[cases, refused, accepted, findings].map(String),
+  (ms / cases).toFixed(2),
+  slowest.toFixed(0),
 ])
-console.log(columns([['reader', 'cases', 'refused', 'accepted', 'findings', 'slowest, ms'], ...rows]))
+console.log(columns([['reader', 'cases', 'refused', 'accepted', 'findings', 'mean, ms', 'slowest, ms'], ...rows]))
 const seconds = Math.round((performance.now() - started) / 1000)
 console.log(`${findings.length} findings in ${cases} cases, ${seconds} s`)
 process.exit(findings.length > 0 ? 1 : 0)

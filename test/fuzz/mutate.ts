@@ -25,18 +25,15 @@ const DEEP = 20_000
 
 /** One input: a seed with one to four changes. */
 export async function mutated(random: Random, stock: Stock): Promise<Uint8Array> {
-  let bytes = pick(random, stock.seeds)
-  const inner = stock.shell && random.int(2) === 0 ? await stock.shell.open(bytes) : undefined
-  if (stock.shell && inner) {
-    const text = stock.text || looksLikeText(inner)
-    return stock.shell.close(bytes, changed(inner, random, { ...stock, text, seeds: [inner] }))
-  }
-  bytes = changed(bytes, random, stock)
-  return bytes
+  const seed = pick(random, stock.seeds)
+  const inner = stock.shell && random.int(2) === 0 ? await stock.shell.open(seed) : undefined
+  if (stock.shell === undefined || inner === undefined) return changed(seed, random, stock)
+  const text = stock.text || looksLikeText(inner)
+  return stock.shell.close(seed, changed(inner, random, { ...stock, text, seeds: [inner] }))
 }
 
 function changed(from: Uint8Array, random: Random, stock: Stock): Uint8Array {
-  let bytes = from
+  let bytes: Uint8Array = new Uint8Array(from) // a Buffer's slice would be the seed itself
   for (let left = 1 + random.int(4); left > 0; left--) {
     const changes = stock.text && random.int(4) > 0 ? TEXT_CHANGES : BYTE_CHANGES
     bytes = pick(random, changes)(bytes, random, stock).subarray(0, MOST)
@@ -253,14 +250,16 @@ const TEXT_CHANGES: readonly Change[] = [
 type Holder = Record<string, unknown> | unknown[]
 const isHolder = (value: unknown): value is Holder => typeof value === 'object' && value !== null
 
-/** JSON with one value, key or type changed; undefined where the text is none. */
+/** JSON with one value, key or type changed; undefined where the text is none, or nested more deeply than can be written. */
 function changedJson(text: string, random: Random): string | undefined {
-  let root: unknown
   try {
-    root = JSON.parse(text)
+    return changedValue(JSON.parse(text), random)
   } catch {
     return undefined
   }
+}
+
+function changedValue(root: unknown, random: Random): string | undefined {
   if (!isHolder(root)) return JSON.stringify(oddValue(random))
   const places: [Holder, string][] = []
   const visit = (holder: Holder, depth: number): void => {

@@ -1,14 +1,15 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { openFeatureCache } from '../../src/node/feature-cache.ts'
 import { cachedCommit, cachedFiles } from '../../src/node/hub/cache.ts'
+import { download } from '../../src/node/hub/download.ts'
 import { remoteListing } from '../../src/node/hub/listing.ts'
 import { fileMetadata } from '../../src/node/hub/metadata.ts'
 import type { HubRepo } from '../../src/node/hub/repo.ts'
 import { parseHubId } from '../../src/node/hub/repo.ts'
-import type { HubSettings } from '../../src/node/hub/settings.ts'
+import { type HubSettings, hubSettings } from '../../src/node/hub/settings.ts'
 import { decodeImage } from '../../src/node/image.ts'
 import { pattern } from '../../src/testing/pattern.ts'
 import { encode, type Reader, textReader } from './reader.ts'
@@ -55,6 +56,12 @@ const INFO = JSON.stringify({
   sha: COMMIT,
   siblings: [{ rfilename: 'config.json', size: 12 }, { rfilename: 'in/folder.txt' }, { rfilename: 'x', size: null }],
 })
+/** Of `abc`. */
+const ABC = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+const SETTINGS = [
+  'HF_ENDPOINT=https://mirror.example/hf/\nHF_HUB_ETAG_TIMEOUT=5\nHF_HUB_OFFLINE=1',
+  'HF_HOME=~/hf\nHF_HUB_CACHE=$HOME/x\nHF_TOKEN=hf_abc\nXDG_CACHE_HOME=/c',
+]
 const TREE = JSON.stringify([{ type: 'file', path: 'a', size: 3 }])
 
 const answer = (status: string, headers: Readonly<Record<string, string | number>>, body = ''): Uint8Array => {
@@ -99,7 +106,7 @@ function hub(
         seeds,
         read(bytes) {
           answers = first ? [first, bytes] : [bytes]
-          const timeouts = { etagTimeout: 1000, downloadTimeout: 1000, retryDelay: 1 }
+          const timeouts = { etagTimeout: 1000, downloadTimeout: 500, retryDelay: 1 }
           return ask({
             endpoint,
             cacheDir: join(scratch, 'hub'),
@@ -150,6 +157,38 @@ export const otherReaders: readonly Reader[] = [
     ],
     (settings) => fileMetadata(settings, REPO, 'x.bin', {}, { once: true }),
   ),
+  hub(
+    'download from the hub',
+    [
+      answer('200 OK', { 'content-length': 3 }, 'abc'),
+      answer('206 Partial Content', { 'content-range': 'bytes 0-2/3', 'content-length': 3 }, 'abc'),
+      answer('200 OK', { 'transfer-encoding': 'chunked' }, '3\r\nabc\r\n0\r\n\r\n'),
+    ],
+    async (settings) => {
+      const blob = join(settings.cacheDir, 'blobs', 'abc')
+      rmSync(blob, { force: true })
+      const file = { repo: REPO, file: 'x.bin', url: `${settings.endpoint}/x.bin`, etag: ABC, size: 3 }
+      await download(settings, file, blob, {}, () => undefined)
+    },
+  ),
+  textReader('hub settings', SETTINGS, (text) => {
+    const lines = text.split('\n').map((line) => line.split('='))
+    return hubSettings(Object.fromEntries(lines.map(([name = '', ...value]) => [name, value.join('=')])))
+  }),
+  {
+    name: 'hub token',
+    text: true,
+    prepare(scratch) {
+      const file = join(scratch, 'token')
+      return {
+        seeds: [encode('hf_AbCdEf0123456789\n')],
+        read(input) {
+          writeFileSync(file, input)
+          return hubSettings({ HF_TOKEN_PATH: file })
+        },
+      }
+    },
+  },
   textReader('hub id', ['hf-hub:owner/name@main', 'https://huggingface.co/owner/name'], (text) => [
     parseHubId(text),
     parseHubId(text, 'dataset'),

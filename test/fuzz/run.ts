@@ -1,16 +1,17 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { chosenReaders, readerOf } from './cases.ts'
+import { type Case, chosenReaders, readerOf } from './cases.ts'
+import { CORPUS } from './corpus.ts'
 import type { Reader } from './reader.ts'
 
 /** Cases that a worker is to read. */
 export interface Order {
-  readonly cases: readonly number[]
+  readonly cases: readonly Case[]
 }
 
 /** How a case ended. */
 export interface Ended {
-  readonly i: number
+  readonly case: Case
   readonly outcome: 'accepted' | 'refused' | 'finding'
   readonly error?: string
   readonly ms: number
@@ -20,7 +21,7 @@ export interface Ended {
 
 export interface Finding {
   readonly reader: string
-  readonly case: number
+  readonly case: Case
   readonly error: string
 }
 
@@ -30,6 +31,8 @@ export interface Tally {
   refused: number
   accepted: number
   findings: number
+  /** Milliseconds: of all together, and of the one that took longest. */
+  ms: number
   slowest: number
 }
 
@@ -54,31 +57,38 @@ const BLOCK = 250
 
 const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url))
 
-/** Reads mutated inputs in processes of their own, and goes on whatever becomes of them. */
+/** Reads what failed once, then mutated inputs, in processes of their own, and goes on whatever becomes of them. */
 export async function fuzz(options: FuzzOptions): Promise<{ findings: Finding[]; tallies: Map<string, Tally> }> {
   const { cases, seed, from = 0, readers: names = [], workers = 2, onFinding, onProgress } = options
   const readers = chosenReaders(names)
   const tallies = new Map<string, Tally>(
-    readers.map(({ name }) => [name, { cases: 0, refused: 0, accepted: 0, findings: 0, slowest: 0 }]),
+    readers.map(({ name }) => [name, { cases: 0, refused: 0, accepted: 0, findings: 0, ms: 0, slowest: 0 }]),
   )
   const findings: Finding[] = []
   let done = 0
-  const note = ({ i, outcome, error = '', ms }: Omit<Ended, 'memory'>) => {
-    const { name } = readerOf(i)
+  const note = ({ case: which, outcome, error = '', ms }: Omit<Ended, 'memory'>) => {
+    const { name } = readerOf(which)
     const tally = tallies.get(name)
     if (tally === undefined) return
     tally.cases++
+    tally.ms += ms
     tally.slowest = Math.max(tally.slowest, ms)
     tally[outcome === 'finding' ? 'findings' : outcome]++
     if (outcome === 'finding') {
-      findings.push({ reader: name, case: i, error })
-      onFinding?.({ reader: name, case: i, error })
+      findings.push({ reader: name, case: which, error })
+      onFinding?.({ reader: name, case: which, error })
     }
     onProgress?.(++done)
   }
   const numbers = numbersFor(readers, from)
   let left = cases
-  const takeBlock = () => {
+  let kept: readonly Case[] = [...CORPUS.keys()].filter((name) => readers.includes(readerOf(name)))
+  const takeBlock = (): readonly Case[] => {
+    if (kept.length > 0) {
+      const all = kept
+      kept = []
+      return all
+    }
     const block = Array.from({ length: Math.min(BLOCK, left) }, () => numbers.next().value)
     left -= block.length
     return block
@@ -115,14 +125,14 @@ function* numbersFor(readers: readonly Reader[], from: number): Generator<number
 }
 
 /** A case in which a worker hung or died, once more alone: a busy machine is no hang. A death counts in any case. */
-async function confirmed(i: number, fault: string, seed: number): Promise<Omit<Ended, 'memory'>> {
+async function confirmed(which: Case, fault: string, seed: number): Promise<Omit<Ended, 'memory'>> {
   const alone = new Worker(seed)
-  const again = await alone.read([i])
+  const again = await alone.read([which])
   alone.end()
   const [ended] = again.ended
   if (ended !== undefined && (ended.outcome === 'finding' || fault === HANGS)) return ended
   const error = again.fault ?? `${fault}, among other cases`
-  return { i, outcome: 'finding', error, ms: MOST_MS }
+  return { case: which, outcome: 'finding', error, ms: MOST_MS }
 }
 
 const HANGS = `takes more than ${MOST_MS / 1000} s`
@@ -140,7 +150,7 @@ class Worker {
   }
 
   /** Reads cases in their order; those that ended, and what kept it from the next. */
-  read(cases: readonly number[]): Promise<{ ended: Ended[]; fault?: string }> {
+  read(cases: readonly Case[]): Promise<{ ended: Ended[]; fault?: string }> {
     const ended: Ended[] = []
     let errors = ''
     return new Promise((resolve) => {

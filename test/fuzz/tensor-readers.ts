@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import { readClassWeights, writeClassWeights } from '../../src/exports/class-weights.ts'
 import { readNpyMatrix, writeNpy } from '../../src/formats/npy.ts'
 import { openSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts'
+import { HASH } from '../../src/formats/sealed.ts'
 import { itemOf, namedTensors, openTorchFile, tensorFile } from '../../src/formats/torch-file/index.ts'
 import { TORCH } from '../../src/formats/torch-file/meanings.ts'
 import { readPickle } from '../../src/formats/torch-file/pickle.ts'
@@ -9,7 +11,7 @@ import { type FloatTensor, floatTensor, type IntTensor, intTensor } from '../../
 import { readOfficialCheckpoint } from '../../src/prompt/official-checkpoint.ts'
 import { gunzipped, zipOf } from '../../src/testing/torch-files.ts'
 import type { Shell } from './mutate.ts'
-import { type Reader, source } from './reader.ts'
+import { encode, type Reader, source } from './reader.ts'
 
 /** The header of a safetensors file, its length set anew. */
 export const safetensorsHeader: Shell = {
@@ -24,8 +26,25 @@ export const safetensorsHeader: Shell = {
 }
 const headerLength = (whole: Uint8Array) => new DataView(whole.buffer, whole.byteOffset).getUint32(0, true)
 
+/** The header of a sealed safetensors file, its hash made anew as well. */
+export const sealedHeader: Shell = {
+  open: safetensorsHeader.open,
+  async close(whole, inner) {
+    const bytes = await safetensorsHeader.close(whole, inner)
+    const mark = `"${HASH}":"`
+    const at = Buffer.from(bytes.buffer).indexOf(mark)
+    const seal =
+      at < 0
+        ? new Uint8Array()
+        : bytes.subarray(at + mark.length, Math.min(at + mark.length + 64, 8 + headerLength(bytes)))
+    seal.fill(0x30)
+    seal.set(encode(createHash('sha256').update(bytes).digest('hex')).subarray(0, seal.length))
+    return bytes
+  },
+}
+
 /** The pickle in a zip archive of torch, its checksum and the archive's directory made anew. */
-const pickleInZip: Shell = {
+export const pickleInZip: Shell = {
   async open(whole) {
     const zip = await openZip(source(whole)).catch(() => undefined)
     const name = [...(zip?.sizes.keys() ?? [])].find((each) => each.endsWith('data.pkl'))
@@ -45,14 +64,17 @@ const pickleInZip: Shell = {
 const FORMATS = '../../src/formats/torch-file/fixtures'
 const torchSeeds = ['tensors.pt', 'protocol4.pt', 'module.pt'].map((name) => fixture(`${FORMATS}/${name}.gz`))
 export const openAiSeed = (): Uint8Array => fixture(`${FORMATS}/openai-vit.pt.gz`)
-const OFFICIAL = ['csc-middle', 'unified-end', 'unified-front', 'cocoop', 'evil-beside', 'evil-ctx', 'legacy']
+export const OFFICIAL = ['csc-middle', 'unified-end', 'unified-front', 'cocoop', 'evil-beside', 'evil-ctx', 'legacy']
+
+export const officialSeed = (name: string): Uint8Array =>
+  fixture(`../../src/prompt/fixtures/official/${name}.pth.tar.gz`)
 
 function fixture(path: string): Uint8Array {
   return gunzipped(new URL(path, import.meta.url))
 }
 
 /** Operations and names of pickles. */
-const PICKLE = [
+export const PICKLE = [
   '(',
   ')',
   '.',
@@ -153,7 +175,7 @@ export const tensorReaders: readonly Reader[] = [
     words: PICKLE,
     shell: pickleInZip,
     prepare: () => ({
-      seeds: OFFICIAL.map((name) => fixture(`../../src/prompt/fixtures/official/${name}.pth.tar.gz`)),
+      seeds: OFFICIAL.map(officialSeed),
       read: (input) => readOfficialCheckpoint(source(input)),
     }),
   },

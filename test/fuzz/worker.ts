@@ -1,20 +1,26 @@
 // A process that reads case after case and says how each ended; it is killed when one takes too long.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CoopError } from '../../src/base/errors.ts'
-import { inputOf, readerOf } from './cases.ts'
+import { type Case, inputOf, readerOf } from './cases.ts'
+import { entryOf, wrongAnswer } from './corpus.ts'
 import type { Prepared, Reader } from './reader.ts'
 import type { Ended, Order } from './run.ts'
 
 /** Words of errors that are nobody's message to a user, inside one of ours. */
 const INSIDES =
   /Maximum call stack|Invalid (array|typed array|string|Set) |Cannot read propert|is not a function|is not iterable|is not defined|Cannot (convert|mix|destructure)|out of memory|Offset is outside|Assertion/
-/** A case that makes the process so many bytes larger is a finding, even where they are given back. */
-const MOST_GROWTH = 512 << 20
+/**
+ * A case that makes the process so many bytes larger is a finding, even where they are given back. The largest picture that
+ * is read has 540 MB of pixels.
+ */
+const MOST_GROWTH = 2 ** 30
 
 const seed = Number(process.argv[2])
-const scratch = mkdtempSync(join(tmpdir(), 'coop-fuzz-'))
+// where there are files in memory, they are written a hundred times for each one of a disk
+const MEMORY = '/dev/shm'
+const scratch = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'coop-fuzz-'))
 const prepared = new Map<Reader, Promise<Prepared>>()
 
 let strays: unknown[] = []
@@ -43,30 +49,36 @@ function prepare(reader: Reader): Promise<Prepared> {
   return made
 }
 
-async function oneCase(i: number): Promise<Ended> {
-  const reader = readerOf(i)
+async function oneCase(which: Case): Promise<Ended> {
+  const reader = readerOf(which)
   const made = await prepare(reader)
-  const input = await inputOf(reader, made, seed, i)
+  const input = await inputOf(reader, made, seed, which)
   const [before, started] = [peak(), performance.now()]
   let outcome: Ended['outcome'] = 'accepted'
   let error: string | undefined
+  let message: string | undefined
   try {
     await made.read(input)
   } catch (thrown) {
     const isOurs = thrown instanceof CoopError && !INSIDES.test(thrown.message)
     outcome = isOurs ? 'refused' : 'finding'
-    if (!isOurs) error = textOf(thrown)
+    if (isOurs) message = thrown.message
+    else error = textOf(thrown)
+  }
+  if (typeof which === 'string' && outcome !== 'finding') {
+    error = wrongAnswer(entryOf(which), message)
+    if (error !== undefined) outcome = 'finding'
   }
   const ms = performance.now() - started
   await new Promise((resolve) => setImmediate(resolve))
   if (strays.length > 0) [outcome, error, strays] = ['finding', `nobody caught ${textOf(strays[0])}`, []]
   const growth = peak() - before
   if (growth > MOST_GROWTH) [outcome, error] = ['finding', `the process grew by ${Math.round(growth / 2 ** 20)} MB`]
-  return { i, outcome, error, ms, memory: process.memoryUsage.rss() }
+  return { case: which, outcome, error, ms, memory: process.memoryUsage.rss() }
 }
 
 process.on('message', async ({ cases }: Order) => {
-  for (const i of cases) process.send?.(await oneCase(i))
+  for (const each of cases) process.send?.(await oneCase(each))
 })
 process.on('disconnect', async () => {
   for (const each of prepared.values()) await (await each).close?.()

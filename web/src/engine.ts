@@ -60,6 +60,8 @@ export interface Word {
 export interface LearnedPrompt extends Prompt {
   /** `learned.safetensors`, as a run folder of Node has it. */
   readonly file: Uint8Array
+  /** That its logits are divided by; 1 where nothing was calibrated, as of a prompt that is learned here. */
+  readonly temperature: number
   contexts(): Promise<Context[]>
   /** Image tower and classifier as one ONNX file, for programs without coop-ts. */
   onnx(): Promise<Uint8Array>
@@ -225,6 +227,7 @@ function engineOf(clip: Clip, runtime: Runtime, modelName: string): Engine {
     let contexts: Promise<Context[]> | undefined
     return {
       ...promptOf(run, run.temperature),
+      temperature: run.temperature,
       file,
       contexts: () => {
         contexts ??= contextsOf(file)

@@ -20,6 +20,7 @@ export async function lookForRuns(): Promise<void> {
     const response = await fetch('./server.json')
     if (!response.ok) return
     const { runs } = await response.json()
+    if (!Array.isArray(runs)) return // a web host that answers everything
     servedRuns.value = runs
   } catch {
     return // without a network

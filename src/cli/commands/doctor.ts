@@ -30,7 +30,7 @@ export const doctor = defineCommand({
   },
 })
 
-function textOf({ environment, model, devices, placed, crossings }: Examination): string {
+function textOf({ environment, model, changed, devices, placed, crossings }: Examination): string {
   const { coop, onnxruntime, node, platform, cpu, threads, device } = environment
   const about = tableText({
     head: ['coop-ts', coop],
@@ -38,6 +38,7 @@ function textOf({ environment, model, devices, placed, crossings }: Examination)
       ['ONNX Runtime', onnxruntime],
       ['Node', `${node}, ${platform}`],
       ['processor', `${cpu}, ${countOf(threads, 'thread')}`],
+      ['models, samples', changed.length === 0 ? 'as published' : `not as published: ${changed.join(', ')}`],
       ...Object.entries(devices),
     ].map((cells) => ({ cells })),
     words: 2,

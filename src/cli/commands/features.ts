@@ -1,7 +1,7 @@
 import { countOf } from '../../base/count.ts'
 import { defineCommand } from '../command.ts'
 import { flags, share, text } from '../options.ts'
-import { COMPUTING, DATA, dataOperand, exif, model, PICTURES, transforms } from '../shared-options.ts'
+import { COMPUTING, DATA, dataOperand, exif, model, PICTURES, precision, transforms } from '../shared-options.ts'
 
 export const features = defineCommand({
   name: 'features',
@@ -32,6 +32,7 @@ export const features = defineCommand({
     }),
     transforms,
     exif,
+    precision,
     model,
     ...DATA,
     ...PICTURES,
@@ -44,8 +45,8 @@ export const features = defineCommand({
     const found = await featuresAsGiven(data, settings, hooks)
     const written = await writeFeatures(out, found)
     const [pictures = 0, embed = 0] = found.features.shape
-    const { classNames, model } = found
-    const json = { pictures, embed, classes: classNames.length, model, written }
+    const { classNames, model, compared: precision } = found
+    const json = { pictures, embed, classes: classNames.length, model, precision, written }
     const of = classNames.length === 0 ? '' : ` of ${countOf(classNames.length, 'class', 'classes')}`
     return {
       json,

@@ -1,10 +1,13 @@
 import { MAX_PARALLEL } from '../../base/bounds.ts'
 import { countOf } from '../../base/count.ts'
+import { shellWord } from '../../base/shell.ts'
 import { columns, took } from '../../report/text.ts'
+import { withoutAddress } from '../../runs/sweep/redis/address.ts'
 import type { SweepResult } from '../../runs/sweep/sweep.ts'
 import { defineCommand } from '../command.ts'
-import { flags, text, toggle, whole } from '../options.ts'
-import { COMPUTING, PICTURES, root } from '../shared-options.ts'
+import { flags, oneOf, text, toggle, whole } from '../options.ts'
+import { COMPUTING, PICTURES, parallel, queueOfSweep, root } from '../shared-options.ts'
+import { SWEEP_WORDS, sweepWord } from './sweep-words.ts'
 
 /** A plan that was only looked at. */
 function dryText(name: string, { out, runs, before, plan, missing = [] }: SweepResult): string {
@@ -35,6 +38,23 @@ function dryText(name: string, { out, runs, before, plan, missing = [] }: SweepR
   ].join('\n')
 }
 
+function scriptText({ out, runs, before, script }: SweepResult): string {
+  if (script === undefined) return `all ${countOf(runs, 'run')} of the plan are finished in ${out}`
+  return [
+    `${countOf(runs - before, 'run')} to do, ${before} finished before`,
+    `Have a cluster do them: sbatch ${shellWord(script)}`,
+    `See how far it is: coop-ts sweep status ${shellWord(out)}`,
+  ].join('\n')
+}
+
+const WORDS = `In place of a plan, with the folder of a sweep that was started:
+
+  coop-ts sweep status   what is done, what runs where, what is set aside and why, the time left
+  coop-ts sweep pause    no more runs begin
+  coop-ts sweep resume   they do again
+  coop-ts sweep cancel   its processes stop, and keep checkpoints
+  coop-ts sweep retry    tries runs again that were set aside`
+
 const PLAN = `A plan is a YAML file. A key that is left out has the value shown here; a list of values means one run for each:
 
   datasets: [caltech101, photos]   # what coop-ts train takes; required
@@ -60,12 +80,23 @@ Paths are relative to the plan. A method may have its own shots, seeds and views
 export const sweep = defineCommand({
   name: 'sweep',
   summary: 'run a whole plan: data sets, models, methods, shots, seeds',
-  details: `A sweep can be stopped at any time; started again, it continues where it stopped. Finished runs are not repeated, failed ones are tried again. If the pictures of finished runs have changed, the sweep stops and says what changed; --force repeats them.\n\n${PLAN}`,
-  operands: [{ name: 'plan', help: 'YAML file, or a plan that comes with coop-ts (docs/sweeps.md), such as paper' }],
+  details: `A sweep can be stopped at any time; started again, it continues where it stopped. Finished runs are not repeated, failed ones are tried again. If the pictures of finished runs have changed, the sweep stops and says what changed; --force repeats them.\n\n${WORDS}\n\n${PLAN}`,
+  operands: [
+    {
+      name: 'plan',
+      help: `YAML file, or a plan that comes with coop-ts (docs/sweeps.md), such as paper; or one of ${SWEEP_WORDS.join(', ')} (a plan of such a name: ./${SWEEP_WORDS[0]})`,
+      values: SWEEP_WORDS,
+      files: true,
+    },
+    { name: 'folder', help: 'after such a word: folder of the sweep (default: the only one in runs/)', optional: true },
+  ],
   examples: [
     'coop-ts sweep plan.yaml --out runs/plan',
     'coop-ts sweep paper --root data --dry-run',
     'coop-ts report runs/plan',
+    'coop-ts sweep plan.yaml --emit slurm',
+    'coop-ts sweep status',
+    'coop-ts sweep cancel runs/plan',
   ],
   options: {
     out: text('a folder').optional().register(flags, {
@@ -75,15 +106,23 @@ export const sweep = defineCommand({
       otherwise: 'runs/ and the name of the plan',
     }),
     root,
-    parallel: whole(1, MAX_PARALLEL).optional().register(flags, {
-      flag: '--parallel',
-      argument: 'N',
-      help: 'number of runs at the same time; they share the threads',
-      otherwise: 'one per thread with a small model, otherwise one',
-    }),
+    parallel,
+    queue: queueOfSweep,
     dryRun: toggle().register(flags, {
       flag: '--dry-run',
       help: 'show what the plan runs, and which of its data sets and models are missing, but run nothing',
+    }),
+    emit: oneOf(['slurm']).optional().register(flags, {
+      flag: '--emit',
+      argument: 'WHAT',
+      help: 'slurm: do no runs, but write OUT/queue/sweep.sbatch, by which a SLURM cluster does them',
+      otherwise: 'the runs are done here',
+    }),
+    workers: whole(1, MAX_PARALLEL).optional().register(flags, {
+      flag: '--workers',
+      argument: 'N',
+      help: 'tasks in the script of --emit, each a worker with --threads threads',
+      otherwise: '4',
     }),
     force: toggle().register(flags, {
       flag: '--force',
@@ -92,11 +131,14 @@ export const sweep = defineCommand({
     ...PICTURES,
     ...COMPUTING,
   },
-  async run(settings, [plan = ''], hooks, _, command) {
+  async run(settings, [plan = '', folder], hooks, given, command) {
+    const word = await sweepWord(plan, folder, [...given.values()])
+    if (word) return word
     const { sweepAsGiven } = await import('../../runs/sweep/sweep.ts')
-    const result = await sweepAsGiven(plan, { ...settings, command }, hooks)
+    const result = await sweepAsGiven(plan, { ...settings, command: withoutAddress(command) }, hooks)
     const { out, runs, before, finished, failed, collapsed, seconds } = result
     if (settings.dryRun) return { json: result, text: dryText(plan, result) }
+    if (settings.emit) return { json: result, text: scriptText(result) }
     const lines = columns([
       ['runs of the plan', String(runs)],
       ['finished before', String(before)],

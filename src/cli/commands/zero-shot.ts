@@ -8,10 +8,13 @@ import {
   exif,
   modelForPictures,
   PICTURES,
+  precision,
+  predictions,
   templates,
   testShareOfRun,
   transforms,
 } from '../shared-options.ts'
+import { writtenText } from './train.ts'
 
 export const zeroShot = defineCommand({
   name: 'zero-shot',
@@ -24,14 +27,16 @@ export const zeroShot = defineCommand({
     'coop-ts zero-shot oxford_pets --root data',
     'coop-ts zero-shot photos --template "a photo of a {}." --template "a drawing of a {}."',
     'coop-ts zero-shot photos --template imagenet80',
-    'coop-ts zero-shot photos --template descriptions.json',
+    'coop-ts zero-shot photos --template descriptions.json --predictions photos.csv',
   ],
   options: {
     testShare: testShareOfRun,
     templates,
+    predictions,
     model: modelForPictures,
     transforms,
     exif,
+    precision,
     ...DATA,
     ...PICTURES,
     ...COMPUTING,
@@ -40,6 +45,6 @@ export const zeroShot = defineCommand({
     const { evaluateZeroShotAsGiven } = await import('../../runs/evaluate.ts')
     const templates = await templatesOf(settings.templates)
     const result = await evaluateZeroShotAsGiven(data, { ...settings, templates }, hooks)
-    return { json: result, text: accuracyTable(result) }
+    return { json: result, text: [accuracyTable(result), ...writtenText(result)].join('\n') }
   },
 })

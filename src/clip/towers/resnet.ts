@@ -22,6 +22,27 @@ import { linear } from './transformer.ts'
 /** Batch normalisation of x `(n, channels, h, w)` by the parameters `NAME.weight`, `NAME.bias` and statistics. */
 export type BatchNormalise = (p: Parameters, name: string, x: Value) => Value
 
+/** A convolution and the normalisation behind it. */
+export interface ConvNorm {
+  readonly conv: string
+  readonly norm: string
+  readonly cout: number
+  /** Side of the kernel. */
+  readonly k: number
+  readonly stride?: number
+  /** Whether negative values become 0. */
+  readonly relu: boolean
+}
+
+/** How the layers compute, on pictures held as T: in float32, or in 8 bits. */
+export interface ResNetLayers<T> {
+  convNorm(p: Parameters, x: T, layer: ConvNorm): T
+  averagePool(x: T, size: number): T
+  /** relu(a + b) */
+  join(a: T, b: T): T
+  channels(x: T): number
+}
+
 /**
  * CLIP's ModifiedResNet up to its last projection (OpenAI's model.py): a stem of three convolutions with an average pool,
  * bottlenecks whose strides are average pools, and attention pooling at the end.
@@ -36,55 +57,76 @@ export function resnet(
   pixels: Value,
   { normalise = runningStatistics, between }: { normalise?: BatchNormalise; between?: Between } = {},
 ): Value {
-  const { width } = config
-  const convNorm = (q: Parameters, i: number, x: Value, cout: number, k: number, stride = 1) =>
-    normalise(q, `bn${i}`, convolution(q, `conv${i}`, x, cout, k, stride))
+  const before = between && ((x: Value, block: number) => stepIn(between, x, { tower: 'image', block }))
+  const x = convolutions(p, config, pixels, floatLayers(normalise), before)
+  const [n, c, h, w] = dims(x, 4) // (n, 32 width, size / 32, size / 32)
+  return attentionPool(p, config, transpose(reshape(x, [n, c, h * w]), [0, 2, 1]))
+}
 
-  let x = relu(convNorm(p, 1, pixels, width / 2, 3, 2))
-  x = relu(convNorm(p, 2, x, width / 2, 3))
-  x = averagePool(relu(convNorm(p, 3, x, width, 3)), 2) // (n, width, size / 4, size / 4)
+/** All but the attention pooling. `before` steps in before each bottleneck. */
+export function convolutions<T>(
+  p: Parameters,
+  { width, layers: depths }: Pick<ResNetConfig, 'width' | 'layers'>,
+  pixels: T,
+  layers: ResNetLayers<T>,
+  before: (x: T, block: number) => T = (x) => x,
+): T {
+  const { convNorm, averagePool, join, channels } = layers
+  const numbered = (i: number) => ({ conv: `conv${i}`, norm: `bn${i}` })
+
+  let x = convNorm(p, pixels, { ...numbered(1), cout: width / 2, k: 3, stride: 2, relu: true })
+  x = convNorm(p, x, { ...numbered(2), cout: width / 2, k: 3, relu: true })
+  x = averagePool(convNorm(p, x, { ...numbered(3), cout: width, k: 3, relu: true }), 2) // (n, width, size / 4, size / 4)
 
   let block = 0
-  for (const [stage, depth] of config.layers.entries()) {
+  for (const [stage, depth] of depths.entries()) {
     const planes = width * 2 ** stage
     for (let i = 0; i < depth; i++) {
-      if (between) x = stepIn(between, x, { tower: 'image', block: block++ })
-      const stride = stage > 0 && i === 0 ? 2 : 1
-      x = bottleneck(under(p, `layer${stage + 1}.${i}.`), x, planes, stride)
+      x = bottleneck(under(p, `layer${stage + 1}.${i}.`), before(x, block++), planes, stage > 0 && i === 0 ? 2 : 1)
     }
-  } // (n, 32 width, size / 32, size / 32)
-  return attentionPool(under(p, 'attnpool.'), config, x)
+  }
+  return x
 
-  function bottleneck(q: Parameters, input: Value, planes: number, stride: number): Value {
+  function bottleneck(q: Parameters, input: T, planes: number, stride: number): T {
     const cout = 4 * planes
-    let y = relu(convNorm(q, 1, input, planes, 1))
-    y = averagePool(relu(convNorm(q, 2, y, planes, 3)), stride)
-    y = convNorm(q, 3, y, cout, 1)
-    if (stride === 1 && input.shape[1] === cout) return relu(add(y, input))
-    const shortcut = convolution(q, 'downsample.0', averagePool(input, stride), cout, 1, 1)
-    return relu(add(y, normalise(q, 'downsample.1', shortcut)))
+    let y = convNorm(q, input, { ...numbered(1), cout: planes, k: 1, relu: true })
+    y = averagePool(convNorm(q, y, { ...numbered(2), cout: planes, k: 3, relu: true }), stride)
+    y = convNorm(q, y, { ...numbered(3), cout, k: 1, relu: false })
+    if (stride === 1 && channels(input) === cout) return join(y, input)
+    const names = { conv: 'downsample.0', norm: 'downsample.1' }
+    return join(y, convNorm(q, averagePool(input, stride), { ...names, cout, k: 1, relu: false }))
   }
 }
 
-function convolution(p: Parameters, name: string, x: Value, cout: number, k: number, stride: number): Value {
-  const [, cin] = dims(x, 4, `the input of ${name}`)
-  const kernel = p(`${name}.weight`, [cout, cin, k, k])
-  return conv2d(x, kernel, { stride, padding: (k - 1) / 2 })
-}
+/** Layers on values `(n, channels, h, w)`. */
+const floatLayers = (normalise: BatchNormalise): ResNetLayers<Value> => ({
+  convNorm(p, x, { conv, norm, cout, k, stride = 1, relu: cuts }) {
+    const [, cin] = dims(x, 4, `the input of ${conv}`)
+    const kernel = p(`${conv}.weight`, [cout, cin, k, k])
+    const y = normalise(p, norm, conv2d(x, kernel, { stride, padding: (k - 1) / 2 }))
+    return cuts ? relu(y) : y
+  },
+  averagePool,
+  join: (a, b) => relu(add(a, b)),
+  channels: ({ shape: [, channels = 0] }) => channels,
+})
 
 /** Inference: batch normalisation by the statistics that the model keeps. */
 function runningStatistics(p: Parameters, name: string, x: Value): Value {
   const [, channels] = dims(x, 4, `the input of ${name}`)
   const of = (part: string) => p(`${name}.${part}`, [channels])
-  return frozenBatchNorm(x, of('weight'), of('bias'), of('running_mean'), of('running_var'), 1e-5)
+  return frozenBatchNorm(x, of('weight'), of('bias'), of('running_mean'), of('running_var'), EPSILON)
 }
 
-/** Attention of the mean pixel to itself and all pixels, without its output projection: x `(n, c, h, w)` -> `(n, c)`. */
-function attentionPool(p: Parameters, config: ResNetConfig, x: Value): Value {
-  const [n, c, h, w] = dims(x, 4)
-  const tokens = h * w + 1
+/** What is added to the variances of batch normalisation. */
+export const EPSILON = 1e-5
+
+/** Attention of the mean pixel to itself and all pixels `(n, pixels, c)`, without its output projection -> `(n, c)`. */
+export function attentionPool(parameters: Parameters, config: ResNetConfig, pixels: Value): Value {
+  const p = under(parameters, 'attnpool.')
+  const [n, places, c] = dims(pixels, 3)
+  const tokens = places + 1
   const { heads } = config
-  const pixels = transpose(reshape(x, [n, c, h * w]), [0, 2, 1])
   const withMean = concat([mean(pixels, [1], true), pixels], 1)
   const rows = add(withMean, p('positional_embedding', [tokens, c])) // (n, tokens, c)
   const split = (name: string, from: Value, length: number) =>

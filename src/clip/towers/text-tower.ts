@@ -1,15 +1,31 @@
 import { aFunction, anObject, checkArguments, wholeFrom, withMembers } from '../../base/arguments.ts'
-import { expectValues } from '../../graph/graph.ts'
-import { add, concat, dims, gather, matmul, reshape, slice, softmax, split, type Value } from '../../graph/index.ts'
-import { floatTensor } from '../../graph/tensor.ts'
+import { expectValues, withGradients } from '../../graph/graph.ts'
+import {
+  add,
+  concat,
+  dims,
+  expand,
+  type Graph,
+  gather,
+  intTensor,
+  matmul,
+  reshape,
+  type Shape,
+  slice,
+  softmax,
+  sum,
+  sumOfCopies,
+  type Value,
+} from '../../graph/index.ts'
 import type { TextConfig } from '../types.ts'
 import { type Parameters, under } from '../weights/parameters.ts'
 import { type Between, stepIn } from './between.ts'
+import { type Bins, binsOf, upTo } from './bins.ts'
 import type { Packing } from './packing.ts'
-import { block, headsOf, norm, rowsOf } from './transformer.ts'
+import { block, norm } from './transformer.ts'
 
 const aTextConfig = withMembers('the config.text of a model', 'layers', 'width', 'heads')
-const aPacking = withMembers('sequences as pack lays them out', 'families', 'prefix', 'groups', 'place')
+const aPacking = withMembers('sequences as pack lays them out', 'families', 'prefix', 'trees', 'ends')
 
 /**
  * CLIP's text tower over packed sequences (see packing.ts): the features of each sequence's last token.
@@ -37,94 +53,100 @@ export function textTower(
   )
   const { ends, between } = options
   expectValues('textTower', ends === undefined ? [x] : [x, ends])
-  const { layers, width, layerNormEpsilon } = config
+  const { layers, width, heads, layerNormEpsilon } = config
+  const everyRow = placesOf(x.graph, binsOf(packing, false), heads)
+  const lastRows = x.graph.ints(packing.ends)
   let rows = x
   for (let i = 0; i < layers; i++) {
     if (between) rows = stepIn(between, rows, { tower: 'text', block: i })
     const last = i === layers - 1 && ends === undefined
-    const attend = (qkv: Value) => packedAttention(qkv, packing, config.heads, last)
-    const keep = last ? (all: Value) => endRows(all, packing) : undefined
+    const places = last ? placesOf(x.graph, binsOf(packing, true), heads) : everyRow
+    const attend = (qkv: Value) => attention(qkv, places, heads)
+    const keep = last ? (all: Value) => gather(all, lastRows) : undefined
     rows = block(under(p, `transformer.resblocks.${i}.`), config, rows, attend, keep)
   }
   if (ends !== undefined) rows = gather(rows, ends)
-  const features = matmul(norm(p, 'ln_final', rows, layerNormEpsilon), p('text_projection', [width, embedDim]))
-  return ends === undefined ? gather(features, x.graph.ints(packing.place)) : features
+  return matmul(norm(p, 'ln_final', rows, layerNormEpsilon), p('text_projection', [width, embedDim]))
+}
+
+/** Bins, and the places in tensors that they mean: the same in all layers. */
+interface Places extends Bins {
+  /** The rows of qkv, as `(rows 3 heads, d)`, that are queries `(heads, count, queries)`, keys and values of bins. */
+  readonly from: readonly Value[]
+  /**
+   * The rows of qkv to which the gradients of queries, keys and values go, one after the other, then what the keys and
+   * the values of the prefixes get from all bins; -1: no row. Frozen, so that it is sorted once.
+   */
+  readonly to: readonly number[]
+  /** Of the answers `(heads bins queries, d)`, those that are wanted, `(wanted, heads)`. */
+  readonly answers: Value
+}
+
+function placesOf(graph: Graph, bins: Bins, heads: number): Places {
+  const { families, prefix, count, queries, keys, queryRows, keyRows, places } = bins
+  const each = upTo(heads)
+  const rowsOf = (part: number, rows: readonly number[]) =>
+    each.flatMap((h) => rows.map((row) => (row < 0 ? -1 : (row * 3 + part) * heads + h)))
+  const list = (shape: Shape, rows: readonly number[]) => graph.constant(intTensor(shape, rows))
+  const taken = (part: number, rows: readonly number[], size: number) =>
+    list(
+      [heads, count, size],
+      rowsOf(
+        part,
+        rows.map((row) => Math.max(0, row)),
+      ),
+    )
+  const own = keyRows.map((row, place) => (place % keys < prefix ? -1 : row))
+  const first = upTo(families * prefix)
+  const gradients = [rowsOf(0, queryRows), rowsOf(1, own), rowsOf(2, own), rowsOf(1, first), rowsOf(2, first)]
+  return {
+    ...bins,
+    from: [taken(0, queryRows, queries), taken(1, keyRows, keys), taken(2, keyRows, keys)],
+    to: Object.freeze(gradients.flat()),
+    answers: list(
+      [places.length, heads],
+      places.flatMap((place) => each.map((h) => h * count * queries + place)),
+    ),
+  }
 }
 
 /**
- * Causal attention of packed rows: each prefix to itself; each tail to the prefix of its family and to itself.
+ * Causal attention of packed rows in bins: softmax(q k^T / sqrt(d) + mask) v, each bin and head for itself.
  *
  * @param qkv `(rows, 3 width)`
- * @param endsOnly only the last row of each sequence asks (after the last attention no other is needed)
- * @returns `(rows, width)`, or `(sequences, width)` with `endsOnly`
+ * @returns the answers of the queries that are wanted, `(wanted, width)`
  */
-function packedAttention(qkv: Value, packing: Packing, heads: number, endsOnly: boolean): Value {
-  const { shared, tails } = splitRows(qkv, packing)
-  const prefix = shared && headsOf(shared, heads, packing.families)
-  const out = tails.map(({ rows, n }) => rowsOf(attendTails(headsOf(rows, heads, n), prefix, endsOnly)))
-  if (prefix !== undefined && !endsOnly) out.unshift(rowsOf(attendPrefix(prefix)))
-  return concat(out, 0)
+function attention(qkv: Value, places: Places, heads: number): Value {
+  const [, triple] = dims(qkv, 2)
+  const d = triple / 3 / heads
+  const { count, queries, mask, answers } = places
+  const [q, k, v] = inBins(qkv, places, heads)
+  const scores = matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(d) })
+  const all = matmul(softmax(add(scores, qkv.graph.constant(mask))), v)
+  return reshape(gather(reshape(all, [heads * count * queries, d]), answers), [-1, heads * d])
 }
 
-/** Packed rows by what they belong to: the prefixes, if there are any, and n tails of each length. */
-function splitRows(x: Value, { families, prefix, groups }: Packing) {
-  const lengths = groups.map(({ length, members }) => members.length * length)
-  const prefixes = families * prefix
-  const [shared, ...parts] = prefix > 0 ? split(x, 0, [prefixes, ...lengths]) : [undefined, ...split(x, 0, lengths)]
-  return { shared, tails: parts.map((rows, i) => ({ rows, n: groups[i]?.members.length ?? 0 })) }
+/** Queries `(heads, bins, queries, d)`, keys and values of packed rows qkv `(rows, 3 width)`. */
+function inBins(qkv: Value, { families, prefix, from, to }: Places, heads: number): [Value, Value, Value] {
+  const [rows, triple] = dims(qkv, 2)
+  const d = triple / 3 / heads
+  const all = reshape(qkv, [rows * 3 * heads, d])
+  const [q, k, v] = withGradients(
+    from.map((of) => gather(all, of)),
+    [qkv],
+    (given) => {
+      const dys = given.map((dy, i) => dy ?? expand(qkv.graph.scalar(0), [...(from[i]?.shape ?? []), d]))
+      const shared = prefix === 0 ? [] : dys.slice(1).map((dy) => sum(slice(byFamily(dy, families), 3, 0, prefix), [2]))
+      const copies = [...dys, ...shared].map((dy) => reshape(dy, [-1, d]))
+      return [reshape(sumOfCopies(rows * 3 * heads, to, concat(copies, 0)), qkv.shape)]
+    },
+  )
+  if (q === undefined || k === undefined || v === undefined) throw new Error('queries, keys and values are three')
+  return [q, k, v]
 }
 
-/** Queries, keys and values `(heads, n, length, d)` of n sequences of one length. */
-type Heads = ReturnType<typeof headsOf>
-
-function attendPrefix({ q, k, v }: Heads): Value {
-  const [, , length] = dims(q, 4)
-  const scores = matmul(q, k, { transB: true, alpha: headScale(q) })
-  return matmul(softmax(add(scores, causalMask(q, length, length, 0))), v)
-}
-
-/** Tails of one length, family by family; scores are `(heads, n, queries, prefix + length)`. */
-function attendTails(own: Heads, shared: Heads | undefined, endsOnly: boolean): Value {
-  const { k, v } = own
-  const [heads, n, length, d] = dims(k, 4)
-  const q = endsOnly ? slice(own.q, 2, length - 1, length) : own.q
-  const queries = endsOnly ? 1 : length
-  const alpha = headScale(q)
-  const toSelf = matmul(q, k, { transB: true, alpha })
-  if (shared === undefined) {
-    const scores = endsOnly ? toSelf : add(toSelf, causalMask(q, length, length, 0))
-    return matmul(softmax(scores), v)
-  }
-  const [, families, prefix] = dims(shared.k, 4)
-  const rows = (n / families) * queries
-  // All queries of a family as one matrix a head: (heads, families, rows, d) against the prefixes (heads, families, d, prefix).
-  const toPrefix = matmul(reshape(q, [heads, families, rows, d]), shared.k, { transB: true, alpha })
-  const scores = concat([reshape(toPrefix, [heads, n, queries, prefix]), toSelf], 3)
-  const weights = softmax(endsOnly ? scores : add(scores, causalMask(q, length, prefix + length, prefix)))
-  const [onPrefix = weights, onSelf = weights] = split(weights, 3, [prefix, length])
-  const fromPrefix = matmul(reshape(onPrefix, [heads, families, rows, prefix]), shared.v)
-  return add(reshape(fromPrefix, [heads, n, queries, d]), matmul(onSelf, v))
-}
-
-function headScale(q: Value): number {
-  const [, , , d] = dims(q, 4)
-  return 1 / Math.sqrt(d)
-}
-
-/** `(queries, keys)`: 0 where query i may look at key j (j <= i + before), else a number whose exponential is 0. */
-function causalMask(x: Value, queries: number, keys: number, before: number): Value {
-  const mask = new Float32Array(queries * keys)
-  for (let i = 0; i < queries; i++) mask.fill(-1e9, i * keys + Math.min(keys, i + before + 1), (i + 1) * keys)
-  return x.graph.constant(floatTensor([queries, keys], mask))
-}
-
-/** The last row of each sequence, in packed order: `(rows, width)` -> `(sequences, width)`. */
-function endRows(x: Value, packing: Packing): Value {
-  const [, width] = dims(x, 2)
-  const ends = splitRows(x, packing).tails.map(({ rows, n }) => {
-    const sequences = reshape(rows, [n, -1, width])
-    const [, length] = dims(sequences, 3)
-    return reshape(slice(sequences, 1, length - 1, length), [n, width])
-  })
-  return concat(ends, 0)
+/** `(heads, bins, keys, d)` -> `(heads, families, bins of each, keys, d)` */
+function byFamily(x: Value, families: number): Value {
+  const [heads, count, keys, d] = dims(x, 4)
+  return reshape(x, [heads, families, count / families, keys, d])
 }

@@ -4,21 +4,40 @@ import {
   gelu,
   layerNorm,
   matmul,
-  quickGelu,
-  reshape,
-  split,
-  transpose,
+  normalisedProduct,
+  QUICK_GELU,
+  scale,
+  silu,
   type Value,
 } from '../../graph/index.ts'
 import type { Activation, TransformerConfig } from '../types.ts'
-import { type Parameters, under } from '../weights/parameters.ts'
+import type { Parameters } from '../weights/parameters.ts'
 
-const ACTIVATIONS: Record<Activation, (x: Value) => Value> = { quick_gelu: quickGelu, gelu }
+/** Each is f(factor x) / factor: products take factors at no cost. */
+const ACTIVATIONS: Record<Activation, { f: (x: Value) => Value; factor: number }> = {
+  quick_gelu: { f: silu, factor: QUICK_GELU },
+  gelu: { f: gelu, factor: 1 },
+}
 
-/** x W^T + b: x `(rows, from)` -> `(rows, to)`. */
-export function linear(p: Parameters, name: string, x: Value, to: number): Value {
+/** alpha x W^T + b: x `(rows, from)` -> `(rows, to)`. */
+export function linear(p: Parameters, name: string, x: Value, to: number, alpha = 1): Value {
   const [, from] = dims(x, 2, `the input of ${name}weight`)
-  return add(matmul(x, p(`${name}weight`, [to, from]), { transB: true }), p(`${name}bias`, [to]))
+  return add(matmul(x, p(`${name}weight`, [to, from]), { transB: true, alpha }), p(`${name}bias`, [to]))
+}
+
+/** alpha (ln(x) W^T + b) */
+function normLinear(
+  p: Parameters,
+  [normName, epsilon]: readonly [string, number],
+  name: string,
+  x: Value,
+  to: number,
+  alpha = 1,
+): Value {
+  const [, from] = dims(x, 2, `the input of ${normName}`)
+  const [gamma, beta] = [p(`${normName}.weight`, [from]), p(`${normName}.bias`, [from])]
+  const product = normalisedProduct(x, gamma, beta, epsilon, p(`${name}weight`, [to, from]), alpha)
+  return add(product, scale(p(`${name}bias`, [to]), alpha))
 }
 
 export function norm(p: Parameters, name: string, x: Value, epsilon: number): Value {
@@ -40,26 +59,9 @@ export function block(
   keep: (x: Value) => Value = (all) => all,
 ): Value {
   const { width, mlpWidth, activation, layerNormEpsilon: epsilon } = config
-  const attn = under(p, 'attn.')
-  const qkv = linear(attn, 'in_proj_', norm(p, 'ln_1', x, epsilon), 3 * width)
-  const attended = add(keep(x), linear(attn, 'out_proj.', mix(qkv), width))
-  const hidden = ACTIVATIONS[activation](linear(p, 'mlp.c_fc.', norm(p, 'ln_2', attended, epsilon), mlpWidth))
-  return add(attended, linear(p, 'mlp.c_proj.', hidden, width))
-}
-
-/** Queries, keys and values of n sequences of one length: `(n length, 3 width)` -> three `(heads, n, length, width / heads)`. */
-export function headsOf(qkv: Value, heads: number, n: number): { q: Value; k: Value; v: Value } {
-  const [rows, triple] = dims(qkv, 2)
-  const length = rows / n
-  const d = triple / 3 / heads
-  const turned = transpose(reshape(qkv, [n, length, 3, heads, d]), [2, 3, 0, 1, 4])
-  const [q, k, v] = split(turned, 0, [1, 1, 1])
-  const shape = [heads, n, length, d]
-  return { q: reshape(q, shape), k: reshape(k, shape), v: reshape(v, shape) }
-}
-
-/** `(heads, n, length, width / heads)` -> rows `(n length, width)`. */
-export function rowsOf(heads: Value): Value {
-  const [h, n, length, d] = dims(heads, 4)
-  return reshape(transpose(heads, [1, 2, 0, 3]), [n * length, h * d])
+  const { f, factor } = ACTIVATIONS[activation]
+  const qkv = normLinear(p, ['ln_1', epsilon], 'attn.in_proj_', x, 3 * width)
+  const attended = add(keep(x), linear(p, 'attn.out_proj.', mix(qkv), width))
+  const hidden = f(normLinear(p, ['ln_2', epsilon], 'mlp.c_fc.', attended, mlpWidth, factor))
+  return add(attended, linear(p, 'mlp.c_proj.', hidden, width, 1 / factor))
 }

@@ -1,8 +1,20 @@
-import { add, concat, dims, expand, matmul, reshape, slice, softmax, transpose, type Value } from '../../graph/index.ts'
+import {
+  add,
+  concat,
+  dims,
+  expand,
+  matmul,
+  reshape,
+  slice,
+  softmax,
+  split,
+  transpose,
+  type Value,
+} from '../../graph/index.ts'
 import type { VitConfig } from '../types.ts'
 import { type Parameters, under } from '../weights/parameters.ts'
 import { type Between, stepIn } from './between.ts'
-import { block, headsOf, norm, rowsOf } from './transformer.ts'
+import { block, norm } from './transformer.ts'
 
 /**
  * CLIP's vision transformer up to its last projection (Radford et al. 2021, section 2.4; OpenAI's model.py,
@@ -46,4 +58,21 @@ function attention(qkv: Value, heads: number, n: number): Value {
   const [, , , d] = dims(q, 4)
   const scores = matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(d) })
   return rowsOf(matmul(softmax(scores), v))
+}
+
+/** Queries, keys and values of n sequences of one length: `(n length, 3 width)` -> three `(heads, n, length, width / heads)`. */
+function headsOf(qkv: Value, heads: number, n: number): { q: Value; k: Value; v: Value } {
+  const [rows, triple] = dims(qkv, 2)
+  const length = rows / n
+  const d = triple / 3 / heads
+  const turned = transpose(reshape(qkv, [n, length, 3, heads, d]), [2, 3, 0, 1, 4])
+  const [q, k, v] = split(turned, 0, [1, 1, 1])
+  const shape = [heads, n, length, d]
+  return { q: reshape(q, shape), k: reshape(k, shape), v: reshape(v, shape) }
+}
+
+/** `(heads, n, length, width / heads)` -> rows `(n length, width)`. */
+function rowsOf(heads: Value): Value {
+  const [h, n, length, d] = dims(heads, 4)
+  return reshape(transpose(heads, [1, 2, 0, 3]), [n * length, h * d])
 }

@@ -106,9 +106,18 @@ async function readFinite(checkpoint: Checkpoint, name: string): Promise<FloatTe
   return tensor
 }
 
+/** 0 times a number is 0, and NaN of what is not finite, in any of four sums that need not wait for one another. */
 function allFinite(values: Float32Array): boolean {
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false
-  return true
+  let [a, b, c, d] = [0, 0, 0, 0]
+  const end = values.length - (values.length % 4)
+  for (let i = 0; i < end; i += 4) {
+    a += 0 * values[i]!
+    b += 0 * values[i + 1]!
+    c += 0 * values[i + 2]!
+    d += 0 * values[i + 3]!
+  }
+  for (let i = end; i < values.length; i++) a += 0 * values[i]!
+  return a + b + c + d === 0
 }
 
 function combine({ change }: Origin, tensors: readonly FloatTensor[], shape: Shape): FloatTensor {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { FileError } from '../../base/errors.ts'
-import { mapLimited } from '../../data/overlap.ts'
+import { mapLimited } from '../../base/overlap.ts'
 import { folderNames, imageNames } from './listing.ts'
 import { splitClasses } from './shares.ts'
 import type { RawReader } from './types.ts'

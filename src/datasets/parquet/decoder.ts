@@ -27,9 +27,9 @@ export interface Asked {
   readonly rows: ParquetRow[]
 }
 
-/** What the worker says: it is there; it needs bytes of the file; the outcome. */
+/** What the worker says: it loads more of itself; it is there; it needs bytes of the file; the outcome. */
 export type Answer =
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'loading' | 'ready' }
   | { readonly kind: 'read'; readonly id: number; readonly start: number; readonly end: number }
   | { readonly kind: 'done'; readonly value: Asked[keyof Asked] }
   | { readonly kind: 'failed'; readonly why: string }
@@ -61,9 +61,11 @@ export function decode<K extends Order['kind']>(
   const asked = last.then(async () => {
     const decoder = idle ?? new Decoder()
     idle = undefined
-    const value = await decoder.ask(source, order)
-    idle = decoder
-    return value as Asked[K]
+    try {
+      return (await decoder.ask(source, order)) as Asked[K]
+    } finally {
+      if (!decoder.ended) idle = decoder
+    }
   })
   last = asked.catch(() => undefined)
   return asked
@@ -72,6 +74,7 @@ export function decode<K extends Order['kind']>(
 /** What is being asked of a worker. */
 interface Work {
   readonly source: ByteSource
+  readonly kind: Order['kind']
   resolve(value: Asked[keyof Asked]): void
   reject(cause: Error): void
   /** Reads that it waits for. */
@@ -89,6 +92,8 @@ class Decoder {
   })
   #ready = false
   #work: Work | undefined
+  /** Not used again: what was damaged may still keep it busy. */
+  ended = false
 
   constructor() {
     this.#worker.on('message', (answer: Answer) => this.#hear(answer))
@@ -100,7 +105,7 @@ class Decoder {
     const patience = SILENCE_MS + (order.kind === 'rows' ? order.limit / BYTES_A_MS + order.rows / ROWS_A_MS : 0)
     this.#worker.ref()
     const asked = new Promise<Asked[keyof Asked]>((resolve, reject) => {
-      this.#work = { source, resolve, reject, reading: 0, silent: 0 }
+      this.#work = { source, kind: order.kind, resolve, reject, reading: 0, silent: 0 }
     })
     this.#worker.postMessage(order)
     const look = setInterval(() => this.#look(patience), LOOK_MS)
@@ -123,12 +128,14 @@ class Decoder {
 
   #hear(answer: Answer): void {
     const work = this.#work
-    if (answer.kind === 'ready') this.#ready = true
+    if (answer.kind === 'loading' || answer.kind === 'ready') this.#ready = answer.kind === 'ready'
     if (work === undefined) return
     work.silent = 0
     if (answer.kind === 'read') this.#read(work, answer.id, answer.start, answer.end - answer.start)
     if (answer.kind === 'done') work.resolve(answer.value)
-    if (answer.kind === 'failed') this.#fail(answer.why)
+    // opening reads one thing after the other: nothing is left of it
+    if (answer.kind === 'failed' && work.kind === 'open') work.reject(new Error(answer.why))
+    else if (answer.kind === 'failed') this.#fail(answer.why)
   }
 
   async #read(work: Work, id: number, start: number, length: number): Promise<void> {
@@ -138,8 +145,8 @@ class Decoder {
     this.#worker.postMessage(answer, answer.bytes ? [answer.bytes] : [])
   }
 
-  /** The thread is not used again: what was damaged may still keep it busy. */
   #fail(why: string): void {
+    this.ended = true
     this.#work?.reject(new Error(why))
     this.#worker.terminate()
   }

@@ -1,4 +1,5 @@
 import type { FileMetaData } from 'hyparquet'
+import { z } from 'zod'
 import { FileError } from '../../base/errors.ts'
 import type { ByteSource } from '../../formats/safetensors.ts'
 import { fileSource } from '../../node/files.ts'
@@ -27,6 +28,18 @@ const MAX_GROUP_ROWS = 10_000_000
 const MAX_RATIO = 1000
 const MAX_UNQUESTIONED_BYTES = 2 ** 28
 
+/** What a damaged description leaves out of what is read of it here; the reader of parquet files does not look. */
+const descriptionSchema = z.object({
+  names: z.array(z.string()),
+  row_groups: z.array(
+    z.object({
+      num_rows: z.union([z.bigint(), z.number()]),
+      columns: z.array(z.object({ meta_data: z.object({ path_in_schema: z.array(z.string()) }).optional() })),
+    }),
+  ),
+  key_value_metadata: z.array(z.object({ key: z.string(), value: z.string().optional() })).optional(),
+})
+
 /** Opens a parquet file by its end, where its description is. Throws FileError when it is none, or is damaged. */
 export async function openParquet(path: string): Promise<ParquetFile> {
   const source = await fileSource(path)
@@ -34,6 +47,8 @@ export async function openParquet(path: string): Promise<ParquetFile> {
   return orFileError(path, async () => {
     if (size < 12) throw new Error(`it has ${size} bytes`)
     const { metadata, columns } = await decode(source, { kind: 'open', size })
+    const described = descriptionSchema.safeParse({ names: columns.map(({ element }) => element.name), ...metadata })
+    if (!described.success) throw new Error('its description is damaged')
     const notes = (metadata.key_value_metadata ?? []).map(({ key, value = '' }) => [key, value] as const)
     return { path, size, columns: columns.map(columnOf), metadata, notes: new Map(notes), source }
   })

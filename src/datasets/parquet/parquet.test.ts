@@ -93,9 +93,16 @@ describe('readParquet', () => {
     expect((await read(all)).train).toEqual(train)
     expect(events).toEqual([])
     await rm(train[3]?.path ?? '')
-    await writeFile(join(folder, '.0000009.png.01234567-89ab-cdef-0123-456789abcdef.tmp'), 'left by a killed process')
+    const [left, anothers] = [
+      '.9.png.01234567-89ab-cdef-0123-456789abcdef.tmp',
+      '.9.png.01234567-89ab-cdef-0123-456789abcdee.tmp',
+    ]
+    for (const name of [left, anothers])
+      await writeFile(join(folder, name), 'of a process that was killed, or is at work')
+    await utimes(join(folder, left), old, old)
     expect(await contents((await read(all)).train)).toEqual(figures[TRAIN])
-    expect(await readdir(folder)).not.toContain('.0000009.png.01234567-89ab-cdef-0123-456789abcdef.tmp')
+    expect(await readdir(folder)).not.toContain(left)
+    expect(await readdir(folder)).toContain(anothers)
     await writeFile(join(folder, 'rows.json'), '[[1,"../../x.png"')
     expect(await contents((await read(all)).train)).toEqual(figures[TRAIN])
   })

@@ -2,9 +2,9 @@ import { readdir, realpath, stat, statfs } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { FileError } from '../../base/errors.ts'
-import { mapLimited } from '../../data/overlap.ts'
+import { mapLimited } from '../../base/overlap.ts'
 import { hashOf } from '../../node/content-hash.ts'
-import { ifThere, readText, removeLeftovers, writeFileAtomic } from '../../node/files.ts'
+import { ifThere, LEFTOVER_AGE_MS, readText, removeLeftovers, writeFileAtomic } from '../../node/files.ts'
 import { type ImageColumns, jsonOrNothing } from './columns.ts'
 import type { ParquetRow } from './decoder.ts'
 import { type ParquetFile, rowGroups, unpackedSize } from './file.ts'
@@ -24,7 +24,7 @@ const MAX_IMAGE_BYTES = 2 ** 28
 
 /** Raise it when the same file would be unpacked another way. */
 const VERSION = 1
-const INDEX = 'rows.json'
+export const INDEX = 'rows.json'
 
 type OnRows = (more: number, when: 'now' | 'before') => void
 
@@ -67,7 +67,7 @@ async function folderName({ path, size, metadata }: ParquetFile, { image, label 
 }
 
 /** The list of rows, if it is there and so are all its images. */
-async function readIndex(folder: string): Promise<Index | undefined> {
+export async function readIndex(folder: string): Promise<Index | undefined> {
   const names = new Set(await ifThere(folder, readdir(folder)))
   if (!names.has(INDEX)) return undefined
   const index = indexSchema.safeParse(jsonOrNothing(await readText(join(folder, INDEX))))
@@ -77,7 +77,7 @@ async function readIndex(folder: string): Promise<Index | undefined> {
 async function unpackAll(file: ParquetFile, columns: ImageColumns, folder: string, onRows: OnRows): Promise<Index> {
   const { image, label } = columns
   await checkRoom(folder, unpackedSize(file, [image]))
-  await removeLeftovers(folder)
+  await removeLeftovers(folder, LEFTOVER_AGE_MS)
   const names = new Map<string, string>()
   const index: Index = []
   for await (const rows of rowGroups(file, [image, label])) {

@@ -3,7 +3,6 @@
 // JavaScript, because a worker starts from a file that Node reads as it stands.
 import { parentPort, workerData } from 'node:worker_threads'
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet'
-import { compressors } from 'hyparquet-compressors'
 
 /** @import { Answer, Asked, Bytes, Order } from './decoder.ts' */
 
@@ -39,6 +38,7 @@ const handlers = {
   },
 
   async rows({ size, metadata, columns, rows, limit }) {
+    const compressors = await loadedCompressors()
     let left = limit
     const bounded = Object.entries(compressors).map(([codec, decompress]) => [
       codec,
@@ -60,6 +60,14 @@ const handlers = {
       utf8: false, // else bytes that are no text are taken for it
     })
   },
+}
+
+/** Takes longer than opening a file does, and no damaged one needs it. */
+async function loadedCompressors() {
+  post({ kind: 'loading' })
+  const { compressors } = await import('hyparquet-compressors')
+  post({ kind: 'ready' })
+  return compressors
 }
 
 /** @param {import('hyparquet').SchemaTree} tree */

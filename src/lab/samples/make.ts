@@ -7,6 +7,7 @@ import type { RgbImage } from '../../clip/types.ts'
 import { type SampleTask, samplePaths } from '../../data/samples.ts'
 import { writeFileAtomic } from '../../node/files.ts'
 import { bundledSamples } from '../../node/package.ts'
+import { writeSums } from '../../node/sums.ts'
 import { openHeldOut } from '../demo/held-out.ts'
 import { plannedTasks } from './tasks.ts'
 
@@ -17,7 +18,7 @@ export interface MadeTask {
   readonly bytes: number
 }
 
-/** Draws `samples/` again: pictures and index.json. Throws RangeError where two pictures of a task are the same. */
+/** Draws `samples/` again: pictures, index.json and SHA256SUMS. Throws RangeError where two pictures of a task are the same. */
 export async function makeSamples(hooks: Hooks): Promise<MadeTask[]> {
   const heldOut = await openHeldOut()
   const planned = plannedTasks(heldOut)
@@ -51,6 +52,7 @@ export async function makeSamples(hooks: Hooks): Promise<MadeTask[]> {
     made.push({ name: task.name, pictures: drawn.size, bytes })
   }
   await writeFileAtomic(join(bundledSamples(), 'index.json'), `${JSON.stringify({ tasks }, null, 1)}\n`)
+  await writeSums(bundledSamples())
   return made
 }
 

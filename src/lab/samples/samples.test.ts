@@ -21,7 +21,7 @@ beforeAll(async () => {
 it('index.json names every file of samples/, 3 MB in all', async () => {
   const entries = await readdir(bundledSamples(), { recursive: true, withFileTypes: true })
   const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
-  const named = [...tasks.flatMap(samplePaths), 'index.json', 'LICENSE.txt'].map(at)
+  const named = [...tasks.flatMap(samplePaths), 'index.json', 'LICENSE.txt', 'README.md', 'SHA256SUMS'].map(at)
   expect(files.sort()).toEqual(named.sort())
   const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size))
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(3e6)

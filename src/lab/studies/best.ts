@@ -1,25 +1,27 @@
 import { z } from 'zod'
 import { UsageError } from '../../base/errors.ts'
-import { imageEncoder } from '../../clip/encode.ts'
-import { trunkWidth } from '../../clip/towers/image-tower.ts'
 import type { Clip } from '../../clip/types.ts'
 import { drawFewShot } from '../../data/fewshot.ts'
-import { openOfficialDataset } from '../../datasets/official/open.ts'
 import { dims, floatTensor } from '../../graph/tensor.ts'
 import type { TrainingSet } from '../../learning/batches.ts'
-import { calibrationError } from '../../learning/calibration.ts'
+import { calibrationError, fitTemperature } from '../../learning/calibration.ts'
 import { accuracyOf, type ImageClassifier } from '../../learning/classifier.ts'
-import { subsetRows } from '../../learning/labelled-rows.ts'
-import { argmaxRows, softmaxRows } from '../../learning/vectors.ts'
-import { learnFewShot, METHODS } from '../../methods/index.ts'
-import { encodeSets } from '../../runs/pictures.ts'
+import { foldsOf } from '../../learning/folds.ts'
+import { meanViews, subsetRows } from '../../learning/labelled-rows.ts'
+import { logitFactor } from '../../learning/logits.ts'
+import { argmaxRows, normaliseRows, softmaxRows } from '../../learning/vectors.ts'
+import { learnerOf, outputsOf, sumOf } from '../../methods/best/candidates.ts'
+
+import { type FewShotResult, learnFewShot, METHODS } from '../../methods/index.ts'
+import { principalAxes } from '../../methods/linear-probe/principal-axes.ts'
+import { outOfFold } from '../../methods/out-of-fold.ts'
+import { zeroShotFeatures } from '../../methods/zero-shot/features.ts'
 import type { Runtime } from '../../runtime/types.ts'
+import { foldsFor } from '../../trained/job.ts'
 import { bundledClip } from '../bundled-clip.ts'
-import { encodePictures } from '../demo/encode.ts'
-import { demoTasks } from '../demo/tasks.ts'
-import type { DemoImage } from '../demo/types.ts'
 import { keptRows, markdown, processorSeconds, spread } from './kept-rows.ts'
 import type { Study } from './study.ts'
+import { caltechTask, drawnTasks, type StudyTask as Task } from './tasks.ts'
 
 const SHOTS = [1, 2, 4, 8, 16]
 const SEEDS = [1, 2, 3, 4, 5]
@@ -46,6 +48,10 @@ const rowSchema = z.object({
   /** On the test pictures. */
   accuracy: z.number(),
   ece: z.number(),
+  /** After the temperature that a run of it would carry; of the quick methods. */
+  calibrated: z.number().optional(),
+  /** Of `best`: of its candidates a quarter each, before anything was judged. */
+  unjudged: z.number().optional(),
   /** Of the processor, learning only. */
   seconds: z.number(),
   /** Cross-validated, where the method does. */
@@ -54,15 +60,6 @@ const rowSchema = z.object({
   rest: z.number().optional(),
 })
 type Row = z.output<typeof rowSchema>
-
-interface Task {
-  readonly name: string
-  readonly classNames: readonly string[]
-  readonly templates: readonly string[]
-  /** One view each; of these shots are drawn. */
-  readonly train: TrainingSet
-  readonly test: TrainingSet
-}
 
 /** What each method makes of few pictures, and what `best` adds. */
 export const best: Study = {
@@ -74,7 +71,7 @@ export const best: Study = {
     if (tableOnly) return table(kept.rows)
     if (root === undefined) throw new UsageError('--root names the folder that contains caltech-101')
     const clip = await bundledClip()
-    const tasks = [...(await drawnTasks(clip, runtime)), await caltech(clip, runtime, root)]
+    const tasks = [...(await drawnTasks(clip, runtime)), await caltechTask(clip, runtime, root)]
     say(`features of ${tasks.length} tasks`)
     const known = new Set(kept.rows.map(keyOf))
     const planned = PARTS.flatMap((part) =>
@@ -110,20 +107,53 @@ async function runOf(
   const { result, seconds } = await processorSeconds(() => learnFewShot(task))
   const { classifier, learned } = result
   try {
-    const { accuracy, ece } = await measured(classifier, test)
+    const temperature = SLOW.includes(method) || method === 'coop' ? undefined : await temperatureOf(task, result)
+    const { accuracy, ece, calibrated } = await measured(classifier, test, temperature)
     const left = rest.length === 0 ? undefined : await measured(classifier, subsetRows(all, rest))
     const { outOfFold } = learned
     const judged = outOfFold?.images.length
       ? accuracyOf(classNames, argmaxRows(outOfFold.logits), outOfFold.labels).accuracy
       : undefined
-    return { accuracy, ece, seconds, judged, rest: left?.meanPerClass }
+    const unjudged = method === 'best' ? await errorOfQuarters(task, test) : undefined
+    return { accuracy, ece, calibrated, unjudged, seconds, judged, rest: left?.meanPerClass }
   } finally {
     await classifier.dispose()
   }
 }
 
+type LearnedTask = Pick<Task, 'classNames' | 'templates' | 'train'> & {
+  readonly clip: Clip
+  readonly runtime: Runtime
+  readonly shots: number
+  readonly seed: number
+}
+
+/** The temperature that a run would carry; undefined where there are no folds. */
+async function temperatureOf(task: LearnedTask, { method, settings, learned }: FewShotResult) {
+  const { train, clip, seed } = task
+  const val = { features: floatTensor([0, 1, clip.config.embedDim]), labels: [] }
+  const folds = foldsOf(train.labels, { folds: foldsFor(method, false) ?? 2, seed })
+  if (method.pictures === 'none' || folds.length === 0) return undefined
+  const { logits, labels } = learned.outOfFold ?? (await outOfFold(method, { ...task, val }, settings, folds))
+  return fitTemperature(logits, labels)
+}
+
+/** Calibration error of the candidates of `best`, learned from all and weighted equally. */
+async function errorOfQuarters(task: LearnedTask, test: TrainingSet): Promise<number> {
+  const { runtime, clip, train } = task
+  const rows = await meanViews(train)
+  const text = await zeroShotFeatures(task)
+  const x = normaliseRows(rows.x)
+  const axes = await principalAxes(x.data, rows.labels.length, clip.config.embedDim)
+  const learner = await learnerOf(runtime, { ...rows, x }, axes, text, logitFactor(clip))
+  const models = await learner.learn(Array.from(rows.labels.keys())).finally(() => learner.dispose())
+  const mixture = sumOf(models, new Array<number>(models.length).fill(1 / models.length))
+  const seen = normaliseRows((await meanViews(test)).x)
+  return calibrationError(softmaxRows(await outputsOf(runtime, mixture, seen)), test.labels)
+}
+
 /** What a classifier makes of pictures. */
-async function measured(classifier: ImageClassifier, { features, trunk, labels }: TrainingSet) {
+async function measured(classifier: ImageClassifier, { features, trunk, labels }: TrainingSet, temperature?: number) {
   const [n] = dims(features, 3)
   const rows = classifier.takes === 'trunk' && trunk ? trunk : features
   const logits = await classifier.logits(floatTensor([n, rows.data.length / Math.max(1, n)], rows.data))
@@ -136,34 +166,8 @@ async function measured(classifier: ImageClassifier, { features, trunk, labels }
     accuracy: accuracyOf(classifier.classNames, answers, labels).accuracy,
     meanPerClass: spread(shares).mean,
     ece: calibrationError(softmaxRows(logits), labels),
+    calibrated: temperature && calibrationError(softmaxRows(logits, temperature), labels),
   }
-}
-
-/** The demo's tasks whose styles are the same in both parts. */
-async function drawnTasks(clip: Clip, runtime: Runtime): Promise<Task[]> {
-  const encoder = imageEncoder(clip, runtime, 32)
-  const { embedDim } = clip.config
-  const encoded = async (images: readonly DemoImage[]): Promise<TrainingSet> => {
-    const width = trunkWidth(clip.config)
-    const trunk = await encodePictures(clip, { encode: encoder.trunk }, images, () => undefined, width)
-    const features = floatTensor([images.length, 1, embedDim], await encoder.project(trunk.data))
-    const labels = images.map(({ label }) => label)
-    return { features, trunk: floatTensor([images.length, 1, width], trunk.data), labels }
-  }
-  const tasks: Task[] = []
-  for (const { name, classNames, prompt, train, test, shift } of await demoTasks()) {
-    if (shift) continue
-    tasks.push({ name, classNames, templates: [prompt], train: await encoded(train), test: await encoded(test) })
-  }
-  await encoder.dispose()
-  return tasks
-}
-
-async function caltech(clip: Clip, runtime: Runtime, root: string): Promise<Task> {
-  const dataset = await openOfficialDataset('caltech101', root)
-  const { name, classNames, templates = [] } = dataset
-  const [train, test] = await encodeSets(clip, runtime, [{ items: dataset.train }, { items: dataset.test }])
-  return { name, classNames, templates, train, test }
 }
 
 function table(rows: readonly Row[]): string {
@@ -196,6 +200,10 @@ function table(rows: readonly Row[]): string {
     byShots((name, shots) => percent(mean(at(name, shots), ({ rest }) => rest))),
     '### calibration error in %',
     byShots((name, shots) => percent(mean(at(name, shots), ({ ece }) => ece))),
+    '### after the temperature of a run',
+    byShots((name, shots) => percent(mean(at(name, shots), ({ calibrated }) => calibrated))),
+    '### of the candidates of best, a quarter each',
+    byShots((name, shots) => percent(mean(at(name, shots), ({ unjudged }) => unjudged))),
     '### seconds of the processor',
     byShots((name, shots) => mean(at(name, shots), ({ seconds }) => seconds).toFixed(2)),
     ...tasks.flatMap(ofTask),

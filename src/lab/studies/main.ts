@@ -2,11 +2,13 @@
 import { parseArgs } from 'node:util'
 import { nodeRuntime } from '../../node/runtime.ts'
 import { best } from './best.ts'
+import { recipes } from './recipes.ts'
+import { scale } from './scale.ts'
 import { stability } from './stability.ts'
 import type { Study } from './study.ts'
 import { views } from './views.ts'
 
-const STUDIES: readonly Study[] = [views, stability, best]
+const STUDIES: readonly Study[] = [views, stability, best, scale, recipes]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

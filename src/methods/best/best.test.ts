@@ -1,28 +1,27 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { randomFor } from '../../base/random.ts'
 import { floatTensor } from '../../graph/tensor.ts'
 import type { TrainingSet } from '../../learning/batches.ts'
-import { subsetRows } from '../../learning/labelled-rows.ts'
-import { argmaxRows, softmaxRows } from '../../learning/vectors.ts'
-import { nodeRuntime } from '../../node/runtime.ts'
-import type { Runtime } from '../../runtime/types.ts'
+import { meanViews, subsetRows } from '../../learning/labelled-rows.ts'
+import { logitFactor } from '../../learning/logits.ts'
+import { argmaxRows, normaliseRows, softmaxRows } from '../../learning/vectors.ts'
+import { engine as runtime } from '../../testing/engine.ts'
 import { tinyClip } from '../../testing/tiny-clip.ts'
 import { toyClasses, toySet } from '../../testing/toy-task.ts'
 import { learnFewShot } from '../learn-few-shot.ts'
+import { principalAxes } from '../linear-probe/principal-axes.ts'
+import { zeroShotFeatures } from '../zero-shot/features.ts'
+import { DEFAULT_TEMPLATES } from '../zero-shot/templates.ts'
+import { learnerOf, sumOf } from './candidates.ts'
 import { best } from './index.ts'
 
 const clip = await tinyClip()
 const embed = clip.config.embedDim
-let runtime: Runtime
-beforeAll(async () => {
-  runtime = await nodeRuntime({ threads: 1 })
-})
-afterAll(() => runtime.close())
-
 const factsSchema = z.object({
   folds: z.int(),
   judged: z.int(),
+  growth: z.number(),
   accuracy: z.number().optional(),
   logLoss: z.number().optional(),
   candidates: z.array(
@@ -69,6 +68,25 @@ describe('best', () => {
     expect(images).toHaveLength(18)
     const right = argmaxRows(logits).filter((c, i) => c === labels[i]).length
     expect(right / 18).toBe(facts.accuracy)
+  })
+
+  it('is the mixture, surer by as much as all images are more than those of a fold', async () => {
+    const { facts, learned } = await learn(toySet(6, 1))
+    expect(facts.growth).toBeCloseTo(Math.sqrt(6 / 5), 12)
+    const { x, labels } = await meanViews(toySet(6, 1))
+    const text = await zeroShotFeatures({ clip, runtime, classNames: toyClasses, templates: DEFAULT_TEMPLATES })
+    const rows = { x: normaliseRows(x), labels }
+    const axes = await principalAxes(rows.x.data, labels.length, embed)
+    const learner = await learnerOf(runtime, rows, axes, text, logitFactor(clip))
+    const models = await learner.learn(Array.from(labels.keys())).finally(() => learner.dispose())
+    const { weights } = sumOf(
+      models,
+      facts.candidates.map(({ weight }) => weight * Math.sqrt(6 / 5)),
+    )
+    const { data } = learned.tensors.get('weights') ?? floatTensor([0])
+    expect(data).toHaveLength(weights.length)
+    for (const [i, weight] of weights.entries()) expect(data[i]).toBeCloseTo(weight, 3)
+    expect((await learn(toySet(1, 1))).facts.growth).toBe(1)
   })
 
   it('promises nothing of images that say nothing', async () => {

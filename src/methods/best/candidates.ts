@@ -5,8 +5,9 @@ import { mapRows } from '../../learning/rows.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { fitDiscriminant } from '../gda/discriminant.ts'
 import type { LinearModel } from '../linear-probe/linear-model.ts'
-import { type PrincipalAxes, principalAxes } from '../linear-probe/principal-axes.ts'
-import { probesAlong } from '../linear-probe/probe.ts'
+import type { PrincipalAxes } from '../linear-probe/principal-axes.ts'
+import { probesAlong, sharedProbes } from '../linear-probe/probe.ts'
+import { isLarge, plainProducts } from '../linear-probe/products.ts'
 
 /** Inverse strengths of the penalty of the probes, smallest first. */
 const STRENGTHS = [30, 300]
@@ -28,11 +29,17 @@ export function priorWeights(judged: boolean): number[] {
   return [SURE * share, 0, ...STRENGTHS.map(() => (SURE * (1 - share)) / STRENGTHS.length)]
 }
 
-/** Learns the candidates from some of the images. */
+/** Learns the candidates from some of the images; from several choices of them at a time sooner than one after the other. */
 export interface Learner {
+  /** How many at a time are worth it, and have room. */
+  readonly atOnce: number
   /** A linear classifier of features of length 1 for each of CANDIDATES, in their order. */
   learn(images: readonly number[], signal?: AbortSignal): Promise<LinearModel[]>
+  dispose(): Promise<void>
 }
+
+/** Numbers that all that is learned at a time may hold, and choices of images at most. */
+const [ROOM, MOST] = [8e6, 11]
 
 /**
  * All candidates are linear in features x of length 1, and so is a mixture of them:
@@ -43,12 +50,14 @@ export interface Learner {
  *                 sum of -log softmax(.)[label] + |v|^2 / (2 C): a linear probe that starts from the prompts
  *
  * @param rows features of length 1
+ * @param axes of them
  * @param text t, `(classes, d)` of length 1
  * @param scale s, exp(logit_scale)
  */
 export async function learnerOf(
   runtime: Runtime,
   { x, labels }: LabelledRows,
+  axes: PrincipalAxes,
   text: FloatTensor,
   scale: number,
 ): Promise<Learner> {
@@ -61,19 +70,24 @@ export async function learnerOf(
     intercepts: new Float64Array(classes),
   }
   const offsets = await outputsOf(runtime, zeroShot, x)
-  const axes = await principalAxes(x.data, n, d)
+  const atOnce = Math.max(1, Math.min(MOST, Math.floor(ROOM / (n * (d + classes) + classes * d))))
+  const shared = await sharedProbes(runtime, axes, labels, classes, atOnce)
   return {
+    atOnce,
     async learn(images, signal) {
       const some = images.map((i) => labels[i]!)
-      const features = floatTensor([images.length, 1, d], someRows(x, images).data)
-      const gaussians = await fitDiscriminant(runtime, { features, labels: some }, classes, signal)
+      const solver = await shared.open(images)
       const probes = await probesAlong(runtime, await axesOf(axes, images), some, classes, STRENGTHS, {
         offsets: Float64Array.from(someRows(offsets, images).data),
         decrease: NEAR,
+        solver,
         signal,
-      })
+      }).finally(() => solver?.dispose())
+      const features = floatTensor([images.length, 1, d], someRows(x, images).data)
+      const gaussians = await fitDiscriminant(runtime, { features, labels: some }, classes, signal)
       return [zeroShot, { classes, d, ...gaussians }, ...probes.map((probe) => sumOf([zeroShot, probe], [1, 1]))]
     },
+    dispose: () => shared.dispose(),
   }
 }
 
@@ -93,11 +107,17 @@ export function sumOf(models: readonly LinearModel[], weights: readonly number[]
 /** Outputs `(n, classes)` of a model for rows `(n, d)`. */
 export async function outputsOf(runtime: Runtime, model: LinearModel, x: FloatTensor): Promise<FloatTensor> {
   const { classes, d } = model
-  const weights = floatTensor([classes, d], new Float32Array(model.weights))
-  const outputs = await mapRows(runtime, x, (rows) =>
-    matmul(rows, rows.graph.weight('weights', weights), { transB: true }),
-  )
-  await breathing(dims(x, 2)[0], (i) => {
+  const [n] = dims(x, 2)
+  const large = async () => {
+    const weights = floatTensor([classes, d], new Float32Array(model.weights))
+    return mapRows(runtime, x, (rows) => matmul(rows, rows.graph.weight('weights', weights), { transB: true }))
+  }
+  const small = async () => {
+    const outputs = await plainProducts(new Float64Array(x.data), n, d).outputs(model.weights, classes)
+    return floatTensor([n, classes], new Float32Array(outputs))
+  }
+  const outputs = await (isLarge(n, d, classes) ? large() : small())
+  await breathing(n, (i) => {
     for (let c = 0; c < classes; c++) outputs.data[i * classes + c]! += model.intercepts[c]!
   })
   return outputs

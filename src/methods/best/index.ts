@@ -1,15 +1,16 @@
 import { z } from 'zod'
+import { mapLimited } from '../../base/overlap.ts'
 import { type FloatTensor, floatTensor } from '../../graph/index.ts'
 import { fitTemperature } from '../../learning/calibration.ts'
 import { graphClassifier } from '../../learning/classifier.ts'
 import { type Fold, foldsOf, judgedImages } from '../../learning/folds.ts'
 import { checkEachClass, type LabelledRows, meanViews, someRows } from '../../learning/labelled-rows.ts'
 import { logitFactor, unitRows } from '../../learning/logits.ts'
-import type { LearnOptions } from '../../learning/types.ts'
 import { argmaxRows, normaliseRows } from '../../learning/vectors.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { learnedTensor } from '../learned-tensor.ts'
 import { linearLogits, modelTensors } from '../linear-probe/linear-model.ts'
+import { principalAxes } from '../linear-probe/principal-axes.ts'
 import { defineMethod } from '../method.ts'
 import { templatesSetting, withTemplates } from '../templates-setting.ts'
 import { zeroShotFeatures } from '../zero-shot/features.ts'
@@ -39,25 +40,41 @@ export const best = defineMethod({
   async learn(task, settings, options) {
     const { clip, runtime, classNames, train, seed } = task
     checkEachClass(train, classNames, clip.config.embedDim)
-    const text = await zeroShotFeatures(withTemplates(task, settings))
     const { x, labels } = await meanViews(train)
     const rows = { x: normaliseRows(x), labels }
-    const learner = await learnerOf(runtime, rows, text, logitFactor(clip))
+    const [text, axes] = await Promise.all([
+      zeroShotFeatures(withTemplates(task, settings)),
+      principalAxes(rows.x.data, labels.length, clip.config.embedDim),
+    ])
+    const all = Array.from(labels.keys())
+    const learner = await learnerOf(runtime, rows, axes, text, logitFactor(clip))
     const folds = foldsOf(labels, { folds: labels.length < FOLDS.from ? FOLDS.few : FOLDS.many, seed })
-    const parts = await judgedBy(runtime, learner, rows, folds, classNames.length, options)
+    let done = 0
+    const learn = async (images: readonly number[]) => {
+      const models = await learner.learn(images, options.signal)
+      options.onProgress?.({ kind: 'train', done: ++done, total: folds.length + 1 })
+      options.signal?.throwIfAborted()
+      return models
+    }
+    const work = [judgedBy({ ...learner, learn }, runtime, rows, folds, classNames.length), learn(all)] as const
+    const [parts, models] = await Promise.all(work).finally(async () => {
+      await Promise.allSettled(work)
+      await learner.dispose()
+    })
     const judged = judgedImages(folds)
     const own = judged.map((i) => labels[i]!)
     const prior = { towards: priorWeights(judged.length > 0), strength: PRIOR_STRENGTH }
     const weights = await fitMix(parts, own, prior)
 
-    const models = await learner.learn(Array.from(labels.keys()), options.signal)
-    tell(options, folds.length, folds.length)
     const logits = mixtureOf(parts, weights)
+    const growth = growthOf(labels.length, folds)
+    const grown = weights.map((w) => growth * w)
     return {
-      tensors: new Map(Object.entries(modelTensors(sumOf(models, weights)))),
+      tensors: new Map(Object.entries(modelTensors(sumOf(models, grown)))),
       facts: {
         folds: folds.length,
         judged: judged.length,
+        growth,
         ...(await judgement(logits, own)),
         candidates: await Promise.all(
           CANDIDATES.map(async (name, k) => ({
@@ -81,33 +98,36 @@ export const best = defineMethod({
   },
 })
 
-/** Logits `(judged images, classes)` of each candidate, by what it learned without them. */
+/** Logits `(judged images, classes)` of each candidate, by what it learned without them; as many folds at a time as have room. */
 async function judgedBy(
-  runtime: Runtime,
   learner: Learner,
+  runtime: Runtime,
   { x }: LabelledRows,
   folds: readonly Fold[],
   classes: number,
-  options: LearnOptions,
 ): Promise<FloatTensor[]> {
   const rowOf = new Map(judgedImages(folds).map((image, row) => [image, row]))
   const parts = CANDIDATES.map(() => floatTensor([rowOf.size, classes]))
-  for (const [done, { train, held }] of folds.entries()) {
-    options.signal?.throwIfAborted()
-    const models = await learner.learn(train, options.signal)
+  // one more is at work beside them: that of all images
+  await mapLimited(folds, Math.max(1, learner.atOnce - 1), async ({ train, held }) => {
+    const models = await learner.learn(train)
     for (const [k, model] of models.entries()) {
       const { data } = await outputsOf(runtime, model, someRows(x, held))
       for (const [i, image] of held.entries())
         parts[k]!.data.set(data.subarray(i * classes, (i + 1) * classes), rowOf.get(image)! * classes)
     }
-    tell(options, done, folds.length)
-  }
+  })
   return parts
 }
 
-/** After the folds, all is learned once more from all images. */
-const tell = ({ onProgress }: LearnOptions, done: number, folds: number) =>
-  onProgress?.({ kind: 'train', done: done + 1, total: folds + 1 })
+/**
+ * How much surer the mixture may be that learned from all n images than those of the folds were right to be, who learned from
+ * fewer: by sqrt(n / images of a fold). docs/best.md has the measurement.
+ */
+function growthOf(n: number, folds: readonly Fold[]): number {
+  const seen = folds.reduce((sum, { train }) => sum + train.length, 0) / folds.length
+  return folds.length === 0 ? 1 : Math.sqrt(n / seen)
+}
 
 /** Cross-validated accuracy and mean cross-entropy, `tempered`: at the temperature that is best for it. */
 async function judgement(logits: FloatTensor, labels: readonly number[], tempered = false) {

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { floatTensor, intTensor } from '../../graph/index.ts'
 import { inOrder } from '../../learning/batches.ts'
-import { nodeRuntime } from '../../node/runtime.ts'
-import type { Runtime } from '../../runtime/types.ts'
+import { engine as runtime } from '../../testing/engine.ts'
 import { distance } from '../../testing/method-figures.ts'
 import { tinyClip } from '../../testing/tiny-clip.ts'
 import { toyClasses, toySet } from '../../testing/toy-task.ts'
@@ -34,12 +33,6 @@ const figures = z
     }),
   })
   .parse(JSON.parse(readFileSync(new URL('fixtures/clap.json', import.meta.url), 'utf8')))
-
-let runtime: Runtime
-beforeAll(async () => {
-  runtime = await nodeRuntime({ threads: 1 })
-})
-afterAll(() => runtime.close())
 
 const clip = await tinyClip() // its logit scale is the figures'
 const { embed, labels, step, run } = figures

@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CoopError, DivergedError, ShapeError, UsageError } from '../../base/errors.ts'
 import { randomFor } from '../../base/random.ts'
 import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
-import { inOrder, type TrainingSet } from '../../learning/batches.ts'
+import { featureFeeds, inOrder, type TrainingSet } from '../../learning/batches.ts'
 import { accuracyOf } from '../../learning/classifier.ts'
 import type { CheckpointStore, Tensors } from '../../learning/types.ts'
+import { softmaxRows } from '../../learning/vectors.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
 import { learnedPrompt } from '../../prompt/learned-prompt.ts'
 import { promptClassifier } from '../../prompt/prompt-classifier.ts'
@@ -13,7 +14,9 @@ import { toySet, toySettings, toyTask } from '../../testing/toy-task.ts'
 import { contextOf } from '../context.ts'
 import type { Task } from '../method.ts'
 import { coop } from './index.ts'
-import { type LearningSettings, type TrainingTask, trainPrompt } from './train-prompt.ts'
+import { coopStep } from './program.ts'
+import { fallingTemperature } from './recipes.ts'
+import { type LearningSettings, PAPER_SETTINGS, type TrainingTask, trainPrompt } from './train-prompt.ts'
 
 let runtime: Runtime
 beforeAll(async () => {
@@ -283,11 +286,44 @@ describe('the fast recipe', () => {
   it('rises to the full rate in five steps, and falls along a cosine to zero', async () => {
     const { steps } = await coop.learn(methodTask(), { M: 3, recipe: 'fast' }, {})
     const rates = steps.map(({ learningRate }) => learningRate)
-    expect(rates.slice(0, 6)).toEqual([0.002, 0.004, 0.006, 0.008, 0.01, 0.01].map((rate) => expect.closeTo(rate, 12)))
+    expect(rates.slice(0, 6)).toEqual([0.004, 0.008, 0.012, 0.016, 0.02, 0.02].map((rate) => expect.closeTo(rate, 12)))
     for (const [i, rate] of rates.slice(5).entries()) {
-      expect(rate).toBeCloseTo(0.005 * (1 + Math.cos((Math.PI * i) / 95)), 12)
+      expect(rate).toBeCloseTo(0.01 * (1 + Math.cos((Math.PI * i) / 95)), 12)
     }
-    expect(rates.at(-1)).toBeLessThan(1e-5)
+    expect(rates.at(-1)).toBeLessThan(1e-4)
+  })
+
+  it('divides the logits by 10 at first, and by 1 from a fifth of the epochs on', async () => {
+    const temperatures = (epochs: number, ...of: number[]) => of.map((epoch) => fallingTemperature(epochs, epoch))
+    expect(temperatures(100, 0, 10, 20, 21, 99)).toEqual([10, 10 ** 0.5, 1, 1, 1])
+    expect(temperatures(1, 0)).toEqual([10])
+    const { clip, classNames, train, seed } = methodTask()
+    const { steps } = await coop.learn(methodTask(), { M: 3, recipe: 'fast', epochs: 1 }, {})
+    const { ctx, layout } = contextOf({ clip, classNames, seed }, { ...PAPER_SETTINGS, M: 3 })
+    const { labels } = train
+    const session = await runtime.load(coopStep(clip, layout, labels.length))
+    const feed = await featureFeeds(train).of(Array.from(labels.keys()), 0)
+    const { logits } = await session.run({ ctx, ...feed })
+    await session.dispose()
+    const lossAt = (temperature: number) => {
+      const shares = softmaxRows(logits, temperature)
+      const own = labels.map((label, i) => -Math.log(shares.data[i * classNames.length + label] ?? 0))
+      return own.reduce((a, b) => a + b, 0) / own.length
+    }
+    expect(steps[0]?.loss).toBeCloseTo(lossAt(10), 5)
+    expect(steps[0]?.loss).not.toBeCloseTo(lossAt(1), 2)
+  })
+
+  it('goes on from any step to the same bits', async () => {
+    const learn = (checkpoint: CheckpointStore) =>
+      coop.learn(methodTask(), { M: 3, recipe: 'fast', epochs: 20 }, { checkpoint })
+    const whole = checkpoints()
+    const { tensors, steps } = await learn(whole)
+    for (const from of [0, 2, 5, 18]) {
+      const resumed = await learn(checkpoints(whole.written[from]))
+      expect(resumed.steps).toEqual(steps)
+      expect(resumed.tensors).toEqual(tensors)
+    }
   })
 })
 
@@ -295,7 +331,7 @@ it('settings that are left out depend on the recipe', () => {
   const depending = (settings: object) =>
     expect.objectContaining({ epochs: null, batchSize: 32, learningRate: 0.002, ...settings })
   expect(coop.settings.parse({})).toEqual(depending({ recipe: 'paper', warmup: 'constant', warmupEpochs: 1 }))
-  const fast = { recipe: 'fast', epochs: 100, batchSize: null, learningRate: 0.01, warmup: 'linear', warmupEpochs: 5 }
+  const fast = { recipe: 'fast', epochs: 100, batchSize: null, learningRate: 0.02, warmup: 'linear', warmupEpochs: 5 }
   expect(coop.settings.parse({ recipe: 'fast' })).toEqual(depending(fast))
   const own = { epochs: 7, batchSize: 8, learningRate: 0.1, warmup: 'none', warmupEpochs: 2 }
   for (const recipe of ['paper', 'fast']) {

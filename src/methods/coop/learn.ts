@@ -1,13 +1,21 @@
 import { ShapeError } from '../../base/errors.ts'
-import type { FloatTensor } from '../../graph/tensor.ts'
-import { type BatchOrder, checkTrainingSet, inOrder, shuffled } from '../../learning/batches.ts'
+import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
+import {
+  type BatchOrder,
+  checkTrainingSet,
+  type Feeds,
+  featureFeeds,
+  inOrder,
+  shuffled,
+} from '../../learning/batches.ts'
 import type { Schedule } from '../../learning/schedule.ts'
 import type { LearnOptions } from '../../learning/types.ts'
 import { type ContextSettings, contextOf } from '../context.ts'
+import { contextStep } from '../context-step.ts'
 import type { Learned, Task } from '../method.ts'
 import { learnByRecipe } from '../paper-recipe.ts'
-import { coopStep } from './program.ts'
-import { RECIPES, type RecipeName } from './recipes.ts'
+import { coopLoss } from './program.ts'
+import { RECIPES, type Recipe, type RecipeName } from './recipes.ts'
 
 export interface ContextLearning extends ContextSettings, Schedule {
   readonly recipe: RecipeName
@@ -32,9 +40,9 @@ export async function learnContext(
   task: Pick<Task, 'clip' | 'runtime' | 'classNames' | 'train' | 'online' | 'seed'>,
   settings: ContextLearning,
   options: ContextOptions,
+  { optimiser, rate, temperature }: Recipe = RECIPES[settings.recipe],
 ): Promise<Learned> {
-  const { clip, classNames, train, seed } = task
-  const { optimiser, rate } = RECIPES[settings.recipe]
+  const { clip, classNames, train, online, seed } = task
   const { ctx, layout } = contextOf(task, settings)
   checkTrainingSet(train, classNames.length, clip.config.embedDim)
   const { order = settings.batchSize === null ? inOrder : shuffled(seed), start = ctx } = options
@@ -42,8 +50,10 @@ export async function learnContext(
     const [is, wanted] = [start.shape.join(', '), ctx.shape.join(', ')]
     throw new ShapeError(`the initial context vectors have shape (${is}), but this model and prompt need (${wanted})`)
   }
+  const feeds = featureFeeds(train, online, settings.epochs)
   const own = {
-    program: (batch: number) => coopStep(clip, layout, batch),
+    program: (batch: number) => contextStep(clip, layout, coopLoss(clip, batch, temperature !== undefined)),
+    feeds: temperature === undefined ? feeds : withTemperature(feeds, (epoch) => temperature(settings.epochs, epoch)),
     start: new Map([['ctx', start]]),
     order,
     optimiser,
@@ -51,3 +61,12 @@ export async function learnContext(
   }
   return learnByRecipe(task, { ...settings, batchSize: settings.batchSize ?? train.labels.length }, own, options)
 }
+
+/** Feeds of a loss that is tempered (see coopLoss). */
+const withTemperature = (feeds: Feeds, temperature: (epoch: number) => number): Feeds => ({
+  ...feeds,
+  of: async (images, epoch) => ({
+    ...(await feeds.of(images, epoch)),
+    temperature: floatTensor([1], Float32Array.of(temperature(epoch))),
+  }),
+})

@@ -1,10 +1,11 @@
 import { checkArguments, wholeFrom } from '../../base/arguments.ts'
 import type { Clip } from '../../clip/types.ts'
-import { Graph, type Program, type Value } from '../../graph/index.ts'
+import { div, Graph, type Program, type Value } from '../../graph/index.ts'
 import { imageLogits, labelLoss } from '../../learning/logits.ts'
 import { stepOf } from '../../learning/loop.ts'
 import type { PromptLayout } from '../../prompt/layout.ts'
 import { classFeatures, contextShape } from '../../prompt/prompted-tower.ts'
+import type { TextLoss } from '../context-step.ts'
 
 /** Outputs of a training step. */
 export type CoopStep = Program<'loss' | 'gradient.ctx' | 'logits'>
@@ -23,7 +24,18 @@ export function coopStep(clip: Clip, layout: PromptLayout, batch: number): CoopS
 
 /** The training step over class features `text` `(classes, embed)`, of length 1, however they come from `ctx`. */
 export function stepOverText(clip: Clip, ctx: Value, text: Value, batch: number): CoopStep {
-  const { graph } = ctx
-  const logits = imageLogits(clip, graph.input('features', [batch, clip.config.embedDim]), text)
-  return stepOf(labelLoss(logits), new Map([['ctx', ctx]] as const), { logits })
+  const { loss, logits } = coopLoss(clip, batch)(text)
+  return stepOf(loss, new Map([['ctx', ctx]] as const), { logits })
 }
+
+/**
+ * What CoOp makes of class features: inputs image `features` `(batch, embed)` and `labels` `(batch)` int64; and where it is
+ * `tempered` the `temperature` `(1)` that the logits are divided by in the loss.
+ */
+export const coopLoss =
+  (clip: Clip, batch: number, tempered = false): TextLoss =>
+  (text) => {
+    const { graph } = text
+    const logits = imageLogits(clip, graph.input('features', [batch, clip.config.embedDim]), text)
+    return { loss: labelLoss(tempered ? div(logits, graph.input('temperature', [1])) : logits), logits }
+  }

@@ -2,6 +2,7 @@ import { breathing } from '../../base/breathe.ts'
 import { dims, type FloatTensor, floatTensor, Graph, matmul, program } from '../../graph/index.ts'
 import type { TrainingSet } from '../../learning/batches.ts'
 import type { Runtime } from '../../runtime/types.ts'
+import { plainProducts, transposed } from '../linear-probe/products.ts'
 import { solveSymmetric } from './cholesky.ts'
 
 /** What Gaussians of one covariance say of a feature x of length 1: logits `w_c . x + b_c`. */
@@ -41,10 +42,9 @@ export async function fitDiscriminant(
   const intercepts = new Float64Array(classes).fill(-Math.log(classes))
   const spread = squares / n > NO_SPREAD
   if (!spread) return { weights: new Float64Array(classes * d), intercepts, samples: n, spread }
-  const scatter = await scatterOf(runtime, deviations, signal)
-  for (let j = 0; j < d; j++) scatter[j * d + j]! += squares / (n - 1)
-  const weights = means.map((mean) => d * mean)
-  await solveSymmetric(scatter, weights, d)
+  const precise = n < d ? byInnerProducts : byScatter
+  const weights = await precise(runtime, deviations, means, squares / (n - 1), signal)
+  for (let k = 0; k < weights.length; k++) weights[k]! *= d
   for (let c = 0; c < classes; c++) {
     for (let j = c * d; j < (c + 1) * d; j++) intercepts[c]! -= (means[j]! * weights[j]!) / 2
   }
@@ -81,6 +81,39 @@ async function aroundMeans({ features, labels }: TrainingSet, classes: number) {
     }
   })
   return { deviations, means, squares }
+}
+
+/** (X^T X + shrinkage I)^-1 mu for the rows X `(n, d)` and each row mu of `means`. */
+type Precise = (
+  runtime: Runtime,
+  x: FloatTensor,
+  means: Float64Array,
+  shrinkage: number,
+  signal: AbortSignal | undefined,
+) => Promise<Float64Array>
+
+const byScatter: Precise = async (runtime, x, means, shrinkage, signal) => {
+  const [, d] = dims(x, 2)
+  const scatter = await scatterOf(runtime, x, signal)
+  for (let j = 0; j < d; j++) scatter[j * d + j]! += shrinkage
+  const solved = means.slice()
+  await solveSymmetric(scatter, solved, d)
+  return solved
+}
+
+/** Of few rows by a system of their number, which is the smaller one: (mu - X^T (X X^T + shrinkage I)^-1 X mu) / shrinkage. */
+const byInnerProducts: Precise = async (runtime, x, means, shrinkage, signal) => {
+  const [n, d] = dims(x, 2)
+  const classes = means.length / d
+  const { outputs, gradient } = plainProducts(new Float64Array(x.data), n, d)
+  const columns = floatTensor([d, n], new Float32Array(await transposed(x.data, n, d)))
+  const inner = await scatterOf(runtime, columns, signal)
+  for (let i = 0; i < n; i++) inner[i * n + i]! += shrinkage
+  // (classes, n) for solving, (n, classes) for products with the rows
+  const along = await transposed(await outputs(means, classes), n, classes)
+  await solveSymmetric(inner, along, n)
+  const within = await gradient(await transposed(along, classes, n), classes)
+  return means.map((mean, k) => (mean - within[k]!) / shrinkage)
 }
 
 /** Rows of one product: some megabytes. */

@@ -1,9 +1,9 @@
 import type { Clip } from '../../clip/types.ts'
-import { add, type FloatTensor, Graph, mean, mul, type Program, scale, sub, sum } from '../../graph/index.ts'
+import { add, type FloatTensor, mean, mul, scale, sub, sum } from '../../graph/index.ts'
 import { imageLogits, labelLoss } from '../../learning/logits.ts'
-import { stepOf } from '../../learning/loop.ts'
+import type { TrainingStep } from '../../learning/loop.ts'
 import type { PromptLayout } from '../../prompt/layout.ts'
-import { classFeatures, contextShape } from '../../prompt/prompted-tower.ts'
+import { contextStep } from '../context-step.ts'
 
 /**
  * One training step: `ctx`, `features` `(batch, embed)`, `labels` `(batch)` -> loss and gradient.
@@ -18,12 +18,12 @@ export function kgcoopStep(
   handWritten: FloatTensor,
   weight: number,
   batch: number,
-): Program {
-  const graph = new Graph()
-  const ctx = graph.input('ctx', contextShape(clip, layout))
-  const text = classFeatures(clip, layout, ctx)
-  const logits = imageLogits(clip, graph.input('features', [batch, clip.config.embedDim]), text)
-  const cosines = sum(mul(text, graph.constant(handWritten)), [1])
-  const distance = sub(graph.scalar(1), mean(cosines, [0]))
-  return stepOf(add(labelLoss(logits), scale(distance, weight)), new Map([['ctx', ctx]]), { logits })
+): TrainingStep {
+  return contextStep(clip, layout, (text) => {
+    const { graph } = text
+    const logits = imageLogits(clip, graph.input('features', [batch, clip.config.embedDim]), text)
+    const cosines = sum(mul(text, graph.constant(handWritten)), [1])
+    const distance = sub(graph.scalar(1), mean(cosines, [0]))
+    return { loss: add(labelLoss(logits), scale(distance, weight)), logits }
+  })
 }

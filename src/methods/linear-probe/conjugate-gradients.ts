@@ -1,22 +1,4 @@
 import { breathe, breathing } from '../../base/breathe.ts'
-import {
-  add,
-  div,
-  type FloatTensor,
-  floatTensor,
-  Graph,
-  matmul,
-  mul,
-  positive,
-  program,
-  scale,
-  sub,
-  sum,
-  sumSquares,
-  type Value,
-  where,
-} from '../../graph/index.ts'
-import type { Runtime } from '../../runtime/types.ts'
 import { addScaled, dot, norm } from './lbfgs.ts'
 import type { Products } from './products.ts'
 
@@ -49,7 +31,7 @@ export interface StepSolver {
 }
 
 /** No nearer than this many get. */
-const MAX_GRADIENTS = 500
+export const MAX_GRADIENTS = 500
 
 /** In float64, in this thread, with breaths. */
 export function plainSolver(products: Products, labels: readonly number[], classes: number): StepSolver {
@@ -92,92 +74,6 @@ export function plainSolver(products: Products, labels: readonly number[], class
     },
     dispose: async () => {},
   }
-}
-
-/** Iterations in one run of the runtime: messages take as long as they do. */
-const AT_ONCE = 8
-
-/** The share of its squares at which a residual is float32's rounding, along which there may be no curvature at all. */
-const ROUNDING = 1e-12
-
-/** In float32, by the runtime, beside the caller's thread. */
-export async function runtimeSolver(
-  runtime: Runtime,
-  x: FloatTensor,
-  labels: readonly number[],
-  classes: number,
-): Promise<StepSolver> {
-  const [n = 0, d = 0] = x.shape
-  const session = await runtime.load(iterations(x, labels, classes))
-  const matrix = (values: Float64Array) => floatTensor([classes, d], new Float32Array(values))
-  return {
-    async solve({ probabilities, gradient, penalties, inverse }, enough, signal) {
-      const size = scaledNorm(gradient, inverse) // as 1, so that squares are within float32
-      const constants = {
-        probabilities: floatTensor([n, classes], new Float32Array(probabilities)),
-        penalties: floatTensor([1, d], new Float32Array(penalties)),
-        inverse: matrix(inverse),
-      }
-      let state = {
-        step: floatTensor([classes, d]),
-        rest: matrix(gradient.map((g) => -g / size)),
-        direction: matrix(gradient.map((g, k) => (-g / size) * inverse[k]!)),
-        left: floatTensor([1, 1], Float32Array.of(1)),
-      }
-      for (let k = 0; k < MAX_GRADIENTS; k += AT_ONCE) {
-        signal?.throwIfAborted()
-        const after = await session.run({ ...constants, ...state })
-        const [left = Number.NaN, squares = Number.NaN] = [after.leftAfter.data[0], after.squares.data[0]]
-        if (!Number.isFinite(left + squares)) break
-        const stays = left === state.left.data[0]
-        state = { step: after.stepAfter, rest: after.restAfter, direction: after.directionAfter, left: after.leftAfter }
-        if (stays || enough(size * Math.sqrt(left), size * Math.sqrt(squares))) break
-      }
-      return Float64Array.from(state.step.data, (v) => v * size)
-    },
-    dispose: () => session.dispose(),
-  }
-}
-
-function iterations(x: FloatTensor, labels: readonly number[], classes: number) {
-  const [n = 0, d = 0] = x.shape
-  const own = floatTensor([n, classes])
-  for (const [i, label] of labels.entries()) own.data[i * classes + label] = 1
-  const graph = new Graph()
-  const [rows, onehot] = [graph.weight('x', x), graph.weight('onehot', own)]
-  const [rounding, none] = [graph.scalar(ROUNDING), graph.scalar(0)]
-  const probabilities = graph.input('probabilities', [n, classes])
-  const penalties = graph.input('penalties', [1, d])
-  const inverse = graph.input('inverse', [classes, d])
-  const curved = (direction: Value) => {
-    const u = matmul(rows, direction, { transB: true })
-    const less = sub(u, sum(mul(u, onehot), [1], true))
-    const mean = scale(sum(mul(probabilities, less), [1], true), n)
-    return matmul(mul(probabilities, sub(less, mean)), rows, { transA: true })
-  }
-  let step = graph.input('step', [classes, d])
-  let rest = graph.input('rest', [classes, d])
-  let direction = graph.input('direction', [classes, d])
-  let left = graph.input('left', [1, 1])
-  for (let k = 0; k < AT_ONCE; k++) {
-    const bent = add(curved(direction), mul(penalties, direction))
-    const bend = sum(mul(direction, bent), [0, 1], true)
-    const going = positive(where(positive(sub(left, rounding)), bend, none)) // else all stays as it is
-    const size = where(going, div(left, bend), none)
-    step = add(step, mul(size, direction))
-    rest = sub(rest, mul(size, bent))
-    const scaled = mul(rest, inverse)
-    const next = sum(mul(rest, scaled), [0, 1], true)
-    direction = where(going, add(scaled, mul(div(next, left), direction)), direction)
-    left = next
-  }
-  return program(graph, {
-    stepAfter: step,
-    restAfter: rest,
-    directionAfter: direction,
-    leftAfter: left,
-    squares: sumSquares(rest, [0, 1], true),
-  })
 }
 
 /** derivative += penalty times x, by column */

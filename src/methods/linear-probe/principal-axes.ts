@@ -1,4 +1,5 @@
 import { breathing } from '../../base/breathe.ts'
+import { plainProducts, transposed } from './products.ts'
 import { symmetricEigen } from './symmetric-eigen.ts'
 
 /** Rows as seen from their mean along their principal axes, all that they span. */
@@ -32,7 +33,7 @@ export async function principalAxes(x: ArrayLike<number>, n: number, d: number):
   })
   const columns = await transposed(rows, n, d)
   const tall = n >= d
-  const gram = tall ? await rowProducts(columns, undefined, d, d, n) : await rowProducts(rows, undefined, n, n, d)
+  const gram = tall ? await rowProducts(columns, columns, d, d, n) : await rowProducts(rows, rows, n, n, d)
   const { values, vectors } = await symmetricEigen(gram, tall ? d : n)
   const largest = values[0] ?? 0
   const rank = values.filter((value) => value > NOTHING * largest).length
@@ -42,34 +43,9 @@ export async function principalAxes(x: ArrayLike<number>, n: number, d: number):
   return { rank, axes, squares, mean, coordinates: await rowProducts(rows, axes, n, rank, d) }
 }
 
-/** a b^T of rows `(n, d)` and `(m, d)`; of a with itself without b. */
-async function rowProducts(
-  a: Float64Array,
-  b: Float64Array | undefined,
-  n: number,
-  m: number,
-  d: number,
-): Promise<Float64Array> {
-  const other = b ?? a
-  const products = new Float64Array(n * m)
-  await breathing(n, (i) => {
-    for (let k = b ? 0 : i; k < m; k++) {
-      let sum = 0
-      for (let j = 0, p = i * d, q = k * d; j < d; j++, p++, q++) sum += a[p]! * other[q]!
-      products[i * m + k] = sum
-      if (!b) products[k * m + i] = sum
-    }
-  })
-  return products
-}
-
-async function transposed(a: Float64Array, n: number, d: number): Promise<Float64Array> {
-  const t = new Float64Array(n * d)
-  await breathing(n, (i) => {
-    for (let j = 0; j < d; j++) t[j * n + i] = a[i * d + j]!
-  })
-  return t
-}
+/** a b^T of rows `(n, d)` and `(m, d)`, which is `(n, m)`. */
+const rowProducts = (a: Float64Array, b: Float64Array, n: number, m: number, d: number): Promise<Float64Array> =>
+  plainProducts(a, n, d).outputs(b, m)
 
 function unitRows(a: Float64Array, d: number): Float64Array {
   for (let start = 0; start < a.length; start += d) {

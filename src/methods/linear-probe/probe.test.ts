@@ -9,13 +9,14 @@ import { checkEachClass, meanViews } from '../../learning/labelled-rows.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { longestHold, UNNOTICED } from '../../testing/ticks.ts'
-import { plainSolver, runtimeSolver } from './conjugate-gradients.ts'
+import { plainSolver } from './conjugate-gradients.ts'
 import { norm } from './lbfgs.ts'
 import { linearOutputs } from './linear-model.ts'
 import { crossEntropy, type Fit, fitLogistic, logisticObjective } from './logistic-regression.ts'
 import { type NewtonOptions, newtonFit, type Problem } from './newton.ts'
 import { fitsOfSearch, probeAt, type Solver, searchedProbe, searchLogC } from './probe.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
+import { runtimeSolver, sharedSolver } from './runtime-solver.ts'
 
 let runtime: Runtime
 beforeAll(async () => {
@@ -230,9 +231,19 @@ describe('products', () => {
     const probabilities = residuals.map((r, k) => (k % 5 === labels[Math.floor(k / 5)] ? r + 1 / 20 : r))
     const inverse = Float64Array.from({ length: 35 }, (_, k) => 1 + (k % 3))
     const other = await runtimeSolver(runtime, x, labels, 5)
+    // the rows of the system among others, in the second of three slots
+    const wider = floatTensor(
+      [26, 7],
+      Float32Array.from({ length: 182 }, (_, k) => x.data[k - 42] ?? random.normal()),
+    )
+    const shared = await sharedSolver(runtime, wider, [0, 1, 2, 3, 4, 0, ...labels], 5, 3)
+    const before = await shared.open([0, 1, 2, 3, 4, 5])
+    const among = await shared.open(Array.from(labels, (_, i) => i + 6))
+    await before.dispose()
     for (const [solver, bound] of [
       [plainSolver(plain, labels, 5), 1e-6],
       [other, 1e-4],
+      [among, 1e-4],
     ] as const) {
       const enough = (scaled: number) => scaled <= bound / 100
       const step = await solver.solve({ probabilities, gradient, penalties, inverse }, enough)
@@ -247,6 +258,46 @@ describe('products', () => {
       ).toBeLessThan(bound)
     }
     await other.dispose()
+    await among.dispose()
+    await shared.dispose()
+  })
+
+  it('in one run for all that ask at a time, each as if alone, and more than there is room for one after the other', async () => {
+    const { x, labels } = cluster(5, 4, 7, 1, 'shared')
+    const plain = plainProducts(Float64Array.from(x.data), 20, 7)
+    const systems = await Promise.all(
+      [1, 2, 3, 4].map(async (factor) => {
+        const random = randomFor('shared', factor)
+        const outputs = await plain.outputs(
+          Float64Array.from({ length: 35 }, () => random.normal()),
+          5,
+        )
+        const { residuals } = await crossEntropy(outputs, 5, labels)
+        return {
+          probabilities: residuals.map((r, k) => (k % 5 === labels[Math.floor(k / 5)] ? r + 1 / 20 : r)),
+          gradient: (await plain.gradient(residuals, 5)).map((g) => factor * g),
+          penalties: new Float64Array(7).fill(0.1 * factor),
+          inverse: new Float64Array(35).fill(1),
+        }
+      }),
+    )
+    const solved = async (slots: number) => {
+      const shared = await sharedSolver(runtime, x, labels, 5, slots)
+      const steps = await Promise.all(
+        systems.map(async (system) => {
+          const solver = await shared.open(Array.from(labels.keys()))
+          return solver.solve(system, (scaled) => scaled <= 1e-7).finally(() => solver.dispose())
+        }),
+      )
+      await shared.dispose()
+      return steps
+    }
+    const [alone, together] = [await solved(1), await solved(3)]
+    for (const [i, step] of together.entries()) {
+      expect(distance(step, Array.from(alone[i]!))).toBeLessThan(1e-5)
+      const exact = await plainSolver(plain, labels, 5).solve(systems[i]!, (scaled) => scaled <= 1e-9)
+      expect(distance(step, Array.from(exact))).toBeLessThan(1e-4)
+    }
   })
 
   it('of matrices are the sums that they are, small and large', async () => {

@@ -2,12 +2,13 @@ import { breathing } from '../../base/breathe.ts'
 import { floatTensor } from '../../graph/tensor.ts'
 import type { LabelledRows } from '../../learning/labelled-rows.ts'
 import type { Runtime } from '../../runtime/types.ts'
-import { plainSolver, runtimeSolver } from './conjugate-gradients.ts'
+import { plainSolver, type StepSolver } from './conjugate-gradients.ts'
 import { type LinearModel, predict } from './linear-model.ts'
 import { type Fit, fitLogistic, rowsOf } from './logistic-regression.ts'
 import { type NewtonOptions, newtonFit, type Problem } from './newton.ts'
 import { type PrincipalAxes, principalAxes } from './principal-axes.ts'
 import { isLarge, matrixProduct, plainProducts, runtimeProducts } from './products.ts'
+import { runtimeSolver, sharedSolver } from './runtime-solver.ts'
 
 /** Where a fit ends: at the optimum, or where the official code's does. */
 export const SOLVERS = ['exact', 'lpclip'] as const
@@ -128,6 +129,7 @@ export async function probeAt(
  * The linear probes at some C, in the order given: small ones first are found sooner, as each leads to the next.
  *
  * @param along the rows; their axes may be those of more rows
+ * @param options with a `solver` for these rows, which the caller disposes of; default: one of its own
  */
 export async function probesAlong(
   runtime: Runtime,
@@ -147,6 +149,21 @@ export async function probesAlong(
   }
 }
 
+/** Solvers for `probesAlong` of some of these rows, so many at a time; none of few rows, which are solved sooner in this thread. */
+export async function sharedProbes(
+  runtime: Runtime,
+  { rank, coordinates }: PrincipalAxes,
+  labels: readonly number[],
+  classes: number,
+  slots: number,
+): Promise<{ open(rows: readonly number[]): Promise<StepSolver | undefined>; dispose(): Promise<void> }> {
+  const n = labels.length
+  const width = rank + 1
+  if (n * width * classes < WORTH_RUNTIME) return { open: async () => undefined, dispose: async () => {} }
+  const rows = floatTensor([n, width], new Float32Array(await withOnes(coordinates, n, rank)))
+  return sharedSolver(runtime, rows, labels, classes, slots)
+}
+
 /** A fit along the principal axes of the rows, and the model that it is for the rows themselves. */
 interface Fitted {
   readonly along: Fit
@@ -154,7 +171,9 @@ interface Fitted {
 }
 
 type FitterOptions = Pick<ProbeOptions, 'solver' | 'maxIterations' | 'signal'>
-type AlongOptions = Pick<NewtonOptions, 'maxIterations' | 'decrease' | 'signal'> & Pick<Problem, 'offsets'>
+type AlongOptions = Pick<NewtonOptions, 'maxIterations' | 'decrease' | 'signal'> &
+  Pick<Problem, 'offsets'> &
+  Partial<Pick<Problem, 'solver'>>
 
 /** Fits at one C after the other, over the same rows. */
 interface Fitter {
@@ -178,7 +197,8 @@ async function exactFitter(
   options: FitterOptions,
 ): Promise<Fitter> {
   const [n = 0, d = 0] = x.shape
-  return fitterAlong(runtime, await principalAxes(x.data, n, d), labels, classes, options)
+  const { maxIterations, signal } = options
+  return fitterAlong(runtime, await principalAxes(x.data, n, d), labels, classes, { maxIterations, signal })
 }
 
 async function fitterAlong(
@@ -191,11 +211,13 @@ async function fitterAlong(
   const n = labels.length
   const width = rank + 1
   const rows = await withOnes(coordinates, n, rank)
-  const large = n * width * classes >= WORTH_RUNTIME
-  const shared = floatTensor([n, width], new Float32Array(rows))
-  const products = large ? await runtimeProducts(runtime, shared, classes) : plainProducts(rows, n, width)
-  const solver = large ? await runtimeSolver(runtime, shared, labels, classes) : plainSolver(products, labels, classes)
-  const { offsets } = options
+  const { offsets, solver: given } = options
+  // few products are left where the solver is another's
+  const large = given ? isLarge(n, width, classes) : n * width * classes >= WORTH_RUNTIME
+  const single = large ? floatTensor([n, width], new Float32Array(rows)) : undefined
+  const products = single ? await runtimeProducts(runtime, single, classes) : plainProducts(rows, n, width)
+  const own = () => (single ? runtimeSolver(runtime, single, labels, classes) : plainSolver(products, labels, classes))
+  const solver: StepSolver = given ?? (await own())
   const problem: Problem = { products, solver, squares: Float64Array.of(...squares, n), labels, classes, offsets }
   return {
     async fit(C, from) {
@@ -204,7 +226,7 @@ async function fitterAlong(
       return { along, fit: await turnedBack(runtime, along, axes, mean) }
     },
     async dispose() {
-      await solver.dispose()
+      if (!given) await solver.dispose()
       await products.dispose()
     },
   }

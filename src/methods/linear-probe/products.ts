@@ -131,12 +131,14 @@ export async function matrixProduct(
     )
     return new Float64Array(product.data)
   }
-  const product = new Float64Array(n * d)
+  return plainProducts(b, m, d).gradient(await transposed(a, n, m), n)
+}
+
+/** A matrix `(n, d)` as `(d, n)`. */
+export async function transposed(a: ArrayLike<number>, n: number, d: number): Promise<Float64Array> {
+  const t = new Float64Array(n * d)
   await breathing(n, (i) => {
-    for (let k = 0; k < m; k++) {
-      const factor = a[i * m + k]!
-      for (let j = 0, from = k * d, to = i * d; j < d; j++, from++, to++) product[to]! += factor * b[from]!
-    }
+    for (let j = 0; j < d; j++) t[j * n + i] = a[i * d + j]!
   })
-  return product
+  return t
 }

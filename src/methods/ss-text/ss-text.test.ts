@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { floatTensor } from '../../graph/index.ts'
-import { nodeRuntime } from '../../node/runtime.ts'
-import type { Runtime } from '../../runtime/types.ts'
+import { engine as runtime } from '../../testing/engine.ts'
 import { distance } from '../../testing/method-figures.ts'
 import { tinyClip } from '../../testing/tiny-clip.ts'
 import { toyClasses, toySet } from '../../testing/toy-task.ts'
@@ -24,12 +23,6 @@ const figures = z
     cases: z.array(z.object({ penalty: z.enum(PENALTIES), repel: z.boolean(), weights: numbers })).length(4),
   })
   .parse(JSON.parse(readFileSync(new URL('fixtures/ss-text.json', import.meta.url), 'utf8')))
-
-let runtime: Runtime
-beforeAll(async () => {
-  runtime = await nodeRuntime({ threads: 1 })
-})
-afterAll(() => runtime.close())
 
 const clip = await tinyClip()
 const { embed, labels } = figures

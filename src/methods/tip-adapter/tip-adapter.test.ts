@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { type FloatTensor, floatTensor, intTensor, matmul } from '../../graph/index.ts'
 import { inOrder } from '../../learning/batches.ts'
@@ -7,8 +7,7 @@ import { graphClassifier, textClassifier } from '../../learning/classifier.ts'
 import { unitRows } from '../../learning/logits.ts'
 import { mapRows } from '../../learning/rows.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
-import { nodeRuntime } from '../../node/runtime.ts'
-import type { Runtime } from '../../runtime/types.ts'
+import { engine as runtime } from '../../testing/engine.ts'
 import { distance } from '../../testing/method-figures.ts'
 import { tinyClip } from '../../testing/tiny-clip.ts'
 import { toyClasses, toySet } from '../../testing/toy-task.ts'
@@ -43,12 +42,6 @@ const figures = z
     }),
   })
   .parse(JSON.parse(readFileSync(new URL('fixtures/tip-adapter.json', import.meta.url), 'utf8')))
-
-let runtime: Runtime
-beforeAll(async () => {
-  runtime = await nodeRuntime({ threads: 1 })
-})
-afterAll(() => runtime.close())
 
 const clip = await tinyClip() // its logit scale is the figures'
 

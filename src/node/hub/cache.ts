@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto'
-import { copyFile, link, lstat, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { copyFile, link, lstat, readdir, readFile, realpath, rename, rm, stat, symlink } from 'node:fs/promises'
+import { basename, dirname, join, relative } from 'node:path'
 import { FileError } from '../../base/errors.ts'
 import { fileError, ifThere, makeFolder, statIfThere, writeFileAtomic } from '../files.ts'
 import { type HubRepo, isCommit, isSafePath, repoFolderName } from './repo.ts'
@@ -66,6 +67,53 @@ export async function cachedFiles(hub: HubSettings, repo: HubRepo, commit: strin
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
   const present = await Promise.all(files.map((file) => isThere(join(folder, file)))) // a link may lead nowhere
   return files.filter((_, i) => present[i]).sort()
+}
+
+/** Whether a file has the content that this hash names, as far as it is a hash of a content. */
+export async function isContentOf(path: string, etag: string): Promise<boolean> {
+  const hash = hashFor(etag, (await stat(path)).size)
+  if (hash === undefined) return true
+  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece)
+  return hash.digest('hex') === etag
+}
+
+/** Large files are named by their SHA-256, small ones by git's SHA-1: of `blob`, the size, a zero byte, the content. */
+function hashFor(etag: string, size: number) {
+  if (/^[0-9a-f]{64}$/.test(etag)) return createHash('sha256')
+  if (/^[0-9a-f]{40}$/.test(etag)) return createHash('sha1').update(`blob ${size}\0`)
+  return undefined
+}
+
+/** Contents that this process has looked at, as they were then. */
+const checked = new Map<string, Promise<boolean>>()
+
+/**
+ * Of some cached files of a commit those that are not what was downloaded, which are removed so that they are fetched
+ * again. A file that is no link to its content does not say what it should be, and is taken as it is.
+ */
+export async function removeDamaged(
+  hub: HubSettings,
+  repo: HubRepo,
+  commit: string,
+  files: readonly string[],
+): Promise<string[]> {
+  const damaged: string[] = []
+  const contents = join(folderOf(hub, repo), 'blobs')
+  for (const file of files) {
+    const path = snapshotPath(hub, repo, commit, file)
+    const [blob, blobs] = [await ifThere(path, realpath(path)), await ifThere(contents, realpath(contents))]
+    if (blob === undefined || dirname(blob) !== blobs) continue
+    const { size, mtimeMs } = await stat(blob)
+    const seen = `${blob} ${size} ${mtimeMs}`
+    const isWhole = checked.get(seen) ?? isContentOf(blob, basename(blob))
+    checked.set(seen, isWhole)
+    if (await isWhole) continue
+    await rm(blob, { force: true }).catch((cause: unknown) => {
+      throw cacheError(blob, cause)
+    })
+    damaged.push(file)
+  }
+  return damaged
 }
 
 /** Whether the cache knows that a commit has no such file. */

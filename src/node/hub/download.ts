@@ -1,15 +1,13 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { type FileHandle, open, rename, rm, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { FileError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
 import { byteText } from '../byte-text.ts'
-import { cacheError, prepareCache } from './cache.ts'
+import { cacheError, isContentOf, prepareCache } from './cache.ts'
 import { HubError, networkError } from './errors.ts'
 import { claimPartial, releasePartial } from './partial.ts'
 import { type HubRepo, repoName } from './repo.ts'
-import { bodyOf, hubRequest, sleep } from './request.ts'
+import { bodyOf, hubRequest, leave, sleep } from './request.ts'
 import type { HubSettings } from './settings.ts'
 
 /** One content to fetch. */
@@ -128,7 +126,7 @@ async function receive(
   const answer = await hubRequest(hub, { method: 'GET', url, subject, headers, timeout, accept: [416] }, hooks)
   const start = startOf(answer.response, offset)
   if (start === undefined) {
-    await answer.response.body?.cancel()
+    leave(answer.response.body)
     if (offset === 0) throw damaged(source, 'with a range that was not requested')
     return receive(hub, source, file, 0, hooks, moved)
   }
@@ -195,15 +193,5 @@ async function faultOf({ etag, size }: RemoteFile, path: string): Promise<string
   const found = (await stat(path)).size
   if (size !== undefined && found !== size)
     return found > size ? `longer than the ${size} bytes announced` : `with ${found} of ${size} bytes`
-  const hash = hashFor(etag, found)
-  if (hash === undefined) return undefined
-  for await (const piece of createReadStream(path)) hash.update(piece)
-  return hash.digest('hex') === etag ? undefined : 'with a wrong checksum'
-}
-
-/** Large files are named by their SHA-256, small ones by git's SHA-1: of `blob`, the size, a zero byte, the content. */
-function hashFor(etag: string, size: number) {
-  if (/^[0-9a-f]{64}$/.test(etag)) return createHash('sha256')
-  if (/^[0-9a-f]{40}$/.test(etag)) return createHash('sha1').update(`blob ${size}\0`)
-  return undefined
+  return (await isContentOf(path, etag)) ? undefined : 'with a wrong checksum'
 }

@@ -38,7 +38,7 @@ export function answerError(response: Response, subject: Subject, hub: HubSettin
   const { status, headers } = response
   const code = headers.get('x-error-code') ?? ''
   const said = headers.get('x-error-message')
-  const words = said === null ? '' : ` (${said})`
+  const words = said === null ? '' : ` (${hub.token === undefined ? said : said.replaceAll(hub.token, '***')})`
   const { repo, file } = subject
   const what = nameOf(subject)
   const page = repoPage(hub.endpoint, repo)

@@ -77,7 +77,10 @@ export async function remoteListing(
 
 async function remoteTree(hub: HubSettings, repo: HubRepo, hooks: Hooks): Promise<HubFileInfo[]> {
   const files: HubFileInfo[] = []
+  const asked = new Set<string>()
   for (let url: string | undefined = treeUrl(hub.endpoint, repo); url !== undefined; ) {
+    if (asked.has(url)) throw notAHub(hub, repo)
+    asked.add(url)
     const page: Page<z.output<typeof treeSchema>> = await askJson(hub, repo, url, treeSchema, hooks, false)
     for (const { type, path, size } of page.value) if (type === 'file') files.push(infoOf(path, size))
     url = page.next
@@ -104,19 +107,21 @@ async function askJson<Schema extends z.ZodType>(
   const answer = await hubRequest(hub, { method: 'GET', url, subject: { repo }, timeout: hub.etagTimeout, once }, hooks)
   const text = await textOf(answer, hub.etagTimeout, new URL(url))
   const [, next] = /<([^>]+)>\s*;\s*rel="next"/.exec(answer.response.headers.get('link') ?? '') ?? []
-  const { host } = new URL(hub.endpoint)
   try {
-    const what = `the answer from ${host}`
+    const what = `the answer from ${new URL(hub.endpoint).host}`
     return { value: readSchema(schema, parseJson(text, what), what), next: next && new URL(next, url).href }
   } catch (cause) {
-    throw new HubError(
-      'not-a-hub',
-      `${host} does not answer the request for ${repoName(repo)} as a hub would`,
-      'check HF_ENDPOINT, and whether the network requires a login',
-      { cause },
-    )
+    throw notAHub(hub, repo, cause)
   }
 }
+
+const notAHub = (hub: HubSettings, repo: HubRepo, cause?: unknown) =>
+  new HubError(
+    'not-a-hub',
+    `${new URL(hub.endpoint).host} does not answer the request for ${repoName(repo)} as a hub would`,
+    'check HF_ENDPOINT, and whether the network requires a login',
+    { cause },
+  )
 
 async function textOf(answer: HubAnswer, timeout: number, url: URL): Promise<string> {
   const pieces: Uint8Array[] = []

@@ -1,4 +1,4 @@
-import { access, cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { access, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -153,6 +153,30 @@ describe('of a repository', () => {
     )
     await get()
     expect(fetched(from)).toEqual(['config.json', ...shards, 'model.safetensors.index.json', 'tokenizer.json'].sort())
+  })
+
+  it('what was damaged in the cache is removed from it and fetched again, and without network it is missing', async () => {
+    const names = ['config.json', 'model.safetensors', 'tokenizer.json', 'preprocessor_config.json']
+    const from = await serve(names)
+    const { folder } = await get()
+    const content = (name: string) => readFile(join(folder, name), 'utf8')
+    from.seen.length = 0
+    await writeFile(join(folder, 'model.safetensors'), 'model.safetensorz')
+    await writeFile(join(folder, 'config.json'), '')
+    await get()
+    expect(warnings).toEqual([
+      'config.json of owner/tiny was damaged in the cache, and was removed from it',
+      'model.safetensors of owner/tiny was damaged in the cache, and was removed from it',
+    ])
+    expect(fetched(from)).toEqual(['config.json', 'model.safetensors'])
+    expect([await content('config.json'), await content('model.safetensors')]).toEqual([CONFIG, 'model.safetensors'])
+    await rm(join(folder, 'model.safetensors'))
+    await writeFile(join(folder, 'config.json'), '{')
+    await get()
+    expect([await content('config.json'), await content('model.safetensors')]).toEqual([CONFIG, 'model.safetensors'])
+    await writeFile(join(folder, 'model.safetensors'), 'model')
+    hub = { ...hub, offline: true }
+    await expect(get()).rejects.toThrow(/owner\/tiny is not in the cache|not whole|is missing|not in the cache/)
   })
 
   it('that is another model the weights are not fetched', async () => {

@@ -4,7 +4,15 @@ import { FileError } from '../../base/errors.ts'
 import type { Hooks } from '../../base/progress.ts'
 import { FORMAT_FILES, PROCESSOR_FILES, readClipConfig, shardsOf } from '../../clip/load.ts'
 import { folderModelFiles, readText } from '../files.ts'
-import { cachedCommit, cachedFiles, knownAbsent, noteAbsent, noteCommit, snapshotFolder } from './cache.ts'
+import {
+  cachedCommit,
+  cachedFiles,
+  knownAbsent,
+  noteAbsent,
+  noteCommit,
+  removeDamaged,
+  snapshotFolder,
+} from './cache.ts'
 import { HubError } from './errors.ts'
 import { localFiles } from './file.ts'
 import { type HubListing, notCached, remoteListing } from './listing.ts'
@@ -35,7 +43,7 @@ export async function hubModel(repo: HubRepo, hooks: Hooks = {}, hub?: HubSettin
   checkArguments('hubModel', { repo, hooks }, { repo: aRepo, hooks: someHooks })
   const settings = hub ?? (await hubSettings())
   const commit = await cachedCommit(settings, repo)
-  const cached = commit === undefined ? undefined : await cachedModel(settings, repo, commit)
+  const cached = commit === undefined ? undefined : await cachedModel(settings, repo, commit, hooks)
   if (cached?.isWhole && (settings.offline || (isCommit(repo.revision) && cached.isSure))) return cached
   if (settings.offline) throw notCached(settings, repo, cached?.missing)
   try {
@@ -52,7 +60,7 @@ export async function hubModel(repo: HubRepo, hooks: Hooks = {}, hub?: HubSettin
 export async function cachedHubModel(repo: HubRepo, hub?: HubSettings): Promise<HubModel | undefined> {
   const settings = hub ?? (await hubSettings())
   const commit = await cachedCommit(settings, repo)
-  const cached = commit === undefined ? undefined : await cachedModel(settings, repo, commit)
+  const cached = commit === undefined ? undefined : await cachedModel(settings, repo, commit, {})
   return cached?.isWhole ? cached : undefined
 }
 
@@ -64,9 +72,42 @@ interface CachedModel extends HubModel {
   readonly missing: readonly string[]
 }
 
-async function cachedModel(hub: HubSettings, repo: HubRepo, commit: string): Promise<CachedModel> {
-  const folder = snapshotFolder(hub, repo, commit)
+/** Names of the cached files of a commit; those of its model that are damaged are removed first. */
+async function soundFiles(hub: HubSettings, repo: HubRepo, commit: string, hooks: Hooks): Promise<Set<string>> {
   const names = new Set(await cachedFiles(hub, repo, commit))
+  for (;;) {
+    const { weights = '' } = formatOf(names) ?? {}
+    // every configuration: where its weights are gone, they are fetched for it
+    const used = [
+      ...FORMAT_FILES.map(({ config }) => config),
+      ...PROCESSOR_FILES,
+      ...TOKENIZERS.flat(),
+      ...ADDED_TOKENS,
+      weights,
+    ]
+    const damagedOf = (files: readonly string[]) =>
+      removeDamaged(
+        hub,
+        repo,
+        commit,
+        files.filter((file) => names.has(file)),
+      )
+    const damaged = await damagedOf(used)
+    if (damaged.length === 0 && weights.endsWith(INDEX)) {
+      const index = await readText(join(snapshotFolder(hub, repo, commit), weights))
+      damaged.push(...(await damagedOf(shardsOf(index, weights))))
+    }
+    if (damaged.length === 0) return names
+    for (const file of damaged) {
+      names.delete(file)
+      hooks.onWarning?.(`${file} of ${repoName(repo)} was damaged in the cache, and was removed from it`)
+    }
+  }
+}
+
+async function cachedModel(hub: HubSettings, repo: HubRepo, commit: string, hooks: Hooks): Promise<CachedModel> {
+  const folder = snapshotFolder(hub, repo, commit)
+  const names = await soundFiles(hub, repo, commit, hooks)
   const format = formatOf(names)
   const shards = format?.weights.endsWith(INDEX)
     ? shardsOf(await readText(join(folder, format.weights)), format.weights)
@@ -84,7 +125,7 @@ async function cachedModel(hub: HubSettings, repo: HubRepo, commit: string): Pro
 
 async function fetchModel(hub: HubSettings, repo: HubRepo, listing: HubListing, hooks: Hooks): Promise<HubModel> {
   const pinned = listing.repo
-  const cached = await cachedModel(hub, repo, pinned.revision)
+  const cached = await cachedModel(hub, repo, pinned.revision, hooks)
   if (cached.isSure) return cached
   const names = new Set(listing.files.map(({ path }) => path))
   // weights and a tokenizer that are here already are not fetched in another format

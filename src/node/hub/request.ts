@@ -1,6 +1,6 @@
 import type { Hooks } from '../../base/progress.ts'
 import { answerError, HubError, networkError, type Subject } from './errors.ts'
-import type { HubSettings } from './settings.ts'
+import { type HubSettings, hasLogin } from './settings.ts'
 
 export interface HubRequest {
   readonly method: 'GET' | 'HEAD'
@@ -44,7 +44,7 @@ export async function hubRequest(hub: HubSettings, request: HubRequest, hooks: H
     if (!isError && (answer.response.status < 400 || request.accept?.includes(answer.response.status))) return answer
     const error = isError ? answer : answerError(answer.response, request.subject, hub)
     const asked = isError ? undefined : retryAfter(answer.response.headers)
-    if (!isError) await answer.response.body?.cancel().catch(() => undefined)
+    if (!isError) leave(answer.response.body)
     const wait = asked ?? hub.retryDelay * 2 ** (attempt - 1)
     const hopeless =
       error.fault !== 'unreachable' || attempt >= MAX_ATTEMPTS[isError ? 'silent' : 'answered'] || wait > MAX_WAIT_MS
@@ -54,20 +54,37 @@ export async function hubRequest(hub: HubSettings, request: HubRequest, hooks: H
   }
 }
 
-/** The body of an answer, piece by piece. Throws when it stands still for `timeout` milliseconds. */
+/**
+ * The body of an answer, piece by piece. Throws when it stands still for `timeout` milliseconds, whether or not the end of the
+ * connection is passed on to its reader (a body that is said to be compressed, and is not, never hears of it).
+ */
 export async function* bodyOf({ response, abort }: HubAnswer, timeout: number): AsyncGenerator<Uint8Array, void> {
-  if (response.body === null) return
-  const stop = () => abort(new DOMException('it stopped sending data', 'TimeoutError'))
-  let timer = setTimeout(stop, timeout)
+  const reader = response.body?.getReader()
+  if (reader === undefined) return
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const stalled = () =>
+    new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new DOMException('it stopped sending data', 'TimeoutError')), timeout)
+    })
   try {
-    for await (const piece of response.body) {
+    for (;;) {
+      const { value } = await Promise.race([reader.read(), stalled()])
       clearTimeout(timer)
-      yield piece
-      timer = setTimeout(stop, timeout)
+      if (value === undefined) return
+      yield value
     }
+  } catch (error) {
+    if (error instanceof Error) abort(error)
+    throw error
   } finally {
     clearTimeout(timer)
+    leave(reader)
   }
+}
+
+/** Nobody waits for what is left of a body. */
+export function leave(body: Pick<ReadableStream, 'cancel'> | null): void {
+  body?.cancel().catch(() => undefined)
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -94,8 +111,9 @@ async function follow(hub: HubSettings, request: HubRequest): Promise<HubAnswer>
     }
     const next = urlOf(location, url)
     if (request.stopAtFile && describesFile(headers, next?.origin !== url.origin)) return answer
-    await body?.cancel()
-    if (next === null || !/^https?:$/.test(next.protocol)) throw strange(request, `redirects to ${location}`, url)
+    leave(body)
+    if (next === null) throw strange(request, 'redirects to what is no address', url)
+    if (!/^https?:$/.test(next.protocol)) throw strange(request, `redirects to ${next.protocol}`, url)
     url = next
   }
   throw strange(request, `redirects more than ${MAX_REDIRECTS} times`, url)
@@ -113,7 +131,9 @@ function urlOf(text: string, base: URL): URL | null {
   }
 }
 
-async function ask(hub: HubSettings, { method, headers, timeout }: HubRequest, url: URL): Promise<HubAnswer> {
+async function ask(hub: HubSettings, request: HubRequest, url: URL): Promise<HubAnswer> {
+  const { method, headers, timeout } = request
+  if (hasLogin(url)) throw strange(request, 'was named with a password in its address', url)
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(new DOMException('no answer', 'TimeoutError')), timeout)
   const isHub = url.origin === new URL(hub.endpoint).origin

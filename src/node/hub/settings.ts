@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '../../base/errors.ts'
+import { withoutSecrets } from '../../base/secrets.ts'
 import { ifThere } from '../files.ts'
 
 /** How the Hugging Face hub is reached and where its files are kept. */
@@ -47,12 +48,21 @@ export async function hubSettings(env: Env = process.env): Promise<HubSettings> 
 
 function endpointOf(env: Env): string {
   const endpoint = (env.HF_ENDPOINT || DEFAULT_ENDPOINT).trim().replace(/\/+$/, '')
-  if (/^https?:\/\/[^\s/?#]+[^\s?#]*$/.test(endpoint) && URL.canParse(endpoint)) return endpoint
+  if (/^https?:\/\/[^\s/?#]+[^\s?#]*$/.test(endpoint) && URL.canParse(endpoint)) {
+    if (!hasLogin(new URL(endpoint))) return endpoint
+    throw new UsageError(
+      'HF_ENDPOINT has a user name or password in it, which would be sent and shown with every address',
+      'leave it out of HF_ENDPOINT; a token goes into HF_TOKEN',
+    )
+  }
   throw new UsageError(
-    `HF_ENDPOINT is not a URL: ${JSON.stringify(env.HF_ENDPOINT)}`,
+    `HF_ENDPOINT is not a URL: ${JSON.stringify(withoutSecrets(env.HF_ENDPOINT ?? '', env))}`,
     `give one such as ${DEFAULT_ENDPOINT}, or unset it`,
   )
 }
+
+/** Whether an address has a user name or password in it. */
+export const hasLogin = ({ username, password }: URL): boolean => username !== '' || password !== ''
 
 async function tokenOf(env: Env, home: string): Promise<string | undefined> {
   const token = await findToken(env, home)

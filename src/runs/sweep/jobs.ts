@@ -83,16 +83,37 @@ interface Timed {
  * paper's schedule shows it, of others as the mean. Undefined before the first has finished.
  */
 export function timeLeft(left: readonly Job[], finished: readonly Timed[], workers: number): number | undefined {
-  const total = (runs: readonly Timed[]) => runs.reduce((sum, { seconds }) => sum + seconds, 0)
-  const work = (runs: readonly Pick<Timed, 'shots'>[]) => runs.reduce((sum, { shots }) => sum + workOf(shots), 0)
   if (finished.length === 0) return undefined
-  const each = left.map((job) => {
-    const alike = finished.filter(({ title }) => title === job.title)
-    if (alike.length > 0) return (total(alike) / work(alike)) * workOf(job.shots)
-    const learned = finished.filter(({ shots }) => shots !== 0)
-    return learned.length > 0 ? (total(learned) / work(learned)) * workOf(job.shots) : total(finished) / finished.length
+  const learned = finished.filter(({ shots }) => shots !== 0)
+  const paces = new Map<string, number>()
+  for (const [title, runs] of byTitle(finished)) paces.set(title, paceOf(runs))
+  const mean = finished.reduce((sum, { seconds }) => sum + seconds, 0) / finished.length
+  const others = learned.length > 0 ? paceOf(learned) : undefined
+  const each = left.map(({ title, shots }) => {
+    const pace = paces.get(title) ?? others
+    return pace === undefined ? mean : pace * workOf(shots)
   })
   return each.reduce((sum, seconds) => sum + seconds, 0) / Math.min(workers, left.length || 1)
+}
+
+function byTitle(runs: readonly Timed[]): Map<string, Timed[]> {
+  const found = new Map<string, Timed[]>()
+  for (const run of runs) {
+    const alike = found.get(run.title)
+    if (alike) alike.push(run)
+    else found.set(run.title, [run])
+  }
+  return found
+}
+
+/** Seconds for a unit of work. */
+function paceOf(runs: readonly Timed[]): number {
+  let [seconds, work] = [0, 0]
+  for (const run of runs) {
+    seconds += run.seconds
+    work += workOf(run.shots)
+  }
+  return seconds / work
 }
 
 /** How many images `all` are is not known before they are counted: taken for the most shots that are usual. */

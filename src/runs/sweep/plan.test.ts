@@ -1,4 +1,6 @@
 import { readdirSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -111,6 +113,24 @@ describe('the plans in docs/plans', () => {
     for (const name of [...plan.datasets, ...plan.elsewhere]) expect(findOfficialDataset(name), name).toBeDefined()
     const known = ['bundled', ...KNOWN_MODELS.map(({ id }) => id)]
     for (const model of plan.models) expect(known).toContain(model)
+  })
+
+  it('say the line of a fault also where they name files of prompts', async () => {
+    const there = await mkdtemp(join(tmpdir(), 'coop-plan-'))
+    const file = join(there, 'p.yaml')
+    await writeFile(join(there, 'a.yml'), 'cat:\n  - A small animal.\n  - It purrs.\ndog: It barks.\n')
+    const plan = 'datasets: x\nmethods:\n  - { method: gda, templates: a.yml } # why\n'
+    await writeFile(file, plan)
+    const { methods, text } = await readPlan(file)
+    const cats = { cat: ['A small animal.', 'It purrs.'], dog: ['It barks.'] }
+    expect(methods[0]?.grid[0]?.templates).toEqual(cats)
+    expect(text).toContain('# why')
+    expect(jobsOf(parsePlan(text, 'p.yaml'))).toEqual(jobsOf(await readPlan(file)))
+    await writeFile(file, `${plan}shot: 1\n`)
+    await expect(readPlan(file)).rejects.toThrow(/p\.yaml:4: unknown key "shot"/)
+    await writeFile(file, `${plan}  - { method: best, template: a.yml }\n`)
+    await expect(readPlan(file)).rejects.toThrow(/p\.yaml:4: unknown key "template"/)
+    await rm(there, { recursive: true })
   })
 
   it('are known by their names; a path is a file', async () => {

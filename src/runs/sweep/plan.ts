@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
-import { type Document, isMap, isScalar, type LineCounter, type Node } from 'yaml'
+import { type Document, isMap, isPair, isScalar, isSeq, type LineCounter, type Node, type Scalar, visit } from 'yaml'
 import { z } from 'zod'
 import { aText, checkArguments } from '../../base/arguments.ts'
 import { MANY, MAX_SEED } from '../../base/bounds.ts'
@@ -13,9 +13,10 @@ import { type AnyMethod, METHODS, methodNamed, settingNames } from '../../method
 import { wholeNumber } from '../../methods/numbers.ts'
 import { readText } from '../../node/files.ts'
 import { BUNDLED, bundledPlan } from '../../node/package.ts'
-import { readYaml } from '../../node/yaml.ts'
+import { readYaml, type Yaml } from '../../node/yaml.ts'
 import { DEFAULT_TRANSFORMS, TRANSFORMS_NAMES } from '../../pictures/transforms.ts'
 import { type Views, viewsSchema } from '../../pictures/views.ts'
+import { isTemplatesFile, templatesOf } from '../templates-file.ts'
 
 /** `x` is short for `[x]`. */
 const oneOrMore = <T extends z.ZodType>(item: T) =>
@@ -89,7 +90,7 @@ export interface PlannedMethod {
 
 /** A plan that was read: data sets, models, methods, shots and seeds to combine. */
 export interface Plan extends Omit<z.output<typeof planSchema>, 'methods'> {
-  /** The file's text, kept with the results. */
+  /** The file's text, prompts in the place of the files that it names: kept with the results. */
   readonly text: string
   readonly file: string
   readonly methods: readonly PlannedMethod[]
@@ -100,16 +101,44 @@ const RESERVED = ['method', 'shots', 'seeds', 'views', 'perDataset']
 
 /**
  * Reads a plan: a YAML file, or the name of one that comes with the package (`paper`). `methods` are known in addition to
- * METHODS. Throws UsageError with the line of each key that is unknown or wrong.
+ * METHODS. `templates: FILE` stands for what is in the file, which is relative to the plan.
+ *
+ * @throws UsageError with the line of each key that is unknown or wrong; FileError for what cannot be read
  */
 export async function readPlan(plan: string, methods?: readonly AnyMethod[]): Promise<Plan> {
   checkArguments('readPlan', { plan }, { plan: aText })
   const file = /^[\w-]+$/.test(plan) && existsSync(bundledPlan(plan)) ? bundledPlan(plan) : plan
-  return parsePlan(await readText(file), file, methods)
+  const text = await readText(file)
+  const yaml = readYaml(text)
+  if (yaml.faults.length > 0 || !(await readTemplates(yaml.document, file))) return planOf(yaml, text, file, methods)
+  return planOf({ ...yaml, value: yaml.document.toJS({ maxAliasCount: -1 }) }, String(yaml.document), file, methods)
 }
 
-export function parsePlan(text: string, file: string, more: readonly AnyMethod[] = []): Plan {
-  const yaml = readYaml(text)
+/** Puts prompts in the place of the names of their files; whether there was any. */
+async function readTemplates(document: Document.Parsed, file: string): Promise<boolean> {
+  const named: { readonly name: string; put(prompts: Node): void }[] = []
+  visit(document, {
+    Scalar(key, { value: name, anchor }: Scalar, path) {
+      const [pair, parent] = [path.findLast(isPair), path.at(-1)]
+      const isOne = isScalar(pair?.key) && pair.key.value === 'templates' && key !== 'key'
+      if (!isOne || typeof name !== 'string' || !isTemplatesFile(name)) return
+      const put = (prompts: Node) => {
+        if (isPair(parent)) parent.value = prompts
+        else if (isSeq(parent)) parent.set(key, prompts)
+      }
+      named.push({ name, put: (prompts) => put(Object.assign(prompts, { anchor })) })
+    },
+  })
+  for (const { name, put } of named) {
+    put(document.createNode(await templatesOf([resolve(dirname(file), name)])))
+  }
+  return named.length > 0
+}
+
+export const parsePlan = (text: string, file: string, more?: readonly AnyMethod[]): Plan =>
+  planOf(readYaml(text), text, file, more)
+
+function planOf(yaml: Yaml, text: string, file: string, more: readonly AnyMethod[] = []): Plan {
   const faults = new Faults(file, yaml.document, yaml.lines)
   for (const { offset, message } of yaml.faults) faults.at(offset, message)
   faults.throwAny()

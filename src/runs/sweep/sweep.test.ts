@@ -1,9 +1,11 @@
-import { spawn } from 'node:child_process'
-import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { spawn, spawnSync } from 'node:child_process'
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CLAIM } from '../../node/claim.ts'
 import { coop, expectFailure, onlyJson } from '../../testing/coop.ts'
 import { type TinyWorld, tinyWorld } from '../../testing/tiny-world.ts'
 
@@ -66,9 +68,56 @@ describe('a sweep', () => {
     ).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
     expect(await readFile(join(at('out'), 'plan.yaml'), 'utf8')).toBe(`${PLAN.join('\n')}\n`)
 
+    // as a process leaves it that is killed between its result and its end
+    const claim = join(at('out'), 'runs', String(run?.id), CLAIM)
+    const pid = Number(spawnSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }).stdout)
+    await writeFile(claim, JSON.stringify({ host: hostname(), pid, token: 'a', since: '2026-01-02T03:04:05Z' }))
     const again = onlyJson(await coop(...words('plan.yaml', 'out'), '--json'))
     expect(again).toMatchObject({ runs: 9, before: 9, finished: 0 })
     expect(await recordsOf('out')).toEqual(records)
+    expect(await readdir(join(claim, '..'))).not.toContain(CLAIM)
+  })
+
+  it('takes prompts from files beside the plan, whose contents decide a run', async () => {
+    const cats = { red: ['A red thing.', 'Warm.'], green: ['Grass.'], blue: ['The sea.'] }
+    await mkdir(at('prompts'), { recursive: true })
+    await writeFile(at('prompts/all.json'), JSON.stringify(cats))
+    await writeFile(at('prompts/list.yaml'), '- a {}.\n- the {}.\n')
+    const head = ['datasets: ../photos', 'models: ../model', 'shots: 1', 'seeds: 1', 'views: 0', 'methods:']
+    const files = [
+      '  - { method: zero-shot, templates: &all all.json }',
+      '  - { method: gda, templates: [list.yaml, *all] }',
+    ]
+    const own = '  - { method: ss-text, perDataset: { ../photos: { templates: all.json } } }'
+    await write('prompts/plan.yaml', [...head, ...files, own])
+    const first = onlyJson(await coop(...words('prompts/plan.yaml', 'prompted'), '--json'))
+    expect(first).toMatchObject({ runs: 4, finished: 4, failed: [] })
+    const records = await recordsOf('prompted')
+    const told = records.map(({ method, settings }) => [method, Object(settings).templates])
+    expect(told.sort()).toEqual([
+      ['gda', cats],
+      ['gda', ['a {}.', 'the {}.']],
+      ['ss-text', cats],
+      ['zero-shot', cats],
+    ])
+
+    // the runs of a plan that has them written out are the same ones
+    await write('prompts/written.yaml', [...head, `  - { method: zero-shot, templates: ${JSON.stringify(cats)} }`])
+    const out = [...words('prompts/written.yaml', 'prompted'), '--json']
+    expect(onlyJson(await coop(...out))).toMatchObject({ runs: 1, before: 1, finished: 0 })
+    await coop(...words('prompts/plan.yaml', 'prompted'))
+    await writeFile(at('prompts/all.json'), JSON.stringify({ ...cats, red: ['Blood.'] }))
+    // what was planned is what the file said then
+    const gone = String(records.find(({ method }) => method === 'ss-text')?.id)
+    await rm(join(at('prompted'), 'runs', gone), { recursive: true })
+    expect(onlyJson(await coop('report', at('prompted'), '--json'))).toMatchObject({ unfinished: [gone] })
+    const changed = onlyJson(await coop(...words('prompts/plan.yaml', 'prompted'), '--dry-run', '--json'))
+    expect(changed).toMatchObject({ runs: 4, before: 1 })
+    await writeFile(at('prompts/all.json'), JSON.stringify({ red: ['Blood.'], gren: ['Grass.'] }))
+    const refused = await coop(...words('prompts/plan.yaml', 'prompted'), '--json')
+    expectFailure(refused, 2, /"gren" is none of the classes \(did you mean "green"\?\)\n.*none of the class "blue"/)
+    await rm(at('prompts/all.json'))
+    expectFailure(await coop(...words('prompts/plan.yaml', 'prompted'), '--json'), 1, /prompts\/all\.json/)
   })
 
   it('goes on without a run that fails, says so, and tries it again the next time', async () => {

@@ -5,21 +5,8 @@ import { dims, type FloatTensor, floatTensor } from '../../graph/tensor.ts'
 import { fitTemperature } from '../../learning/calibration.ts'
 import { mapRows } from '../../learning/rows.ts'
 import type { Runtime } from '../../runtime/types.ts'
+import { probabilitiesOf } from '../trust.ts'
 import type { Neighbours } from './neighbours.ts'
-
-/** exp(z) / sum exp(z) of each row `(n, classes)`, z = logits / temperature. */
-export async function probabilitiesOf({ shape, data }: FloatTensor, temperature = 1): Promise<FloatTensor> {
-  const [n, classes] = dims({ shape }, 2, 'logits')
-  const found = floatTensor(shape)
-  await breathing(n, (i) => {
-    const [start, end] = [i * classes, (i + 1) * classes]
-    let [top, total] = [Number.NEGATIVE_INFINITY, 0]
-    for (let c = start; c < end; c++) top = Math.max(top, data[c]!)
-    for (let c = start; c < end; c++) total += found.data[c] = Math.exp((data[c]! - top) / temperature)
-    for (let c = start; c < end; c++) found.data[c]! /= total
-  })
-  return found
-}
 
 /** What the other pictures say of each. */
 export interface OthersSay {

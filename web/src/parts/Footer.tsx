@@ -19,6 +19,10 @@ export function Footer() {
       <p>
         The method is CoOp: Zhou, Yang, Loy and Liu, “Learning to Prompt for Vision-Language Models”, IJCV 2022. CLIP
         stays frozen; only the vectors around the class names move. Sample pictures: Fluent Emoji, © Microsoft, MIT.
+        Licences: <a href="./licences/packages.txt">packages</a>,{' '}
+        <a href="./licences/onnxruntime-web.txt">ONNX Runtime</a>, fonts{' '}
+        <a href="./licences/bricolage-grotesque.txt">Bricolage Grotesque</a> and{' '}
+        <a href="./licences/spline-sans-mono.txt">Spline Sans Mono</a>.
       </p>
     </footer>
   )

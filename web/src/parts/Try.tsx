@@ -2,7 +2,7 @@ import { useSignal, useSignalEffect } from '@preact/signals'
 import { percent, spread } from '../format.ts'
 import type { Picture } from '../state/classes.ts'
 import { tellError } from '../state/notices.ts'
-import { answersOf, classNames, fits, handWritten, run } from '../state/prompts.ts'
+import { answersOf, classNames, fits, handWritten, isCalibrated, run } from '../state/prompts.ts'
 import { task } from '../state/task.ts'
 import { shown, tried, tryPictures } from '../state/trying.ts'
 import { useDrop } from './drop.ts'
@@ -58,6 +58,12 @@ export function Try() {
         </p>
       ) : (
         <Bars picture={picture} truth={truth?.label} />
+      )}
+      {classNames.value.length > 0 && !isCalibrated.value && (
+        <p class="hint">
+          Bars rank the classes. How often the longest is right they do not say: this page calibrates nothing and leaves
+          a folder _other out, so a picture of none of the classes gets one too.
+        </p>
       )}
       {(tried.value.length > 0 || strip.length > 0) && (
         <ul class="strip" aria-label="Pictures to try" onKeyDown={arrowKeys}>

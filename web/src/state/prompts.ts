@@ -33,6 +33,9 @@ export const fits = computed(() => {
   return known !== undefined && classNames.value.every((name) => known.includes(name))
 })
 
+/** Whether the learned bars say how often they are right, as those of a run that `coop-ts train` calibrated do. */
+export const isCalibrated = computed(() => fits.value && (run.value?.prompt.temperature ?? 1) !== 1)
+
 /** What a prompt says about the held-out pictures. */
 export interface Measured {
   readonly task: Task

@@ -1,4 +1,4 @@
-import { breathe } from '../base/breathe.ts'
+import { breathe } from './breathe.ts'
 
 /** `map` with at most `limit` calls under way, and breaths between; results in the order of the inputs. */
 export async function mapLimited<In, Out>(

@@ -1,0 +1,35 @@
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { hashOf } from './content-hash.ts'
+import { writeFileAtomic } from './files.ts'
+import { packageVersion } from './package.ts'
+
+/** Milliseconds within which a file system may give two changes the same time. */
+const GRAIN = 2000
+
+/**
+ * The fingerprint of a model whose files were read, from the cache folder where it was computed of the same files before: of the
+ * same place, number, size and times of change. It is kept only where all files are older than `since`, when reading them began.
+ */
+export async function knownFingerprint(
+  cacheDir: string,
+  files: readonly string[],
+  since: number,
+  compute: () => Promise<string>,
+): Promise<string> {
+  const about = await Promise.all(files.map((file) => stat(file).catch(() => undefined)))
+  const told = about.flatMap((found, i) =>
+    found ? [[files[i], found.dev, found.ino, found.size, found.mtimeMs, found.ctimeMs]] : [],
+  )
+  if (told.length < files.length) return compute()
+  const path = join(cacheDir, 'fingerprints', hashOf(JSON.stringify([packageVersion(), told])).slice(0, 32))
+  const known = await readFile(path, 'utf8').catch(() => '')
+  if (/^[0-9a-f]{64}$/.test(known)) return known
+  const fingerprint = await compute()
+  const isSettled = about.every(
+    (found) => found !== undefined && Math.max(found.mtimeMs, found.ctimeMs) < since - GRAIN,
+  )
+  // a cache that cannot be written costs the time to compute it again
+  if (isSettled) await writeFileAtomic(path, fingerprint, { sync: false }).catch(() => undefined)
+  return fingerprint
+}
