@@ -1,6 +1,15 @@
 import { aClip, aList, aRuntime, checkArguments, texts as listOfTexts, wholeFrom, wholes } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
-import { dims, type FloatTensor, floatTensor, Graph, type Program, program, type Shape } from '../graph/index.ts'
+import {
+  dims,
+  type FloatTensor,
+  floatTensor,
+  Graph,
+  type Program,
+  program,
+  type Shape,
+  sizeOf,
+} from '../graph/index.ts'
 import { int8Linear } from '../graph/int8.ts'
 import type { Runtime, Session } from '../runtime/types.ts'
 import { aPrecision, type Precision } from './precision.ts'
@@ -9,11 +18,14 @@ import { imageProjection, imageTrunk, trunkWidth } from './towers/image-tower.ts
 import { type Packing, pack } from './towers/packing.ts'
 import { int8ResNet, roundedConvolutions } from './towers/resnet-int8.ts'
 import { textTower } from './towers/text-tower.ts'
-import type { Clip } from './types.ts'
+import type { Clip, ClipConfig } from './types.ts'
+import { expectedTensors } from './weights/expected.ts'
 import { constantParameters, weightOf } from './weights/parameters.ts'
 
 /** Turns preprocessed images into features. */
 export interface ImageEncoder {
+  /** Images that the tower takes at a time; fewer cost as much. */
+  readonly batchSize: number
   /** In what the tower computes in fact. */
   readonly precision: Precision
   /**
@@ -88,12 +100,21 @@ export function imageEncoder(
     return all
   }
   return {
+    batchSize,
     precision: used,
     encode: async (images) => project(await trunk(images)),
     trunk,
     project,
     dispose: async () => void (await Promise.all([tower.dispose(), projection.dispose()])),
   }
+}
+
+/** Values of the weights of a large model. */
+const LARGE = 20_000_000
+
+/** Whether an image takes so long that larger batches make it no faster on a processor. */
+export function isLarge(config: ClipConfig): boolean {
+  return Array.from(expectedTensors(config).values()).reduce((sum, shape) => sum + sizeOf(shape), 0) > LARGE
 }
 
 async function floatTrunk({ config, weights }: Clip, shape: Shape): Promise<Program<'y'>> {

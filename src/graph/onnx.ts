@@ -14,11 +14,21 @@ export interface OnnxModel {
   readonly weights: ReadonlyMap<string, Weight['data']>
 }
 
+/** Where in a file the values of a weight lie, as they are. */
+export interface FileSlice {
+  /** Its name, as the model refers to it. */
+  readonly file: string
+  /** In bytes. */
+  readonly offset: number
+}
+
 const OPSET = 21
 const IR_VERSION = 10
 /** Smaller weights are written into the model: ONNX Runtime asks shape-like constants to be there. */
 const INLINE_BYTES = 1024
 const ELEMENT_TYPE: Record<DType, number> = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 }
+
+type FileSlices = ReadonlyMap<ArrayBufferView, FileSlice>
 
 /** How a program becomes a file that stands by itself. */
 export interface OnnxFileOptions {
@@ -31,13 +41,15 @@ export interface OnnxFileOptions {
 /**
  * Encodes a program as an ONNX model (onnx.proto3: ModelProto 1 ir_version, 8 opset_import, 2 producer_name, 7 graph).
  *
+ * @param inFiles weights, by their values, that lie in files already: the model refers to these
  * @throws ShapeError when the program is not one (see checkProgram)
  */
-export function encodeOnnx(p: Program): OnnxModel {
+export function encodeOnnx(p: Program, inFiles: FileSlices = new Map()): OnnxModel {
   checkProgram(p)
-  const locations = locationsOf(p.weights)
-  const model = modelProto(p, graphProto(p, locations))
-  return { bytes: model.bytes(), weights: new Map(Array.from(locations, ([data, location]) => [location, data])) }
+  const outside = outsideOf(p.weights, inFiles)
+  const model = modelProto(p, graphProto(p, outside))
+  const own = Array.from(outside).filter(([data]) => !inFiles.has(data))
+  return { bytes: model.bytes(), weights: new Map(own.map(([data, { file }]) => [file, data])) }
 }
 
 /**
@@ -67,18 +79,18 @@ function modelProto(p: Program, graph: Message): Message {
   return model.message(8, new Message().text(1, 'com.microsoft').int(2, 1))
 }
 
-/** The files' names; weights that share their data share the file. */
-function locationsOf(weights: readonly Node[]): Map<Weight['data'], string> {
-  const locations = new Map<Weight['data'], string>()
+/** Where the weights are that stand outside; those that share their data share the place. */
+function outsideOf(weights: readonly Node[], inFiles: FileSlices): Map<Weight['data'], FileSlice> {
+  const slices = new Map<Weight['data'], FileSlice>()
   for (const { tensor } of weights) {
-    if (tensor === undefined || tensor.data.byteLength < INLINE_BYTES || locations.has(tensor.data)) continue
-    locations.set(tensor.data, `weight${locations.size}`)
+    if (tensor === undefined || tensor.data.byteLength < INLINE_BYTES || slices.has(tensor.data)) continue
+    slices.set(tensor.data, inFiles.get(tensor.data) ?? { file: `weight${slices.size}`, offset: 0 })
   }
-  return locations
+  return slices
 }
 
 /** GraphProto: 1 node, 2 name, 5 initializer, 11 input, 12 output. */
-function graphProto(p: Program, locations: ReadonlyMap<Weight['data'], string>, batch?: string): Message {
+function graphProto(p: Program, outside: FileSlices, batch?: string): Message {
   const names = new Map<Value, string>()
   for (const [name, value] of p.outputs) if (!names.has(value) && value.node.inputs.length > 0) names.set(value, name)
   const nameOf = (x: Value) => x.node.name ?? names.get(x) ?? x.id
@@ -90,7 +102,7 @@ function graphProto(p: Program, locations: ReadonlyMap<Weight['data'], string>, 
   for (const node of [...p.constants, ...p.weights]) {
     const [value] = node.outputs
     if (node.tensor !== undefined && value !== undefined) {
-      graph.message(5, tensorProto(nameOf(value), node.tensor, locations.get(node.tensor.data)))
+      graph.message(5, tensorProto(nameOf(value), node.tensor, outside.get(node.tensor.data)))
     }
   }
   for (const node of p.inputs) for (const x of node.outputs) graph.message(11, valueInfo(nameOf(x), x, batch))
@@ -121,13 +133,14 @@ function attributeProto(name: string, value: Attribute): Message {
 }
 
 /** TensorProto: 1 dims, 2 data_type, 8 name, 9 raw_data, 13 external_data, 14 data_location (1 EXTERNAL). */
-function tensorProto(name: string, tensor: Weight, location: string | undefined): Message {
+function tensorProto(name: string, tensor: Weight, outside: FileSlice | undefined): Message {
   const message = new Message()
   for (const n of tensor.shape) message.int(1, n)
   message.int(2, ELEMENT_TYPE[tensor.dtype]).text(8, name)
   const { buffer, byteOffset, byteLength } = tensor.data
-  if (location === undefined) return message.raw(9, new Uint8Array(buffer, byteOffset, byteLength))
-  const entries = { location, length: `${byteLength}` }
+  if (outside === undefined) return message.raw(9, new Uint8Array(buffer, byteOffset, byteLength))
+  const { file, offset } = outside
+  const entries = { location: file, offset: `${offset}`, length: `${byteLength}` }
   for (const [key, value] of Object.entries(entries)) message.message(13, new Message().text(1, key).text(2, value))
   return message.int(14, 1)
 }

@@ -10,6 +10,7 @@ import type { ModelFiles } from '../clip/load.ts'
 import { readClipTables } from '../clip/tokenizer/load.ts'
 import type { TokenizerTables } from '../clip/tokenizer/tokenizer.ts'
 import type { ByteSource } from '../formats/safetensors.ts'
+import { rememberSlice } from './file-slices.ts'
 import { clipMerges } from './package.ts'
 
 /** The files of a model in a local folder. */
@@ -124,6 +125,7 @@ async function readRange(path: string, offset: number, length: number): Promise<
         if (bytesRead === 0) break
         filled += bytesRead
       }
+      if (filled === length) rememberSlice(bytes.buffer, path, offset, await file.stat())
       return bytes.subarray(0, filled)
     } finally {
       await file.close()

@@ -4,6 +4,7 @@ import { anObject, checkArguments } from '../base/arguments.ts'
 import { CoopError } from '../base/errors.ts'
 import { openRuntime, type WorkerPort } from '../runtime/client.ts'
 import type { ProfiledOptions, Runtime } from '../runtime/types.ts'
+import { inFiles } from './file-slices.ts'
 import { wantedOnnxRuntime } from './package.ts'
 import { disableTelemetry } from './telemetry.ts'
 
@@ -99,5 +100,6 @@ export function workerPort(worker: Worker, flags = new Int32Array(new SharedArra
       if (pending > 0) await idle
       await worker.terminate()
     },
+    inFiles,
   }
 }

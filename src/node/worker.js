@@ -18,15 +18,18 @@ const flags = workerData.flags
 const BUSY = 0
 const CLOSING = 1
 
-const serve = serving(ort, async (provider, threads) => {
-  if (provider === 'webgpu') checkVulkan()
-  return {
-    executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    extra: { session: { intra_op: { allow_spinning: workerData.spinning ? '1' : '0' } } },
-  }
-})
+const serve = serving(
+  ort,
+  async (provider, threads) => {
+    if (provider === 'webgpu') checkVulkan()
+    return {
+      executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+    }
+  },
+  workerData.spinning,
+)
 
 /** Without its library for graphics on Linux, WebGPU would print lines of its own source code to standard error. */
 function checkVulkan() {

@@ -17,6 +17,7 @@ import {
   type Runtime,
   type Session,
   type WeightFile,
+  type WeightsInFiles,
 } from './types.ts'
 
 /** A worker (Node's or the browser's) that answers requests; what a platform must bring. */
@@ -25,6 +26,8 @@ export interface WorkerPort {
   onAnswer(listener: (answer: Answer) => void): void
   onFailure(listener: (reason: string) => void): void
   terminate(): Promise<void>
+  /** Those of some weights that still lie in files of a folder as they were read from there. */
+  inFiles?(weights: readonly ArrayBufferView[]): Promise<WeightsInFiles>
 }
 
 const aPort = withMembers(
@@ -170,12 +173,10 @@ class WorkerRuntime implements Runtime {
   async load<Out extends string>(program: Program<Out>, options: LoadOptions = {}): Promise<Session<Out>> {
     checkArguments('load', { program }, { program: aProgram })
     const lowered = lower(program, this.device)
-    const model = encodeOnnx(lowered)
     const asFloat = new Set(
       lowered.inputs.flatMap(({ name, outputs: [x] }) => (x?.dtype === 'float32' ? (name ?? []) : [])),
     )
-    const weights = Array.from(model.weights, ([path, data]) => ({ path, data: postable(data) }))
-    const session = await this.#open(model.bytes, weights, options)
+    const session = await this.#openProgram(lowered, options)
     return {
       run: async (feeds) => {
         checkFeeds(program, feeds)
@@ -188,6 +189,18 @@ class WorkerRuntime implements Runtime {
     }
   }
 
+  async #openProgram(program: Program, options: LoadOptions): Promise<Session> {
+    const open = async (from?: WeightsInFiles) => {
+      const model = encodeOnnx(program, from?.slices)
+      const weights = Array.from(model.weights, ([path, data]) => ({ path, data: postable(data) }))
+      return this.#open(model.bytes, weights, options, from?.folder)
+    }
+    const from = await this.#channel.port.inFiles?.(largeMatrices(program))
+    if (from === undefined || from.slices.size === 0) return open()
+    // not every file system has files that can be taken as memory
+    return open(from).catch(() => open())
+  }
+
   async loadOnnx(file: Uint8Array): Promise<Session> {
     checkArguments('loadOnnx', { file }, { file: bytes })
     return this.#open(file.slice(), [])
@@ -198,11 +211,12 @@ class WorkerRuntime implements Runtime {
     model: Uint8Array,
     weights: readonly WeightFile[],
     { spinning = true }: LoadOptions = {},
+    folder?: string,
   ): Promise<Session> {
     const session = this.#sessions++
     let disposed = false
     const moved = [model, ...weights.map(({ data }) => data)]
-    await this.#channel.ask({ kind: 'load', session, model, weights, spinning }, moved)
+    await this.#channel.ask({ kind: 'load', session, model, weights, spinning, folder }, moved)
     return {
       run: async (feeds) => {
         if (disposed) throw new CoopError('the session is disposed', 'load the program again')
@@ -253,6 +267,18 @@ function checkFeeds(program: Program, feeds: Readonly<Record<string, Tensor>>): 
     }
   }
 }
+
+/** Bytes from which on a weight is taken from its file. */
+const LARGE = 1 << 20
+
+/**
+ * The weights of linear layers: ONNX Runtime lays them out anew for its products as a session is made, and does not look at
+ * their file again, whatever becomes of that.
+ */
+const largeMatrices = ({ weights }: Program): ArrayBufferView[] =>
+  weights.flatMap(({ tensor }) =>
+    tensor?.dtype === 'float32' && tensor.shape.length === 2 && tensor.data.byteLength >= LARGE ? [tensor.data] : [],
+  )
 
 /** The bytes of a weight: shared memory is seen from both sides, of other memory a copy is moved. */
 function postable({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {

@@ -11,9 +11,10 @@
  *
  * @param {{ readonly InferenceSession: InferenceSessionFactory, readonly Tensor: TensorConstructor }} ort
  * @param {(provider: string, threads: number) => Promise<InferenceSession.SessionOptions>} open what sessions are made with on a provider
+ * @param {boolean} [maySpin] whether threads that wait for work may do so in a loop
  * @returns {(request: Request & { id: number }) => Promise<Answer>}
  */
-export function serving(ort, open) {
+export function serving(ort, open, maySpin = true) {
   /** @type {Map<number, InferenceSession>} */
   const sessions = new Map()
   /** @type {InferenceSession.SessionOptions} */
@@ -39,10 +40,10 @@ export function serving(ort, open) {
       return {}
     },
 
-    async load({ session, model, weights, spinning }) {
+    async load({ session, model, weights, folder, spinning }) {
       const profiling = profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: `${profile}/session` }
-      const waiting = spinning ? {} : { extra: { session: { intra_op: { allow_spinning: '0' } } } }
-      const whole = { ...options, ...profiling, ...waiting, externalData: weights }
+      const extra = { session: { ...waiting(spinning && maySpin), ...filesIn(folder) } }
+      const whole = { ...options, ...profiling, extra, externalData: weights }
       sessions.set(session, await ort.InferenceSession.create(model, whole))
       return {}
     },
@@ -76,6 +77,12 @@ export function serving(ort, open) {
     }
   }
 }
+
+/** @param {boolean} spinning */
+const waiting = (spinning) => (spinning ? {} : { intra_op: { allow_spinning: '0' } })
+
+/** @param {string | undefined} folder of files that hold weights */
+const filesIn = (folder) => (folder === undefined ? {} : { model_external_initializers_file_folder_path: folder })
 
 /** @param {Tensor} tensor @returns {FloatTensor} */
 function floatTensor({ dims, data }) {

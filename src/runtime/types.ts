@@ -1,3 +1,4 @@
+import type { FileSlice } from '../graph/onnx.ts'
 import type { Program } from '../graph/program.ts'
 import type { FloatTensor, Tensor } from '../graph/tensor.ts'
 
@@ -42,7 +43,8 @@ export interface Runtime {
   readonly note?: string
   /**
    * Makes a session; its weights are held until it is disposed. Weights in shared memory (see sharedFloats) are read
-   * there, without a copy: nobody writes to them before the promise settles.
+   * there, without a copy, and large ones that were read from a file unchanged are taken from that file: nobody writes to
+   * them.
    */
   load<Out extends string>(program: Program<Out>, options?: LoadOptions): Promise<Session<Out>>
   /** Makes a session of an ONNX file with all of its weights inside; what is fed to it is not checked. */
@@ -67,6 +69,12 @@ export interface WeightFile {
   readonly data: Uint8Array
 }
 
+/** Weights that lie in files of one folder, by their values. */
+export interface WeightsInFiles {
+  readonly folder: string
+  readonly slices: ReadonlyMap<ArrayBufferView, FileSlice>
+}
+
 /** What crosses to the worker; each request has an id that its answer repeats. */
 export type Request =
   | {
@@ -81,6 +89,8 @@ export type Request =
       readonly session: number
       readonly model: Uint8Array
       readonly weights: readonly WeightFile[]
+      /** Of the files that the model refers to besides. */
+      readonly folder?: string
       readonly spinning: boolean
     }
   | { readonly kind: 'run'; readonly session: number; readonly feeds: Readonly<Record<string, Tensor>> }

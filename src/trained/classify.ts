@@ -1,10 +1,9 @@
 import { CoopError, FileError, UsageError } from '../base/errors.ts'
-import { imageEncoder } from '../clip/encode.ts'
+import { imageEncoder, isLarge } from '../clip/encode.ts'
 import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip, RgbImage } from '../clip/types.ts'
-import { expectedTensors } from '../clip/weights/expected.ts'
 import { distinctNames } from '../data/class-names.ts'
-import { dims, type FloatTensor, floatTensor, sizeOf } from '../graph/tensor.ts'
+import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { ImageClassifier, Looks } from '../learning/classifier.ts'
 import { conformalThreshold } from '../learning/conformal.ts'
 import { softmaxRows } from '../learning/vectors.ts'
@@ -83,9 +82,6 @@ const BATCH = 32
  * larger batches no less, and of four little more. With a large one it costs the same, and each step holds its weights anew.
  */
 const [STEPS, STEPS_OF_LARGE, FILLED] = [[8, 4, 1], [8, 1], 0.75]
-/** Values of the weights of a large model. */
-const LARGE = 20_000_000
-
 /** A run that is ready to be asked, with the classifier of what it learned (see classifierOf). */
 export function openSaved<P>(
   saved: SavedRun,
@@ -99,12 +95,8 @@ export function openSaved<P>(
   const decide = decider(saved, options)
   const { transforms = saved.transforms, exif = saved.exif } = options
   const { preprocess: config, embedDim } = clip.config
-  const isLarge =
-    Array.from(expectedTensors(clip.config).values()).reduce((sum, shape) => sum + sizeOf(shape), 0) > LARGE
-  const encoders = (isLarge ? STEPS_OF_LARGE : STEPS).map((size) => ({
-    size,
-    ...imageEncoder(clip, runtime, size, saved.precision),
-  }))
+  const steps = isLarge(clip.config) ? STEPS_OF_LARGE : STEPS
+  const encoders = steps.map((size) => imageEncoder(clip, runtime, size, saved.precision))
 
   async function pixels(picture: P, name: string, decoding: Pick<DecodeOptions, 'maxPixels'> = {}) {
     return how.prepare(await how.decode(picture, name, { ...decoding, exif }), { config, transforms }, undefined)
@@ -119,9 +111,9 @@ export function openSaved<P>(
     const width = classifier.takes === 'trunk' ? trunkWidth(clip.config) : embedDim
     const features = floatTensor([pixels.length, width])
     let start = 0
-    for (const { size, encode, trunk } of encoders) {
-      const rest = (pixels.length - start) % size
-      const end = pixels.length - (rest < FILLED * size ? rest : 0)
+    for (const { batchSize, encode, trunk } of encoders) {
+      const rest = (pixels.length - start) % batchSize
+      const end = pixels.length - (rest < FILLED * batchSize ? rest : 0)
       const some = pixels.slice(start, end)
       features.data.set(await (classifier.takes === 'trunk' ? trunk(some) : encode(some)), start * width)
       start = end

@@ -4,7 +4,7 @@ import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { sha256 } from '../base/sha256.ts'
 import { orStopped } from '../base/stop.ts'
-import { type ImageEncoder, imageEncoder } from '../clip/encode.ts'
+import { type ImageEncoder, imageEncoder, isLarge } from '../clip/encode.ts'
 import type { Precision } from '../clip/precision.ts'
 import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip } from '../clip/types.ts'
@@ -20,7 +20,11 @@ import type { Views } from '../pictures/views.ts'
 import type { Runtime } from '../runtime/types.ts'
 import type { PictureReader } from './reader.ts'
 
-const BATCH = 32
+/** Pictures that are encoded at a time; a batch that is not full costs as much, and the first waits for all of its pictures. */
+const [BATCH, BATCH_OF_LARGE] = [32, 8]
+
+const batchSizeFor = ({ config }: Clip, { device }: Runtime): number =>
+  device === 'cpu' && isLarge(config) ? BATCH_OF_LARGE : BATCH
 
 /** How pictures are turned into features. */
 export interface EncodeOptions {
@@ -86,7 +90,7 @@ export async function encodeSets(
   options: EncodeOptions = {},
   hooks: Hooks = {},
 ): Promise<readonly EncodedItems[]> {
-  const encoder = imageEncoder(clip, runtime, BATCH, options.precision)
+  const encoder = imageEncoder(clip, runtime, batchSizeFor(clip, runtime), options.precision)
   const total = sets.reduce((sum, { items }) => sum + items.length, 0)
   const encoded: EncodedItems[] = []
   let before = 0
@@ -181,7 +185,7 @@ async function projected(clip: Clip, { project }: ImageEncoder, { shape, data }:
 function encoding(
   reader: PictureReader,
   { config, fingerprint }: Clip,
-  { trunk, precision }: ImageEncoder,
+  { trunk, precision, batchSize }: ImageEncoder,
   items: readonly Item[],
   { transforms = DEFAULT_TRANSFORMS }: Pick<EncodeOptions, 'transforms'>,
 ): Encoding {
@@ -199,7 +203,7 @@ function encoding(
       ...(precision === 'float32' ? [] : [`precision ${precision}`]),
     ].join('\n'),
     dim: trunkWidth(config),
-    batchSize: BATCH,
+    batchSize,
   }
 }
 
@@ -219,7 +223,7 @@ export async function openOnlineViews(
   seed: number,
   options: EncodeOptions = {},
 ): Promise<{ readonly online: OnlineViews; dispose(): Promise<void> }> {
-  const encoder = imageEncoder(clip, runtime, BATCH, options.precision)
+  const encoder = imageEncoder(clip, runtime, batchSizeFor(clip, runtime), options.precision)
   const paths = items.map(({ path }) => path)
   const how = encoding(reader, clip, encoder, items, options)
   const { key, features: trunk } = await onlineViews(paths, { ...how, seed })
