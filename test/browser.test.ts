@@ -286,7 +286,8 @@ describe.skipIf(CHROMIUM === undefined)('in headless Chromium (skipped where the
     }
   })
 
-  it('WebGPU, computed by software, gives the losses of Node', async () => {
+  // two minutes on two idle processors
+  it('WebGPU, computed by software, gives the losses of Node', { timeout: 600_000 }, async () => {
     const [browser, server, page] = await open(true, false)
     try {
       const losses: number[] = await page.evaluate(`(async () => {

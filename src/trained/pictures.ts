@@ -23,8 +23,10 @@ import type { PictureReader } from './reader.ts'
 /** Pictures that are encoded at a time; a batch that is not full costs as much, and the first waits for all of its pictures. */
 const [BATCH, BATCH_OF_LARGE] = [32, 8]
 
-const batchSizeFor = ({ config }: Clip, { device }: Runtime): number =>
-  device === 'cpu' && isLarge(config) ? BATCH_OF_LARGE : BATCH
+function batchSizeFor({ config }: Clip, { device }: Runtime, pictures: number): number {
+  const most = device === 'cpu' && isLarge(config) ? BATCH_OF_LARGE : BATCH
+  return Math.max(1, Math.min(most, pictures))
+}
 
 /** How pictures are turned into features. */
 export interface EncodeOptions {
@@ -90,7 +92,8 @@ export async function encodeSets(
   options: EncodeOptions = {},
   hooks: Hooks = {},
 ): Promise<readonly EncodedItems[]> {
-  const encoder = imageEncoder(clip, runtime, batchSizeFor(clip, runtime), options.precision)
+  const most = sets.reduce((most, { items, views }) => Math.max(most, items.length * (views?.count ?? 1)), 0)
+  const encoder = imageEncoder(clip, runtime, batchSizeFor(clip, runtime, most), options.precision)
   const total = sets.reduce((sum, { items }) => sum + items.length, 0)
   const encoded: EncodedItems[] = []
   let before = 0
@@ -223,7 +226,7 @@ export async function openOnlineViews(
   seed: number,
   options: EncodeOptions = {},
 ): Promise<{ readonly online: OnlineViews; dispose(): Promise<void> }> {
-  const encoder = imageEncoder(clip, runtime, batchSizeFor(clip, runtime), options.precision)
+  const encoder = imageEncoder(clip, runtime, batchSizeFor(clip, runtime, items.length), options.precision)
   const paths = items.map(({ path }) => path)
   const how = encoding(reader, clip, encoder, items, options)
   const { key, features: trunk } = await onlineViews(paths, { ...how, seed })
