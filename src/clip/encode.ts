@@ -1,4 +1,13 @@
-import { aClip, aList, aRuntime, checkArguments, texts as listOfTexts, wholeFrom, wholes } from '../base/arguments.ts'
+import {
+  aClip,
+  aFlag,
+  aList,
+  aRuntime,
+  checkArguments,
+  texts as listOfTexts,
+  wholeFrom,
+  wholes,
+} from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import {
   dims,
@@ -11,6 +20,7 @@ import {
   sizeOf,
 } from '../graph/index.ts'
 import { int8Linear } from '../graph/int8.ts'
+import { valuesOf } from '../graph/tensor.ts'
 import type { Runtime, Session } from '../runtime/types.ts'
 import { aPrecision, type Precision } from './precision.ts'
 import { encodePlain } from './tokenizer/tokenizer.ts'
@@ -51,17 +61,19 @@ export interface ImageEncoder {
  * first images, so that an unused encoder costs nothing.
  *
  * @param precision of the tower up to its last projection, which is in float32
+ * @param few whether there are so few images that its weights are not worth packing (see LoadOptions)
  */
 export function imageEncoder(
   clip: Clip,
   runtime: Runtime,
   batchSize: number,
   precision: Precision = 'float32',
+  few = false,
 ): ImageEncoder {
   checkArguments(
     'imageEncoder',
-    { clip, runtime, precision },
-    { clip: aClip, runtime: aRuntime, precision: aPrecision },
+    { clip, runtime, precision, few },
+    { clip: aClip, runtime: aRuntime, precision: aPrecision, few: aFlag },
   )
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new UsageError(`the batch size must be a whole number from 1 up, not ${batchSize}`)
@@ -70,8 +82,10 @@ export function imageEncoder(
   const { size } = config.preprocess
   const [picture, width] = [3 * size * size, trunkWidth(config)]
   const used = runtime.device === 'cpu' ? precision : 'float32'
-  const tower = batched(runtime, [batchSize, 3, size, size], (shape) => TRUNKS[used](clip, shape))
-  const projection = batched(runtime, [batchSize, width], async (shape) => {
+  // whole numbers are slow unless they are packed
+  const packed = !few || used !== 'float32'
+  const tower = batched(runtime, [batchSize, 3, size, size], packed, (shape) => TRUNKS[used](clip, shape))
+  const projection = batched(runtime, [batchSize, width], packed, async (shape) => {
     const graph = new Graph()
     const p = constantParameters(graph, clip.weights)
     return program(graph, { y: imageProjection(p, config, graph.input('x', shape)) })
@@ -139,10 +153,10 @@ const TRUNKS: Readonly<Record<Precision, typeof floatTrunk>> = { float32: floatT
  * A part of the model for batches of one shape: fewer rows are filled up with zeros, so that a row gives the same digits
  * whatever the others are. It is loaded with the first rows.
  */
-function batched(runtime: Runtime, shape: Shape, part: (shape: Shape) => Promise<Program<'y'>>) {
+function batched(runtime: Runtime, shape: Shape, packed: boolean, part: (shape: Shape) => Promise<Program<'y'>>) {
   let session: Promise<Session<'y'>> | undefined
   // pictures are decoded and cut meanwhile
-  const load = async () => runtime.load(await part(shape), { spinning: false })
+  const load = async () => runtime.load(await part(shape), { spinning: false, packed })
   return {
     async of(rows: Float32Array): Promise<Float32Array> {
       const x = floatTensor(shape)
@@ -210,6 +224,7 @@ async function encodePacked(clip: Clip, runtime: Runtime, packing: Packing): Pro
   const p = constantParameters(graph, weights)
   const session = await runtime.load(
     program(graph, { features: textTower(p, config.text, config.embedDim, packing, graph.input('rows', rows.shape)) }),
+    { packed: false }, // it runs once
   )
   try {
     const { features } = await session.run({ rows })
@@ -247,6 +262,6 @@ function rowsOfTable(table: FloatTensor, indices: readonly number[]): FloatTenso
   const [, width] = dims(table, 2)
   const rows = floatTensor([indices.length, width])
   for (const [i, index] of indices.entries())
-    rows.data.set(table.data.subarray(index * width, (index + 1) * width), i * width)
+    rows.data.set(valuesOf(table, index * width, (index + 1) * width), i * width)
   return rows
 }

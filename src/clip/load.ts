@@ -98,7 +98,7 @@ export async function loadClip(files: ModelFiles): Promise<Clip> {
   const { config, tokenizer, checkpoint, names } = await openModel(files)
   const weights = files.small ? new SmallWeights() : new Map()
   await readWeights(checkpoint, expectedTensors(config), names, weights)
-  const compute = () => fingerprintOf(config, weights)
+  const compute = () => fingerprintOf(config, weights, files.hash)
   return {
     config,
     weights,

@@ -22,17 +22,18 @@ export const OTHER_BITS: ReadonlyMap<string, number> = new Map([
   ['C64', 64],
 ])
 
-type Decoders<T> = Partial<Record<Dtype, (bytes: Uint8Array) => T>>
+type Decoders<T, Into = never> = Partial<Record<Dtype, (bytes: Uint8Array, into?: Into) => T>>
 
 /**
  * Little-endian bytes as float32 values, in shared memory (see sharedFloats), so that a model's weights are there once for all
  * threads: a copy, but of float32 that have shared memory of their own. Types that are no floating-point numbers have no decoder.
  */
-export const FLOAT_DECODERS: Decoders<Float32Array> = {
-  F64: (bytes) => filled(bytes.length / 8, (values) => values.set(new Float64Array(aligned(bytes)))),
-  F32: (bytes) => inPlace(bytes) ?? filled(bytes.length / 4, (values) => new Uint8Array(values.buffer).set(bytes)),
-  F16: (bytes) => filled(bytes.length / 2, (values) => halfToFloat(new Uint16Array(aligned(bytes)), values)),
-  BF16: (bytes) => filled(bytes.length / 2, (values) => brainToFloat(new Uint16Array(aligned(bytes)), values)),
+export const FLOAT_DECODERS: Decoders<Float32Array, Float32Array> = {
+  F64: (bytes, into) => filled(into, bytes.length / 8, (values) => values.set(new Float64Array(aligned(bytes)))),
+  F32: (bytes, into) =>
+    (into ? undefined : inPlace(bytes)) ?? filled(into, bytes.length / 4, (x) => bytesOf(x).set(bytes)),
+  F16: (bytes, into) => filled(into, bytes.length / 2, (values) => halfToFloat(wordsOf(bytes), values)),
+  BF16: (bytes, into) => filled(into, bytes.length / 2, (values) => brainToFloat(wordsOf(bytes), values)),
 }
 
 /** The same for integers. */
@@ -47,7 +48,7 @@ export const INT_DECODERS: Decoders<ArrayLike<number> | BigInt64Array> = {
 
 /** bfloat16 is the upper half of a float32. */
 function brainToFloat(words: Uint16Array, values: Float32Array): void {
-  const bits = new Uint32Array(values.buffer)
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   for (let i = 0; i < words.length; i++) bits[i] = words[i]! << 16
 }
 
@@ -57,11 +58,19 @@ function inPlace({ buffer, byteLength }: Uint8Array): Float32Array | undefined {
   return isAlone && byteLength === buffer.byteLength ? new Float32Array(buffer) : undefined
 }
 
-function filled(length: number, fill: (values: Float32Array) => void): Float32Array {
-  const values = sharedFloats(length)
+/** @param into memory to take, else there is new one */
+function filled(into: Float32Array | undefined, length: number, fill: (values: Float32Array) => void): Float32Array {
+  const values = into?.subarray(0, length) ?? sharedFloats(length)
   fill(values)
   return values
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) => new Uint8Array(buffer, byteOffset, byteLength)
+
+const wordsOf = (bytes: Uint8Array): Uint16Array =>
+  bytes.byteOffset % 2 === 0
+    ? new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
+    : new Uint16Array(aligned(bytes))
 
 /** A private copy: values may begin at any byte of a file, and the source may reuse its buffer. */
 function aligned(bytes: Uint8Array): ArrayBuffer {

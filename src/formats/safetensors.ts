@@ -1,6 +1,16 @@
 import { aText, bytes, checkArguments } from '../base/arguments.ts'
 import { CoopError, FileError } from '../base/errors.ts'
-import { type FloatTensor, floatTensor, type IntTensor, intTensor, type Shape, sizeOf } from '../graph/tensor.ts'
+import {
+  type FloatTensor,
+  floatTensor,
+  type IntTensor,
+  intTensor,
+  type Shape,
+  type StoredPlace,
+  type StoredValues,
+  sharedFloats,
+  sizeOf,
+} from '../graph/tensor.ts'
 import { DTYPE_BYTES, type Dtype, FLOAT_DECODERS, INT_DECODERS, OTHER_BITS } from './dtypes.ts'
 import { floatToHalf } from './half.ts'
 import { parseJson } from './json.ts'
@@ -11,6 +21,18 @@ export interface ByteSource {
   readonly name: string
   readonly size: number
   read(offset: number, length: number): Promise<Uint8Array>
+  /** Of a file: the same without waiting, into memory that is there, as long as the file is what it was. */
+  readonly now?: StoredFile
+}
+
+/** A file that is read when its values are asked for. */
+export interface StoredFile {
+  /** Absolute. */
+  readonly path: string
+  /** Tells it from what it may become. */
+  readonly state: string
+  /** Fills `into` from an offset. Throws FileError when the file is not what it was when it was opened. */
+  read(into: Uint8Array, offset: number): void
 }
 
 /** Where one tensor is; offsets count from the first byte of the file. */
@@ -29,6 +51,8 @@ export interface SafetensorsFile {
   readonly entries: ReadonlyMap<string, TensorEntry>
   /** A floating-point tensor as float32. Throws FileError when it is missing or holds integers. */
   readFloat(tensor: string): Promise<FloatTensor>
+  /** The values of a floating-point tensor, to be read when they are asked for; undefined where that is not possible. */
+  stored(tensor: string): StoredValues | undefined
   /** An integer or boolean tensor as int64. Throws FileError when it is missing or holds floats. */
   readInt(tensor: string): Promise<IntTensor>
 }
@@ -78,11 +102,44 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
       if (decode === undefined) throw wrongType(source.name, tensor, entry, 'floating-point numbers')
       return floatTensor(entry.shape, decode(bytes))
     },
+    stored: (tensor) => {
+      const entry = entries.get(tensor)
+      return entry && source.now && storedFloats(source.now, entry)
+    },
     async readInt(tensor) {
       const { entry, bytes } = await bytesOf(tensor)
       const decode = isDtype(entry.dtype) ? INT_DECODERS[entry.dtype] : undefined
       if (decode === undefined) throw wrongType(source.name, tensor, entry, 'integers')
       return intTensor(entry.shape, decode(bytes))
+    },
+  }
+}
+
+/** Types whose values ONNX Runtime takes from a file as they lie there. */
+const AS_THEY_LIE: ReadonlyMap<string, StoredPlace['dtype']> = new Map([
+  ['F32', 'float32'],
+  ['F16', 'float16'],
+])
+
+function storedFloats(file: StoredFile, { dtype, shape, offset }: TensorEntry): StoredValues | undefined {
+  const decode = isDtype(dtype) ? FLOAT_DECODERS[dtype] : undefined
+  if (decode === undefined || !isDtype(dtype)) return undefined
+  const size = DTYPE_BYTES[dtype]
+  const asItLies = AS_THEY_LIE.get(dtype)
+  let scratch = new Uint8Array()
+  return {
+    length: sizeOf(shape),
+    place: asItLies && { path: file.path, state: file.state, offset, dtype: asItLies },
+    read(start, end, into) {
+      if (dtype === 'F32') {
+        const values = into?.subarray(0, end - start) ?? sharedFloats(end - start)
+        file.read(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset + start * size)
+        return values
+      }
+      const bytes = (end - start) * size
+      if (scratch.length < bytes) scratch = new Uint8Array(bytes)
+      file.read(scratch.subarray(0, bytes), offset + start * size)
+      return decode(scratch.subarray(0, bytes), into)
     },
   }
 }

@@ -2,7 +2,7 @@ import { CoopError } from '../base/errors.ts'
 import type { Attribute, DType, Node, Value } from './graph.ts'
 import { checkProgram, type Program, resolve } from './program.ts'
 import { Message } from './protobuf.ts'
-import type { PackedTensor, Tensor } from './tensor.ts'
+import { type PackedTensor, sizeOf, storedValues, type Tensor } from './tensor.ts'
 
 type Weight = Tensor | PackedTensor
 
@@ -20,6 +20,8 @@ export interface FileSlice {
   readonly file: string
   /** In bytes. */
   readonly offset: number
+  /** Values in float16 become float32 as a session is made. */
+  readonly dtype: 'float32' | 'float16'
 }
 
 const OPSET = 21
@@ -28,7 +30,7 @@ const IR_VERSION = 10
 const INLINE_BYTES = 1024
 const ELEMENT_TYPE: Record<DType, number> = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 }
 
-type FileSlices = ReadonlyMap<ArrayBufferView, FileSlice>
+type FileSlices = ReadonlyMap<object, FileSlice>
 
 /** How a program becomes a file that stands by itself. */
 export interface OnnxFileOptions {
@@ -41,15 +43,15 @@ export interface OnnxFileOptions {
 /**
  * Encodes a program as an ONNX model (onnx.proto3: ModelProto 1 ir_version, 8 opset_import, 2 producer_name, 7 graph).
  *
- * @param inFiles weights, by their values, that lie in files already: the model refers to these
+ * @param inFiles weights that lie in files already: the model refers to these, and contains all others
  * @throws ShapeError when the program is not one (see checkProgram)
  */
 export function encodeOnnx(p: Program, inFiles: FileSlices = new Map()): OnnxModel {
   checkProgram(p)
   const outside = outsideOf(p.weights, inFiles)
   const model = modelProto(p, graphProto(p, outside))
-  const own = Array.from(outside).filter(([data]) => !inFiles.has(data))
-  return { bytes: model.bytes(), weights: new Map(own.map(([data, { file }]) => [file, data])) }
+  const own = Array.from(outside).filter(([tensor]) => !inFiles.has(tensor))
+  return { bytes: model.bytes(), weights: new Map(own.map(([{ data }, { file }]) => [file, data])) }
 }
 
 /**
@@ -80,11 +82,17 @@ function modelProto(p: Program, graph: Message): Message {
 }
 
 /** Where the weights are that stand outside; those that share their data share the place. */
-function outsideOf(weights: readonly Node[], inFiles: FileSlices): Map<Weight['data'], FileSlice> {
-  const slices = new Map<Weight['data'], FileSlice>()
+function outsideOf(weights: readonly Node[], inFiles: FileSlices): Map<Weight, FileSlice> {
+  const slices = new Map<Weight, FileSlice>()
+  const inMemory = new Map<Weight['data'], FileSlice>()
   for (const { tensor } of weights) {
-    if (tensor === undefined || tensor.data.byteLength < INLINE_BYTES || slices.has(tensor.data)) continue
-    slices.set(tensor.data, inFiles.get(tensor.data) ?? { file: `weight${slices.size}`, offset: 0 })
+    if (tensor === undefined || slices.has(tensor)) continue
+    const known = inFiles.get(tensor) ?? inMemory.get(tensor.data)
+    // ONNX Runtime takes what is outside either from files or from memory
+    if (known === undefined && (inFiles.size > 0 || tensor.data.byteLength < INLINE_BYTES)) continue
+    const slice = known ?? { file: `weight${slices.size}`, offset: 0, dtype: 'float32' }
+    slices.set(tensor, slice)
+    if (known === undefined) inMemory.set(tensor.data, slice)
   }
   return slices
 }
@@ -102,7 +110,12 @@ function graphProto(p: Program, outside: FileSlices, batch?: string): Message {
   for (const node of [...p.constants, ...p.weights]) {
     const [value] = node.outputs
     if (node.tensor !== undefined && value !== undefined) {
-      graph.message(5, tensorProto(nameOf(value), node.tensor, outside.get(node.tensor.data)))
+      const slice = outside.get(node.tensor)
+      const isHalf = slice?.dtype === 'float16'
+      const name = isHalf ? `${nameOf(value)} in float16` : nameOf(value)
+      graph.message(5, tensorProto(name, node.tensor, slice))
+      if (isHalf)
+        graph.message(1, new Message().text(1, name).text(2, nameOf(value)).text(4, 'Cast').message(5, TO_FLOAT))
     }
   }
   for (const node of p.inputs) for (const x of node.outputs) graph.message(11, valueInfo(nameOf(x), x, batch))
@@ -122,6 +135,9 @@ function nodeProto(node: Node, nameOf: (x: Value) => string): Message {
   return message
 }
 
+/** To float32. */
+const TO_FLOAT = attributeProto('to', ELEMENT_TYPE.float32)
+
 /** AttributeProto: 1 name, 2 f, 3 i, 4 s, 8 ints, 20 type (1 FLOAT, 2 INT, 3 STRING, 7 INTS). */
 function attributeProto(name: string, value: Attribute): Message {
   const message = new Message().text(1, name)
@@ -136,14 +152,22 @@ function attributeProto(name: string, value: Attribute): Message {
 function tensorProto(name: string, tensor: Weight, outside: FileSlice | undefined): Message {
   const message = new Message()
   for (const n of tensor.shape) message.int(1, n)
-  message.int(2, ELEMENT_TYPE[tensor.dtype]).text(8, name)
-  const { buffer, byteOffset, byteLength } = tensor.data
-  if (outside === undefined) return message.raw(9, new Uint8Array(buffer, byteOffset, byteLength))
+  const isHalf = outside?.dtype === 'float16'
+  message.int(2, ELEMENT_TYPE[isHalf ? 'float16' : tensor.dtype]).text(8, name)
+  if (outside === undefined) {
+    const { buffer, byteOffset, byteLength } = tensor.data
+    return message.raw(9, new Uint8Array(buffer, byteOffset, byteLength))
+  }
   const { file, offset } = outside
-  const entries = { location: file, offset: `${offset}`, length: `${byteLength}` }
+  const length = isHalf ? 2 * sizeOf(tensor.shape) : byteLengthOf(tensor)
+  const entries = { location: file, offset: `${offset}`, length: `${length}` }
   for (const [key, value] of Object.entries(entries)) message.message(13, new Message().text(1, key).text(2, value))
   return message.int(14, 1)
 }
+
+/** Of a weight that is stored nothing is read for this. */
+const byteLengthOf = (tensor: Weight): number =>
+  storedValues(tensor) === undefined ? tensor.data.byteLength : 4 * sizeOf(tensor.shape)
 
 /** ValueInfoProto: 1 name, 2 type; TypeProto 1 tensor_type: 1 elem_type, 2 shape: 1 dim: 1 dim_value, 2 dim_param. */
 function valueInfo(name: string, x: Value, batch?: string): Message {

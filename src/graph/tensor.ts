@@ -21,6 +21,56 @@ export interface IntTensor {
 /** What programs are fed with, and what constants hold. */
 export type Tensor = FloatTensor | IntTensor
 
+/** Values that lie in a file and are read when they are asked for. */
+export interface StoredValues {
+  readonly length: number
+  /**
+   * Those from `start` up to `end`, in new memory, or in `into` where that is given.
+   * @throws FileError where the file is not what it was when it was opened, or has values that are no finite numbers
+   */
+  read(start: number, end: number, into?: Float32Array): Float32Array
+  /** Where they are, if they lie there one after the other. */
+  readonly place?: StoredPlace
+}
+
+export interface StoredPlace {
+  /** Absolute. */
+  readonly path: string
+  /** Tells the file from what it may become. */
+  readonly state: string
+  /** In bytes. */
+  readonly offset: number
+  readonly dtype: 'float32' | 'float16'
+}
+
+const stored = new WeakMap<object, StoredValues>()
+
+/** A tensor whose values are read as soon as its data are asked for. */
+export function storedTensor(shape: Shape, values: StoredValues): FloatTensor {
+  checkSize(shape, values.length)
+  let data: Float32Array | undefined
+  const tensor: FloatTensor = {
+    dtype: 'float32',
+    shape,
+    get data() {
+      data ??= values.read(0, values.length)
+      return data
+    },
+  }
+  stored.set(tensor, {
+    ...values,
+    read: (start, end, into) => (data === undefined ? values.read(start, end, into) : data.subarray(start, end)),
+  })
+  return tensor
+}
+
+/** Where the values of a tensor come from, if that is a file. */
+export const storedValues = (tensor: object): StoredValues | undefined => stored.get(tensor)
+
+/** Some of a tensor's values; of one that is stored nothing else is read. */
+export const valuesOf = (tensor: FloatTensor, start: number, end: number): Float32Array =>
+  storedValues(tensor)?.read(start, end) ?? tensor.data.subarray(start, end)
+
 /** What else weights are stored as: bit patterns of half precision, and the whole numbers of 8-bit arithmetic (see int8.ts). */
 export type PackedTensor =
   | { readonly dtype: 'float16'; readonly shape: Shape; readonly data: Uint16Array }

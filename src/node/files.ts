@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { type Stats, statSync } from 'node:fs'
 import { access, constants, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -10,8 +10,8 @@ import type { ModelFiles } from '../clip/load.ts'
 import { readClipTables } from '../clip/tokenizer/load.ts'
 import type { TokenizerTables } from '../clip/tokenizer/tokenizer.ts'
 import type { ByteSource } from '../formats/safetensors.ts'
-import { rememberSlice } from './file-slices.ts'
 import { clipMerges } from './package.ts'
+import { storedFile } from './stored-file.ts'
 
 /** The files of a model in a local folder. */
 export function folderModelFiles(folder: string): ModelFiles {
@@ -23,6 +23,7 @@ export function folderModelFiles(folder: string): ModelFiles {
     },
     text: (file) => readText(join(folder, file)),
     open: (file) => fileSource(join(folder, file)),
+    hash: () => createHash('sha256'),
     clipTables,
   }
 }
@@ -105,8 +106,13 @@ export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> 
 export async function fileSource(path: string): Promise<ByteSource> {
   checkArguments('fileSource', { path }, { path: aText })
   try {
-    const { size } = await stat(path)
-    return { name: path, size, read: (offset, length) => readRange(path, offset, length) }
+    const stats = await stat(path)
+    return {
+      name: path,
+      size: stats.size,
+      read: (offset, length) => readRange(path, offset, length),
+      now: storedFile(path, stats),
+    }
   } catch (cause) {
     throw fileError('read', path, cause)
   }
@@ -125,7 +131,6 @@ async function readRange(path: string, offset: number, length: number): Promise<
         if (bytesRead === 0) break
         filled += bytesRead
       }
-      if (filled === length) rememberSlice(bytes.buffer, path, offset, await file.stat())
       return bytes.subarray(0, filled)
     } finally {
       await file.close()

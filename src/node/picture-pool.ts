@@ -28,6 +28,22 @@ interface Member {
   readonly waiting: Map<number, (pixels: Float32Array | undefined) => void>
 }
 
+/** Memory that both threads see, and that later pictures take again: new memory takes longer to get than to fill. */
+const free: SharedArrayBuffer[] = []
+/** How much of it is kept: so many pieces of at most so many bytes. */
+const [KEPT, KEPT_BYTES] = [8, 1 << 24]
+
+function take(bytes: number): SharedArrayBuffer {
+  const at = free.findIndex(({ byteLength }) => byteLength >= bytes)
+  return free.splice(at, at < 0 ? 0 : 1)[0] ?? new SharedArrayBuffer(bytes)
+}
+
+function giveBack(memory: SharedArrayBuffer): void {
+  if (memory.byteLength > KEPT_BYTES) return
+  free.push(memory)
+  if (free.length > KEPT) free.shift()
+}
+
 let members: Member[] | undefined
 /** Workers cannot be started here. */
 let alone = false
@@ -43,13 +59,17 @@ async function onMember(task: Task): Promise<Float32Array | undefined> {
   if (alone) return undefined
   members ??= Array.from({ length: WORKERS }, start)
   const member = members.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a))
-  return new Promise((resolve) => {
+  const { image } = task
+  const memory = take(image.data.length)
+  const data = new Uint8Array(memory, 0, image.data.length)
+  data.set(image.data)
+  const pixels = await new Promise<Float32Array | undefined>((resolve) => {
     member.waiting.set(task.id, resolve)
     member.worker.ref()
-    // a copy is moved: the caller may keep the picture, and a view would take all of its buffer along
-    const data = task.image.data.slice()
-    member.worker.postMessage({ ...task, image: { ...task.image, data } }, [data.buffer])
+    member.worker.postMessage({ ...task, image: { ...image, data } })
   })
+  giveBack(memory)
+  return pixels
 }
 
 /** A worker; an idle one does not keep the process alive. */

@@ -4,8 +4,8 @@ import { anObject, checkArguments } from '../base/arguments.ts'
 import { CoopError } from '../base/errors.ts'
 import { openRuntime, type WorkerPort } from '../runtime/client.ts'
 import type { ProfiledOptions, Runtime } from '../runtime/types.ts'
-import { inFiles } from './file-slices.ts'
 import { wantedOnnxRuntime } from './package.ts'
+import { inFiles } from './stored-file.ts'
 import { disableTelemetry } from './telemetry.ts'
 
 /** Options of nodeRuntime. */

@@ -1,5 +1,6 @@
 import { anObject, aTensor, bytes, checkArguments, withMembers } from '../base/arguments.ts'
 import { MAX_THREADS } from '../base/bounds.ts'
+import { mapBreathing } from '../base/breathe.ts'
 import { CoopError, ShapeError, UsageError } from '../base/errors.ts'
 import { add } from '../graph/elementwise.ts'
 import { Graph } from '../graph/graph.ts'
@@ -26,8 +27,8 @@ export interface WorkerPort {
   onAnswer(listener: (answer: Answer) => void): void
   onFailure(listener: (reason: string) => void): void
   terminate(): Promise<void>
-  /** Those of some weights that still lie in files of a folder as they were read from there. */
-  inFiles?(weights: readonly ArrayBufferView[]): Promise<WeightsInFiles>
+  /** Those of some weights that lie in files of a folder. */
+  inFiles?(weights: readonly object[]): Promise<WeightsInFiles>
 }
 
 const aPort = withMembers(
@@ -191,12 +192,16 @@ class WorkerRuntime implements Runtime {
 
   async #openProgram(program: Program, options: LoadOptions): Promise<Session> {
     const open = async (from?: WeightsInFiles) => {
+      // read one by one, where they were not yet, so that others have their turns
+      await mapBreathing(program.weights, ({ tensor }) =>
+        tensor && !from?.slices.has(tensor) ? tensor.data.length : 0,
+      )
       const model = encodeOnnx(program, from?.slices)
       const weights = Array.from(model.weights, ([path, data]) => ({ path, data: postable(data) }))
       return this.#open(model.bytes, weights, options, from?.folder)
     }
     const from = await this.#channel.port.inFiles?.(largeMatrices(program))
-    if (from === undefined || from.slices.size === 0) return open()
+    if (from === undefined || from.slices.size === 0 || restOf(program, from) > MOST_INSIDE) return open()
     // not every file system has files that can be taken as memory
     return open(from).catch(() => open())
   }
@@ -210,13 +215,13 @@ class WorkerRuntime implements Runtime {
   async #open(
     model: Uint8Array,
     weights: readonly WeightFile[],
-    { spinning = true }: LoadOptions = {},
+    { spinning = true, packed = true }: LoadOptions = {},
     folder?: string,
   ): Promise<Session> {
     const session = this.#sessions++
     let disposed = false
     const moved = [model, ...weights.map(({ data }) => data)]
-    await this.#channel.ask({ kind: 'load', session, model, weights, spinning, folder }, moved)
+    await this.#channel.ask({ kind: 'load', session, model, weights, spinning, packed, folder }, moved)
     return {
       run: async (feeds) => {
         if (disposed) throw new CoopError('the session is disposed', 'load the program again')
@@ -268,16 +273,22 @@ function checkFeeds(program: Program, feeds: Readonly<Record<string, Tensor>>): 
   }
 }
 
-/** Bytes from which on a weight is taken from its file. */
-const LARGE = 1 << 20
+/** Values from which on a weight is taken from its file. */
+const LARGE = 1 << 17
+
+/** Values that a model contains itself at most, where others lie in files: protobuf cannot pass 2 GB. */
+const MOST_INSIDE = 1 << 28
+
+const restOf = ({ weights }: Program, { slices }: WeightsInFiles): number =>
+  weights.reduce((sum, { tensor }) => sum + (tensor && !slices.has(tensor) ? sizeOf(tensor.shape) : 0), 0)
 
 /**
- * The weights of linear layers: ONNX Runtime lays them out anew for its products as a session is made, and does not look at
- * their file again, whatever becomes of that.
+ * The weights of linear layers: as long as they are packed, ONNX Runtime lays them out anew as a session is made, and does not
+ * look at their file again, whatever becomes of that.
  */
-const largeMatrices = ({ weights }: Program): ArrayBufferView[] =>
+const largeMatrices = ({ weights }: Program): object[] =>
   weights.flatMap(({ tensor }) =>
-    tensor?.dtype === 'float32' && tensor.shape.length === 2 && tensor.data.byteLength >= LARGE ? [tensor.data] : [],
+    tensor?.dtype === 'float32' && tensor.shape.length === 2 && sizeOf(tensor.shape) >= LARGE ? [tensor] : [],
   )
 
 /** The bytes of a weight: shared memory is seen from both sides, of other memory a copy is moved. */

@@ -1,7 +1,16 @@
 import { FileError } from '../../base/errors.ts'
 import { FLOAT_DECODERS } from '../../formats/dtypes.ts'
 import type { TensorFile } from '../../formats/tensor-file.ts'
-import { dims, type FloatTensor, floatTensor, type Shape, sharedFloats, sizeOf } from '../../graph/tensor.ts'
+import {
+  dims,
+  type FloatTensor,
+  floatTensor,
+  type Shape,
+  type StoredValues,
+  sharedFloats,
+  sizeOf,
+  storedTensor,
+} from '../../graph/tensor.ts'
 import type { Weights } from '../types.ts'
 import type { Shapes } from './expected.ts'
 import { type Naming, type Origin, originShape } from './names.ts'
@@ -31,7 +40,8 @@ export function checkpointOf(name: string, files: readonly TensorFile[]): Checkp
 }
 
 /**
- * Reads exactly the `expected` tensors, under canonical names, as float32; `weights` takes them.
+ * Reads exactly the `expected` tensors, under canonical names, as float32; `weights` takes them. Where files can be read later
+ * (safetensors on a disk) the values are, when they are asked for.
  * Throws one FileError that lists every missing, unexpected and misshapen tensor, before any is read.
  */
 export async function readWeights(
@@ -43,6 +53,11 @@ export async function readWeights(
   checkTensors(checkpoint, expected, naming)
   for (const [canonical, shape] of expected) {
     const source = naming.originOf(canonical)
+    const stored = storedIn(checkpoint, source)
+    if (stored !== undefined) {
+      weights.set(canonical, storedTensor(shape, stored))
+      continue
+    }
     const tensors: FloatTensor[] = []
     for (const name of source.names) tensors.push(await readFinite(checkpoint, name))
     weights.set(canonical, combine(source, tensors, shape))
@@ -93,16 +108,57 @@ function listing(title: string, names: readonly string[]): string[] {
   return [`  ${title} (${names.length}):`, ...names.slice(0, MAX_LISTED).map((name) => `    ${name}`), ...more]
 }
 
+/** The values of a tensor that is one of a file's, or several stacked. */
+function storedIn({ tensors }: Checkpoint, { names, change }: Origin): StoredValues | undefined {
+  if (change === 'transpose') return undefined
+  const parts: StoredValues[] = []
+  for (const name of names) {
+    const file = tensors.get(name)
+    const values = file?.stored?.(name)
+    if (file === undefined || values === undefined) return undefined
+    parts.push(finite(values, file.name, name))
+  }
+  const [first] = parts
+  return parts.length === 1 ? first : stacked(parts)
+}
+
+const finite = (values: StoredValues, file: string, name: string): StoredValues => ({
+  ...values,
+  read(start, end, into) {
+    const found = values.read(start, end, into)
+    if (!allFinite(found)) throw notFinite(file, name)
+    return found
+  },
+})
+
+/** Values one after the other. */
+function stacked(parts: readonly StoredValues[]): StoredValues {
+  return {
+    length: parts.reduce((sum, { length }) => sum + length, 0),
+    read(start, end, into = sharedFloats(end - start)) {
+      let before = 0
+      for (const { length, read } of parts) {
+        const [from, to] = [Math.max(start, before), Math.min(end, before + length)]
+        if (from < to) read(from - before, to - before, into.subarray(from - start, to - start))
+        before += length
+      }
+      return into.subarray(0, end - start)
+    },
+  }
+}
+
+function notFinite(file: string, name: string): FileError {
+  return new FileError(
+    `${file}: tensor "${name}" has values that are not finite numbers`,
+    'download or write the file again',
+  )
+}
+
 async function readFinite(checkpoint: Checkpoint, name: string): Promise<FloatTensor> {
   const file = checkpoint.tensors.get(name)
   if (file === undefined) throw new FileError(`${checkpoint.name} has no tensor "${name}"`)
   const tensor = await file.readFloat(name)
-  if (!allFinite(tensor.data)) {
-    throw new FileError(
-      `${file.name}: tensor "${name}" has values that are not finite numbers`,
-      'download or write the file again',
-    )
-  }
+  if (!allFinite(tensor.data)) throw notFinite(file.name, name)
   return tensor
 }
 
