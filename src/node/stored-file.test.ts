@@ -1,6 +1,19 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FileError } from '../base/errors.ts'
 import { loadClip } from '../clip/load.ts'
@@ -103,6 +116,14 @@ describe('a weight that is stored', () => {
       await expect(columnsOf(after)).rejects.toThrow('was changed or removed while it was in use')
     },
   )
+
+  it('is the same after its rights were changed', async () => {
+    const path = await saved('rights.safetensors')
+    const tensor = await stored(path, 'twos')
+    await sleep(20)
+    await chmod(path, 0o600)
+    expect(await columnsOf(tensor)).toEqual([2 * SIZE])
+  })
 
   it('is not lost where others lie in another folder, or nowhere', async () => {
     await mkdir(join(folder, 'elsewhere'))

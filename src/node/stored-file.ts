@@ -7,8 +7,8 @@ import type { FileSlice } from '../graph/onnx.ts'
 import { storedValues } from '../graph/tensor.ts'
 import type { WeightsInFiles } from '../runtime/types.ts'
 
-/** Another file at the same place, or other content, is another state. */
-const stateOf = ({ dev, ino, size, mtimeMs, ctimeMs }: Stats) => [dev, ino, size, mtimeMs, ctimeMs].join()
+/** Another file at the same place, or other content, is another state; a backup or other rights are not. */
+const stateOf = ({ dev, ino, size, mtimeMs }: Stats) => [dev, ino, size, mtimeMs].join()
 
 /** A file as it is now, to be read whenever its values are needed. */
 export function storedFile(name: string, stats: Stats): StoredFile {
