@@ -1,5 +1,7 @@
 // IEEE 754 half precision (float16): 1 sign bit, 5 of exponent, 10 of mantissa.
 
+import { CoopError } from '../base/errors.ts'
+
 let table: Float32Array | undefined
 
 /** float16 bit patterns to float32 values, exactly; into `values`, as many. */
@@ -24,6 +26,18 @@ export function floatToHalf(values: Float32Array): Uint16Array {
   const half = new Uint16Array(values.length)
   for (let i = 0; i < values.length; i++) half[i] = halfBits(bits[i]!)
   return half
+}
+
+/** Types of floating-point numbers that files are written in. */
+export const FLOAT_TYPES = ['float32', 'float16'] as const
+export type FloatType = (typeof FLOAT_TYPES)[number]
+
+/** The same. Throws CoopError, naming `what`, for a value that float16 cannot hold. */
+export function finiteHalf(values: Float32Array, what: string): Uint16Array {
+  const half = floatToHalf(values)
+  const lost = half.findIndex((bits, i) => (bits & 0x7fff) === 0x7c00 && Number.isFinite(values[i]))
+  if (lost < 0) return half
+  throw new CoopError(`${what} has the value ${values[lost]}, too large for float16`, 'write it as float32')
 }
 
 const INFINITY_32 = 0x7f800000

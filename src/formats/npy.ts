@@ -1,6 +1,6 @@
 import { FileError } from '../base/errors.ts'
 import { dims, type FloatTensor, floatTensor, sizeOf } from '../graph/tensor.ts'
-import { halfToFloat } from './half.ts'
+import { type FloatType, finiteHalf, halfToFloat } from './half.ts'
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59] // \x93NUMPY
 /** Bytes before the header in version 1.0: magic, version, length. */
@@ -10,9 +10,10 @@ const PREFIX = 10
  * The bytes of a NumPy file of float32: version 1.0, C order, the header filled up so that data begin at a multiple of 64.
  * Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-export function writeNpy({ shape, data }: FloatTensor): Uint8Array<ArrayBuffer> {
+export function writeNpy({ shape, data: values }: FloatTensor, dtype: FloatType = 'float32'): Uint8Array<ArrayBuffer> {
+  const data = dtype === 'float16' ? finiteHalf(values, 'the array') : values
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`
-  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': ${tuple}, }`
+  const text = `{'descr': '${dtype === 'float16' ? '<f2' : '<f4'}', 'fortran_order': False, 'shape': ${tuple}, }`
   const start = Math.ceil((PREFIX + text.length + 1) / 64) * 64
   const file = new Uint8Array(start + data.byteLength)
   file.set([...MAGIC, 1, 0])

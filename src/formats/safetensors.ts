@@ -12,7 +12,7 @@ import {
   sizeOf,
 } from '../graph/tensor.ts'
 import { DTYPE_BYTES, type Dtype, FLOAT_DECODERS, INT_DECODERS, OTHER_BITS } from './dtypes.ts'
-import { floatToHalf } from './half.ts'
+import { type FloatType, finiteHalf } from './half.ts'
 import { parseJson } from './json.ts'
 
 /** Random access to bytes: a file, a blob, a buffer. `read` gives exactly `length` bytes. */
@@ -265,7 +265,7 @@ function isCounts(value: unknown): value is number[] {
 
 export interface WriteOptions {
   /** Type of the floating-point tensors in the file. */
-  readonly dtype?: 'float32' | 'float16'
+  readonly dtype?: FloatType
 }
 
 /**
@@ -305,19 +305,11 @@ export function writeSafetensors(
   return file
 }
 
-function encode(name: string, tensor: FloatTensor | IntTensor, dtype: 'float32' | 'float16') {
+function encode(name: string, tensor: FloatTensor | IntTensor, dtype: FloatType) {
   const { data } = tensor
   if (tensor.dtype === 'int64') return { dtype: 'I64' as const, bytes: bytesOf(data) }
   if (dtype === 'float32') return { dtype: 'F32' as const, bytes: bytesOf(data) }
-  const half = floatToHalf(tensor.data)
-  const lost = half.findIndex((bits, i) => (bits & 0x7fff) === 0x7c00 && Number.isFinite(tensor.data[i]))
-  if (lost >= 0) {
-    throw new CoopError(
-      `tensor "${name}" has the value ${tensor.data[lost]}, too large for float16`,
-      'write it as float32',
-    )
-  }
-  return { dtype: 'F16' as const, bytes: bytesOf(half) }
+  return { dtype: 'F16' as const, bytes: bytesOf(finiteHalf(tensor.data, `tensor "${name}"`)) }
 }
 
 function bytesOf(data: ArrayBufferView): Uint8Array {

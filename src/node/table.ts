@@ -4,6 +4,7 @@ import { breathe, breathing } from '../base/breathe.ts'
 import { UsageError } from '../base/errors.ts'
 import { distinctNames } from '../data/class-names.ts'
 import { csvField } from '../data/csv.ts'
+import type { FloatType } from '../formats/half.ts'
 import { writeNpy } from '../formats/npy.ts'
 import { writeSafetensors } from '../formats/safetensors.ts'
 import { dims, type FloatTensor, type IntTensor, intTensor } from '../graph/tensor.ts'
@@ -15,6 +16,8 @@ export interface Table {
   readonly columns: readonly Column[]
   /** What is true of the whole table, plain JSON; formats with room for it keep it. */
   readonly about?: Readonly<Record<string, unknown>>
+  /** Type of the values of matrices, in formats that have a choice; default: float32. */
+  readonly dtype?: FloatType
 }
 
 /** One column, or several side by side; `many` is its name where it is written as a whole. */
@@ -42,6 +45,7 @@ const WRITERS: Readonly<Record<string, (table: Table) => Bytes | Promise<Bytes>>
 export const TABLE_ENDINGS: readonly string[] = Object.keys(WRITERS)
 
 const NPY = '.npy'
+const WITH_FLOAT16: readonly string[] = [NPY, '.safetensors']
 /** The list beside an npy file, which has no room for names. */
 export const besideNpy = (file: string): string => `${file.slice(0, -NPY.length)}.labels.csv`
 
@@ -49,14 +53,17 @@ const endingOf = (file: string): string => extname(file).toLowerCase()
 
 /**
  * Throws, before any work, where no table can be written there: UsageError for another ending or one of the files that are
- * `read`, FileError where the folder cannot be written to.
+ * `read`, or for float16 where it has none of it, FileError where the folder cannot be written to.
  */
-export async function checkTableFile(file: string, read: readonly string[] = []): Promise<void> {
+export async function checkTableFile(file: string, read: readonly string[] = [], dtype?: FloatType): Promise<void> {
   if (!TABLE_ENDINGS.includes(endingOf(file))) {
     throw new UsageError(
       `${file} is not the name of a table`,
       `its ending says the format: ${TABLE_ENDINGS.join(', ')}`,
     )
+  }
+  if (dtype === 'float16' && !WITH_FLOAT16.includes(endingOf(file))) {
+    throw new UsageError(`${file} cannot have values in float16`, `these can: ${WITH_FLOAT16.join(', ')}`)
   }
   if (read.some((other) => resolve(other) === resolve(file))) {
     throw new UsageError(`${file} is what is read: it is not overwritten`, 'give the file another name')
@@ -191,13 +198,13 @@ async function parquetBytes({ columns, rows, about = {} }: Table): Promise<Bytes
   return new Uint8Array(bytes.getBuffer())
 }
 
-function npyBytes({ columns }: Table): Bytes {
+function npyBytes({ columns, dtype }: Table): Bytes {
   const matrix = columns.find((column) => column.kind === 'matrix')
   if (matrix === undefined) throw new Error('the table has no matrix')
-  return writeNpy(matrix.values)
+  return writeNpy(matrix.values, dtype)
 }
 
-function tensorBytes({ columns, about = {} }: Table): Bytes {
+function tensorBytes({ columns, about = {}, dtype }: Table): Bytes {
   const tensors = new Map<string, FloatTensor | IntTensor>()
   const metadata: Record<string, unknown> = { ...about }
   for (const column of columns) {
@@ -208,7 +215,7 @@ function tensorBytes({ columns, about = {} }: Table): Bytes {
     else if (column.kind === 'class') tensors.set(many, intTensor([column.values.length], [...column.values]))
     else tensors.set(many, { dtype: 'float32', shape: [column.values.length], data: Float32Array.from(column.values) })
   }
-  return writeSafetensors(tensors, Object.fromEntries(textsOf(metadata)))
+  return writeSafetensors(tensors, Object.fromEntries(textsOf(metadata)), { dtype })
 }
 
 /** Plain JSON as the texts that metadata can hold. */

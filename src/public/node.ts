@@ -39,7 +39,13 @@ export {
   exportRun,
   type RoundingLoss,
 } from '../runs/export.ts'
-export { type DataFeatures, type DataFeaturesOptions, featuresOfData, writeFeatures } from '../runs/features.ts'
+export {
+  type DataFeatures,
+  type DataFeaturesOptions,
+  featuresOfData,
+  type WriteFeaturesOptions,
+  writeFeatures,
+} from '../runs/features.ts'
 export { type InspectOptions, inspectRun } from '../runs/inspect.ts'
 export { type OpenRunOptions, openRun } from '../runs/open-run.ts'
 export { encodeSets, type PictureOptions } from '../runs/pictures.ts'

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeNpy } from '../formats/npy.ts'
@@ -59,6 +59,22 @@ describe('features of a folder', () => {
     expect(again).toMatchObject({ files: found.files, splits: found.splits, classNames: found.classNames })
     expect(again.labels).toEqual(found.labels)
     expect(found.files.slice(0, 2).every((name) => /^(blue|green|red)\/\d\.png$/.test(name))).toBe(true)
+  })
+
+  it.each(['safetensors', 'npy'])('as %s take half the room in float16, each within a thousandth', async (ending) => {
+    const [whole, half] = [at('out', `whole.${ending}`), at('out', `half.${ending}`)]
+    await writeFeatures(whole, found)
+    await writeFeatures(half, found, { dtype: 'float16' })
+    const sizes = await Promise.all([whole, half].map(async (file) => (await stat(file)).size))
+    expect((sizes[0] ?? 0) - (sizes[1] ?? 0)).toBeGreaterThan(1.9 * found.features.data.length)
+    const again = await featuresOfData(half, { model: world.model, threads: 1 })
+    for (const [i, value] of again.features.data.entries()) {
+      const wanted = found.features.data[i] ?? Number.NaN
+      expect(Math.abs(value - wanted)).toBeLessThanOrEqual(Math.abs(wanted) / 1000 + 1e-7)
+    }
+    await expect(writeFeatures(at('out', 'half.csv'), found, { dtype: 'float16' })).rejects.toThrow(
+      /half\.csv cannot have values in float16/,
+    )
   })
 
   it('teach what the pictures teach', async () => {

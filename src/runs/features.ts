@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { anObject, aTensor, aText, checkArguments, checkOptions, someHooks, texts, wholes } from '../base/arguments.ts'
 import { FileError, ShapeError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
@@ -6,6 +7,7 @@ import { type Dataset, exifOfDataset, givenFrom, type Item } from '../data/items
 import { PARTS, type Part } from '../data/split.ts'
 import { FEATURES_FORMAT } from '../datasets/features-file.ts'
 import { isImageName } from '../datasets/image-names.ts'
+import { FLOAT_TYPES, type FloatType } from '../formats/half.ts'
 import { dims, type FloatTensor } from '../graph/tensor.ts'
 import { DEFAULT_TEMPLATES } from '../methods/zero-shot/templates.ts'
 import { statIfThere } from '../node/files.ts'
@@ -132,15 +134,29 @@ async function picturesAlone(data: string, { exif = 'turn' }: PictureOptions, ho
   return { name: data, root: data, classNames: [], train: [], val: [], test }
 }
 
+/** How features are written. */
+export interface WriteFeaturesOptions {
+  /** Type of their values: float16 (.npy, .safetensors) takes half the room, and is within a thousandth of each. Default: float32. */
+  readonly dtype?: FloatType
+}
+
 /**
  * Writes features of pictures, which `train` and others read again as a data set; the ending of the file says the format (see
  * writeTable): .csv, .jsonl, .parquet, .npy, or .safetensors, which keeps everything.
  *
  * @returns the files that were written
- * @throws UsageError for another ending
+ * @throws UsageError for another ending; CoopError for a value that is too large for float16
  */
-export async function writeFeatures(file: string, features: DataFeatures): Promise<string[]> {
-  checkArguments('writeFeatures', { file, features }, { file: aText, features: anObject })
+export async function writeFeatures(
+  file: string,
+  features: DataFeatures,
+  { dtype = 'float32' }: WriteFeaturesOptions = {},
+): Promise<string[]> {
+  checkArguments(
+    'writeFeatures',
+    { file, features, dtype },
+    { file: aText, features: anObject, dtype: z.enum(FLOAT_TYPES) },
+  )
   const { files, classNames, labels, splits, features: values, model, transforms, exif, precision } = features
   checkArguments(
     'writeFeatures',
@@ -152,7 +168,7 @@ export async function writeFeatures(file: string, features: DataFeatures): Promi
     if (list !== undefined && list.length !== n)
       throw new ShapeError(`features of ${n} pictures, but ${list.length} names, labels or splits`)
   }
-  await checkTableFile(file)
+  await checkTableFile(file, [], dtype)
   const columns: Column[] = [{ kind: 'text', name: 'file', many: 'files', values: files }]
   if (labels) columns.push({ kind: 'class', name: 'label', many: 'labels', values: labels, classNames })
   if (splits) columns.push({ kind: 'text', name: 'split', many: 'splits', values: splits })
@@ -160,6 +176,7 @@ export async function writeFeatures(file: string, features: DataFeatures): Promi
   return writeTable(file, {
     rows: files.length,
     columns,
+    dtype,
     about: { format: FEATURES_FORMAT, model, transforms, exif, precision },
   })
 }

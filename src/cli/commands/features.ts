@@ -1,6 +1,7 @@
 import { countOf } from '../../base/count.ts'
+import { FLOAT_TYPES } from '../../formats/half.ts'
 import { defineCommand } from '../command.ts'
-import { flags, share, text } from '../options.ts'
+import { flags, oneOf, share, text } from '../options.ts'
 import { COMPUTING, DATA, dataOperand, exif, model, PICTURES, precision, transforms } from '../shared-options.ts'
 
 export const features = defineCommand({
@@ -30,6 +31,11 @@ export const features = defineCommand({
       help: 'share of each class that is marked for testing, if DATA does not mark test images',
       otherwise: '0.3',
     }),
+    dtype: oneOf(FLOAT_TYPES).default('float32').register(flags, {
+      flag: '--dtype',
+      argument: 'TYPE',
+      help: 'type of the values in the file: float32, or float16 (.npy, .safetensors), which takes half the room',
+    }),
     transforms,
     exif,
     precision,
@@ -38,12 +44,12 @@ export const features = defineCommand({
     ...PICTURES,
     ...COMPUTING,
   },
-  async run({ out, ...settings }, [data = ''], hooks) {
+  async run({ out, dtype, ...settings }, [data = ''], hooks) {
     const { checkTableFile } = await import('../../node/table.ts')
-    await checkTableFile(out, [data])
+    await checkTableFile(out, [data], dtype)
     const { featuresAsGiven, writeFeatures } = await import('../../runs/features.ts')
     const found = await featuresAsGiven(data, settings, hooks)
-    const written = await writeFeatures(out, found)
+    const written = await writeFeatures(out, found, { dtype })
     const [pictures = 0, embed = 0] = found.features.shape
     const { classNames, model, compared: precision } = found
     const json = { pictures, embed, classes: classNames.length, model, precision, written }
