@@ -1,13 +1,4 @@
-import {
-  aClip,
-  aFlag,
-  aList,
-  aRuntime,
-  checkArguments,
-  texts as listOfTexts,
-  wholeFrom,
-  wholes,
-} from '../base/arguments.ts'
+import { aClip, aList, aRuntime, checkArguments, texts as listOfTexts, wholeFrom, wholes } from '../base/arguments.ts'
 import { UsageError } from '../base/errors.ts'
 import {
   dims,
@@ -61,19 +52,17 @@ export interface ImageEncoder {
  * first images, so that an unused encoder costs nothing.
  *
  * @param precision of the tower up to its last projection, which is in float32
- * @param few whether there are so few images that its weights are not worth packing (see LoadOptions)
  */
 export function imageEncoder(
   clip: Clip,
   runtime: Runtime,
   batchSize: number,
   precision: Precision = 'float32',
-  few = false,
 ): ImageEncoder {
   checkArguments(
     'imageEncoder',
-    { clip, runtime, precision, few },
-    { clip: aClip, runtime: aRuntime, precision: aPrecision, few: aFlag },
+    { clip, runtime, precision },
+    { clip: aClip, runtime: aRuntime, precision: aPrecision },
   )
   if (!Number.isInteger(batchSize) || batchSize < 1) {
     throw new UsageError(`the batch size must be a whole number from 1 up, not ${batchSize}`)
@@ -82,10 +71,8 @@ export function imageEncoder(
   const { size } = config.preprocess
   const [picture, width] = [3 * size * size, trunkWidth(config)]
   const used = runtime.device === 'cpu' ? precision : 'float32'
-  // whole numbers are slow unless they are packed
-  const packed = !few || used !== 'float32'
-  const tower = batched(runtime, [batchSize, 3, size, size], packed, (shape) => TRUNKS[used](clip, shape))
-  const projection = batched(runtime, [batchSize, width], packed, async (shape) => {
+  const tower = batched(runtime, [batchSize, 3, size, size], (shape) => TRUNKS[used](clip, shape))
+  const projection = batched(runtime, [batchSize, width], async (shape) => {
     const graph = new Graph()
     const p = constantParameters(graph, clip.weights)
     return program(graph, { y: imageProjection(p, config, graph.input('x', shape)) })
@@ -153,10 +140,10 @@ const TRUNKS: Readonly<Record<Precision, typeof floatTrunk>> = { float32: floatT
  * A part of the model for batches of one shape: fewer rows are filled up with zeros, so that a row gives the same digits
  * whatever the others are. It is loaded with the first rows.
  */
-function batched(runtime: Runtime, shape: Shape, packed: boolean, part: (shape: Shape) => Promise<Program<'y'>>) {
+function batched(runtime: Runtime, shape: Shape, part: (shape: Shape) => Promise<Program<'y'>>) {
   let session: Promise<Session<'y'>> | undefined
   // pictures are decoded and cut meanwhile
-  const load = async () => runtime.load(await part(shape), { spinning: false, packed })
+  const load = async () => runtime.load(await part(shape), { spinning: false })
   return {
     async of(rows: Float32Array): Promise<Float32Array> {
       const x = floatTensor(shape)
@@ -224,7 +211,6 @@ async function encodePacked(clip: Clip, runtime: Runtime, packing: Packing): Pro
   const p = constantParameters(graph, weights)
   const session = await runtime.load(
     program(graph, { features: textTower(p, config.text, config.embedDim, packing, graph.input('rows', rows.shape)) }),
-    { packed: false }, // it runs once
   )
   try {
     const { features } = await session.run({ rows })

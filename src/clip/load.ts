@@ -89,8 +89,8 @@ export interface OpenedModel {
 const aModelFiles = withMembers("a model's files, as folderModelFiles gives them", 'name', 'has', 'text', 'open')
 
 /**
- * Loads a CLIP in the Hugging Face or the OpenCLIP format, or one of OpenAI's files, weights as float32 in memory (where
- * the files ask for it, those of float16 as they are).
+ * Loads a CLIP in the Hugging Face or the OpenCLIP format, or one of OpenAI's files, weights as float32 (where the
+ * files ask for it, those of float16 as they are), in memory or, of safetensors on a disk, when they are asked for.
  * Throws FileError when files are missing, damaged, unsupported or do not fit one another.
  */
 export async function loadClip(files: ModelFiles): Promise<Clip> {

@@ -30,11 +30,6 @@ export interface LoadOptions {
    * other work for the processors meanwhile, such as decoding pictures; results are the same. Default: true.
    */
   readonly spinning?: boolean
-  /**
-   * Whether weights are laid out anew for the products, which takes time and memory for all of them once, and a tenth of each
-   * run less. Not for a program that soon has done its work; results are the same. Default: true.
-   */
-  readonly packed?: boolean
 }
 
 /**
@@ -48,8 +43,8 @@ export interface Runtime {
   readonly note?: string
   /**
    * Makes a session; its weights are held until it is disposed. Weights in shared memory (see sharedFloats) are read
-   * there, without a copy, and large ones that were read from a file unchanged are taken from that file: nobody writes to
-   * them.
+   * there, without a copy, and those of large linear layers that are stored in a file (see storedTensor) are taken from that:
+   * nobody writes to them.
    */
   load<Out extends string>(program: Program<Out>, options?: LoadOptions): Promise<Session<Out>>
   /** Makes a session of an ONNX file with all of its weights inside; what is fed to it is not checked. */
@@ -97,7 +92,6 @@ export type Request =
       /** Of the files that the model refers to besides. */
       readonly folder?: string
       readonly spinning: boolean
-      readonly packed: boolean
     }
   | { readonly kind: 'run'; readonly session: number; readonly feeds: Readonly<Record<string, Tensor>> }
   | { readonly kind: 'dispose'; readonly session: number }

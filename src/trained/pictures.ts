@@ -23,9 +23,6 @@ import type { PictureReader } from './reader.ts'
 /** Pictures that are encoded at a time; a batch that is not full costs as much, and the first waits for all of its pictures. */
 const [BATCH, BATCH_OF_LARGE] = [32, 8]
 
-/** Pictures up to which packing the tower's weights takes longer than it saves. */
-const FEW = 64
-
 function batchSizeFor({ config }: Clip, { device }: Runtime, pictures: number): number {
   const most = device === 'cpu' && isLarge(config) ? BATCH_OF_LARGE : BATCH
   return Math.max(1, Math.min(most, pictures))
@@ -96,8 +93,7 @@ export async function encodeSets(
   hooks: Hooks = {},
 ): Promise<readonly EncodedItems[]> {
   const most = sets.reduce((most, { items, views }) => Math.max(most, items.length * (views?.count ?? 1)), 0)
-  const all = sets.reduce((sum, { items, views }) => sum + items.length * (views?.count ?? 1), 0)
-  const encoder = imageEncoder(clip, runtime, batchSizeFor(clip, runtime, most), options.precision, all <= FEW)
+  const encoder = imageEncoder(clip, runtime, batchSizeFor(clip, runtime, most), options.precision)
   const total = sets.reduce((sum, { items }) => sum + items.length, 0)
   const encoded: EncodedItems[] = []
   let before = 0
