@@ -244,10 +244,15 @@ export function positionRows(clip: Clip, positions: readonly number[]): FloatTen
   return rowsOfTable(weightOf(clip.weights, 'positional_embedding'), positions)
 }
 
+/** Rows up to which each is read by itself, of a table that is stored and large; more are sooner read with all of it. */
+const [FEW_ROWS, LARGE_TABLE] = [500, 1 << 20]
+
 function rowsOfTable(table: FloatTensor, indices: readonly number[]): FloatTensor {
-  const [, width] = dims(table, 2)
+  const [height, width] = dims(table, 2)
   const rows = floatTensor([indices.length, width])
-  for (const [i, index] of indices.entries())
-    rows.data.set(valuesOf(table, index * width, (index + 1) * width), i * width)
+  const isPicked = indices.length <= FEW_ROWS && height * width > LARGE_TABLE
+  const valuesFrom = (start: number, end: number) =>
+    isPicked ? valuesOf(table, start, end) : table.data.subarray(start, end)
+  for (const [i, index] of indices.entries()) rows.data.set(valuesFrom(index * width, (index + 1) * width), i * width)
   return rows
 }
