@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { readSavedRun } from '../runs/saved-run.ts'
 import { coop, expectFailure, onlyJson } from '../testing/coop.ts'
-import { etagOf, type HubFile, type HubServer, hubServer } from '../testing/hub-server.ts'
+import { etagOf, type HubFile, type HubServer, hubOf } from '../testing/hub-server.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
@@ -16,13 +16,7 @@ let world: TinyWorld
 let server: HubServer
 beforeAll(async () => {
   world = await tinyWorld()
-  const names = await readdir(world.model)
-  const files = await Promise.all(
-    names.map(async (name): Promise<[string, HubFile]> => {
-      return [name, { content: await readFile(join(world.model, name)), isLarge: name === WEIGHTS }]
-    }),
-  )
-  server = await hubServer(new Map(files))
+  server = await hubOf(world.model)
 })
 afterAll(async () => {
   await server.close()

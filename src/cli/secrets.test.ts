@@ -7,7 +7,7 @@ import { defineMethod } from '../methods/method.ts'
 import { sweep } from '../runs/sweep/sweep.ts'
 import { coop } from '../testing/coop.ts'
 import { coopProcess } from '../testing/coop-process.ts'
-import { type HubFile, type HubServer, hubServer, refuse } from '../testing/hub-server.ts'
+import { type HubServer, hubOf, refuse } from '../testing/hub-server.ts'
 import { type TinyWorld, tinyWorld } from '../testing/tiny-world.ts'
 
 const TOKEN = 'hf_SecretSecretSecret'
@@ -17,11 +17,7 @@ let world: TinyWorld
 let server: HubServer
 beforeAll(async () => {
   world = await tinyWorld()
-  const names = await readdir(world.model)
-  const files = names.map(async (name): Promise<[string, HubFile]> => {
-    return [name, { content: await readFile(join(world.model, name)), isLarge: name.endsWith('.safetensors') }]
-  })
-  server = await hubServer(new Map(await Promise.all(files)))
+  server = await hubOf(world.model)
 })
 afterAll(async () => {
   await server.close()

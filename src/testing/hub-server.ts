@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 
 /** A request as it came. */
 export interface Seen {
@@ -136,4 +138,12 @@ function send({ method, headers: { range } }: IncomingMessage, response: ServerR
   if (range !== undefined) response.setHeader('content-range', `bytes ${start}-${content.length - 1}/${content.length}`)
   response.writeHead(range === undefined ? 200 : 206)
   response.end(method === 'HEAD' ? undefined : content.subarray(start))
+}
+
+/** A hub with the model of a folder. */
+export async function hubOf(folder: string): Promise<HubServer> {
+  const files = (await readdir(folder)).map(async (name): Promise<[string, HubFile]> => {
+    return [name, { content: await readFile(join(folder, name)), isLarge: name.endsWith('.safetensors') }]
+  })
+  return hubServer(new Map(await Promise.all(files)))
 }
