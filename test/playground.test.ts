@@ -134,7 +134,7 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     expect(Math.abs(Number(await page.getByTestId('loss').textContent()) - loss)).toBeLessThan(1.5e-3)
   })
 
-  // two classes of a sample: by software a picture takes a second, and a step of all classes another
+  // two classes and fifty steps: by software a step takes a second, and one of all classes three
   it('learns on WebGPU, computed by software, what it learns on the CPU', { timeout: 900_000 }, async () => {
     const graphics = await openBrowser({ webgpu: true })
     const poll = { timeout: 400_000, interval: 500 }
@@ -143,6 +143,9 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
       await page.getByTestId('device').selectOption(device)
       await addClasses(page, ['elf', 'vampire'], 4)
       await expect.poll(() => page.getByTestId('train').isEnabled(), poll).toBe(true)
+      await page.getByText('Settings').click()
+      await page.getByLabel('Recipe').selectOption('paper')
+      await page.getByLabel('Pictures a class').selectOption('1')
       await page.getByTestId('train').click()
       await expect.poll(() => page.getByTestId('download').isEnabled(), poll).toBe(true)
       expect(complaints).toEqual([])

@@ -12,10 +12,9 @@ import './style/index.css'
 startLooking()
 startSplitting()
 startMeasuring()
-void openModel().then(lookForRuns)
+void openModel().then(lookForRuns).then(keepForOffline)
 void listSamples()
 void lookForCutOff()
-void keepForOffline()
 
 const root = document.getElementById('app')
 if (root) render(<App />, root)
