@@ -45,9 +45,9 @@ function counted(changes: Partial<FeatureOptions> = {}) {
   const options: FeatureOptions = {
     ...toy,
     cache: openFeatureCache(cacheDir, toy.encoderKey, toy.dim),
-    load: (picture, name) => {
+    pixels: (...asked) => {
       counts.loads++
-      return toy.load(picture, name)
+      return toy.pixels(...asked)
     },
     encode: (images) => {
       counts.encoded += images.length
@@ -130,15 +130,15 @@ describe('featuresOf', () => {
     expect(counts).toMatchObject({ loads: 7, encoded: 7 })
   })
 
-  it('tells prepare which view of which content it wants', async () => {
+  it('says which view of which content it wants', async () => {
     const [a, b] = await put(['a', 'b'])
     const seen: string[] = []
     const { options } = counted({ views: { count: 2, seed: 5 } })
-    const prepare: FeatureOptions['prepare'] = (image, view) => {
-      seen.push(`${view?.seed} ${view?.content.slice(0, 4)} ${view?.index}`)
-      return options.prepare(image, view)
+    const pixels: FeatureOptions['pixels'] = (picture, name, views) => {
+      for (const view of views) seen.push(`${view?.seed} ${view?.content.slice(0, 4)} ${view?.index}`)
+      return options.pixels(picture, name, views)
     }
-    await featuresOf([a ?? '', b ?? ''], { ...options, prepare })
+    await featuresOf([a ?? '', b ?? ''], { ...options, pixels })
     expect(seen.sort()).toEqual(['5 3e23 0', '5 3e23 1', '5 ca97 0', '5 ca97 1'])
   })
 
@@ -163,11 +163,11 @@ describe('featuresOf', () => {
     await featuresOf(items, {
       ...toy,
       batchSize: 4,
-      load: (picture, name) => {
+      pixels: (...asked) => {
         loaded++
         overlapped ||= encoding
         ahead.push(loaded - encoded)
-        return toy.load(picture, name)
+        return toy.pixels(...asked)
       },
       encode: async (images) => {
         expect(encoding).toBe(false)

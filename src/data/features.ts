@@ -6,7 +6,6 @@ import { CoopError, FileError } from '../base/errors.ts'
 import { mapLimited, pipeline } from '../base/overlap.ts'
 import { sha256 } from '../base/sha256.ts'
 import { orStopped } from '../base/stop.ts'
-import type { RgbImage } from '../clip/types.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import { type Picture, pictureName } from '../pictures/picture.ts'
 import type { View } from '../pictures/views.ts'
@@ -22,13 +21,18 @@ export interface FeatureCache {
 export interface FeatureOptions {
   /** Hex SHA-256 of what a picture is: the same content, the same features. What it throws makes the picture a bad one. */
   readonly content: (picture: Picture) => Promise<string>
-  /** Decodes a picture, which messages call `name`. What it throws makes the picture a bad one. */
-  readonly load: (picture: Picture, name: string) => Promise<RgbImage>
-  /** Pixels `(3, size, size)` for the encoder; without `view` as for testing (resize, centre crop). */
-  readonly prepare: (image: RgbImage, view: View | undefined) => Float32Array | Promise<Float32Array>
+  /**
+   * Pixels `(3, size, size)` for the encoder, of each view of a picture that messages call `name`; of an undefined one as for
+   * testing (resize, centre crop). What it throws makes the picture a bad one.
+   */
+  readonly pixels: (
+    picture: Picture,
+    name: string,
+    views: readonly (View | undefined)[],
+  ) => Promise<readonly Float32Array[]>
   /** Features `(n, dim)` of n pictures, 1 <= n <= batchSize. */
   readonly encode: (images: readonly Float32Array[]) => Promise<Float32Array>
-  /** Says which model and preprocessing `encode` and `prepare` are: same key, same features. */
+  /** Says which model and preprocessing `encode` and `pixels` are: same key, same features. */
   readonly encoderKey: string
   readonly dim: number
   /** Augmented views of each picture; without it one view as for testing. */
@@ -250,11 +254,9 @@ function prepareAll(jobs: readonly Pending[], options: FeatureOptions): Promise<
   return mapLimited(jobs, 8, async (job) => {
     options.signal?.throwIfAborted()
     const { content, picture, name } = job.source
-    const image = await options.load(picture, name).catch((cause: unknown) => badImage(name, cause))
-    if (image instanceof FileError) return { job, bad: image }
-    const pixels: Float32Array[] = []
-    for (const { choice } of job.missing) pixels.push(await options.prepare(image, choice && { ...choice, content }))
-    return { job, pixels }
+    const views = job.missing.map(({ choice }) => choice && { ...choice, content })
+    const pixels = await options.pixels(picture, name, views).catch((cause: unknown) => badImage(name, cause))
+    return pixels instanceof FileError ? { job, bad: pixels } : { job, pixels }
   })
 }
 

@@ -8,7 +8,9 @@ import { type Picture, pictureName } from '../pictures/picture.ts'
 import type { FeatureOptions } from './features.ts'
 
 export interface OnlineOptions
-  extends Pick<FeatureOptions, 'content' | 'load' | 'prepare' | 'encode' | 'encoderKey' | 'dim' | 'batchSize'> {
+  extends Pick<FeatureOptions, 'content' | 'pixels' | 'encode' | 'encoderKey' | 'dim' | 'batchSize'> {
+  /** Decodes a picture, which messages call `name`. */
+  readonly load: (picture: Picture, name: string) => Promise<RgbImage>
   readonly seed: number
   /** Bytes of decoded pictures that are kept in memory (default 512 MiB); others are decoded again in each epoch. */
   readonly memory?: number
@@ -23,7 +25,7 @@ const MEMORY = 512 * 2 ** 20
  * Throws FileError naming a picture that cannot be read, here or in an epoch.
  */
 export async function onlineViews(pictures: readonly Picture[], options: OnlineOptions): Promise<OnlineViews> {
-  const { prepare, encode, dim, seed, batchSize = 32 } = options
+  const { pixels: pixelsOf, encode, dim, seed, batchSize = 32 } = options
   const names = pictures.map(pictureName)
   const contents = await mapLimited(pictures, 16, options.content)
   const sources = contents.map((content, i) => ({ content, picture: pictures[i] ?? '', name: names[i] ?? '' }))
@@ -38,9 +40,11 @@ export async function onlineViews(pictures: readonly Picture[], options: OnlineO
     await pipeline(
       batches,
       (batch) =>
-        mapLimited(batch, 8, async (source) =>
-          prepare(await load(source), { seed, content: source.content, index: epoch }),
-        ),
+        mapLimited(batch, 8, async (source) => {
+          const view = { seed, content: source.content, index: epoch }
+          const [pixels] = await pixelsOf(await load(source), source.name, [view])
+          return pixels!
+        }),
       async (pixels) => {
         const values = await encode(pixels)
         if (values.length !== pixels.length * dim) {

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { isMainThread } from 'node:worker_threads'
 import sharp, { type Metadata, type Sharp } from 'sharp'
 import { anObject, aText, checkArguments } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
@@ -15,8 +16,10 @@ import { decodeHeic, heicSize, isHeic } from './heic.ts'
 
 /** Pictures above this are refused: they would fill the memory (Pillow's own limit is near it). */
 const MAX_PIXELS = 180_000_000
+/** Of the memory below, that of a thread that reads pictures beside the others (there are four at most). */
+const SHARE = isMainThread ? 1 : 1 / 4
 /** Bytes of files, and pixels, that are decoded at the same time; what is larger is decoded alone. */
-const [FILES_IN_FLIGHT, PIXELS_IN_FLIGHT] = [2 ** 28, 100_000_000]
+const [FILES_IN_FLIGHT, PIXELS_IN_FLIGHT] = [2 ** 28 * SHARE, 100_000_000 * SHARE]
 
 const OPTIONS = { ignoreIcc: true, failOn: 'error', limitInputPixels: MAX_PIXELS } as const
 

@@ -1,31 +1,33 @@
+import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { RgbImage } from '../clip/types.ts'
+import type { DecodeOptions, Picture } from '../pictures/picture.ts'
 import { type Preparation, prepared } from '../pictures/prepare.ts'
 import type { View } from '../pictures/views.ts'
+import { decodeImage } from './image.ts'
 
-/** Threads that cut pictures at the same time, beside those that encode them. */
+/** Threads that read pictures at the same time, beside those that encode them. */
 const WORKERS = Math.max(1, Math.min(4, availableParallelism() - 1))
-/** Smaller pictures are cut sooner than they are carried to another thread. */
-const WORTH_CARRYING = 300_000
+/** Smaller files, and decoded pictures of fewer bytes, are done with sooner than carried to another thread. */
+const [FILE_WORTH_CARRYING, IMAGE_WORTH_CARRYING] = [64_000, 900_000]
 
-/** A picture to cut, as it crosses to a worker. */
+/** A picture and what is to be made of it, as it crosses to a worker. */
 export interface Task {
   readonly id: number
-  readonly image: RgbImage
-  readonly how: Preparation
-  readonly view: View | undefined
+  readonly picture: Picture
+  readonly how: Preparation & DecodeOptions
+  readonly views: readonly (View | undefined)[]
 }
 
-/** What came of it; nothing where it threw. */
+/** What came of it, for each view; nothing where it threw. */
 export interface Answer {
   readonly id: number
-  readonly pixels?: Float32Array
+  readonly pixels?: readonly Float32Array[]
 }
 
 interface Member {
   readonly worker: Worker
-  readonly waiting: Map<number, (pixels: Float32Array | undefined) => void>
+  readonly waiting: Map<number, (pixels: readonly Float32Array[] | undefined) => void>
 }
 
 /** Memory that both threads see, and that later pictures take again: new memory takes longer to get than to fill. */
@@ -49,27 +51,54 @@ let members: Member[] | undefined
 let alone = false
 let next = 0
 
-/** What `prepared` gives, of large pictures on another thread, where one can be had. Throws as it does. */
-export async function preparedBeside(image: RgbImage, how: Preparation, view?: View): Promise<Float32Array> {
-  const isLarge = image.width * image.height >= WORTH_CARRYING
-  return (isLarge ? await onMember({ id: next++, image, how, view }) : undefined) ?? prepared(image, how, view)
+/**
+ * What `prepared` gives for each view of a picture that messages call `name`. A large one is read on another thread, where
+ * one can be had: its pixels are of no use here, and to free them means to go through all that this thread holds. Throws as
+ * `decodeImage` does.
+ */
+export async function pixelsBeside(
+  picture: Picture,
+  name: string,
+  how: Preparation & DecodeOptions,
+  views: readonly (View | undefined)[],
+): Promise<readonly Float32Array[]> {
+  const beside = (await isWorthCarrying(picture)) ? await onMember({ id: next++, picture, how, views }) : undefined
+  if (beside !== undefined) return beside
+  const image = await decodeImage(picture, name, how) // what a worker could not do throws here, in words
+  return views.map((view) => prepared(image, how, view))
 }
 
-async function onMember(task: Task): Promise<Float32Array | undefined> {
+async function isWorthCarrying(picture: Picture): Promise<boolean> {
+  if (typeof picture !== 'string') {
+    return picture instanceof Uint8Array
+      ? picture.length >= FILE_WORTH_CARRYING
+      : picture.data.length >= IMAGE_WORTH_CARRYING
+  }
+  const { size } = await stat(picture).catch(() => ({ size: 0 }))
+  return size >= FILE_WORTH_CARRYING
+}
+
+async function onMember(task: Task): Promise<readonly Float32Array[] | undefined> {
   if (alone) return undefined
   members ??= Array.from({ length: WORKERS }, start)
   const member = members.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a))
-  const { image } = task
-  const memory = take(image.data.length)
-  const data = new Uint8Array(memory, 0, image.data.length)
-  data.set(image.data)
-  const pixels = await new Promise<Float32Array | undefined>((resolve) => {
+  const { picture, memory } = carried(task.picture)
+  const pixels = await new Promise<readonly Float32Array[] | undefined>((resolve) => {
     member.waiting.set(task.id, resolve)
     member.worker.ref()
-    member.worker.postMessage({ ...task, image: { ...image, data } })
+    member.worker.postMessage({ ...task, picture })
   })
-  giveBack(memory)
+  if (memory !== undefined) giveBack(memory)
   return pixels
+}
+
+/** A picture as it crosses; one that is decoded in memory that both threads see. */
+function carried(picture: Picture): { readonly picture: Picture; readonly memory?: SharedArrayBuffer } {
+  if (typeof picture === 'string' || picture instanceof Uint8Array) return { picture }
+  const memory = take(picture.data.length)
+  const data = new Uint8Array(memory, 0, picture.data.length)
+  data.set(picture.data)
+  return { picture: { ...picture, data }, memory }
 }
 
 /** A worker; an idle one does not keep the process alive. */

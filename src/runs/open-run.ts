@@ -3,11 +3,10 @@ import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Clip } from '../clip/types.ts'
 import type { AnyMethod } from '../methods/index.ts'
-import { decodeImage } from '../node/image.ts'
+import { pixelsBeside } from '../node/picture-pool.ts'
 import { exists } from '../node/run-folder.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import { type Exif, isPicture, type Picture, pictureName } from '../pictures/picture.ts'
-import { prepared } from '../pictures/prepare.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 import type { Runtime, RuntimeOptions } from '../runtime/types.ts'
 import {
@@ -80,8 +79,10 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
 const pictures: PicturesOf<Picture> = {
   check: checkPictures,
   name: pictureName,
-  decode: decodeImage,
-  prepare: prepared,
+  async pixels(picture, name, how) {
+    const [pixels] = await pixelsBeside(picture, name, how, [undefined])
+    return pixels!
+  },
 }
 
 function checkPictures(pictures: unknown): asserts pictures is readonly Picture[] {

@@ -5,7 +5,7 @@ import type { Clip } from '../clip/types.ts'
 import { contentHash } from '../node/content-hash.ts'
 import { openFeatureCache } from '../node/feature-cache.ts'
 import { decodeImage } from '../node/image.ts'
-import { preparedBeside } from '../node/picture-pool.ts'
+import { pixelsBeside } from '../node/picture-pool.ts'
 import type { Runtime } from '../runtime/types.ts'
 import * as trained from '../trained/pictures.ts'
 import type { PictureReader } from '../trained/reader.ts'
@@ -23,7 +23,7 @@ export type PictureWays = Omit<PictureOptions, 'precision'>
 export const pictureReader = (cache?: string): PictureReader => ({
   content: contentHash,
   decode: (picture, name, exif) => decodeImage(picture, name, { exif }),
-  prepare: preparedBeside,
+  pixels: pixelsBeside,
   cache: (encoderKey, dim) => (cache === undefined ? undefined : openFeatureCache(cache, encoderKey, dim)),
 })
 

@@ -40,9 +40,9 @@ export function serving(ort, open, maySpin = true) {
       return {}
     },
 
-    async load({ session, model, weights, folder, spinning }) {
+    async load({ session, model, weights, folder, spinning, packed }) {
       const profiling = profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: `${profile}/session` }
-      const extra = { session: { ...waiting(spinning && maySpin), ...filesIn(folder) } }
+      const extra = { session: { ...waiting(spinning && maySpin), ...filesIn(folder), ...packing(packed) } }
       const whole = { ...options, ...profiling, extra, externalData: weights }
       sessions.set(session, await ort.InferenceSession.create(model, whole))
       return {}
@@ -80,6 +80,9 @@ export function serving(ort, open, maySpin = true) {
 
 /** @param {boolean} spinning */
 const waiting = (spinning) => (spinning ? {} : { intra_op: { allow_spinning: '0' } })
+
+/** @param {boolean} packed */
+const packing = (packed) => (packed ? {} : { disable_prepacking: '1' })
 
 /** @param {string | undefined} folder of files that hold weights */
 const filesIn = (folder) => (folder === undefined ? {} : { model_external_initializers_file_folder_path: folder })

@@ -1,17 +1,17 @@
 import { CoopError, FileError, UsageError } from '../base/errors.ts'
 import { imageEncoder, isLarge } from '../clip/encode.ts'
 import { trunkWidth } from '../clip/towers/image-tower.ts'
-import type { Clip, RgbImage } from '../clip/types.ts'
+import type { Clip } from '../clip/types.ts'
 import { distinctNames } from '../data/class-names.ts'
 import { dims, type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { ImageClassifier, Looks } from '../learning/classifier.ts'
 import { conformalThreshold } from '../learning/conformal.ts'
 import { softmaxRows } from '../learning/vectors.ts'
 import type { DecodeOptions, Exif, Picture } from '../pictures/picture.ts'
+import type { Preparation } from '../pictures/prepare.ts'
 import type { Transforms } from '../pictures/transforms.ts'
 import type { Runtime } from '../runtime/types.ts'
 import type { SavedRun } from './learned.ts'
-import type { PictureReader } from './reader.ts'
 import { checkRunOptions } from './run-options.ts'
 
 /** A class and how probable it is. */
@@ -66,12 +66,13 @@ export interface OpenRun<P = Picture> {
 }
 
 /** How a platform takes the pictures that it is asked about. */
-export interface PicturesOf<P> extends Pick<PictureReader, 'prepare'> {
+export interface PicturesOf<P> {
   /** Throws UsageError for what is no list of pictures. */
   check(pictures: unknown): void
   /** What messages call the `index`-th of those it is asked about. */
   name(picture: P, index: number): string
-  decode(picture: P, name: string, options: DecodeOptions): Promise<RgbImage>
+  /** What the image tower takes of it, `(3, size, size)`. */
+  pixels(picture: P, name: string, how: Preparation & DecodeOptions): Promise<Float32Array>
 }
 
 /** Pictures that are decoded and classified at a time. */
@@ -99,7 +100,7 @@ export function openSaved<P>(
   const encoders = steps.map((size) => imageEncoder(clip, runtime, size, saved.precision))
 
   async function pixels(picture: P, name: string, decoding: Pick<DecodeOptions, 'maxPixels'> = {}) {
-    return how.prepare(await how.decode(picture, name, { ...decoding, exif }), { config, transforms }, undefined)
+    return how.pixels(picture, name, { ...decoding, exif, config, transforms })
   }
 
   async function seen(pixels: readonly Float32Array[]): Promise<FloatTensor> {

@@ -8,9 +8,9 @@ import { type ImageEncoder, imageEncoder, isLarge } from '../clip/encode.ts'
 import type { Precision } from '../clip/precision.ts'
 import { trunkWidth } from '../clip/towers/image-tower.ts'
 import type { Clip } from '../clip/types.ts'
-import { type FeatureOptions, featuresOf } from '../data/features.ts'
+import { featuresOf } from '../data/features.ts'
 import { exifOf, type FeaturesAbout, type GivenFeatures, givenFrom, type Item } from '../data/items.ts'
-import { onlineViews } from '../data/online.ts'
+import { type OnlineOptions, onlineViews } from '../data/online.ts'
 import { type FloatTensor, floatTensor } from '../graph/tensor.ts'
 import type { OnlineViews } from '../learning/batches.ts'
 import { someRows as rowsOf } from '../learning/labelled-rows.ts'
@@ -176,7 +176,7 @@ async function givenSet(
 /** Hash of one picture's features, in place of that of its content. */
 export const givenHash = ({ values }: GivenFeatures): Promise<string> => sha256(values)
 
-type Encoding = Pick<FeatureOptions, 'content' | 'load' | 'prepare' | 'encode' | 'encoderKey' | 'dim' | 'batchSize'>
+type Encoding = Omit<OnlineOptions, 'seed' | 'memory'>
 
 /** Image features `(images, views, embed)` of trunk features `(images, views, trunk)`. */
 async function projected(clip: Clip, { project }: ImageEncoder, { shape, data }: FloatTensor): Promise<FloatTensor> {
@@ -197,7 +197,8 @@ function encoding(
   return {
     content: (picture) => reader.content(picture, exif(picture)),
     load: (picture, name) => reader.decode(picture, name, exif(picture)),
-    prepare: (image, view) => reader.prepare(image, { config: config.preprocess, transforms }, view),
+    pixels: (picture, name, views) =>
+      reader.pixels(picture, name, { config: config.preprocess, transforms, exif: exif(picture) }, views),
     encode: trunk,
     // today's transforms and float32 are not named: features kept before there was a choice are found again
     encoderKey: [

@@ -32,11 +32,10 @@ export function pixelSource(
       throw new UsageError(why, 'give it pictures, or take another method')
     }
     const exif = exifOf(item)
-    const image = await reader.decode(path, path, exif)
-    const how = { config, transforms }
-    if (views === 0) return reader.prepare(image, how, undefined)
-    const index = views === 'online' ? epoch : (epoch + i) % views
-    return reader.prepare(image, how, { seed, content: await reader.content(path, exif), index })
+    const index = views === 'online' ? epoch : (epoch + i) % (views || 1)
+    const view = views === 0 ? undefined : { seed, content: await reader.content(path, exif), index }
+    const [pixels] = await reader.pixels(path, path, { config, transforms, exif }, [view])
+    return pixels!
   }
   return {
     images: items.length,

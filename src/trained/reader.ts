@@ -1,6 +1,6 @@
 import type { RgbImage } from '../clip/types.ts'
 import type { FeatureCache } from '../data/features.ts'
-import type { Exif, Picture } from '../pictures/picture.ts'
+import type { DecodeOptions, Exif, Picture } from '../pictures/picture.ts'
 import type { Preparation } from '../pictures/prepare.ts'
 import type { View } from '../pictures/views.ts'
 
@@ -10,8 +10,13 @@ export interface PictureReader {
   content(picture: Picture, exif: Exif): Promise<string>
   /** Decodes a picture, which messages call `name`. Throws FileError for what cannot be read. */
   decode(picture: Picture, name: string, exif: Exif): Promise<RgbImage>
-  /** What `prepared` gives, here or on another thread. */
-  prepare(image: RgbImage, how: Preparation, view: View | undefined): Float32Array | Promise<Float32Array>
+  /** What `prepared` gives for each view of a picture, which is decoded once, here or on another thread. Throws as `decode`. */
+  pixels(
+    picture: Picture,
+    name: string,
+    how: Preparation & DecodeOptions,
+    views: readonly (View | undefined)[],
+  ): Promise<readonly Float32Array[]>
   /** What keeps an encoder's features between runs; undefined: nothing does. */
   cache?(encoderKey: string, dim: number): FeatureCache | undefined
 }

@@ -90,8 +90,7 @@ const pictures: PicturesOf<WebPicture> = {
     throw new UsageError(`picture ${strange + 1} is neither a File nor bytes nor RGB pixels of its size`, remedy)
   },
   name: (picture, index) => (picture instanceof File ? picture.name : `picture ${index + 1}`),
-  decode: decodeImage,
-  prepare: preparedBeside,
+  pixels: async (picture, name, how) => preparedBeside(await decodeImage(picture, name, how), how),
 }
 
 /**

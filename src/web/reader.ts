@@ -1,6 +1,9 @@
 import { CoopError, FileError } from '../base/errors.ts'
 import { sha256 } from '../base/sha256.ts'
+import type { RgbImage } from '../clip/types.ts'
 import { type Picture, pictureHash } from '../pictures/picture.ts'
+import type { Preparation } from '../pictures/prepare.ts'
+import type { View } from '../pictures/views.ts'
 import type { PictureReader } from '../trained/reader.ts'
 import { specialDecoding } from './decode.ts'
 import { bytesOf, decodeImage } from './image.ts'
@@ -39,7 +42,10 @@ export function webReader(files: ReadonlyMap<string, Blob | string>): PictureRea
       return hash
     },
     decode: async (picture, name, exif) => decodeImage(await opened(picture), name, { exif }),
-    prepare: preparedBeside,
+    async pixels(picture, name, how, views) {
+      const image = await decodeImage(await opened(picture), name, how)
+      return Promise.all(views.map((view) => preparedBeside(image, how, view)))
+    },
     cache(encoderKey) {
       const kept = features.get(encoderKey) ?? new Map<string, Float32Array>()
       features.set(encoderKey, kept)
@@ -54,7 +60,7 @@ export function webReader(files: ReadonlyMap<string, Blob | string>): PictureRea
 }
 
 /** What `prepared` gives, on another thread. */
-export const preparedBeside: PictureReader['prepare'] = async (image, how, view) => {
+export async function preparedBeside(image: RgbImage, how: Preparation, view?: View): Promise<Float32Array> {
   const result = await withPicture({ kind: 'prepare', image, how, view })
   if ('pixels' in result) return result.pixels
   throw new CoopError(`a picture cannot be prepared: ${'error' in result ? result.error : 'it has no pixels'}`)
