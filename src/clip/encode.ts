@@ -69,7 +69,7 @@ export function imageEncoder(
   }
   const { config } = clip
   const { size } = config.preprocess
-  const [picture, width] = [3 * size * size, trunkWidth(config)]
+  const width = trunkWidth(config)
   const used = runtime.device === 'cpu' ? precision : 'float32'
   const tower = batched(runtime, [batchSize, 3, size, size], (shape) => TRUNKS[used](clip, shape))
   const projection = batched(runtime, [batchSize, width], async (shape) => {
@@ -83,12 +83,8 @@ export function imageEncoder(
     const all = new Float32Array(images.length * width)
     for (let start = 0; start < images.length; start += batchSize) {
       const some = images.slice(start, start + batchSize)
-      const pixels = new Float32Array(some.length * picture)
-      for (const [i, image] of some.entries()) {
-        floatTensor([3, size, size], image) // throws when the image has another size
-        pixels.set(image, i * picture)
-      }
-      all.set(await tower.of(pixels), start * width)
+      for (const image of some) floatTensor([3, size, size], image) // throws when the image has another size
+      all.set(await tower.of(some), start * width)
     }
     return all
   }
@@ -96,7 +92,7 @@ export function imageEncoder(
     const { embedDim } = config
     const all = new Float32Array((trunk.length / width) * embedDim)
     for (let start = 0; start * width < trunk.length; start += batchSize) {
-      all.set(await projection.of(trunk.subarray(start * width, (start + batchSize) * width)), start * embedDim)
+      all.set(await projection.of([trunk.subarray(start * width, (start + batchSize) * width)]), start * embedDim)
     }
     return all
   }
@@ -145,12 +141,17 @@ function batched(runtime: Runtime, shape: Shape, part: (shape: Shape) => Promise
   // pictures are decoded and cut meanwhile
   const load = async () => runtime.load(await part(shape), { spinning: false })
   return {
-    async of(rows: Float32Array): Promise<Float32Array> {
+    /** @param parts of the rows, one after the other */
+    async of(parts: readonly Float32Array[]): Promise<Float32Array> {
       const x = floatTensor(shape)
-      x.data.set(rows)
+      let filled = 0
+      for (const part of parts) {
+        x.data.set(part, filled)
+        filled += part.length
+      }
       session ??= load()
       const { y } = await (await session).run({ x })
-      return y.data.subarray(0, (rows.length / x.data.length) * y.data.length)
+      return y.data.subarray(0, (filled / x.data.length) * y.data.length)
     },
     dispose: async () => session?.then((loaded) => loaded.dispose()),
   }

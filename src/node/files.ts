@@ -96,7 +96,8 @@ export async function readText(path: string): Promise<string> {
 /** A file's bytes. Throws FileError naming the file. */
 export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return new Uint8Array(await readFile(path))
+    const { buffer, byteOffset, byteLength } = await readFile(path)
+    return new Uint8Array(buffer, byteOffset, byteLength)
   } catch (cause) {
     throw fileError('read', path, cause)
   }

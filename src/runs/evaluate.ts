@@ -31,7 +31,7 @@ import {
   openForTesting,
   type ShareOptions,
 } from './dataset.ts'
-import { withModel, withRuntime } from './model.ts'
+import { withModel, withRuntimeBeside } from './model.ts'
 import { clipOf } from './open-run.ts'
 import { pictureFiles } from './picture-files.ts'
 import { encodeSets, type PictureOptions, type PictureWays, pictureReader } from './pictures.ts'
@@ -311,8 +311,7 @@ export async function withClassifier<T>(
   hooks: Hooks,
   work: (clip: Clip, runtime: Runtime, classifier: ImageClassifier) => Promise<T>,
 ): Promise<T> {
-  const clip = await clipOf(saved, options.model, hooks)
-  return withRuntime(options, hooks, async (runtime) => {
+  return withRuntimeBeside(clipOf(saved, options.model, hooks), options, hooks, async (clip, runtime) => {
     const classifier = await classifierOf(saved, clip, runtime)
     return work(clip, runtime, classifier).finally(() => classifier.dispose())
   })

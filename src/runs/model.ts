@@ -56,8 +56,18 @@ export async function withModel<T>(
   hooks: Hooks,
   work: (clip: Clip, runtime: Runtime) => Promise<T>,
 ): Promise<T> {
-  const { clip } = await openModel(model, hooks)
-  return withRuntime(options, hooks, (runtime) => work(clip, runtime))
+  return withRuntimeBeside(openModel(model, hooks), options, hooks, ({ clip }, runtime) => work(clip, runtime))
+}
+
+/** A runtime that is opened while something else is, such as a model, and closed afterwards. */
+export async function withRuntimeBeside<A, T>(
+  opening: Promise<A>,
+  options: ProfiledOptions,
+  hooks: Hooks,
+  work: (opened: A, runtime: Runtime) => Promise<T>,
+): Promise<T> {
+  opening.catch(() => undefined) // it may fail before anybody waits for it
+  return withRuntime(options, hooks, async (runtime) => work(await opening, runtime))
 }
 
 /** A runtime that is closed afterwards; its fall-back is said. */

@@ -64,12 +64,15 @@ export async function openRun(folder: string, options: OpenRunOptions = {}): Pro
   checkRunOptions('openRun', options)
   const saved = await readSavedRun(folder, options.methods)
   decider(saved, options)
-  const clip = await clipOf(saved, options.model, options)
+  const opening = clipOf(saved, options.model, options)
+  opening.catch(() => undefined) // it may fail while the runtime is opened
   const runtime = options.runtime ?? (await nodeRuntime(options))
-  const classifier = await classifierOf(saved, clip, runtime).catch(async (cause: unknown) => {
+  const closed = async (cause: unknown) => {
     if (options.runtime === undefined) await runtime.close()
     throw cause
-  })
+  }
+  const clip = await opening.catch(closed)
+  const classifier = await classifierOf(saved, clip, runtime).catch(closed)
   const { transforms, exif, reject, sets } = options
   const opened = openSaved(saved, clip, runtime, classifier, pictures, { transforms, exif, reject, sets })
   if (options.runtime !== undefined) return opened

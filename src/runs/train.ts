@@ -45,7 +45,7 @@ import {
 } from './dataset.ts'
 import { evaluateRunAsGiven } from './evaluate.ts'
 import { openInputs } from './inputs.ts'
-import { withRuntime } from './model.ts'
+import { withRuntimeBeside } from './model.ts'
 import { type PictureOptions, pictureReader } from './pictures.ts'
 import { checkRunFolder, clearRun, finishedBefore, runFile } from './run-folder.ts'
 import { runJob } from './run-job.ts'
@@ -197,15 +197,15 @@ export async function trainAsGiven(
   const how = from ? ({ views: 0, transforms: from.transforms ?? transforms } as const) : {}
   const paths = place === model ? asked.paths : { ...asked.paths, [model]: place }
   const job: Job = { ...asked, ...how, model, paths }
-  const { clip } = await whileLooking(pictureReader(), items, inputs.model(job, hooks))
-  await checkRunFolder(run, rerun, decidesBefore(job, clip.fingerprint, dataset))
-  const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
-  const counted = countedShots(job, labelsOf(subset.train))
-  method.check?.({ clip, classNames, templates, shots: counted, seed, epochs }, settings)
-  const prompts = promptsOfRun(classNames, options.templates, settings)
+  const opening = whileLooking(pictureReader(), items, inputs.model(job, hooks))
+  const result = await withRuntimeBeside(opening, options, hooks, async ({ clip }, runtime) => {
+    await checkRunFolder(run, rerun, decidesBefore(job, clip.fingerprint, dataset))
+    const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
+    const counted = countedShots(job, labelsOf(subset.train))
+    method.check?.({ clip, classNames, templates, shots: counted, seed, epochs }, settings)
+    const prompts = promptsOfRun(classNames, options.templates, settings)
 
-  const inFolder = (hooks: Hooks) =>
-    withRuntime(options, hooks, async (runtime) => {
+    return withClaim(run, hooks, async (hooks) => {
       const prepared = await inputs.prepare(job, runtime, hooks, prompts)
       try {
         await checkRunFolder(run, rerun, whatDecides(job, prepared))
@@ -218,7 +218,7 @@ export async function trainAsGiven(
         await prepared.dispose()
       }
     })
-  const result = await withClaim(run, hooks, inFolder)
+  })
   if (predictions === undefined) return result
   const { written } = await evaluateRunAsGiven(
     run,

@@ -4,10 +4,12 @@ import { breathing, mapBreathing } from '../../base/breathe.ts'
 import { CoopError, UsageError } from '../../base/errors.ts'
 import { encodeTexts } from '../../clip/encode.ts'
 import type { Tokenizer } from '../../clip/tokenizer/tokenizer.ts'
+import type { Clip } from '../../clip/types.ts'
 import { type FloatTensor, floatTensor } from '../../graph/tensor.ts'
 import { type ImageClassifier, textClassifier } from '../../learning/classifier.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
 import { checkClassNames } from '../../prompt/layout.ts'
+import type { Runtime } from '../../runtime/types.ts'
 import type { Classes } from '../method.ts'
 import { descriptionsOf } from './descriptions.ts'
 import { expandTemplates, isByClass, type Templates } from './templates.ts'
@@ -55,17 +57,39 @@ async function promptSums(caller: string, classes: Classes, each: (features: Flo
   const { clip, runtime, classNames, templates } = classes
   checkClassNames(clip.tokenizer, classNames)
   const byClass = promptsOf(classNames, templates)
+  const counts = byClass.map(({ length }) => length)
+  const key = JSON.stringify([caller, byClass])
+  const known = latest.get(runtime)
+  if (known?.clip === clip && known.key === key) return { sums: await known.sums, counts }
+  const sums = sumsOf(clip, runtime, byClass, each)
+  latest.set(runtime, { clip, key, sums })
+  sums.catch(() => latest.delete(runtime))
+  return { sums: await sums, counts }
+}
+
+/** What a runtime computed last: a run asks several times for the features of its prompts. */
+const latest = new WeakMap<
+  Runtime,
+  { readonly clip: Clip; readonly key: string; readonly sums: Promise<FloatTensor> }
+>()
+
+async function sumsOf(
+  clip: Clip,
+  runtime: Runtime,
+  byClass: readonly (readonly string[])[],
+  each: (features: FloatTensor) => FloatTensor,
+): Promise<FloatTensor> {
   const texts = byClass.flat()
   await mapBreathing(texts, (text) => checkLength(clip.tokenizer, text))
   const { data } = each(await encodeTexts(clip, runtime, texts))
   const embed = clip.config.embedDim
-  const sums = floatTensor([classNames.length, embed])
+  const sums = floatTensor([byClass.length, embed])
   const classOf = byClass.flatMap((prompts, c) => prompts.map(() => c))
   await breathing(texts.length, (row) => {
     const to = (classOf[row] ?? 0) * embed
     for (let j = 0; j < embed; j++) sums.data[to + j]! += data[row * embed + j]!
   })
-  return { sums, counts: byClass.map(({ length }) => length) }
+  return sums
 }
 
 const prompts = z.union([listOfTexts, z.record(z.string(), someTexts)], {
