@@ -16,7 +16,7 @@ import { linearProbe } from './linear-probe.bench.ts'
 import { logits } from './logits.bench.ts'
 import { machineOf } from './machine.ts'
 import { padded } from './padded.bench.ts'
-import { photos } from './photos.bench.ts'
+import { photos, photosByMethod } from './photos.bench.ts'
 import { pieces } from './pieces.bench.ts'
 import { placement } from './placement.bench.ts'
 import { stepPlot } from './plot.ts'
@@ -40,6 +40,7 @@ const BENCHES: readonly Bench[] = [
   features,
   start,
   photos,
+  photosByMethod,
   pieces,
   logits,
   linearProbe,

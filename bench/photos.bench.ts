@@ -12,11 +12,15 @@ const [CLASSES, COUNT] = [8, 40]
 /** What learns where nobody names a method. */
 const DEFAULT = 'best'
 
-export const photos: Bench = {
-  name: 'photos',
-  about: `coop-ts train from a folder of ${CLASSES} x ${COUNT} photos to a saved run by each method, with pictures that are new and with their features in the cache: a ${ARCHITECTURE} with random weights`,
+export const photos = photosBench('photos', 'by the default method', [DEFAULT], 3)
+export const photosByMethod: Bench = {
+  ...photosBench('photos-by-method', 'by each method', METHOD_NAMES, 1),
   long: true,
-  run: (_, { quick, threads }) =>
+}
+
+function photosBench(name: string, by: string, methods: readonly string[], rounds: number): Bench {
+  const about = `coop-ts train from a folder of ${CLASSES} x ${COUNT} photos to a saved run ${by}, with pictures that are new and with their features in the cache: a ${ARCHITECTURE} with random weights`
+  const run: Bench['run'] = (_, { quick, threads }) =>
     inFolder(async (folder) => {
       await buildPackage()
       const [photos, model, out] = [join(folder, 'photos'), join(folder, 'model'), join(folder, 'run')]
@@ -24,9 +28,9 @@ export const photos: Bench = {
       const kilobytes = await savePhotos(photos, CLASSES, count, size)
       await saveRandomModel(model, ARCHITECTURE, 'float16')
       const figures: Figure[] = []
-      for (const method of quick ? [DEFAULT] : METHOD_NAMES) {
+      for (const method of quick ? [DEFAULT] : methods) {
         const runs: Record<'new' | 'known', Taken[]> = { new: [], known: [] }
-        for (let round = 0; round < (!quick && method === DEFAULT ? 3 : 1); round++) {
+        for (let round = 0; round < (quick ? 1 : rounds); round++) {
           const cache = join(folder, `cache-${method}-${round}`)
           for (const pictures of ['new', 'known'] as const) {
             const words = ['--method', method, '--threads', String(threads), '--model', model, '--cache', cache]
@@ -38,6 +42,7 @@ export const photos: Bench = {
           figures.push(...figuresOf(`${method}, ${pictures} pictures`, CLASSES * count, 'to a saved run', taken))
         }
       }
-      return { figures, notes: [`size: JPEGs of ${sizeText(size)}, ${kilobytes.toFixed(0)} KB each`] }
-    }),
+      return { figures, notes: [`JPEGs of ${sizeText(size)}, ${kilobytes.toFixed(0)} KB each`] }
+    })
+  return { name, about, run }
 }
