@@ -45,7 +45,39 @@ describe('templates', () => {
   })
 })
 
+/** A runtime that counts its sessions, and whose next one fails if it is told so. */
+function counting() {
+  const counts = { loads: 0, fails: false }
+  const load: Runtime['load'] = (program, options) => {
+    counts.loads++
+    return counts.fails ? Promise.reject(new Error('no memory')) : runtime.load(program, options)
+  }
+  const counted: Runtime = { device: 'cpu', load, loadOnnx: (file) => runtime.loadOnnx(file), close: async () => {} }
+  return { counts, counted }
+}
+
 describe('zero-shot features', () => {
+  it('of the same prompts are computed once, of others anew, and a failure is not kept', async () => {
+    const { counts, counted } = counting()
+    const of = (template: string) =>
+      zeroShotFeatures({ clip, runtime: counted, classNames: ['dog', 'cat'], templates: [template] })
+    counts.fails = true
+    await expect(of('a {}')).rejects.toThrow('no memory')
+    counts.fails = false
+    const first = await of('a {}')
+    const again = await of('a {}')
+    expect(counts.loads).toBe(2)
+    again.data.fill(0) // it is the caller's own
+    expect(await of('a {}')).toEqual(first)
+    const other = await of('no {}')
+    expect(counts.loads).toBe(3)
+    expect(other).not.toEqual(first)
+    expect(await of('a {}')).toEqual(first)
+    const mean = await meanTextFeatures({ clip, runtime: counted, classNames: ['dog', 'cat'], templates: ['a {}'] })
+    expect(mean).not.toEqual(first)
+    expect(counts.loads).toBe(5)
+  })
+
   const classesWith = (templates: readonly string[]) => ({
     clip,
     runtime,
