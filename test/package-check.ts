@@ -38,6 +38,33 @@ await runtime.close()
 console.log(JSON.stringify({ sum: y.data[0], finite: textFeatures.data.every(Number.isFinite), texts: shape[0] }))
 `
 
+/** Only what is built can start this worker everywhere: an old Node reads no TypeScript in one. */
+const BESIDE = `
+import { Worker } from 'node:worker_threads'
+import { decodeImage, encodePng } from 'coop-ts/node'
+import { pixelsBeside } from './node_modules/coop-ts/dist/node/picture-pool.js'
+import { prepared } from './node_modules/coop-ts/dist/pictures/prepare.js'
+
+let answers = 0
+const { emit } = Worker.prototype
+Worker.prototype.emit = function (event, ...values) {
+  if (event === 'message' && values[0]?.pixels) answers++
+  return emit.call(this, event, ...values)
+}
+const how = { config: { size: 32, mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.4] }, transforms: '2021-10' }
+const views = [undefined, { seed: 1, content: 'abc', index: 0 }]
+const image = (width, height) => ({ width, height, data: Uint8Array.from({ length: 3 * width * height }, (_, i) => Math.imul(i * i, 2654435761) >>> 24) })
+const [large, small] = [await encodePng(image(803, 601)), await encodePng(image(40, 30))]
+const pictures = [large, small, large, image(803, 601)]
+const read = await Promise.all(pictures.map((picture) => pixelsBeside(picture, 'it', how, views)))
+const wanted = await Promise.all(pictures.map(async (picture) => {
+  const decoded = await decodeImage(picture)
+  return views.map((view) => prepared(decoded, how, view))
+}))
+const same = read.every((pixels, k) => pixels.every((view, v) => view.every((value, i) => value === wanted[k][v][i])))
+process.stdout.write(answers + ' of ' + pictures.length + ', ' + (same ? 'same pixels' : 'other pixels'))
+`
+
 const CONSUMER = {
   compilerOptions: {
     target: 'ES2022',
@@ -96,6 +123,7 @@ async function tryOut(tarball: string, tools: string, { npm, node }: (typeof PAI
   writeFileSync(join(project, 'example.ts'), readmeExample())
   writeFileSync(join(project, 'example.js'), readmeExample()) // it has no types of its own
   writeFileSync(join(project, 'smoke.js'), SMOKE)
+  writeFileSync(join(project, 'beside.js'), BESIDE)
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(CONSUMER))
   await savePictures(join(project, 'photos'))
   const tsc = inOwnHome(join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project)
@@ -104,6 +132,8 @@ async function tryOut(tarball: string, tools: string, { npm, node }: (typeof PAI
   const smoke = inOwnHome('smoke.js')
   const expected = JSON.stringify({ sum: 42, finite: true, texts: 1 })
   check(`runs without a warning ${on}`, smoke.stdout.trim() === expected && smoke.stderr === '', said(smoke))
+  const beside = inOwnHome('beside.js')
+  check(`reads large pictures in a worker ${on}`, beside.stdout === '3 of 4, same pixels', said(beside))
   const example = inOwnHome('example.js')
   const learned = /^accuracy 1 \(cross-validated\); .*\n\{ label: 'cat', /.test(example.stdout)
   check(`runs the README's example ${on}`, learned && example.stderr === '', said(example))

@@ -43,6 +43,7 @@ it('what cannot be read is refused with the same error', async () => {
     await expect(pixelsBeside(picture, 'it', how, views)).rejects.toEqual(error)
   }
   await expect(pixelsBeside(pattern(800, 600), 'it', { ...how, maxPixels: 5 }, views)).resolves.toHaveLength(3)
+  await expect(pixelsBeside(Object(null), 'it', how, views)).rejects.toThrow(UsageError)
   const large = await encodePng(pattern(800, 600))
   await expect(pixelsBeside(large, 'it', { ...how, maxPixels: 5 }, views)).rejects.toThrow(
     /800 x 600 pixels are more than 5/,

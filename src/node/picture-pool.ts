@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { DecodeOptions, Picture } from '../pictures/picture.ts'
+import { type DecodeOptions, isPicture, type Picture } from '../pictures/picture.ts'
 import { type Preparation, prepared } from '../pictures/prepare.ts'
 import type { View } from '../pictures/views.ts'
 import { decodeImage } from './image.ts'
@@ -69,6 +69,7 @@ export async function pixelsBeside(
 }
 
 async function isWorthCarrying(picture: Picture): Promise<boolean> {
+  if (!isPicture(picture)) return false
   if (typeof picture !== 'string') {
     return picture instanceof Uint8Array
       ? picture.length >= FILE_WORTH_CARRYING
@@ -82,23 +83,28 @@ async function onMember(task: Task): Promise<readonly Float32Array[] | undefined
   if (alone) return undefined
   members ??= Array.from({ length: WORKERS }, start)
   const member = members.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a))
-  const { picture, memory } = carried(task.picture)
+  const { picture, memory, moved } = carried(task.picture)
   const pixels = await new Promise<readonly Float32Array[] | undefined>((resolve) => {
+    member.worker.postMessage({ ...task, picture }, moved)
     member.waiting.set(task.id, resolve)
     member.worker.ref()
-    member.worker.postMessage({ ...task, picture })
   })
   if (memory !== undefined) giveBack(memory)
   return pixels
 }
 
-/** A picture as it crosses; one that is decoded in memory that both threads see. */
-function carried(picture: Picture): { readonly picture: Picture; readonly memory?: SharedArrayBuffer } {
-  if (typeof picture === 'string' || picture instanceof Uint8Array) return { picture }
+/** A picture as it crosses: bytes without what else is in their memory, decoded ones in memory that both threads see. */
+function carried(picture: Picture) {
+  if (typeof picture === 'string') return { picture }
+  if (picture instanceof Uint8Array) {
+    const bytes = new Uint8Array(picture)
+    return { picture: bytes, moved: [bytes.buffer] }
+  }
+  const { width, height } = picture
   const memory = take(picture.data.length)
   const data = new Uint8Array(memory, 0, picture.data.length)
   data.set(picture.data)
-  return { picture: { ...picture, data }, memory }
+  return { picture: { width, height, data }, memory }
 }
 
 /** A worker; an idle one does not keep the process alive. */

@@ -99,8 +99,8 @@ export function openSaved<P>(
   const steps = isLarge(clip.config) ? STEPS_OF_LARGE : STEPS
   const encoders = steps.map((size) => imageEncoder(clip, runtime, size, saved.precision))
 
-  async function pixels(picture: P, name: string, decoding: Pick<DecodeOptions, 'maxPixels'> = {}) {
-    return how.pixels(picture, name, { ...decoding, exif, config, transforms })
+  async function pixels(picture: P, name: string, { maxPixels }: Pick<DecodeOptions, 'maxPixels'> = {}) {
+    return how.pixels(picture, name, { maxPixels, exif, config, transforms })
   }
 
   async function seen(pixels: readonly Float32Array[]): Promise<FloatTensor> {
