@@ -31,5 +31,5 @@ export async function longestHold(work: () => Promise<unknown>): Promise<number>
   return longest
 }
 
-/** What hardly anybody notices: with a Ctrl-C it is this long until something happens, at most, on a busy machine whose memory is slow. */
-export const UNNOTICED = 250
+/** What nobody notices: with a Ctrl-C it is this long until something happens, at most. */
+export const UNNOTICED = 100

@@ -32,8 +32,14 @@ export function pixelSource(
       throw new UsageError(why, 'give it pictures, or take another method')
     }
     const exif = exifOf(item)
-    const index = views === 'online' ? epoch : (epoch + i) % (views || 1)
-    const view = views === 0 ? undefined : { seed, content: await reader.content(path, exif), index }
+    const view =
+      views === 0
+        ? undefined
+        : {
+            seed,
+            content: await reader.content(path, exif),
+            index: views === 'online' ? epoch : (epoch + i) % views,
+          }
     const [pixels] = await reader.pixels(path, path, { config, transforms, exif }, [view])
     return pixels!
   }
