@@ -1,3 +1,4 @@
+import { breathe } from '../base/breathe.ts'
 import { ShapeError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { type FloatTensor, floatTensor, Graph, program, type Shape, sizeOf, type Value } from '../graph/index.ts'
@@ -64,6 +65,7 @@ export function rowFunction(
         run.catch(() => undefined) // awaited below; a failure must not count as unhandled until then
         running.push(run)
         if (running.length >= AHEAD) await running.shift()
+        await breathe() // answers come as fast as they are taken: without a breath, timers would wait for the last
       }
       for (const run of running) await run
     } finally {
