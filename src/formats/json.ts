@@ -30,29 +30,50 @@ function placeAt(text: string, at: number, firstLine: number): string {
   return `${firstLine + lines.length - 1}:${(lines.at(-1)?.length ?? 0) + 1}`
 }
 
+/** Texts of valid JSON with a colon behind them. */
 function keysWritten(text: string): number {
   let keys = 0
-  for (const [, colon] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"\s*(:)?/g)) if (colon !== undefined) keys++
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
+    at = text.indexOf('"', at + 1)
+    while (isEscaped(text, at)) at = text.indexOf('"', at + 1)
+    do at++
+    while (SPACE.includes(text.charAt(at)) && at < text.length)
+    if (text.charAt(at) === ':') keys++
+  }
   return keys
 }
 
+const SPACE = ' \t\n\r'
+
+/** Whether an odd number of backslashes stands before a place. */
+function isEscaped(text: string, at: number): boolean {
+  let first = at
+  while (text.charAt(first - 1) === '\\') first--
+  return (at - first) % 2 === 1
+}
+
+/** Keys of all objects in a value. */
 function keysRead(value: unknown): number {
   let keys = 0
-  const values = [value] // grows: a text may be nested deeper than calls can be
-  for (const each of values) {
-    if (Array.isArray(each)) for (const inner of each) values.push(inner)
+  const inner = [value] // grows: a text may be nested deeper than calls can be
+  const look = (each: unknown) => {
+    if (typeof each === 'object' && each !== null) inner.push(each)
+  }
+  for (const each of inner) {
+    if (Array.isArray(each)) each.forEach(look)
     else if (isObject(each)) {
       for (const key in each) {
         keys++
-        values.push(each[key])
+        look(each[key])
       }
     }
   }
   return keys
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null
+/** Whether a value of JSON is an object of keys and values. */
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 type State = 'value' | 'first value' | 'key' | 'first key' | 'colon' | 'after' | 'after [' | 'after {'
 

@@ -13,7 +13,7 @@ import {
 } from '../graph/tensor.ts'
 import { DTYPE_BYTES, type Dtype, FLOAT_DECODERS, INT_DECODERS, OTHER_BITS } from './dtypes.ts'
 import { type FloatType, finiteHalf } from './half.ts'
-import { parseJson } from './json.ts'
+import { isObject, parseJson } from './json.ts'
 
 /** Random access to bytes: a file, a blob, a buffer. `read` gives exactly `length` bytes. */
 export interface ByteSource {
@@ -244,10 +244,6 @@ function show(value: unknown): string {
   } catch {
     return 'nested too deeply'
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function bitsOf(dtype: unknown): number | undefined {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { FileError, UsageError } from '../base/errors.ts'
-import { parseJson } from '../formats/json.ts'
+import { isObject, parseJson } from '../formats/json.ts'
 import { ifThere, readText, statIfThere } from './files.ts'
 
 /** What to do where a run is already. */
@@ -42,9 +42,6 @@ function differencesOf(then: Readonly<Record<string, unknown>>, now: Readonly<Re
     return a === b ? [] : [`${key}: ${short(a)} then, ${short(b)} now`]
   })
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const short = (text = 'nothing') => (text.length > 40 ? `${text.slice(0, 37)}...` : text)
 

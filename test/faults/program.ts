@@ -13,7 +13,7 @@ export interface Program {
 const ENTRIES = [
   'src/cli/main.ts',
   'src/node/worker.js',
-  'src/datasets/parquet/worker.js',
+  'src/datasets/parquet/parquet-worker.js',
   'test/faults/pretrain-child.ts',
 ]
 

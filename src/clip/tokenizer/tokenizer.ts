@@ -90,9 +90,9 @@ export function createTokenizer({
   // As with OpenAI's, a special token that is spelled out in a text is that token.
   const specials = [startText, endText].map((token) => token.replaceAll('|', '\\|'))
   const words = new RegExp([...specials, WORDS.source].join('|'), 'gu')
-  const ranks = new Map(merges.map(([left, right], rank) => [pairKey(left, right), rank]))
-  const tokens = new Map(Array.from(vocab, ([token, id]) => [id, token]))
-  for (const { id, content } of added) tokens.set(id, content + END_OF_WORD)
+  const ranks = new Map<string, number>()
+  for (const [rank, [left, right]] of merges.entries()) ranks.set(pairKey(left, right), rank)
+  let tokens: ReadonlyMap<number, string> | undefined // made when an id is to be read: most who encode never do
   const [raw, normalized] = [false, true].map((wanted) => addedSplitter(added.filter((t) => t.normalized === wanted)))
   const known = new Map<string, readonly number[]>([
     [startText, [startToken]],
@@ -107,6 +107,7 @@ export function createTokenizer({
     return ids
   }
   const tokenOf = (id: number) => {
+    tokens ??= tokensById(vocab, added)
     const token = tokens.get(id)
     if (token === undefined) throw new FileError(`${name} has no token with the id ${id}`)
     return token
@@ -123,6 +124,13 @@ export function createTokenizer({
     decode: (ids) => symbolsText(ids.map(tokenOf).join('')).trimEnd(),
     tokenText: (id) => symbolsText(tokenOf(id)).trimEnd(),
   }
+}
+
+function tokensById(vocab: ReadonlyMap<string, number>, added: readonly AddedToken[]): ReadonlyMap<number, string> {
+  const tokens = new Map<number, string>()
+  for (const [token, id] of vocab) tokens.set(id, token)
+  for (const { id, content } of added) tokens.set(id, content + END_OF_WORD)
+  return tokens
 }
 
 interface AddedSplitter {

@@ -1,7 +1,7 @@
 import { countOf } from '../../base/count.ts'
 import { FileError } from '../../base/errors.ts'
 import { PARTS } from '../../data/split.ts'
-import { type JsonPath, parseJson, placeInJson } from '../../formats/json.ts'
+import { isObject, type JsonPath, parseJson, placeInJson } from '../../formats/json.ts'
 import { readText, writeFileAtomic } from '../../node/files.ts'
 import type { Entry, Split } from './types.ts'
 
@@ -141,8 +141,4 @@ class ClassNames {
     }
     return labels.map((label) => this.byLabel.get(label) ?? '')
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

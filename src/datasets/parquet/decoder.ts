@@ -85,7 +85,7 @@ interface Work {
 
 class Decoder {
   readonly #progress = new Int32Array(new SharedArrayBuffer(4))
-  readonly #worker = new Worker(new URL('worker.js', import.meta.url), {
+  readonly #worker = new Worker(new URL('parquet-worker.js', import.meta.url), {
     execArgv: [],
     workerData: { progress: this.#progress },
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
