@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { type Exif, type Picture, pictureHash } from '../pictures/picture.ts'
+import { fileState } from './file-state.ts'
 import { fileError } from './files.ts'
 import { specialDecoding, withBytes } from './image.ts'
 
@@ -18,7 +19,7 @@ export async function contentHash(picture: Picture, exif: Exif = 'ignore'): Prom
   const about = await stat(picture).catch((cause: unknown) => {
     throw fileError('read', picture, cause)
   })
-  const key = [picture, exif, about.dev, about.ino, about.size, about.mtimeMs, about.ctimeMs].join(' ')
+  const key = `${picture} ${exif} ${fileState(about)}`
   const hash = known.get(key) ?? (await withBytes(picture, (bytes) => hashOfBytes(bytes, exif)))
   known.set(key, hash)
   return hash

@@ -1,11 +1,9 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hashOf } from './content-hash.ts'
+import { fileState, isSettled } from './file-state.ts'
 import { writeFileAtomic } from './files.ts'
 import { packageVersion } from './package.ts'
-
-/** Milliseconds within which a file system may give two changes the same time. */
-const GRAIN = 2000
 
 /**
  * The fingerprint of a model whose files were read, from the cache folder where it was computed of the same files before: of the
@@ -18,18 +16,14 @@ export async function knownFingerprint(
   compute: () => Promise<string>,
 ): Promise<string> {
   const about = await Promise.all(files.map((file) => stat(file).catch(() => undefined)))
-  const told = about.flatMap((found, i) =>
-    found ? [[files[i], found.dev, found.ino, found.size, found.mtimeMs, found.ctimeMs]] : [],
-  )
+  const told = about.flatMap((found, i) => (found ? [[files[i], fileState(found)]] : []))
   if (told.length < files.length) return compute()
   const path = join(cacheDir, 'fingerprints', hashOf(JSON.stringify([packageVersion(), told])).slice(0, 32))
   const known = await readFile(path, 'utf8').catch(() => '')
   if (/^[0-9a-f]{64}$/.test(known)) return known
   const fingerprint = await compute()
-  const isSettled = about.every(
-    (found) => found !== undefined && Math.max(found.mtimeMs, found.ctimeMs) < since - GRAIN,
-  )
+  const settled = about.every((found) => found !== undefined && isSettled(found, since))
   // a cache that cannot be written costs the time to compute it again
-  if (isSettled) await writeFileAtomic(path, fingerprint, { sync: false }).catch(() => undefined)
+  if (settled) await writeFileAtomic(path, fingerprint, { sync: false }).catch(() => undefined)
   return fingerprint
 }

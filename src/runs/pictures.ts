@@ -5,6 +5,7 @@ import type { Clip } from '../clip/types.ts'
 import { contentHash } from '../node/content-hash.ts'
 import { openFeatureCache } from '../node/feature-cache.ts'
 import { decodeImage } from '../node/image.ts'
+import { keptContentHash } from '../node/kept-hashes.ts'
 import { pixelsBeside } from '../node/picture-pool.ts'
 import type { Runtime } from '../runtime/types.ts'
 import * as trained from '../trained/pictures.ts'
@@ -19,9 +20,9 @@ export interface PictureOptions extends trained.EncodeOptions {
 /** The same without a choice of precision: a finished run has made it. */
 export type PictureWays = Omit<PictureOptions, 'precision'>
 
-/** Pictures of this disk; their features are kept in the cache folder, if there is one. */
+/** Pictures of this disk; their hashes and features are kept in the cache folder, if there is one. */
 export const pictureReader = (cache?: string): PictureReader => ({
-  content: contentHash,
+  content: cache === undefined ? contentHash : keptContentHash(cache),
   decode: (picture, name, exif) => decodeImage(picture, name, { exif }),
   pixels: pixelsBeside,
   cache: (encoderKey, dim) => (cache === undefined ? undefined : openFeatureCache(cache, encoderKey, dim)),

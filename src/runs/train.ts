@@ -197,7 +197,7 @@ export async function trainAsGiven(
   const how = from ? ({ views: 0, transforms: from.transforms ?? transforms } as const) : {}
   const paths = place === model ? asked.paths : { ...asked.paths, [model]: place }
   const job: Job = { ...asked, ...how, model, paths }
-  const opening = whileLooking(pictureReader(), items, inputs.model(job, hooks))
+  const opening = whileLooking(pictureReader(options.cache), items, inputs.model(job, hooks))
   const result = await withRuntimeBeside(opening, options, hooks, async ({ clip }, runtime) => {
     await checkRunFolder(run, rerun, decidesBefore(job, clip.fingerprint, dataset))
     const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
