@@ -212,7 +212,7 @@ async function encodePacked(clip: Clip, runtime: Runtime, packing: Packing): Pro
   const p = constantParameters(graph, weights)
   const session = await runtime.load(
     program(graph, { features: textTower(p, config.text, config.embedDim, packing, graph.input('rows', rows.shape)) }),
-    { packed: false },
+    { once: true },
   )
   try {
     const { features } = await session.run({ rows })

@@ -103,10 +103,6 @@ function graphProto(p: Program, outside: FileSlices, batch?: string): Message {
   for (const [name, value] of p.outputs) if (!names.has(value) && value.node.inputs.length > 0) names.set(value, name)
   const nameOf = (x: Value) => x.node.name ?? names.get(x) ?? x.id
   const graph = new Message().text(2, 'program')
-  for (const node of p.nodes) graph.message(1, nodeProto(node, nameOf))
-  for (const [name, value] of p.outputs) {
-    if (nameOf(value) !== name) graph.message(1, new Message().text(1, nameOf(value)).text(2, name).text(4, 'Identity'))
-  }
   for (const node of [...p.constants, ...p.weights]) {
     const [value] = node.outputs
     if (node.tensor !== undefined && value !== undefined) {
@@ -114,9 +110,14 @@ function graphProto(p: Program, outside: FileSlices, batch?: string): Message {
       const isHalf = slice?.dtype === 'float16'
       const name = isHalf ? `${nameOf(value)} in float16` : nameOf(value)
       graph.message(5, tensorProto(name, node.tensor, slice))
+      // before all that use them: ONNX Runtime then widens each as it is needed, not all at the start
       if (isHalf)
         graph.message(1, new Message().text(1, name).text(2, nameOf(value)).text(4, 'Cast').message(5, TO_FLOAT))
     }
+  }
+  for (const node of p.nodes) graph.message(1, nodeProto(node, nameOf))
+  for (const [name, value] of p.outputs) {
+    if (nameOf(value) !== name) graph.message(1, new Message().text(1, nameOf(value)).text(2, name).text(4, 'Identity'))
   }
   for (const node of p.inputs) for (const x of node.outputs) graph.message(11, valueInfo(nameOf(x), x, batch))
   for (const [name, value] of p.outputs) graph.message(12, valueInfo(name, value, batch))

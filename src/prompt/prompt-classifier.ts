@@ -21,7 +21,7 @@ export async function promptFeatures(clip: Clip, runtime: Runtime, prompt: Learn
       await blocks.dispose()
     }
   }
-  const session = await runtime.load(classFeaturesProgram(clip, layout), { packed: false })
+  const session = await runtime.load(classFeaturesProgram(clip, layout), { once: true })
   try {
     const { features } = await session.run({ ctx: prompt.ctx })
     return features

@@ -215,13 +215,13 @@ class WorkerRuntime implements Runtime {
   async #open(
     model: Uint8Array,
     weights: readonly WeightFile[],
-    { spinning = true, packed = true }: LoadOptions = {},
+    { spinning = true, once = false }: LoadOptions = {},
     folder?: string,
   ): Promise<Session> {
     const session = this.#sessions++
     let disposed = false
     const moved = [model, ...weights.map(({ data }) => data)]
-    await this.#channel.ask({ kind: 'load', session, model, weights, spinning, packed, folder }, moved)
+    await this.#channel.ask({ kind: 'load', session, model, weights, spinning, once, folder }, moved)
     return {
       run: async (feeds) => {
         if (disposed) throw new CoopError('the session is disposed', 'load the program again')
@@ -283,8 +283,8 @@ const restOf = ({ weights }: Program, { slices }: WeightsInFiles): number =>
   weights.reduce((sum, { tensor }) => sum + (tensor && !slices.has(tensor) ? sizeOf(tensor.shape) : 0), 0)
 
 /**
- * The weights of linear layers: packed, ONNX Runtime lays them out anew for its products as a session is made, and does not look
- * at their file again, whatever becomes of that. What is not packed runs once, and at once.
+ * The weights of linear layers: ONNX Runtime lays them out anew for its products as a session is made, and does not look at their
+ * file again, whatever becomes of that. What runs once runs at once.
  */
 const largeMatrices = ({ weights }: Program): object[] =>
   weights.flatMap(({ tensor }) =>

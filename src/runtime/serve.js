@@ -40,10 +40,10 @@ export function serving(ort, open, maySpin = true) {
       return {}
     },
 
-    async load({ session, model, weights, folder, spinning, packed }) {
+    async load({ session, model, weights, folder, spinning, once }) {
       const profiling = profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: `${profile}/session` }
-      const extra = { session: { ...waiting(spinning && maySpin), ...filesIn(folder), ...packing(packed) } }
-      const whole = { ...options, ...profiling, extra, externalData: weights }
+      const extra = { session: { ...waiting(spinning && maySpin), ...filesIn(folder), ...(once ? UNPACKED : {}) } }
+      const whole = { ...options, ...(once ? UNCHANGED : {}), ...profiling, extra, externalData: weights }
       sessions.set(session, await ort.InferenceSession.create(model, whole))
       return {}
     },
@@ -81,8 +81,10 @@ export function serving(ort, open, maySpin = true) {
 /** @param {boolean} spinning */
 const waiting = (spinning) => (spinning ? {} : { intra_op: { allow_spinning: '0' } })
 
-/** @param {boolean} packed */
-const packing = (packed) => (packed ? {} : { disable_prepacking: '1' })
+/** Weights are not laid out anew for products ... */
+const UNPACKED = { disable_prepacking: '1' }
+/** ... nor widened to float32 before they are needed, as ONNX Runtime's changes to a program would have it. */
+const UNCHANGED = /** @type {const} */ ({ graphOptimizationLevel: 'disabled' })
 
 /** @param {string | undefined} folder of files that hold weights */
 const filesIn = (folder) => (folder === undefined ? {} : { model_external_initializers_file_folder_path: folder })

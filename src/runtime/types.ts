@@ -31,10 +31,11 @@ export interface LoadOptions {
    */
   readonly spinning?: boolean
   /**
-   * Whether weights are laid out anew for the products, which takes time and memory for all of them once, and a tenth of each
-   * run less. Not for a program that runs once. The two differ in last digits. Default: true.
+   * Whether the program runs once only: its weights are then taken as they are. Else they are widened and laid out anew for the
+   * products, which takes time and memory for all of them at the start, and a tenth of each run less. The two differ in last
+   * digits. Default: false.
    */
-  readonly packed?: boolean
+  readonly once?: boolean
 }
 
 /**
@@ -97,7 +98,7 @@ export type Request =
       /** Of the files that the model refers to besides. */
       readonly folder?: string
       readonly spinning: boolean
-      readonly packed: boolean
+      readonly once: boolean
     }
   | { readonly kind: 'run'; readonly session: number; readonly feeds: Readonly<Record<string, Tensor>> }
   | { readonly kind: 'dispose'; readonly session: number }
