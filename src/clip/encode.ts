@@ -19,7 +19,7 @@ import { imageProjection, imageTrunk, trunkWidth } from './towers/image-tower.ts
 import { type Packing, pack } from './towers/packing.ts'
 import { int8ResNet, roundedConvolutions } from './towers/resnet-int8.ts'
 import { textTower } from './towers/text-tower.ts'
-import type { Clip, ClipConfig } from './types.ts'
+import type { Clip, ClipConfig, Towers, Weights } from './types.ts'
 import { expectedTensors } from './weights/expected.ts'
 import { constantParameters, weightOf } from './weights/parameters.ts'
 
@@ -48,15 +48,16 @@ export interface ImageEncoder {
 }
 
 /**
- * The image tower for batches of `batchSize` images; a smaller last batch is filled up with zeros. It is loaded with the
+ * The image tower for batches of some images; a smaller last batch is filled up with zeros. It is loaded with the
  * first images, so that an unused encoder costs nothing.
  *
+ * @param wanted its batchSize; one that was opened early has its own
  * @param precision of the tower up to its last projection, which is in float32
  */
 export function imageEncoder(
   clip: Clip,
   runtime: Runtime,
-  batchSize: number,
+  wanted: number,
   precision: Precision = 'float32',
 ): ImageEncoder {
   checkArguments(
@@ -64,14 +65,17 @@ export function imageEncoder(
     { clip, runtime, precision },
     { clip: aClip, runtime: aRuntime, precision: aPrecision },
   )
-  if (!Number.isInteger(batchSize) || batchSize < 1) {
-    throw new UsageError(`the batch size must be a whole number from 1 up, not ${batchSize}`)
+  if (!Number.isInteger(wanted) || wanted < 1) {
+    throw new UsageError(`the batch size must be a whole number from 1 up, not ${wanted}`)
   }
   const { config } = clip
   const { size } = config.preprocess
   const width = trunkWidth(config)
   const used = runtime.device === 'cpu' ? precision : 'float32'
-  const tower = batched(runtime, [batchSize, 3, size, size], (shape) => TRUNKS[used](clip, shape))
+  const { tower, batchSize } = (used === 'float32' && takeTower(clip, runtime)) || {
+    tower: batched(runtime, [wanted, 3, size, size], (shape) => TRUNKS[used](clip, shape)),
+    batchSize: wanted,
+  }
   const projection = batched(runtime, [batchSize, width], async (shape) => {
     const graph = new Graph()
     const p = constantParameters(graph, clip.weights)
@@ -106,6 +110,33 @@ export function imageEncoder(
   }
 }
 
+/** An image tower that is there, or coming, before anybody asked for an encoder. */
+interface EarlyTower {
+  readonly weights: Weights
+  readonly batchSize: number
+  readonly tower: ReturnType<typeof batched>
+}
+
+const early = new WeakMap<Runtime, EarlyTower>()
+
+/**
+ * Begins to open the image tower in float32 for batches of `batchSize`, while other things keep this thread busy: the next
+ * imageEncoder of this model and runtime has it, and takes as many at a time. It is freed with that, or with the runtime.
+ */
+export function openTowerEarly(clip: Towers, runtime: Runtime, batchSize: number): void {
+  const { size } = clip.config.preprocess
+  const tower = batched(runtime, [batchSize, 3, size, size], (shape) => floatTrunk(clip, shape))
+  tower.open().catch(() => undefined) // said when it is used
+  early.set(runtime, { weights: clip.weights, batchSize, tower })
+}
+
+function takeTower(clip: Towers, runtime: Runtime): EarlyTower | undefined {
+  const found = early.get(runtime)
+  if (found?.weights !== clip.weights) return undefined
+  early.delete(runtime)
+  return found
+}
+
 /** Values of the weights of a large model. */
 const LARGE = 20_000_000
 
@@ -114,12 +145,12 @@ export function isLarge(config: ClipConfig): boolean {
   return Array.from(expectedTensors(config).values()).reduce((sum, shape) => sum + sizeOf(shape), 0) > LARGE
 }
 
-async function floatTrunk({ config, weights }: Clip, shape: Shape): Promise<Program<'y'>> {
+async function floatTrunk({ config, weights }: Towers, shape: Shape): Promise<Program<'y'>> {
   const graph = new Graph()
   return program(graph, { y: imageTrunk(constantParameters(graph, weights), config, graph.input('x', shape)) })
 }
 
-async function int8Trunk(clip: Clip, shape: Shape): Promise<Program<'y'>> {
+async function int8Trunk(clip: Towers, shape: Shape): Promise<Program<'y'>> {
   const { config, weights } = clip
   const { vision, preprocess } = config
   if (vision.kind === 'vit') return int8Linear(await floatTrunk(clip, shape))
@@ -140,7 +171,12 @@ function batched(runtime: Runtime, shape: Shape, part: (shape: Shape) => Promise
   let session: Promise<Session<'y'>> | undefined
   // pictures are decoded and cut meanwhile
   const load = async () => runtime.load(await part(shape), { spinning: false })
+  const open = () => {
+    session ??= load()
+    return session
+  }
   return {
+    open,
     /** @param parts of the rows, one after the other */
     async of(parts: readonly Float32Array[]): Promise<Float32Array> {
       const x = floatTensor(shape)
@@ -149,8 +185,7 @@ function batched(runtime: Runtime, shape: Shape, part: (shape: Shape) => Promise
         x.data.set(part, filled)
         filled += part.length
       }
-      session ??= load()
-      const { y } = await (await session).run({ x })
+      const { y } = await (await open()).run({ x })
       return y.data.subarray(0, (filled / x.data.length) * y.data.length)
     },
     dispose: async () => session?.then((loaded) => loaded.dispose()),

@@ -103,7 +103,7 @@ export async function loadClip(files: ModelFiles): Promise<Clip> {
     config,
     weights,
     tokenizer: tokenizer.tokenizer,
-    fingerprint: await (files.fingerprint?.(compute) ?? compute()),
+    fingerprint: await (files.fingerprint?.(compute, { config, weights }) ?? compute()),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ByteSource } from '../formats/safetensors.ts'
 import type { TokenizerTables } from './tokenizer/tokenizer.ts'
+import type { Towers } from './types.ts'
 import type { Hash } from './weights/fingerprint.ts'
 
 /** The files of one model: a folder, a hub repository, a set of URLs. File names have no folders in them. */
@@ -14,7 +15,7 @@ export interface ModelFiles {
   text(file: string): Promise<string>
   open(file: string): Promise<ByteSource>
   /** The fingerprint of what was read, which may be known; left out: it is computed. */
-  fingerprint?(compute: () => Promise<string>): Promise<string>
+  fingerprint?(compute: () => Promise<string>, read: Towers): Promise<string>
   /** SHA-256 of what comes in pieces. */
   hash?(): Hash
   /** CLIP's own vocabulary (49,408 tokens), for models that have none beside them; left out: those are refused. */

@@ -70,6 +70,9 @@ export interface ClipConfig {
  */
 export type Weights = ReadonlyMap<string, FloatTensor>
 
+/** What a CLIP's towers are made of. */
+export type Towers = Pick<Clip, 'config' | 'weights'>
+
 /** A loaded CLIP; see loadClip. */
 export interface Clip {
   readonly config: ClipConfig

@@ -22,7 +22,7 @@ import { comparedPrecision, type UsedPrecision } from '../trained/precision.ts'
 import { checkRunOptions } from '../trained/run-options.ts'
 import { chooseModel } from './choose-model.ts'
 import { checkThere, DATA_OPTIONS, type DataOptions, openAsGiven, type ShareOptions } from './dataset.ts'
-import { openModel, withRuntimeBeside } from './model.ts'
+import { type OpenModelOptions, openModel, withRuntimeBeside } from './model.ts'
 import { pictureFiles } from './picture-files.ts'
 import { encodeSets, type PictureOptions, pictureReader } from './pictures.ts'
 import { calledIn } from './predictions.ts'
@@ -97,7 +97,9 @@ export async function featuresAsGiven(
   const from = givenFrom(items)
   const { place } = await chooseModel(options.model ?? (from && BUNDLED), data, items, hooks)
   const transforms = from?.transforms ?? options.transforms ?? DEFAULT_TRANSFORMS
-  return withRuntimeBeside(openModel(place, hooks), options, hooks, async (opened, runtime) => {
+  const beside = { ...options, pictures: from ? 0 : items.length }
+  const open = (how: OpenModelOptions) => openModel(place, hooks, how)
+  return withRuntimeBeside(open, beside, hooks, async (opened, runtime) => {
     const { classNames, templates = DEFAULT_TEMPLATES } = dataset
     const { clip } = opened
     const compared = { reader: pictureReader(options.cache), clip, runtime, items, classNames, templates }

@@ -26,9 +26,9 @@ export function openInputs(given: InputOptions): Inputs {
   const key = (job: Job, word: string) => [dataPlace(job, word), job.root ?? '', job.testShare ?? ''].join('\n')
   const source = {
     key,
-    model: (job, hooks) => {
+    model: (job, hooks, onNew) => {
       const place = job.model === BUNDLED ? BUNDLED : placeOf(job, job.model)
-      return models(place, () => openModel(place, hooks, cache))
+      return models(place, () => openModel(place, hooks, { cache, onNew }))
     },
     dataset: (job, word, hooks) =>
       datasets(key(job, word), () => {

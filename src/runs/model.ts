@@ -2,11 +2,12 @@ import { dirname, join } from 'node:path'
 import type { Hooks } from '../base/progress.ts'
 import { loadClip } from '../clip/load.ts'
 import type { ModelFiles } from '../clip/model-files.ts'
-import type { Clip } from '../clip/types.ts'
+import type { Clip, Towers } from '../clip/types.ts'
 import { modelFilesAt } from '../node/files.ts'
 import { knownFingerprint } from '../node/known-fingerprints.ts'
 import { nodeRuntime } from '../node/runtime.ts'
-import type { ProfiledOptions, Runtime, RuntimeOptions } from '../runtime/types.ts'
+import type { ProfiledOptions, Runtime } from '../runtime/types.ts'
+import { expectPictures } from '../trained/pictures.ts'
 import { type ResolvedModel, resolveModel } from './model-word.ts'
 
 /** A model in memory, where it is, and the names of its files there. */
@@ -15,21 +16,33 @@ export interface OpenedModel extends ResolvedModel {
   readonly parts: readonly string[]
 }
 
-/**
- * The model that a command or a plan names. Throws FileError or HubError when there is none that can be used.
- *
- * @param cache folder in which the fingerprints of models are kept; left out: they are not
- */
-export async function openModel(word: string, hooks: Hooks, cache?: string): Promise<OpenedModel> {
+/** How a model is opened. */
+export interface OpenModelOptions {
+  /** Folder in which the fingerprints of models are kept; left out: they are not. */
+  readonly cache?: string
+  /** Told of a model that is there but for its fingerprint, which is computed next. */
+  readonly onNew?: (clip: Towers) => void
+}
+
+/** The model that a command or a plan names. Throws FileError or HubError when there is none that can be used. */
+export async function openModel(
+  word: string,
+  hooks: Hooks,
+  { cache, onNew }: OpenModelOptions = {},
+): Promise<OpenedModel> {
   const began = Date.now()
   const resolved = await resolveModel(word, hooks)
   const parts = new Set<string>()
   const files = noting(await modelFilesAt(resolved.files), parts)
   // modelFilesAt has taken it for a folder, or for a file in one
   const folder = files.single === undefined ? resolved.files : dirname(resolved.files)
-  const fingerprint = (compute: () => Promise<string>) => {
+  const fingerprint = (compute: () => Promise<string>, clip: Towers) => {
     const read = Array.from(parts, (file) => join(folder, file))
-    return cache === undefined ? compute() : knownFingerprint(cache, read, began, compute)
+    const computed = () => {
+      onNew?.(clip)
+      return compute()
+    }
+    return cache === undefined ? computed() : knownFingerprint(cache, read, began, computed)
   }
   const clip = await loadClip({ ...files, fingerprint })
   return { ...resolved, clip, parts: [...parts] }
@@ -52,22 +65,40 @@ function noting(files: ModelFiles, parts: Set<string>): ModelFiles {
 /** A model and a runtime to use it on, which is closed afterwards. Throws as openModel does. */
 export async function withModel<T>(
   model: string,
-  options: RuntimeOptions,
+  options: BesideOptions,
   hooks: Hooks,
   work: (clip: Clip, runtime: Runtime) => Promise<T>,
 ): Promise<T> {
-  return withRuntimeBeside(openModel(model, hooks), options, hooks, ({ clip }, runtime) => work(clip, runtime))
+  const open = (how: OpenModelOptions) => openModel(model, hooks, how)
+  return withRuntimeBeside(open, options, hooks, ({ clip }, runtime) => work(clip, runtime))
 }
 
-/** A runtime that is opened while something else is, such as a model, and closed afterwards. */
+/** What a model and a runtime are opened for. */
+export interface BesideOptions extends ProfiledOptions {
+  readonly cache?: string
+  /** How many pictures are to be encoded. */
+  readonly pictures?: number
+}
+
+/**
+ * A runtime that is opened while a model is, and closed afterwards. Of a large model whose fingerprint is not known the image
+ * tower is opened while that is computed: its pictures are most likely new, too.
+ */
 export async function withRuntimeBeside<A, T>(
-  opening: Promise<A>,
-  options: ProfiledOptions,
+  open: (how: OpenModelOptions) => Promise<A>,
+  { cache, pictures = 0, ...options }: BesideOptions,
   hooks: Hooks,
   work: (opened: A, runtime: Runtime) => Promise<T>,
 ): Promise<T> {
+  const unnamed: Towers[] = []
+  let expect = (clip: Towers): unknown => unnamed.push(clip)
+  const opening = open({ cache, onNew: (clip) => expect(clip) })
   opening.catch(() => undefined) // it may fail before anybody waits for it
-  return withRuntime(options, hooks, async (runtime) => work(await opening, runtime))
+  return withRuntime(options, hooks, async (runtime) => {
+    expect = (clip) => expectPictures(clip, runtime, pictures)
+    unnamed.forEach(expect)
+    return work(await opening, runtime)
+  })
 }
 
 /** A runtime that is closed afterwards; its fall-back is said. */

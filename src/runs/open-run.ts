@@ -21,7 +21,7 @@ import {
 } from '../trained/classify.ts'
 import type { SavedRun } from '../trained/learned.ts'
 import { checkRunOptions } from '../trained/run-options.ts'
-import { type OpenedModel, openModel } from './model.ts'
+import { type OpenedModel, type OpenModelOptions, openModel } from './model.ts'
 import { waysTo } from './model-word.ts'
 import { readSavedRun } from './saved-run.ts'
 
@@ -102,16 +102,26 @@ function checkPictures(pictures: unknown): asserts pictures is readonly Picture[
  * A run's model: the one given, or the one that a word names, else the one of its fingerprint where it was, as the path
  * was given or as it lay from the run's folder. Throws CoopError for another, UsageError where there is none.
  */
-export async function clipOf(saved: SavedRun, model: string | Clip | undefined, hooks: Hooks): Promise<Clip> {
+export async function clipOf(
+  saved: SavedRun,
+  model: string | Clip | undefined,
+  hooks: Hooks,
+  how: OpenModelOptions = {},
+): Promise<Clip> {
   if (typeof model === 'object') return checkedClip(saved, model, 'the given model')
-  return (await modelOf(saved, model, hooks)).clip
+  return (await modelOf(saved, model, hooks, how)).clip
 }
 
 /** The same with the place of its files. */
-export async function modelOf(saved: SavedRun, model: string | undefined, hooks: Hooks): Promise<OpenedModel> {
+export async function modelOf(
+  saved: SavedRun,
+  model: string | undefined,
+  hooks: Hooks,
+  how: OpenModelOptions = {},
+): Promise<OpenedModel> {
   const { run, model: own } = saved
   const open = async (word: string) => {
-    const opened = await openModel(word, hooks)
+    const opened = await openModel(word, hooks, how)
     checkedClip(saved, opened.clip, word)
     return opened
   }

@@ -45,7 +45,7 @@ import {
 } from './dataset.ts'
 import { evaluateRunAsGiven } from './evaluate.ts'
 import { openInputs } from './inputs.ts'
-import { withRuntimeBeside } from './model.ts'
+import { type OpenModelOptions, withRuntimeBeside } from './model.ts'
 import { type PictureOptions, pictureReader } from './pictures.ts'
 import { checkRunFolder, clearRun, finishedBefore, runFile } from './run-folder.ts'
 import { runJob } from './run-job.ts'
@@ -197,8 +197,10 @@ export async function trainAsGiven(
   const how = from ? ({ views: 0, transforms: from.transforms ?? transforms } as const) : {}
   const paths = place === model ? asked.paths : { ...asked.paths, [model]: place }
   const job: Job = { ...asked, ...how, model, paths }
-  const opening = whileLooking(pictureReader(options.cache), items, inputs.model(job, hooks))
-  const result = await withRuntimeBeside(opening, options, hooks, async ({ clip }, runtime) => {
+  const open = ({ onNew }: OpenModelOptions) =>
+    whileLooking(pictureReader(options.cache), items, inputs.model(job, hooks, onNew))
+  const beside = { ...options, pictures: from ? 0 : items.length }
+  const result = await withRuntimeBeside(open, beside, hooks, async ({ clip }, runtime) => {
     await checkRunFolder(run, rerun, decidesBefore(job, clip.fingerprint, dataset))
     const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
     const counted = countedShots(job, labelsOf(subset.train))

@@ -2,7 +2,7 @@ import { some } from '../base/count.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import type { Precision } from '../clip/precision.ts'
-import type { Clip } from '../clip/types.ts'
+import type { Clip, Towers } from '../clip/types.ts'
 import { type Half, halfOf } from '../data/halves.ts'
 import { type Dataset, givenFrom, type Item } from '../data/items.ts'
 import type { OnlineViews, PixelSource } from '../learning/batches.ts'
@@ -65,7 +65,8 @@ export interface JobInputs {
 
 /** Models and data sets of jobs. */
 export interface JobSource extends Datasets {
-  model(job: Job, hooks: Hooks): Promise<UsedModel & { readonly clip: Clip }>
+  /** @param onNew told of a model that is there but for its fingerprint, which is computed next */
+  model(job: Job, hooks: Hooks, onNew?: (clip: Towers) => void): Promise<UsedModel & { readonly clip: Clip }>
   /** Which data set a job means by a word: another key for another one. */
   key(job: Job, word: string): string
 }

@@ -4,10 +4,10 @@ import { UsageError } from '../base/errors.ts'
 import type { Hooks } from '../base/progress.ts'
 import { sha256 } from '../base/sha256.ts'
 import { orStopped } from '../base/stop.ts'
-import { type ImageEncoder, imageEncoder, isLarge } from '../clip/encode.ts'
+import { type ImageEncoder, imageEncoder, isLarge, openTowerEarly } from '../clip/encode.ts'
 import type { Precision } from '../clip/precision.ts'
 import { trunkWidth } from '../clip/towers/image-tower.ts'
-import type { Clip } from '../clip/types.ts'
+import type { Clip, Towers } from '../clip/types.ts'
 import { featuresOf } from '../data/features.ts'
 import { exifOf, type FeaturesAbout, type GivenFeatures, givenFrom, type Item } from '../data/items.ts'
 import { type OnlineOptions, onlineViews } from '../data/online.ts'
@@ -23,9 +23,14 @@ import type { PictureReader } from './reader.ts'
 /** Pictures that are encoded at a time; a batch that is not full costs as much, and the first waits for all of its pictures. */
 const [BATCH, BATCH_OF_LARGE] = [32, 8]
 
-function batchSizeFor({ config }: Clip, { device }: Runtime, pictures: number): number {
+function batchSizeFor({ config }: Towers, { device }: Runtime, pictures: number): number {
   const most = device === 'cpu' && isLarge(config) ? BATCH_OF_LARGE : BATCH
   return Math.max(1, Math.min(most, pictures))
+}
+
+/** Opens the image tower of a large model before it is known whether features of the pictures are kept. */
+export function expectPictures(clip: Towers, runtime: Runtime, pictures: number): void {
+  if (pictures > 0 && isLarge(clip.config)) openTowerEarly(clip, runtime, batchSizeFor(clip, runtime, pictures))
 }
 
 /** How pictures are turned into features. */
