@@ -3,7 +3,7 @@ import { dims, type FloatTensor, floatTensor, matmul } from '../../graph/index.t
 import { type LabelledRows, someRows } from '../../learning/labelled-rows.ts'
 import { mapRows } from '../../learning/rows.ts'
 import type { Runtime } from '../../runtime/types.ts'
-import { fitDiscriminant } from '../gda/discriminant.ts'
+import { fewRows, fitDiscriminant } from '../gda/discriminant.ts'
 import type { LinearModel } from '../linear-probe/linear-model.ts'
 import type { PrincipalAxes } from '../linear-probe/principal-axes.ts'
 import { probesAlong, sharedProbes } from '../linear-probe/probe.ts'
@@ -72,6 +72,15 @@ export async function learnerOf(
   const offsets = await outputsOf(runtime, zeroShot, x)
   const atOnce = Math.max(1, Math.min(MOST, Math.floor(ROOM / (n * (d + classes) + classes * d))))
   const shared = await sharedProbes(runtime, axes, labels, classes, atOnce)
+  const few = n < d ? await fewRows(x, labels, classes) : undefined
+  const discriminantOf = (images: readonly number[], signal?: AbortSignal) => {
+    if (few) return few.fit(images)
+    const set = {
+      features: floatTensor([images.length, 1, d], someRows(x, images).data),
+      labels: images.map((i) => labels[i]!),
+    }
+    return fitDiscriminant(runtime, set, classes, signal)
+  }
   return {
     atOnce,
     async learn(images, signal) {
@@ -83,8 +92,7 @@ export async function learnerOf(
         solver,
         signal,
       }).finally(() => solver?.dispose())
-      const features = floatTensor([images.length, 1, d], someRows(x, images).data)
-      const gaussians = await fitDiscriminant(runtime, { features, labels: some }, classes, signal)
+      const gaussians = await discriminantOf(images, signal)
       return [zeroShot, { classes, d, ...gaussians }, ...probes.map((probe) => sumOf([zeroShot, probe], [1, 1]))]
     },
     dispose: () => shared.dispose(),
@@ -126,11 +134,12 @@ export async function outputsOf(runtime: Runtime, model: LinearModel, x: FloatTe
 /** Some of the rows along the axes of all. */
 async function axesOf(all: PrincipalAxes, images: readonly number[]): Promise<PrincipalAxes> {
   const { rank, coordinates } = all
-  const some = new Float64Array(images.length * rank)
+  const width = rank + 1
+  const some = new Float64Array(images.length * width)
   const squares = new Float64Array(rank)
   await breathing(images.length, (row) => {
-    some.set(coordinates.subarray(images[row]! * rank, (images[row]! + 1) * rank), row * rank)
-    for (let j = 0; j < rank; j++) squares[j]! += some[row * rank + j]! ** 2
+    some.set(coordinates.subarray(images[row]! * width, (images[row]! + 1) * width), row * width)
+    for (let j = 0; j < rank; j++) squares[j]! += some[row * width + j]! ** 2
   })
   return { ...all, coordinates: some, squares }
 }

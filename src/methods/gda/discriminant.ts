@@ -1,6 +1,7 @@
 import { breathing } from '../../base/breathe.ts'
 import { dims, type FloatTensor, floatTensor, Graph, matmul, program } from '../../graph/index.ts'
 import type { TrainingSet } from '../../learning/batches.ts'
+import { normaliseRows } from '../../learning/vectors.ts'
 import type { Runtime } from '../../runtime/types.ts'
 import { plainProducts, transposed } from '../linear-probe/products.ts'
 import { solveSymmetric } from './cholesky.ts'
@@ -32,88 +33,143 @@ const NO_SPREAD = 1e-9
  */
 export async function fitDiscriminant(
   runtime: Runtime,
-  set: TrainingSet,
+  { features, labels }: TrainingSet,
   classes: number,
   signal?: AbortSignal,
 ): Promise<Discriminant> {
-  const [, , d] = dims(set.features, 3, 'features')
-  const { deviations, means, squares } = await aroundMeans(set, classes)
-  const [n] = dims(deviations, 2)
-  const intercepts = new Float64Array(classes).fill(-Math.log(classes))
-  const spread = squares / n > NO_SPREAD
-  if (!spread) return { weights: new Float64Array(classes * d), intercepts, samples: n, spread }
-  const precise = n < d ? byInnerProducts : byScatter
-  const weights = await precise(runtime, deviations, means, squares / (n - 1), signal)
-  for (let k = 0; k < weights.length; k++) weights[k]! *= d
-  for (let c = 0; c < classes; c++) {
-    for (let j = c * d; j < (c + 1) * d; j++) intercepts[c]! -= (means[j]! * weights[j]!) / 2
-  }
-  return { weights, intercepts, samples: n, spread }
-}
-
-/** The means of classes `(classes, d)`, all views less those `(N, d)`, and the sum of the squares of what is left. */
-async function aroundMeans({ features, labels }: TrainingSet, classes: number) {
   const [images, views, d] = dims(features, 3, 'features')
   const n = images * views
-  const deviations = floatTensor([n, d])
+  const rows = normaliseRows(floatTensor([n, d], features.data))
+  const classOf = Array.from({ length: n }, (_, row) => labels[Math.floor(row / views)]!)
+  if (n < d) return (await fewRows(rows, classOf, classes)).fit(Array.from(classOf.keys()))
+  return byScatter(runtime, rows, classOf, classes, signal)
+}
+
+const withoutSpread = (classes: number, d: number, samples: number): Discriminant => ({
+  weights: new Float64Array(classes * d),
+  intercepts: new Float64Array(classes).fill(-Math.log(classes)),
+  samples,
+  spread: false,
+})
+
+/** The same of the rows x `(n, d)`, of length 1, or of some of them: fewer than they are long. */
+export interface FewRows {
+  fit(some: readonly number[]): Promise<Discriminant>
+}
+
+/**
+ * Of few rows by a system of their number, which is the smaller one. With X the rows, each less the mean of its class:
+ *
+ *     (X^T X + s I)^-1 mu = (mu - X^T a) / s,   (X X^T + s I) a = X mu
+ *
+ * All of it follows from the inner products of the rows, which are computed once for any choice of them, in float64.
+ */
+export async function fewRows(x: FloatTensor, labels: readonly number[], classes: number): Promise<FewRows> {
+  const [n, d] = dims(x, 2, 'rows')
+  const { outputs, gradient } = plainProducts(new Float64Array(x.data), n, d)
+  const inner = await outputs(new Float64Array(x.data), n)
+
+  /** Sums over the rows of each class, divided by their number: of `(some, m)` values `(classes, m)`. */
+  function meansOf(values: Float64Array, own: readonly number[], m: number): Float64Array {
+    const counts = new Float64Array(classes)
+    for (const c of own) counts[c]! += 1
+    const means = new Float64Array(classes * m)
+    for (const [i, c] of own.entries()) {
+      for (let j = 0; j < m; j++) means[c * m + j]! += values[i * m + j]! / counts[c]!
+    }
+    return means
+  }
+
+  return {
+    async fit(some) {
+      const m = some.length
+      const own = some.map((i) => labels[i]!)
+      const products = new Float64Array(m * m)
+      await breathing(m, (i) => {
+        for (let j = 0; j < m; j++) products[i * m + j] = inner[some[i]! * n + some[j]!]!
+      })
+      // mu_c . x_i (classes, m), and mu_c . mu_k (classes, classes)
+      const meanRow = meansOf(products, own, m)
+      const meanMean = meansOf(await transposed(meanRow, classes, m), own, classes)
+      let squares = 0
+      await breathing(m, (i) => {
+        const c = own[i]!
+        for (let j = 0, at = i * m; j < m; j++, at++) {
+          const k = own[j]!
+          products[at]! += meanMean[c * classes + k]! - meanRow[k * m + i]! - meanRow[c * m + j]!
+        }
+        squares += products[i * m + i]!
+      })
+      if (!(squares / m > NO_SPREAD)) return withoutSpread(classes, d, m)
+      const shrinkage = squares / (m - 1)
+      for (let i = 0; i < m; i++) products[i * m + i]! += shrinkage
+      const along = meanRow.map((value, at) => value - meanMean[own[at % m]! * classes + Math.floor(at / m)]!)
+      await solveSymmetric(products, along, m)
+
+      // the rows' shares in w_c: what X^T a takes of each row, it gives back to all of its class
+      const shares = new Float64Array(n * classes)
+      const given = meansOf(await transposed(along, classes, m), own, classes)
+      const counts = new Float64Array(classes)
+      for (const c of own) counts[c]! += 1
+      const intercepts = new Float64Array(classes).fill(-Math.log(classes))
+      for (const [i, c] of own.entries()) {
+        for (let k = 0; k < classes; k++) {
+          const mean = k === c ? 1 / counts[c]! : 0
+          const share = ((mean - along[k * m + i]! + given[c * classes + k]!) * d) / shrinkage
+          shares[some[i]! * classes + k] = share
+          intercepts[k]! -= (share * meanRow[k * m + i]!) / 2
+        }
+      }
+      return { weights: await gradient(shares, classes), intercepts, samples: m, spread: true }
+    },
+  }
+}
+
+/** Of many rows by S itself: products by the runtime. */
+async function byScatter(
+  runtime: Runtime,
+  rows: FloatTensor,
+  classOf: readonly number[],
+  classes: number,
+  signal: AbortSignal | undefined,
+): Promise<Discriminant> {
+  const [n, d] = dims(rows, 2)
+  const { means, squares } = await lessMeans(rows, classOf, classes)
+  if (!(squares / n > NO_SPREAD)) return withoutSpread(classes, d, n)
+  const scatter = await scatterOf(runtime, rows, signal)
+  for (let j = 0; j < d; j++) scatter[j * d + j]! += squares / (n - 1)
+  const weights = means.slice()
+  await solveSymmetric(scatter, weights, d)
+  const intercepts = new Float64Array(classes).fill(-Math.log(classes))
+  for (let c = 0; c < classes; c++) {
+    for (let j = c * d; j < (c + 1) * d; j++) {
+      weights[j]! *= d
+      intercepts[c]! -= (means[j]! * weights[j]!) / 2
+    }
+  }
+  return { weights, intercepts, samples: n, spread: true }
+}
+
+/** Takes the mean of its class from each row `(n, d)`: the means `(classes, d)`, and the sum of the squares of what is left. */
+async function lessMeans({ shape, data }: FloatTensor, classOf: readonly number[], classes: number) {
+  const [n = 0, d = 0] = shape
   const means = new Float64Array(classes * d)
   const counts = new Float64Array(classes)
-  const meanOf = (row: number) => labels[Math.floor(row / views)]! * d
   await breathing(n, (row) => {
-    const [from, mean] = [row * d, meanOf(row)]
-    let square = 0
-    for (let j = 0; j < d; j++) square += features.data[from + j]! ** 2
-    const length = Math.sqrt(square) || 1
-    for (let j = 0; j < d; j++) {
-      const value = features.data[from + j]! / length
-      deviations.data[from + j] = value
-      means[mean + j]! += value
-    }
-    counts[mean / d]! += 1
+    const c = classOf[row]!
+    counts[c]! += 1
+    for (let j = 0; j < d; j++) means[c * d + j]! += data[row * d + j]!
   })
   for (let k = 0; k < means.length; k++) means[k]! /= counts[Math.floor(k / d)]!
   let squares = 0
   await breathing(n, (row) => {
-    for (let j = 0, at = row * d, mean = meanOf(row); j < d; j++, at++) {
-      const deviation = deviations.data[at]! - means[mean + j]!
-      deviations.data[at] = deviation
+    for (let j = 0, at = row * d, mean = classOf[row]! * d; j < d; j++, at++) {
+      const deviation = data[at]! - means[mean + j]!
+      data[at] = deviation
       squares += deviation * deviation
     }
   })
-  return { deviations, means, squares }
-}
-
-/** (X^T X + shrinkage I)^-1 mu for the rows X `(n, d)` and each row mu of `means`. */
-type Precise = (
-  runtime: Runtime,
-  x: FloatTensor,
-  means: Float64Array,
-  shrinkage: number,
-  signal: AbortSignal | undefined,
-) => Promise<Float64Array>
-
-const byScatter: Precise = async (runtime, x, means, shrinkage, signal) => {
-  const [, d] = dims(x, 2)
-  const scatter = await scatterOf(runtime, x, signal)
-  for (let j = 0; j < d; j++) scatter[j * d + j]! += shrinkage
-  const solved = means.slice()
-  await solveSymmetric(scatter, solved, d)
-  return solved
-}
-
-/** Of few rows by a system of their number, which is the smaller one: (mu - X^T (X X^T + shrinkage I)^-1 X mu) / shrinkage. */
-const byInnerProducts: Precise = async (runtime, x, means, shrinkage, signal) => {
-  const [n, d] = dims(x, 2)
-  const classes = means.length / d
-  const { outputs, gradient } = plainProducts(new Float64Array(x.data), n, d)
-  const columns = floatTensor([d, n], new Float32Array(await transposed(x.data, n, d)))
-  const inner = await scatterOf(runtime, columns, signal)
-  for (let i = 0; i < n; i++) inner[i * n + i]! += shrinkage
-  // (classes, n) for solving, (n, classes) for products with the rows
-  const along = await transposed(await outputs(means, classes), n, classes)
-  await solveSymmetric(inner, along, n)
-  const within = await gradient(await transposed(along, classes, n), classes)
-  return means.map((mean, k) => (mean - within[k]!) / shrinkage)
+  return { means, squares }
 }
 
 /** Rows of one product: some megabytes. */

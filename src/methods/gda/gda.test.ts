@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { randomFor } from '../../base/random.ts'
 import { floatTensor } from '../../graph/index.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
 import { engine as runtime } from '../../testing/engine.ts'
@@ -9,7 +11,8 @@ import { tinyClip } from '../../testing/tiny-clip.ts'
 import { toyClasses, toySet } from '../../testing/toy-task.ts'
 import { linearOutputs } from '../linear-probe/linear-model.ts'
 import { zeroShot } from '../zero-shot/index.ts'
-import { fitDiscriminant } from './discriminant.ts'
+import { solveSymmetric } from './cholesky.ts'
+import { fewRows, fitDiscriminant } from './discriminant.ts'
 import { gda, mixed, searchAlpha } from './index.ts'
 
 const numbers = z.array(z.number())
@@ -56,6 +59,68 @@ describe('against NumPy', () => {
     expect(valAccuracy).toBeCloseTo(figures.search.accuracy, 10)
   })
 })
+
+it('of few rows, all or some, by their inner products, is that of the scatter itself', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 6, max: 19 }), fc.integer({ min: 2, max: 4 }), fc.nat(), async (n, k, seed) => {
+      const d = 20
+      const { normal } = randomFor('few rows', seed)
+      const x = normaliseRows(floatTensor([n, d], Float32Array.from({ length: n * d }, normal)))
+      const own = Array.from({ length: n }, (_, i) => i % k)
+      const rows = await fewRows(x, own, k)
+      for (const some of [Array.from(own.keys()), Array.from(own.keys()).slice(1)]) {
+        const found = await rows.fit(some)
+        const { weights, intercepts } = await byDefinition(x.data, some, own, k, d)
+        expect(distance(found.weights, weights)).toBeLessThan(1e-9)
+        expect(distance(found.intercepts, intercepts)).toBeLessThan(1e-9)
+        expect([found.samples, found.spread]).toEqual([some.length, true])
+      }
+    }),
+    { numRuns: 30 },
+  )
+})
+
+it('solves systems of any size', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 30 }), fc.nat(), async (d, seed) => {
+      const { normal } = randomFor('system', seed)
+      const root = Float64Array.from({ length: d * d }, normal)
+      const a = new Float64Array(d * d)
+      for (let i = 0; i < d; i++) {
+        for (let j = 0; j < d; j++) {
+          for (let k = 0; k < d; k++) a[i * d + j]! += root[i * d + k]! * root[j * d + k]!
+          if (i === j) a[i * d + j]! += 1
+        }
+      }
+      const x = Float64Array.from({ length: 2 * d }, normal)
+      const b = new Float64Array(2 * d)
+      for (let r = 0; r < 2; r++)
+        for (let i = 0; i < d; i++) for (let j = 0; j < d; j++) b[r * d + i]! += a[i * d + j]! * x[r * d + j]!
+      await solveSymmetric(a, b, d)
+      expect(distance(b, x)).toBeLessThan(1e-9)
+    }),
+  )
+})
+
+/** P = d (S + tr(S) / (N - 1) I)^-1, w = P mu, b = -log classes - mu . w / 2, in float64. */
+async function byDefinition(x: Float32Array, some: readonly number[], own: readonly number[], k: number, d: number) {
+  const members = (c: number) => some.filter((i) => own[i] === c)
+  const means = new Float64Array(k * d)
+  for (let c = 0; c < k; c++)
+    for (const i of members(c)) for (let j = 0; j < d; j++) means[c * d + j]! += x[i * d + j]! / members(c).length
+  const scatter = new Float64Array(d * d)
+  const deviation = (i: number, j: number) => x[i * d + j]! - means[own[i]! * d + j]!
+  for (const i of some)
+    for (let a = 0; a < d; a++) for (let b = 0; b < d; b++) scatter[a * d + b]! += deviation(i, a) * deviation(i, b)
+  const trace = Array.from({ length: d }, (_, j) => scatter[j * d + j]!).reduce((a, b) => a + b)
+  for (let j = 0; j < d; j++) scatter[j * d + j]! += trace / (some.length - 1)
+  const weights = means.slice()
+  await solveSymmetric(scatter, weights, d)
+  for (let at = 0; at < weights.length; at++) weights[at]! *= d
+  const dot = (c: number) =>
+    Array.from({ length: d }, (_, j) => means[c * d + j]! * weights[c * d + j]!).reduce((a, b) => a + b)
+  return { weights, intercepts: Array.from({ length: k }, (_, c) => -Math.log(k) - dot(c) / 2) }
+}
 
 describe('as a method', () => {
   const task = (changes: object = {}) => ({

@@ -80,13 +80,13 @@ describe('principal axes', () => {
         for (let i = 0; i < n; i++) {
           for (let j = 0; j < d; j++) {
             let value = mean[j]!
-            for (let k = 0; k < rank; k++) value += coordinates[i * rank + k]! * axes[k * d + j]!
+            for (let k = 0; k < rank; k++) value += coordinates[i * (rank + 1) + k]! * axes[k * d + j]!
             expect(value).toBeCloseTo(x[i * d + j]!, 4)
           }
         }
         for (let k = 0; k < rank; k++) {
           let sum = 0
-          for (let i = 0; i < n; i++) sum += coordinates[i * rank + k]! ** 2
+          for (let i = 0; i < n; i++) sum += coordinates[i * (rank + 1) + k]! ** 2
           expect(Math.abs(sum - squares[k]!)).toBeLessThan(1e-6 * squares[0]!)
         }
       }),

@@ -11,7 +11,7 @@ export interface PrincipalAxes {
   /** Sum of the squares of the coordinates along each axis, largest first. */
   readonly squares: Float64Array
   readonly mean: Float64Array
-  /** `(n, rank)`: the rows. */
+  /** `(n, rank + 1)`: the rows, each followed by a 1, whose weight is the intercept. */
   readonly coordinates: Float64Array
 }
 
@@ -40,7 +40,10 @@ export async function principalAxes(x: ArrayLike<number>, n: number, d: number):
   const squares = values.slice(0, rank)
   // X^T X q = s q: q is the axis. X X^T u = s u: the axis is X^T u / sqrt(s)
   const axes = tall ? vectors.slice(0, rank * d) : unitRows(await rowProducts(vectors, columns, rank, d, n), d)
-  return { rank, axes, squares, mean, coordinates: await rowProducts(rows, axes, n, rank, d) }
+  const along = await rowProducts(rows, axes, n, rank, d)
+  const coordinates = new Float64Array(n * (rank + 1)).fill(1)
+  for (let i = 0; i < n; i++) coordinates.set(along.subarray(i * rank, (i + 1) * rank), i * (rank + 1))
+  return { rank, axes, squares, mean, coordinates }
 }
 
 /** a b^T of rows `(n, d)` and `(m, d)`, which is `(n, m)`. */

@@ -160,7 +160,7 @@ export async function sharedProbes(
   const n = labels.length
   const width = rank + 1
   if (n * width * classes < WORTH_RUNTIME) return { open: async () => undefined, dispose: async () => {} }
-  const rows = floatTensor([n, width], new Float32Array(await withOnes(coordinates, n, rank)))
+  const rows = floatTensor([n, width], new Float32Array(coordinates))
   return sharedSolver(runtime, rows, labels, classes, slots)
 }
 
@@ -210,12 +210,11 @@ async function fitterAlong(
 ): Promise<Fitter> {
   const n = labels.length
   const width = rank + 1
-  const rows = await withOnes(coordinates, n, rank)
   const { offsets, solver: given } = options
   // few products are left where the solver is another's
   const large = given ? isLarge(n, width, classes) : n * width * classes >= WORTH_RUNTIME
-  const single = large ? floatTensor([n, width], new Float32Array(rows)) : undefined
-  const products = single ? await runtimeProducts(runtime, single, classes) : plainProducts(rows, n, width)
+  const single = large ? floatTensor([n, width], new Float32Array(coordinates)) : undefined
+  const products = single ? await runtimeProducts(runtime, single, classes) : plainProducts(coordinates, n, width)
   const own = () => (single ? runtimeSolver(runtime, single, labels, classes) : plainSolver(products, labels, classes))
   const solver: StepSolver = given ?? (await own())
   const problem: Problem = { products, solver, squares: Float64Array.of(...squares, n), labels, classes, offsets }
@@ -259,13 +258,6 @@ async function officialFitter(
 }
 
 const FITTERS = { exact: exactFitter, lpclip: officialFitter } as const satisfies Record<Solver, typeof exactFitter>
-
-/** Rows `(n, d)`, each followed by a 1. */
-async function withOnes(rows: Float64Array, n: number, d: number): Promise<Float64Array> {
-  const wider = new Float64Array(n * (d + 1)).fill(1)
-  await breathing(n, (i) => wider.set(rows.subarray(i * d, (i + 1) * d), i * (d + 1)))
-  return wider
-}
 
 /** The model for rows as they are of one for their coordinates along axes `(rank, d)` from a mean. */
 async function turnedBack(runtime: Runtime, along: Fit, axes: Float64Array, mean: Float64Array): Promise<Fit> {

@@ -144,7 +144,8 @@ function negligible(diagonal: Float64Array, beside: Float64Array, i: number): bo
 /** Rows i and i + 1 turned in their plane. */
 function rotateRows(rows: Float64Array, n: number, i: number, cosine: number, sine: number): void {
   for (let k = 0, a = i * n, b = (i + 1) * n; k < n; k++, a++, b++) {
-    const [x, y] = [rows[a]!, rows[b]!]
+    const x = rows[a]!
+    const y = rows[b]!
     rows[b] = sine * x + cosine * y
     rows[a] = cosine * x - sine * y
   }
