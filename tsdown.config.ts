@@ -41,6 +41,8 @@ export default defineConfig([
       'cli/parquet-worker': 'src/datasets/parquet/parquet-worker.js',
     },
     outputOptions: { chunkFileNames: 'cli/[name]-[hash].js' },
+    // a hundred files; NOTICE names it
+    deps: { alwaysBundle: ['zod'] },
     dts: false,
     clean: false,
   },
