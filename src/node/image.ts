@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { isMainThread } from 'node:worker_threads'
-import sharp, { type Metadata, type Sharp } from 'sharp'
+import type { Metadata, Sharp } from 'sharp'
 import { anObject, aText, checkArguments } from '../base/arguments.ts'
 import { FileError, UsageError } from '../base/errors.ts'
 import { roomFor } from '../base/overlap.ts'
@@ -25,6 +25,9 @@ const OPTIONS = { ignoreIcc: true, failOn: 'error', limitInputPixels: MAX_PIXELS
 
 /** A byte of a GIF holds at most 2,731 pixels (its longest code is 12 bits for 4,096): more are refused, where they are many. */
 const [GIF_RATIO, GIF_UNQUESTIONED] = [2731, 4_000_000]
+
+/** It takes a tenth of a second to open, which those need not wait for whose features are all known. */
+export const openSharp = async () => (await import('sharp')).default
 
 const filesRoom = roomFor(FILES_IN_FLIGHT)
 const pixelsRoom = roomFor(PIXELS_IN_FLIGHT)
@@ -94,6 +97,7 @@ export async function specialDecoding(bytes: Uint8Array, exif: Exif): Promise<'t
   if (bytes.length === 0) return undefined
   if (hasOwnColours(bytes)) return 'palette'
   if (ownReader(bytes) !== undefined || (exif === 'ignore' && !isTiff(bytes))) return undefined
+  const sharp = await openSharp()
   const known = await sharp(bytes, OPTIONS)
     .metadata()
     .catch(() => undefined)
@@ -149,6 +153,7 @@ async function inspect(bytes: Uint8Array, exif: Exif): Promise<Known> {
   if (own !== undefined) {
     return { ...own.size(bytes), decode: async () => own.decode(bytes) }
   }
+  const sharp = await openSharp()
   const known = await sharp(bytes, OPTIONS).metadata()
   const { width, height, space, format } = known
   // drawn, not decoded: a few words of it can keep a processor busy for hours
@@ -206,6 +211,7 @@ async function decodeCmyk(picture: Sharp): Promise<RgbImage> {
 export async function encodePng(image: RgbImage): Promise<Uint8Array> {
   checkImage(image)
   const { width, height, data } = image
+  const sharp = await openSharp()
   return new Uint8Array(
     await sharp(data, { raw: { width, height, channels: 3 } })
       .png()
