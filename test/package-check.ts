@@ -92,6 +92,10 @@ try {
   const foreign = importedBy(['public/web.js', 'web/worker.js', 'web/worker-webgpu.js', 'web/picture-worker.js'])
   const inPages = ['entities/decode', 'onnxruntime-web/wasm', 'onnxruntime-web/webgpu', 'zod']
   check('has an entry for pages without Node', foreign.join() === inPages.join(), foreign.join(', '))
+  const lost = files
+    .filter((file) => /^dist\/(?!playground).*\.js$/.test(file))
+    .flatMap((file) => lostWorkers(file, files))
+  check('has the workers that its files start', lost.length === 0, lost.join(', '))
   const dead = files.filter((file) => file.endsWith('.md')).flatMap((file) => deadLinks(file, files))
   check('has the files that its documents link to', dead.length === 0, dead.join(', '))
   const tools = installTools()
@@ -162,6 +166,16 @@ async function tryOut(tarball: string, tools: string, { npm, node }: (typeof PAI
   const [, remedy = ''] = /npm install (.*)$/m.exec(classify().stderr) ?? []
   install(...remedy.split(' '))
   check(`says how to install ONNX Runtime where npm could not ${on}`, classify().stdout === classified.stdout, remedy)
+}
+
+/** Files that a file of the package starts as workers, and that are not beside it. */
+function lostWorkers(file: string, files: readonly string[]): string[] {
+  const started = readFileSync(join(ROOT, file), 'utf8').matchAll(
+    /new URL\("(\.\/)?([\w-]+\.js)", import\.meta\.url\)/g,
+  )
+  return Array.from(started, ([, , worker = '']) => `${dirname(file)}/${worker}`).filter(
+    (path) => !files.includes(path),
+  )
 }
 
 /** What files of dist/, and those that they import, import of others. */
