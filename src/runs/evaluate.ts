@@ -125,7 +125,7 @@ export async function evaluateZeroShotAsGiven(
   const { model, place } = await chooseModel(options.model, data, test, hooks)
   const templates = promptsFor(classNames, options.templates) ?? dataset.templates ?? DEFAULT_TEMPLATES
   const { transforms = DEFAULT_TRANSFORMS } = options
-  return withModel(place, { ...options, pictures: test.length }, hooks, async (clip, runtime) => {
+  return withModel(place, { ...options, items: test }, hooks, async (clip, runtime) => {
     const compared = { reader: pictureReader(options.cache), clip, runtime, items: test, classNames, templates }
     const precision = await comparedPrecision(compared, options, hooks)
     const encodes = { ...options, precision: precision?.used }
@@ -190,7 +190,7 @@ export async function evaluateRunAsGiven(
   decider(asked, options)
   const pictures = picturesFor(saved, options, hooks)
   const { transforms } = pictures
-  return withClassifier(asked, { ...options, pictures: items.length }, hooks, async (clip, runtime, classifier) => {
+  return withClassifier(asked, { ...options, items }, hooks, async (clip, runtime, classifier) => {
     const [images, ofNone] = await encodeSets(clip, runtime, [{ items }, { items: others }], pictures, hooks)
     const { labels, items: found } = images
     const { classNames, trust } = asked
@@ -289,7 +289,7 @@ export async function classifyImages(
   const pictures = picturesFor(saved, options, hooks)
   const { exif = saved.exif ?? 'ignore' } = options
   const items = (await pictureFiles(files, hooks)).map((path) => ({ path, label: 0, turned: exif === 'turn' }))
-  return withClassifier(saved, { ...options, pictures: items.length }, hooks, async (clip, runtime, classifier) => {
+  return withClassifier(saved, { ...options, items }, hooks, async (clip, runtime, classifier) => {
     const [images] = await encodeSets(clip, runtime, [{ items }], pictures, hooks)
     const logits = await logitsOf(pictureReader(options.cache), classifier, clip, images, pictures, hooks)
     const { classNames } = classifier
@@ -313,8 +313,8 @@ export async function withClassifier<T>(
 ): Promise<T> {
   const open = (how: OpenModelOptions) => clipOf(saved, options.model, hooks, how)
   // one that looks at pixels has a tower of its own
-  const pictures = saved.method.pictures === 'pixels' ? 0 : options.pictures
-  return withRuntimeBeside(open, { ...options, pictures }, hooks, async (clip, runtime) => {
+  const items = saved.method.pictures === 'pixels' ? [] : options.items
+  return withRuntimeBeside(open, { ...options, items }, hooks, async (clip, runtime) => {
     const classifier = await classifierOf(saved, clip, runtime)
     return work(clip, runtime, classifier).finally(() => classifier.dispose())
   })

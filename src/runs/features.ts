@@ -97,9 +97,8 @@ export async function featuresAsGiven(
   const from = givenFrom(items)
   const { place } = await chooseModel(options.model ?? (from && BUNDLED), data, items, hooks)
   const transforms = from?.transforms ?? options.transforms ?? DEFAULT_TRANSFORMS
-  const beside = { ...options, pictures: from ? 0 : items.length }
   const open = (how: OpenModelOptions) => openModel(place, hooks, how)
-  return withRuntimeBeside(open, beside, hooks, async (opened, runtime) => {
+  return withRuntimeBeside(open, { ...options, items }, hooks, async (opened, runtime) => {
     const { classNames, templates = DEFAULT_TEMPLATES } = dataset
     const { clip } = opened
     const compared = { reader: pictureReader(options.cache), clip, runtime, items, classNames, templates }

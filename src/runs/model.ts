@@ -3,6 +3,7 @@ import type { Hooks } from '../base/progress.ts'
 import { loadClip } from '../clip/load.ts'
 import type { ModelFiles } from '../clip/model-files.ts'
 import type { Clip, Towers } from '../clip/types.ts'
+import type { Item } from '../data/items.ts'
 import { modelFilesAt } from '../node/files.ts'
 import { knownFingerprint } from '../node/known-fingerprints.ts'
 import { nodeRuntime } from '../node/runtime.ts'
@@ -76,8 +77,8 @@ export async function withModel<T>(
 /** What a model and a runtime are opened for. */
 export interface BesideOptions extends ProfiledOptions {
   readonly cache?: string
-  /** How many pictures are to be encoded. */
-  readonly pictures?: number
+  /** Pictures that are to be encoded. */
+  readonly items?: readonly Item[]
 }
 
 /**
@@ -86,10 +87,11 @@ export interface BesideOptions extends ProfiledOptions {
  */
 export async function withRuntimeBeside<A, T>(
   open: (how: OpenModelOptions) => Promise<A>,
-  { cache, pictures = 0, ...options }: BesideOptions,
+  { cache, items = [], ...options }: BesideOptions,
   hooks: Hooks,
   work: (opened: A, runtime: Runtime) => Promise<T>,
 ): Promise<T> {
+  const pictures = items.filter(({ given }) => given === undefined).length
   const unnamed: Towers[] = []
   let expect = (clip: Towers): unknown => unnamed.push(clip)
   const opening = open({ cache, onNew: (clip) => expect(clip) })

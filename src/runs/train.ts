@@ -199,8 +199,7 @@ export async function trainAsGiven(
   const job: Job = { ...asked, ...how, model, paths }
   const open = ({ onNew }: OpenModelOptions) =>
     whileLooking(pictureReader(options.cache), items, inputs.model(job, hooks, onNew))
-  const beside = { ...options, pictures: from ? 0 : items.length }
-  const result = await withRuntimeBeside(open, beside, hooks, async ({ clip }, runtime) => {
+  const result = await withRuntimeBeside(open, { ...options, items }, hooks, async ({ clip }, runtime) => {
     await checkRunFolder(run, rerun, decidesBefore(job, clip.fingerprint, dataset))
     const { classNames, templates = DEFAULT_TEMPLATES, epochs } = dataset
     const counted = countedShots(job, labelsOf(subset.train))
