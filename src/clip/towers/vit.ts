@@ -29,6 +29,7 @@ export function vit(p: Parameters, config: VitConfig, pixels: Value, between?: B
   const side = imageSize / patchSize
   const tokens = side * side + 1
   const sequences = (rows: Value) => reshape(rows, [n, -1, width])
+  const classTokens = (rows: Value) => reshape(slice(sequences(rows), 1, 0, 1), [n, width])
 
   const patches = embedPatches(p, config, pixels, side) // (n, side side, width)
   const cls = expand(reshape(p('class_embedding', [width]), [1, 1, width]), [n, 1, width])
@@ -37,10 +38,12 @@ export function vit(p: Parameters, config: VitConfig, pixels: Value, between?: B
 
   for (let i = 0; i < layers; i++) {
     if (between) x = reshape(stepIn(between, sequences(x), { tower: 'image', block: i }, 1), [-1, width])
-    x = block(under(p, `transformer.resblocks.${i}.`), config, x, (qkv) => attention(qkv, heads, n))
+    // of the last block nothing but the class token is used
+    const keep = i === layers - 1 ? classTokens : undefined
+    const attend = (qkv: Value) => attention(qkv, heads, n, keep !== undefined)
+    x = block(under(p, `transformer.resblocks.${i}.`), config, x, attend, keep)
   }
-  const first = reshape(slice(sequences(x), 1, 0, 1), [n, width])
-  return norm(p, 'ln_post', first, layerNormEpsilon)
+  return norm(p, 'ln_post', x, layerNormEpsilon)
 }
 
 /** A convolution whose stride is its size: each patch is a row, times a matrix. */
@@ -53,10 +56,11 @@ function embedPatches(p: Parameters, config: VitConfig, pixels: Value, side: num
   return reshape(rows, [n, side * side, width])
 }
 
-function attention(qkv: Value, heads: number, n: number): Value {
+/** @param firstOnly the answers of the first token of each sequence, `(n, width)`, and of no other */
+function attention(qkv: Value, heads: number, n: number, firstOnly: boolean): Value {
   const { q, k, v } = headsOf(qkv, heads, n)
   const [, , , d] = dims(q, 4)
-  const scores = matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(d) })
+  const scores = matmul(firstOnly ? slice(q, 2, 0, 1) : q, k, { transB: true, alpha: 1 / Math.sqrt(d) })
   return rowsOf(matmul(softmax(scores), v))
 }
 
