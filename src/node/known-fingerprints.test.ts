@@ -29,6 +29,12 @@ it('is computed once for the same file', async () => {
   expect(await asked('b')).toEqual({ said: 'a', computed: false })
 })
 
+it('is computed once for the same files, whatever their order', async () => {
+  await writeFile(join(folder, 'other'), 'abd')
+  await asked('a', LATER, ['weights', 'other'])
+  expect(await asked('b', LATER, ['other', 'weights'])).toEqual({ said: 'a', computed: false })
+})
+
 it('is computed anew for a file of the same size and time, and for more files', async () => {
   const then = new Date(2020, 1, 1)
   await utimes(join(folder, 'weights'), then, then)

@@ -15,8 +15,9 @@ export async function knownFingerprint(
   since: number,
   compute: () => Promise<string>,
 ): Promise<string> {
-  const about = await Promise.all(files.map((file) => stat(file).catch(() => undefined)))
-  const told = about.flatMap((found, i) => (found ? [[files[i], fileState(found)]] : []))
+  const sorted = [...files].sort() // they are read side by side, and come in any order
+  const about = await Promise.all(sorted.map((file) => stat(file).catch(() => undefined)))
+  const told = about.flatMap((found, i) => (found ? [[sorted[i], fileState(found)]] : []))
   if (told.length < files.length) return compute()
   const path = join(cacheDir, 'fingerprints', hashOf(JSON.stringify([packageVersion(), told])).slice(0, 32))
   const known = await readFile(path, 'utf8').catch(() => '')
