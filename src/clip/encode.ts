@@ -188,7 +188,8 @@ function batched(runtime: Runtime, shape: Shape, part: (shape: Shape) => Promise
       const { y } = await (await open()).run({ x })
       return y.data.subarray(0, (filled / x.data.length) * y.data.length)
     },
-    dispose: async () => session?.then((loaded) => loaded.dispose()),
+    // of one that could not be loaded there is nothing to free, and who asked it was told
+    dispose: async () => (await session?.catch(() => undefined))?.dispose(),
   }
 }
 
