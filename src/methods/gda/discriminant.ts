@@ -68,18 +68,6 @@ export async function fewRows(x: FloatTensor, labels: readonly number[], classes
   const [n, d] = dims(x, 2, 'rows')
   const { outputs, gradient } = plainProducts(new Float64Array(x.data), n, d)
   const inner = await outputs(new Float64Array(x.data), n)
-
-  /** Sums over the rows of each class, divided by their number: of `(some, m)` values `(classes, m)`. */
-  function meansOf(values: Float64Array, own: readonly number[], m: number): Float64Array {
-    const counts = new Float64Array(classes)
-    for (const c of own) counts[c]! += 1
-    const means = new Float64Array(classes * m)
-    for (const [i, c] of own.entries()) {
-      for (let j = 0; j < m; j++) means[c * m + j]! += values[i * m + j]! / counts[c]!
-    }
-    return means
-  }
-
   return {
     async fit(some) {
       const m = some.length
@@ -88,41 +76,67 @@ export async function fewRows(x: FloatTensor, labels: readonly number[], classes
       await breathing(m, (i) => {
         for (let j = 0; j < m; j++) products[i * m + j] = inner[some[i]! * n + some[j]!]!
       })
-      // mu_c . x_i (classes, m), and mu_c . mu_k (classes, classes)
-      const meanRow = meansOf(products, own, m)
-      const meanMean = meansOf(await transposed(meanRow, classes, m), own, classes)
-      let squares = 0
-      await breathing(m, (i) => {
-        const c = own[i]!
-        for (let j = 0, at = i * m; j < m; j++, at++) {
-          const k = own[j]!
-          products[at]! += meanMean[c * classes + k]! - meanRow[k * m + i]! - meanRow[c * m + j]!
-        }
-        squares += products[i * m + i]!
-      })
+      const { mean, between, squares } = await lessClassMeans(products, own, classes)
       if (!(squares / m > NO_SPREAD)) return withoutSpread(classes, d, m)
       const shrinkage = squares / (m - 1)
       for (let i = 0; i < m; i++) products[i * m + i]! += shrinkage
-      const along = meanRow.map((value, at) => value - meanMean[own[at % m]! * classes + Math.floor(at / m)]!)
-      await solveSymmetric(products, along, m)
+      const a = mean.map((value, at) => value - between[own[at % m]! * classes + Math.floor(at / m)]!)
+      await solveSymmetric(products, a, m)
 
-      // the rows' shares in w_c: what X^T a takes of each row, it gives back to all of its class
+      // w_c as a sum of rows: what X^T a takes of each, it gives back to all of its class
       const shares = new Float64Array(n * classes)
-      const given = meansOf(await transposed(along, classes, m), own, classes)
-      const counts = new Float64Array(classes)
-      for (const c of own) counts[c]! += 1
       const intercepts = new Float64Array(classes).fill(-Math.log(classes))
-      for (const [i, c] of own.entries()) {
-        for (let k = 0; k < classes; k++) {
-          const mean = k === c ? 1 / counts[c]! : 0
-          const share = ((mean - along[k * m + i]! + given[c * classes + k]!) * d) / shrinkage
-          shares[some[i]! * classes + k] = share
-          intercepts[k]! -= (share * meanRow[k * m + i]!) / 2
+      const counts = countsOf(own, classes)
+      const back = meansOf(await transposed(a, classes, m), own, classes)
+      for (const [i, k] of own.entries()) {
+        for (let c = 0; c < classes; c++) {
+          const ofMean = c === k ? 1 / counts[c]! : 0
+          const share = ((ofMean - a[c * m + i]! + back[k * classes + c]!) * d) / shrinkage
+          shares[some[i]! * classes + c] = share
+          intercepts[c]! -= (share * mean[c * m + i]!) / 2
         }
       }
       return { weights: await gradient(shares, classes), intercepts, samples: m, spread: true }
     },
   }
+}
+
+/**
+ * Inner products of rows `(m, m)` -> in place those of the rows less the means of their classes, x_i - mu.
+ *
+ * @returns `mean`: mu_c . x_i, `(classes, m)`; `between`: mu_c . mu_k, `(classes, classes)`; the sum of |x_i - mu|^2
+ */
+async function lessClassMeans(products: Float64Array, own: readonly number[], classes: number) {
+  const m = own.length
+  const mean = meansOf(products, own, classes)
+  const between = meansOf(await transposed(mean, classes, m), own, classes)
+  let squares = 0
+  await breathing(m, (i) => {
+    const c = own[i]!
+    for (let j = 0, at = i * m; j < m; j++, at++) {
+      const k = own[j]!
+      products[at]! += between[c * classes + k]! - mean[k * m + i]! - mean[c * m + j]!
+    }
+    squares += products[i * m + i]!
+  })
+  return { mean, between, squares }
+}
+
+function countsOf(own: readonly number[], classes: number): Float64Array {
+  const counts = new Float64Array(classes)
+  for (const c of own) counts[c]! += 1
+  return counts
+}
+
+/** The mean of the rows of each class: `(m, width)` -> `(classes, width)`. */
+function meansOf(values: Float64Array, own: readonly number[], classes: number): Float64Array {
+  const width = values.length / own.length
+  const counts = countsOf(own, classes)
+  const means = new Float64Array(classes * width)
+  for (const [i, c] of own.entries()) {
+    for (let j = 0; j < width; j++) means[c * width + j]! += values[i * width + j]! / counts[c]!
+  }
+  return means
 }
 
 /** Of many rows by S itself: products by the runtime. */
