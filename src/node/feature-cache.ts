@@ -8,7 +8,7 @@ import { hashOf } from './content-hash.ts'
 import { fileSource, ifThere, LEFTOVER_AGE_MS, removeLeftovers, writeFileAtomic } from './files.ts'
 
 /** Part of the folder's name: raise it when the same key and picture would give other features. */
-const CACHE_VERSION = 3
+const CACHE_VERSION = 2
 
 /**
  * The features of one encoder in a cache folder, which need not exist yet. Every `append` leaves one new file, which
