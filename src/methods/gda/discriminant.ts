@@ -83,15 +83,14 @@ export async function fewRows(x: FloatTensor, labels: readonly number[], classes
       const a = mean.map((value, at) => value - between[own[at % m]! * classes + Math.floor(at / m)]!)
       await solveSymmetric(products, a, m)
 
-      // w_c as a sum of rows: what X^T a takes of each, it gives back to all of its class
+      // w_c as a sum of rows x_i: those of a class add up to 0 in X, so a does, too, and X^T a is the sum of a_i x_i
       const shares = new Float64Array(n * classes)
       const intercepts = new Float64Array(classes).fill(-Math.log(classes))
       const counts = countsOf(own, classes)
-      const back = meansOf(await transposed(a, classes, m), own, classes)
       for (const [i, k] of own.entries()) {
         for (let c = 0; c < classes; c++) {
           const ofMean = c === k ? 1 / counts[c]! : 0
-          const share = ((ofMean - a[c * m + i]! + back[k * classes + c]!) * d) / shrinkage
+          const share = ((ofMean - a[c * m + i]!) * d) / shrinkage
           shares[some[i]! * classes + c] = share
           intercepts[c]! -= (share * mean[c * m + i]!) / 2
         }
