@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FileError } from '../base/errors.ts'
+import { isObject } from './json.ts'
 
 /**
  * A file's content as its schema says. Throws FileError with one line for each key that does not fit:
@@ -23,8 +24,7 @@ export function readSchema<Schema extends z.ZodType>(
 
 /** A JSON object as a Map of all its keys: z.record leaves out one that is called `__proto__`. */
 export function mapOf<Value extends z.ZodType>(value: Value) {
-  const entries = (given: unknown) =>
-    typeof given === 'object' && given !== null && !Array.isArray(given) ? new Map(Object.entries(given)) : given
+  const entries = (given: unknown) => (isObject(given) ? new Map(Object.entries(given)) : given)
   return z.preprocess(entries, z.map(z.string(), value, { error: 'expected an object of keys and values' }))
 }
 

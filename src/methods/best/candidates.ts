@@ -73,14 +73,6 @@ export async function learnerOf(
   const atOnce = Math.max(1, Math.min(MOST, Math.floor(ROOM / (n * (d + classes) + classes * d))))
   const shared = await sharedProbes(runtime, axes, labels, classes, atOnce)
   const few = n < d ? await fewRows(x, labels, classes) : undefined
-  const discriminantOf = (images: readonly number[], signal?: AbortSignal) => {
-    if (few) return few.fit(images)
-    const set = {
-      features: floatTensor([images.length, 1, d], someRows(x, images).data),
-      labels: images.map((i) => labels[i]!),
-    }
-    return fitDiscriminant(runtime, set, classes, signal)
-  }
   return {
     atOnce,
     async learn(images, signal) {
@@ -92,7 +84,9 @@ export async function learnerOf(
         solver,
         signal,
       }).finally(() => solver?.dispose())
-      const gaussians = await discriminantOf(images, signal)
+      const viewsOf = () => floatTensor([images.length, 1, d], someRows(x, images).data)
+      const gaussians = await (few?.fit(images) ??
+        fitDiscriminant(runtime, { features: viewsOf(), labels: some }, classes, signal))
       return [zeroShot, { classes, d, ...gaussians }, ...probes.map((probe) => sumOf([zeroShot, probe], [1, 1]))]
     },
     dispose: () => shared.dispose(),

@@ -1,15 +1,23 @@
 import { breathing } from '../../base/breathe.ts'
+import { twoByFour } from '../linear-probe/products.ts'
 
 /**
  * Solutions of A x = b for a symmetric positive definite A `(d, d)` and the rows b of B `(m, d)`, in place of B, by
  * Cholesky's A = L L^T, in float64. Of A only the lower triangle is read; it becomes L.
  */
 export async function solveSymmetric(a: Float64Array, b: Float64Array, d: number): Promise<void> {
+  const sums = new Float64Array(8)
   await breathing(Math.ceil(d / 2), (pair) => {
     const [upper, lower] = [2 * pair, 2 * pair + 1]
     // the columns in which both rows have entries, four at a time
     const blocks = 4 * Math.floor((upper + 1) / 4)
-    if (lower < d) for (let j = 0; j < blocks; j += 4) eliminateBlock(a, upper, j, d)
+    if (lower < d) {
+      for (let j = 0; j < blocks; j += 4) {
+        twoByFour(a, upper * d, lower * d, a, j * d, d, j, sums)
+        eliminateFour(a, upper, j, d, sums, 0)
+        eliminateFour(a, lower, j, d, sums, 4)
+      }
+    }
     eliminateRow(a, upper, lower < d ? blocks : 0, d)
     if (lower < d) eliminateRow(a, lower, blocks, d)
   })
@@ -33,56 +41,17 @@ function eliminateRow(a: Float64Array, i: number, from: number, d: number): void
   }
 }
 
-/** The same for columns j to j + 3 of rows i and i + 1: eight products that share what they read. */
-function eliminateBlock(a: Float64Array, i: number, j: number, d: number): void {
-  let s0 = 0
-  let s1 = 0
-  let s2 = 0
-  let s3 = 0
-  let t0 = 0
-  let t1 = 0
-  let t2 = 0
-  let t3 = 0
-  for (let k = 0, p = i * d, q = j * d; k < j; k++, p++, q++) {
-    const x = a[p]!
-    const y = a[p + d]!
-    const w0 = a[q]!
-    const w1 = a[q + d]!
-    const w2 = a[q + 2 * d]!
-    const w3 = a[q + 3 * d]!
-    s0 += x * w0
-    s1 += x * w1
-    s2 += x * w2
-    s3 += x * w3
-    t0 += y * w0
-    t1 += y * w1
-    t2 += y * w2
-    t3 += y * w3
-  }
-  finishRow(a, i, j, d, s0, s1, s2, s3)
-  finishRow(a, i + 1, j, d, t0, t1, t2, t3)
-}
-
-/** Four entries of a row, of whose products the part before column j is known. */
-function finishRow(
-  a: Float64Array,
-  i: number,
-  j: number,
-  d: number,
-  s0: number,
-  s1: number,
-  s2: number,
-  s3: number,
-): void {
+/** Columns j to j + 3 of a row, of whose products the part before column j is known: four `sums` from a place on. */
+function eliminateFour(a: Float64Array, i: number, j: number, d: number, sums: Float64Array, from: number): void {
   const at = i * d + j
   const [q0, q1, q2, q3] = [j * d + j, (j + 1) * d + j, (j + 2) * d + j, (j + 3) * d + j]
-  const l0 = (a[at]! - s0) / a[q0]!
-  const l1 = (a[at + 1]! - s1 - l0 * a[q1]!) / a[q1 + 1]!
-  const l2 = (a[at + 2]! - s2 - l0 * a[q2]! - l1 * a[q2 + 1]!) / a[q2 + 2]!
+  const l0 = (a[at]! - sums[from]!) / a[q0]!
+  const l1 = (a[at + 1]! - sums[from + 1]! - l0 * a[q1]!) / a[q1 + 1]!
+  const l2 = (a[at + 2]! - sums[from + 2]! - l0 * a[q2]! - l1 * a[q2 + 1]!) / a[q2 + 2]!
   a[at] = l0
   a[at + 1] = l1
   a[at + 2] = l2
-  a[at + 3] = (a[at + 3]! - s3 - l0 * a[q3]! - l1 * a[q3 + 1]! - l2 * a[q3 + 2]!) / a[q3 + 3]!
+  a[at + 3] = (a[at + 3]! - sums[from + 3]! - l0 * a[q3]! - l1 * a[q3 + 1]! - l2 * a[q3 + 2]!) / a[q3 + 3]!
 }
 
 /** Of n numbers from a place in each. */

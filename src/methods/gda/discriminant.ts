@@ -66,8 +66,9 @@ export interface FewRows {
  */
 export async function fewRows(x: FloatTensor, labels: readonly number[], classes: number): Promise<FewRows> {
   const [n, d] = dims(x, 2, 'rows')
-  const { outputs, gradient } = plainProducts(new Float64Array(x.data), n, d)
-  const inner = await outputs(new Float64Array(x.data), n)
+  const rows = new Float64Array(x.data)
+  const { outputs, gradient } = plainProducts(rows, n, d)
+  const inner = await outputs(rows, n)
   return {
     async fit(some) {
       const m = some.length
@@ -167,10 +168,9 @@ async function byScatter(
 async function lessMeans({ shape, data }: FloatTensor, classOf: readonly number[], classes: number) {
   const [n = 0, d = 0] = shape
   const means = new Float64Array(classes * d)
-  const counts = new Float64Array(classes)
+  const counts = countsOf(classOf, classes)
   await breathing(n, (row) => {
     const c = classOf[row]!
-    counts[c]! += 1
     for (let j = 0; j < d; j++) means[c * d + j]! += data[row * d + j]!
   })
   for (let k = 0; k < means.length; k++) means[k]! /= counts[Math.floor(k / d)]!

@@ -36,44 +36,17 @@ export function plainProducts(x: Float64Array, n: number, d: number): Products {
   }
 }
 
-/** Rows i and i + 1 of x W^T, if there is such; four classes at a time: each value that is read is used again. (No lists in such loops: they take longer than the sums.) */
+/** Rows i and i + 1 of x W^T, if there is such; four classes at a time. */
 function outputRows(x: Float64Array, w: Float64Array, y: Float64Array, i: number, d: number, classes: number): void {
-  const [upper, lower] = [i * d, (i + 1) * d < x.length ? (i + 1) * d : i * d]
-  const [out, next] = [i * classes, (lower / d) * classes]
+  const second = (i + 1) * classes < y.length ? i + 1 : i
+  const [upper, lower] = [i * d, second * d]
+  const [out, next] = [i * classes, second * classes]
+  const sums = new Float64Array(8)
   let c = 0
   for (; c + 3 < classes; c += 4) {
-    let s0 = 0
-    let s1 = 0
-    let s2 = 0
-    let s3 = 0
-    let t0 = 0
-    let t1 = 0
-    let t2 = 0
-    let t3 = 0
-    for (let j = 0, k = c * d; j < d; j++, k++) {
-      const a = x[upper + j]!
-      const b = x[lower + j]!
-      const w0 = w[k]!
-      const w1 = w[k + d]!
-      const w2 = w[k + 2 * d]!
-      const w3 = w[k + 3 * d]!
-      s0 += a * w0
-      s1 += a * w1
-      s2 += a * w2
-      s3 += a * w3
-      t0 += b * w0
-      t1 += b * w1
-      t2 += b * w2
-      t3 += b * w3
-    }
-    y[next + c] = t0
-    y[next + c + 1] = t1
-    y[next + c + 2] = t2
-    y[next + c + 3] = t3
-    y[out + c] = s0
-    y[out + c + 1] = s1
-    y[out + c + 2] = s2
-    y[out + c + 3] = s3
+    twoByFour(x, upper, lower, w, c * d, d, d, sums)
+    y.set(sums.subarray(4), next + c)
+    y.set(sums.subarray(0, 4), out + c)
   }
   for (; c < classes; c++) {
     let s = 0
@@ -85,6 +58,57 @@ function outputRows(x: Float64Array, w: Float64Array, y: Float64Array, i: number
     y[next + c] = t
     y[out + c] = s
   }
+}
+
+/**
+ * Inner products of two rows with four, n numbers long: each value that is read is used again. (No lists in such loops: they take
+ * longer than the sums.)
+ *
+ * @param upper where the two rows begin in `a`, with `lower`; the four begin at `first` in `b`, `stride` apart
+ * @param sums those of the upper row, then those of the lower one
+ */
+export function twoByFour(
+  a: Float64Array,
+  upper: number,
+  lower: number,
+  b: Float64Array,
+  first: number,
+  stride: number,
+  n: number,
+  sums: Float64Array,
+): void {
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
+  let t0 = 0
+  let t1 = 0
+  let t2 = 0
+  let t3 = 0
+  for (let j = 0, k = first; j < n; j++, k++) {
+    const x = a[upper + j]!
+    const y = a[lower + j]!
+    const w0 = b[k]!
+    const w1 = b[k + stride]!
+    const w2 = b[k + 2 * stride]!
+    const w3 = b[k + 3 * stride]!
+    s0 += x * w0
+    s1 += x * w1
+    s2 += x * w2
+    s3 += x * w3
+    t0 += y * w0
+    t1 += y * w1
+    t2 += y * w2
+    t3 += y * w3
+  }
+  sums[0] = s0
+  sums[1] = s1
+  sums[2] = s2
+  sums[3] = s3
+  sums[4] = t0
+  sums[5] = t1
+  sums[6] = t2
+  sums[7] = t3
 }
 
 /** Rows c and c + 1 of R^T x, if there is such; four rows of x at a time. */
