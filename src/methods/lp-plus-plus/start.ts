@@ -54,7 +54,10 @@ export async function lpStart(
 
 const MAX_ROUNDS = 2000
 
-/** The largest eigenvalue of X^T X, which is that of X X^T, by the power method; X is `(n, d)`. */
+/**
+ * The largest eigenvalue of X^T X, which is that of X X^T, by the power method; X is `(n, d)`. Where others are within a
+ * thousandth of it, its rounds may end before they are told apart: some 1e-4 below it.
+ */
 export async function largestEigenvalue(runtime: Runtime, x: FloatTensor): Promise<number> {
   const session = await runtime.load(gramProgram(x))
   const { gram } = await session.run({}).finally(() => session.dispose())
