@@ -1,23 +1,19 @@
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Job as Message, type Queue, QueueEvents, Worker } from 'bullmq'
+import { type Job as Message, QueueEvents, Worker } from 'bullmq'
 import { countOf } from '../../../base/count.ts'
-import { CoopError, FileError } from '../../../base/errors.ts'
-import type { Hooks } from '../../../base/progress.ts'
+import { CoopError } from '../../../base/errors.ts'
 import { orStopped } from '../../../base/stop.ts'
-import { ClaimedError } from '../../../node/claim.ts'
 import { writeFileAtomic } from '../../../node/files.ts'
 import { exists } from '../../../node/run-folder.ts'
 import type { Job } from '../../../trained/job.ts'
-import type { RunRecord } from '../../../trained/record.ts'
-import { readRecord, runFile } from '../../run-folder.ts'
+import { runFile } from '../../run-folder.ts'
 import { runsFolder } from '../../sweep-folder.ts'
 import { CancelledError, queueFile, type SweepState } from '../control.ts'
-import type { Engine, RunEvents } from '../engines/engine.ts'
-import { ATTEMPTS, keepFailure, lostFailure, MAX_LOST, type RunFailure } from '../failure.ts'
+import type { Engine } from '../engines/engine.ts'
+import { MAX_LOST } from '../failure.ts'
 import { RUNNING_FILE } from '../status.ts'
-import { readDelivery, writeDelivery } from './delivery.ts'
+import { done, recordIn, takeEnded, type Waiting } from './ended.ts'
 import type { Release } from './features.ts'
 import { type Link, PREFIX } from './link.ts'
 import { newsOf } from './messages.ts'
@@ -27,12 +23,8 @@ import { LOOK_MS, lockTimes } from './times.ts'
 
 /** Milliseconds between looks at what is under way; and that workers have to stop what is cancelled. */
 const [NEWS_MS, CANCEL_MS] = [1000, 10_000]
-/** Ended runs that are taken in at a time: their files come with them. */
-const TAKEN = 20
 /** Other jobs that are looked at at a time. */
 const PAGE = 500
-/** Milliseconds in which a result must be seen that a worker has written into the folder: networks have memories. */
-const UNSEEN_MS = 60_000
 /** All that a job may be that is neither running nor at its end. */
 const WAITING = ['waiting', 'delayed', 'prioritized'] as const
 
@@ -42,24 +34,6 @@ export interface QueueEngine extends Engine {
   readonly active: number
   /** Tells the workers what is wanted: to go on, or to begin no more runs. */
   obey(state: SweepState): Promise<void>
-}
-
-/** A sweep that waits for its runs. */
-interface Waiting {
-  readonly link: Link
-  readonly queue: Queue
-  readonly sweep: OpenSweep
-  readonly pending: Map<string, Job>
-  readonly aside: Map<string, Job>
-  /** Those whose runs still wait for features. */
-  releases: readonly Release[]
-  /** How often what was delivered of a run could not be used; and since when a result is waited for. */
-  readonly damaged: Map<string, number>
-  readonly unseen: Map<string, number>
-  readonly events: RunEvents
-  readonly hooks: Hooks
-  told: string
-  active: number
 }
 
 export function queueEngine(
@@ -191,102 +165,6 @@ async function removeOthers({ queue, pending }: Waiting): Promise<void> {
     if (found.length === 0) break
   }
   for (const message of others) await message.remove().catch(() => undefined)
-}
-
-/** Takes in what workers have ended. */
-async function takeEnded(waiting: Waiting): Promise<void> {
-  const { queue, hooks } = waiting
-  for (let left = 0; ; ) {
-    const messages = await queue.getCompleted(left, left + TAKEN - 1)
-    for (const message of messages) {
-      hooks.signal?.throwIfAborted()
-      if (await takeDone(waiting, message)) await message.remove()
-      else left++
-    }
-    if (messages.length < TAKEN) break
-  }
-  for (;;) {
-    const messages = await queue.getFailed(0, TAKEN - 1)
-    for (const message of messages) {
-      await takeFailed(waiting, message)
-      await message.remove()
-    }
-    if (messages.length < TAKEN) break
-  }
-}
-
-/** False where it must be looked at again. */
-async function takeDone(waiting: Waiting, { id = '', name, returnvalue }: Message): Promise<boolean> {
-  const { pending, sweep, hooks, unseen } = waiting
-  const job = pending.get(id)
-  // somebody else's, or done before
-  if (name !== 'run' || job === undefined) return true
-  const folder = join(runsFolder(sweep.out), id)
-  try {
-    const delivery = await readDelivery(returnvalue, id)
-    let record = await recordIn(folder, id)
-    if (record === undefined && delivery.files !== undefined) {
-      await writeDelivery(delivery, folder, hooks)
-      record = await recordIn(folder, id)
-    }
-    if (record !== undefined) {
-      done(waiting, job, record)
-      return true
-    }
-    const since = unseen.get(id) ?? Date.now()
-    unseen.set(id, since)
-    if (Date.now() - since < UNSEEN_MS) return false
-    throw new CoopError(`a worker has finished ${id}, but its result is not in ${folder}`)
-  } catch (error) {
-    if (error instanceof ClaimedError) return false
-    if (!(error instanceof CoopError) || error.cause !== undefined) throw error
-    unseen.delete(id)
-    const times = (waiting.damaged.get(id) ?? 0) + 1
-    waiting.damaged.set(id, times)
-    hooks.onWarning?.(`${error.message}: the run is repeated`)
-    if (times >= ATTEMPTS)
-      await setAside(waiting, job, { message: error.message, remedy: error.remedy, attempts: times })
-    return true
-  }
-}
-
-/** The result in a run's folder; undefined where there is none of this run. Removes a damaged one, and throws FileError. */
-async function recordIn(folder: string, id: string): Promise<RunRecord | undefined> {
-  try {
-    const record = await readRecord(folder)
-    return record?.id === id ? record : undefined
-  } catch (error) {
-    if (!(error instanceof CoopError)) throw error
-    await rm(runFile(folder, 'results'), { force: true })
-    throw new FileError(error.message, error.remedy)
-  }
-}
-
-function done({ pending, aside, events }: Waiting, job: Job, record: RunRecord): void {
-  pending.delete(job.id)
-  aside.delete(job.id)
-  events.onDone(job, record)
-}
-
-async function takeFailed(waiting: Waiting, { id = '', name, failedReason, progress }: Message): Promise<void> {
-  const { pending, hooks } = waiting
-  const job = pending.get(id)
-  if (job !== undefined && name === 'run') await setAside(waiting, job, failureIn(id, failedReason, progress))
-  else if (job === undefined) hooks.onWarning?.(`set aside, a message of the queue that is no run: ${failedReason}`)
-}
-
-function failureIn(id: string, message: string, progress: unknown): RunFailure {
-  const told = newsOf(progress)?.failure
-  if (told?.message === message) return told
-  if (!/stalled more than/.test(message)) return { message, attempts: ATTEMPTS }
-  return lostFailure(id, MAX_LOST)
-}
-
-async function setAside({ sweep, pending, aside, events }: Waiting, job: Job, failure: RunFailure): Promise<void> {
-  await keepFailure(join(runsFolder(sweep.out), job.id), failure)
-  pending.delete(job.id)
-  aside.set(job.id, job)
-  events.onFailed(job, failure)
 }
 
 /** Adds the runs that a server has lost, as one does that is started empty, and those that are to be tried again. */
