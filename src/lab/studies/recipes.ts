@@ -67,6 +67,7 @@ const triedPart = ({ config: { text } }: Pick<Clip, 'config'>): readonly Candida
   { name: 'AdamW 0.9, 0.999, rate 0.01', recipe: like(adam(0.9, 0.999), 0.01) },
   { name: 'fast without temperature', recipe: like(fast.optimiser, 0.02) },
   { name: 'fast, 50 steps', recipe: like(fast.optimiser, 0.02, { temperature, epochs: 50 }) },
+  { name: 'fast, 25 steps', recipe: like(fast.optimiser, 0.02, { temperature, epochs: 25 }) },
   { name: 'class vectors first', recipe: like(fast.optimiser, 0.02, { epochs: 80 }), classVectors: 20 },
   { name: 'Muon', recipe: like(muon(0.8, M, text.width), 0.015, { temperature }) },
   { name: 'L-BFGS', recipe: like(lbfgs(10), 0.02) },
