@@ -43,7 +43,7 @@ async function measured(
   size: PhotoSize,
   rounds: number,
 ): Promise<Figure[]> {
-  const { train } = await readImageFolder(photos)
+  const { train } = await readImageFolder(photos, { testShare: 0 })
   const files = await Promise.all(train.map(({ path }) => readFile(path)))
   const encoder = imageEncoder(clip, runtime, BATCH)
   const preparation: Preparation = { config: clip.config.preprocess, transforms: DEFAULT_TRANSFORMS }
