@@ -7,6 +7,7 @@ import vit from '../formats/torch-file/fixtures/openai-vit.json' with { type: 'j
 import { tokenizerFiles } from '../lab/pretrain/save.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Runtime } from '../runtime/types.ts'
+import { distance } from '../testing/distance.ts'
 import { tinyTables } from '../testing/tiny-clip.ts'
 import { gunzipped, zipOf } from '../testing/torch-files.ts'
 import { encodeTexts, imageEncoder } from './encode.ts'
@@ -36,12 +37,6 @@ beforeAll(async () => {
   runtime = await nodeRuntime({ threads: 1 })
 })
 afterAll(() => runtime.close())
-
-/** Largest difference, relative to the largest entry of b. */
-function distance(a: ArrayLike<number>, b: readonly number[]): number {
-  const size = Math.max(...b.map(Math.abs))
-  return Math.max(...b.map((x, i) => Math.abs(x - (a[i] ?? Number.NaN)))) / size
-}
 
 // Tiny CLIPs of OpenAI's own code, traced and saved in half precision as the release files are; the figures are PyTorch's.
 describe.each([

@@ -13,6 +13,7 @@ import { normaliseRows } from '../learning/vectors.ts'
 import { coopStep } from '../methods/coop/program.ts'
 import { nodeRuntime } from '../node/runtime.ts'
 import type { Runtime } from '../runtime/types.ts'
+import { distance } from '../testing/distance.ts'
 import { tinyClip, tinyConfig } from '../testing/tiny-clip.ts'
 import { randomContext } from './context-start.ts'
 import { POSITIONS, promptLayout } from './layout.ts'
@@ -23,12 +24,6 @@ beforeAll(async () => {
   runtime = await nodeRuntime({ threads: 1 })
 })
 afterAll(() => runtime.close())
-
-/** Largest difference, relative to the largest entry of b. */
-function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const size = Math.max(...Array.from(b, Math.abs))
-  return Math.max(...Array.from(b, (x, i) => Math.abs(x - (a[i] ?? Number.NaN)))) / size
-}
 
 async function run<Out extends string>(p: Program<Out>, feeds: Readonly<Record<string, Tensor>>) {
   const session = await runtime.load(p)

@@ -1,12 +1,5 @@
-import { expect } from 'vitest'
 import { randomFor } from '../base/random.ts'
 import { floatTensor } from '../graph/tensor.ts'
-
-/** How far numbers are from what they should be, in parts of the largest of these. */
-export function distance(a: ArrayLike<number>, b: readonly number[]): number {
-  expect(a).toHaveLength(b.length)
-  return Math.max(...b.map((x, i) => Math.abs(x - a[i]!))) / Math.max(...b.map(Math.abs))
-}
 
 /** Rows around a centre for each class. */
 export function cluster(classes: number, perClass: number, d: number, spread: number, key: string) {

@@ -9,6 +9,7 @@ import { loadStep, type TrainingStep } from '../learning/loop.ts'
 import { folderModelFiles } from '../node/files.ts'
 import { POSITIONS } from '../prompt/layout.ts'
 import type { Runtime } from '../runtime/types.ts'
+import { distance } from './distance.ts'
 import { tinyClip, tinyConfig } from './tiny-clip.ts'
 
 // Figures of methods that learn by gradients, computed by PyTorch in float64 with prompts padded to the context length.
@@ -76,12 +77,6 @@ export function figuresClip(model: Model): Promise<Clip> {
 
 export const tensorsOf = (from: Tensors): Map<string, FloatTensor> =>
   new Map(Object.entries(from).map(([name, { shape, data }]) => [name, floatTensor(shape, Float32Array.from(data))]))
-
-/** Largest difference, relative to the largest entry of b. */
-export function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const size = Math.max(...Array.from(b, Math.abs)) || 1
-  return Math.max(...Array.from(b, (x, i) => Math.abs(x - (a[i] ?? Number.NaN)))) / size
-}
 
 /** Runs one step and compares loss, logits, all gradients and other outputs. */
 export async function expectStep(

@@ -9,8 +9,8 @@ import { learningRateOf } from '../../learning/schedule.ts'
 import { nodeRuntime } from '../../node/runtime.ts'
 import { POSITIONS, type Position, promptLayout } from '../../prompt/layout.ts'
 import type { Runtime } from '../../runtime/types.ts'
+import { distance } from '../../testing/distance.ts'
 import {
-  distance,
   expectStep,
   figuresClip,
   figuresSet,

@@ -8,9 +8,9 @@ import { learningRateOf } from '../../learning/schedule.ts'
 import { normaliseRows } from '../../learning/vectors.ts'
 import { POSITIONS, promptLayout } from '../../prompt/layout.ts'
 import { contextShape } from '../../prompt/prompted-tower.ts'
+import { distance } from '../../testing/distance.ts'
 import { engine, randomTensor } from '../../testing/engine.ts'
 import {
-  distance,
   expectStep,
   type Figures,
   figuresClip,
