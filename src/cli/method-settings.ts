@@ -3,7 +3,6 @@ import { UsageError } from '../base/errors.ts'
 import { nearestWord } from '../base/spelling.ts'
 import { FITS_ALL } from '../methods/default.ts'
 import { type AnyMethod, METHODS, settingNames } from '../methods/index.ts'
-import { readYaml } from '../node/yaml.ts'
 
 interface Assignment {
   readonly key: string
@@ -28,13 +27,13 @@ export function typedSettings(
 /**
  * The complete settings of a method from flags that were typed and from `--set`. A flag is a setting of methods where its
  * key is the name of one.
- * Throws one UsageError that names every flag that does not fit the method, every unknown key and every wrong value.
+ * Rejects with one UsageError that names every flag that does not fit the method, every unknown key and every wrong value.
  */
-export function methodSettings(
+export async function methodSettings(
   method: AnyMethod,
   flags: Readonly<Record<string, unknown>> & { readonly set?: readonly string[] },
   given: ReadonlyMap<string, string>,
-): Readonly<Record<string, unknown>> {
+): Promise<Readonly<Record<string, unknown>>> {
   const known = settingNames(method)
   const remedy = `the settings of ${method.name}: ${known.join(', ') || 'none'}; coop-ts methods shows their defaults`
   const names = new Set(METHODS.flatMap(settingNames))
@@ -44,7 +43,8 @@ export function methodSettings(
     const what = strange.map(({ from }) => from).join(', ')
     throw new UsageError(`${what}: the method ${method.name} has no such setting`, remedy)
   }
-  const assigned = [...typed.filter(({ key }) => known.includes(key)), ...(flags.set ?? []).map(readAssignment)]
+  const assigned = typed.filter(({ key }) => known.includes(key))
+  for (const text of flags.set ?? []) assigned.push(await readAssignment(text))
   const twice = assigned.filter(({ key }, i) => assigned.findIndex((other) => other.key === key) < i)
   if (twice.length > 0) {
     throw new UsageError(`given twice: ${twice.map(({ from }) => from).join(', ')}`, 'give each setting once')
@@ -67,7 +67,8 @@ function unknownKey(key: string, method: string, known: readonly string[]): stri
 }
 
 /** `KEY=VALUE`, the value as YAML has it. */
-function readAssignment(text: string): Assignment {
+async function readAssignment(text: string): Promise<Assignment> {
+  const { readYaml } = await import('../node/yaml.ts') // seventy files, which most commands do without
   const at = text.indexOf('=')
   const [key, source] = [text.slice(0, at), text.slice(at + 1)]
   const from = `--set ${key}`

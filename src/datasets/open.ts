@@ -163,7 +163,7 @@ async function openHubDataset(what: string, options: OpenOptions, hooks: Hooks):
   const { repo, files } = hasParquet || id.includes('@') ? named : await convertedFiles(asked, what, hooks)
   const hasCard = named.files.some(({ path }) => path === README)
   const text = hasCard ? await readText(await hubFile(named.repo, README, hooks)) : ''
-  const card = readCard(text, `${what} (${README})`, hooks)
+  const card = await readCard(text, `${what} (${README})`, hooks)
   const paths = files.map(({ path }) => path)
   // the card of a converted data set tells of the files before they were converted
   const chosen = chooseParts(what, paths, hasParquet ? card : { ...card, configs: [] }, config)

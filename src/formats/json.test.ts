@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FileError } from '../base/errors.ts'
-import { parseJson, placeInJson } from './json.ts'
+import { parseJson, placeInJson, wholeNumbersByKey } from './json.ts'
 
 function refusal(text: string, line?: number): string {
   try {
@@ -71,4 +71,56 @@ it('placeInJson gives the place of a value, or of the deepest on the way to it',
   const places = (...paths: (string | number)[][]) => paths.map((path) => placeInJson(text, path))
   expect(places([], ['a'], ['a', 0], ['a', 1, 'b'])).toEqual(['1:1', '1:7', '1:8', '2:9'])
   expect(places(['c', 'b', 0, 0], ['c', 'd'], ['a', 7], ['d'])).toEqual(['3:2', '2:21', '1:7', '1:1'])
+})
+
+describe('wholeNumbersByKey', () => {
+  const table = fc.dictionary(fc.string({ unit: 'binary' }), fc.nat(), { minKeys: 1 })
+  const written = fc.tuple(table, fc.constantFrom(0, 1)).map(([value, indent]) => JSON.stringify(value, null, indent))
+
+  it('reads what JSON.parse reads, in the order of the text', () => {
+    fc.assert(
+      fc.property(written, (text) => {
+        expect(new Map(Object.entries(JSON.parse(text)))).toEqual(wholeNumbersByKey(text))
+      }),
+    )
+    expect([...(wholeNumbersByKey(' {"b" :0, "1":\n20,"\\u0061\\"": 3}\t') ?? [])]).toEqual([
+      ['b', 0],
+      ['1', 20],
+      ['a"', 3],
+    ])
+  })
+
+  it('leaves everything else to parseJson', () => {
+    const cut = fc.tuple(written, fc.nat()).map(([text, at]) => text.slice(0, at % text.length))
+    fc.assert(fc.property(cut, (text) => wholeNumbersByKey(text) === undefined))
+    const others = [
+      ...[
+        '',
+        '{',
+        '{}',
+        '[1]',
+        '[]',
+        '3',
+        '"a"',
+        '{"a": 1} x',
+        '{"a": 1}}',
+        '{"a": 1,}',
+        '{,"a": 1}',
+        '{"a": 1 "b": 2}',
+      ],
+      ...[
+        '{"a": -1}',
+        '{"a": 1.5}',
+        '{"a": 1e3}',
+        '{"a": 01}',
+        '{"a": "1"}',
+        '{"a": }',
+        '{"a": {"b": 1}}',
+        '{"a": null}',
+      ],
+      ...['{"a": 1, "a": 2}', '{"a": 1, "\\u0061": 2}', '{"\\x": 1}', '{"a\nb": 1}', "{'a': 1}", '{a: 1}', '{"a" 1}'],
+      ...['{"a": 12345678901234567}', '{"a\\": 1}', '{"a": 1;"b": 2}'],
+    ]
+    expect(others.filter((text) => wholeNumbersByKey(text) !== undefined)).toEqual([])
+  })
 })

@@ -34,22 +34,80 @@ function placeAt(text: string, at: number, firstLine: number): string {
 function keysWritten(text: string): number {
   let keys = 0
   for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
-    at = text.indexOf('"', at + 1)
-    while (isEscaped(text, at)) at = text.indexOf('"', at + 1)
-    do at++
-    while (SPACE.includes(text.charAt(at)) && at < text.length)
+    at = behindSpace(text, behindText(text, at))
     if (text.charAt(at) === ':') keys++
   }
   return keys
 }
 
+/** The place behind a text in quotes that begins at a place; 0 where it does not end. */
+function behindText(text: string, opening: number): number {
+  let at = text.indexOf('"', opening + 1)
+  while (isEscaped(text, at)) at = text.indexOf('"', at + 1)
+  return at + 1
+}
+
 const SPACE = ' \t\n\r'
+
+function behindSpace(text: string, from: number): number {
+  let at = from
+  while (at < text.length && SPACE.includes(text.charAt(at))) at++
+  return at
+}
 
 /** Whether an odd number of backslashes stands before a place. */
 function isEscaped(text: string, at: number): boolean {
   let first = at
   while (text.charAt(first - 1) === '\\') first--
   return (at - first) % 2 === 1
+}
+
+/**
+ * The numbers by key of a text that is one object of whole numbers from 0 up, such as a vocabulary: `JSON.parse` and a
+ * map of what it gives take three times as long for 50,000. Undefined where the text is anything else or has a key
+ * twice: parseJson says what is wrong, and where.
+ */
+export function wholeNumbersByKey(text: string): Map<string, number> | undefined {
+  const numbers = new Map<string, number>()
+  let at = behindSpace(text, 0)
+  if (text.charAt(at) !== '{') return undefined
+  for (let count = 1; ; count++) {
+    const opening = behindSpace(text, at + 1)
+    const closed = text.charAt(opening) === '"' ? behindText(text, opening) : 0
+    const key = closed > 0 ? textWritten(text.slice(opening, closed)) : undefined
+    const colon = behindSpace(text, closed)
+    const first = behindSpace(text, colon + 1)
+    const behind = behindDigits(text, first)
+    const number = text.slice(first, behind)
+    if (key === undefined || text.charAt(colon) !== ':' || !WHOLE_NUMBER.test(number)) return undefined
+    numbers.set(key, Number(number))
+    at = behindSpace(text, behind)
+    if (text.charAt(at) === ',') continue
+    const isAll = text.charAt(at) === '}' && behindSpace(text, at + 1) === text.length
+    return isAll && numbers.size === count ? numbers : undefined
+  }
+}
+
+/** Of so few digits that float64 has it exactly. */
+const WHOLE_NUMBER = /^(0|[1-9]\d{0,14})$/
+
+function behindDigits(text: string, from: number): number {
+  let at = from
+  while (text.charAt(at) >= '0' && text.charAt(at) <= '9') at++
+  return at
+}
+
+/** Without escapes, and without what must be escaped. */
+const PLAIN = /^[^\\\p{Cc}]*$/u
+
+/** What a text in quotes says; undefined where it is not valid JSON. */
+function textWritten(quoted: string): string | undefined {
+  if (PLAIN.test(quoted)) return quoted.slice(1, -1)
+  try {
+    return String(JSON.parse(quoted))
+  } catch {
+    return undefined
+  }
 }
 
 /** Keys of all objects in a value. */

@@ -4,7 +4,6 @@ import { readSchema } from '../formats/schema.ts'
 import { descriptionsSchema, templatesSchema } from '../methods/templates-setting.ts'
 import { isTemplate, type Templates } from '../methods/zero-shot/templates.ts'
 import { readText } from '../node/files.ts'
-import { readYaml } from '../node/yaml.ts'
 
 /** Whether a word for prompts names a file of them. */
 export const isTemplatesFile = (word: string): boolean => !isTemplate(word) && /\.(json|ya?ml)$/i.test(word)
@@ -25,12 +24,13 @@ export async function templatesOf(words: readonly string[] | undefined): Promise
     )
   }
   const text = (await readText(file)).replace(/^\uFEFF/, '')
-  const value = /\.json$/i.test(file) ? parseJson(text, file) : yamlOf(text, file)
+  const value = /\.json$/i.test(file) ? parseJson(text, file) : await yamlOf(text, file)
   const schema = Array.isArray(value) ? templatesSchema : descriptionsSchema
   return readSchema(schema, value, file, 'write it as {"cat": ["A small animal.", "It purrs."], "dog": [...]}')
 }
 
-function yamlOf(text: string, file: string): unknown {
+async function yamlOf(text: string, file: string): Promise<unknown> {
+  const { readYaml } = await import('../node/yaml.ts')
   const { faults, lines, value } = readYaml(text)
   const [fault] = faults
   if (fault === undefined) return value

@@ -266,10 +266,10 @@ export const datasetReaders: readonly Reader[] = [
       const cache = join(scratch, 'cache')
       return {
         seeds: PARQUET,
-        read(input) {
+        async read(input) {
           writeFileSync(file, input)
           if (existsSync(cache)) rmSync(cache, { recursive: true })
-          const about = { name: 'set', source: 'SET', root: scratch, card: readCard(CARD), config: '' }
+          const about = { name: 'set', source: 'SET', root: scratch, card: await readCard(CARD), config: '' }
           return readParquet([{ file, split: 'train' }], about, { cache })
         },
       }

@@ -204,7 +204,7 @@ export const train = defineCommand({
     const usual = findOfficialDataset(data) === undefined ? DEFAULT_METHOD : PAPER_METHOD
     const method = methodNamed(settings.method ?? impliedMethod(usual, typedSettings(given, settings.set), hooks))
     const templates = await templatesOf(settings.templates)
-    const learning = methodSettings(method, { ...settings, templates }, given)
+    const learning = await methodSettings(method, { ...settings, templates }, given)
     const { trainAsGiven } = await import('../../runs/train.ts')
     const asked = { method: method.name, settings: learning, templates, calibrate: settings.calibrate || undefined }
     const result = await trainAsGiven(data, { ...settings, ...asked, command }, hooks)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { FileError } from '../../base/errors.ts'
-import { isObject, parseJson } from '../../formats/json.ts'
+import { isObject, parseJson, wholeNumbersByKey } from '../../formats/json.ts'
 import { mapOf, readSchema } from '../../formats/schema.ts'
 import { type AddedToken, type Merge, SPECIAL_TOKENS, type TokenizerTables } from './tokenizer.ts'
 
@@ -39,7 +39,7 @@ function idsOf(given: unknown): Map<string, number> | undefined {
 
 /** Tables of `vocab.json` + `merges.txt`. Throws FileError naming file and line. */
 export function parseVocabulary({ vocab, merges, vocabName, mergesName, added }: VocabularyFiles): TokenizerTables {
-  const ids = readSchema(vocabSchema, parseJson(vocab, vocabName), vocabName)
+  const ids = wholeNumbersByKey(vocab) ?? readSchema(vocabSchema, parseJson(vocab, vocabName), vocabName)
   return withAdded(
     { vocab: ids, merges: parseMerges(merges, mergesName) },
     added === undefined ? [] : parseAdded(added.text, added.name),

@@ -82,7 +82,7 @@ export function createTokenizer({
   contextLength,
   name = 'the vocabulary',
 }: TokenizerOptions): Tokenizer {
-  checkTables(vocab, merges, name)
+  const ranks = ranksOf(merges, vocab, name)
   const idOf = (token: string) => vocab.get(token) ?? missingToken(token, name)
   const [startText, endText] = SPECIAL_TOKENS.find(([start]) => vocab.has(start)) ?? SPECIAL_TOKENS[0]
   const startToken = idOf(startText)
@@ -90,8 +90,6 @@ export function createTokenizer({
   // As with OpenAI's, a special token that is spelled out in a text is that token.
   const specials = [startText, endText].map((token) => token.replaceAll('|', '\\|'))
   const words = new RegExp([...specials, WORDS.source].join('|'), 'gu')
-  const ranks = new Map<string, number>()
-  for (const [rank, [left, right]] of merges.entries()) ranks.set(pairKey(left, right), rank)
   let tokens: ReadonlyMap<number, string> | undefined // made when an id is to be read: most who encode never do
   const [raw, normalized] = [false, true].map((wanted) => addedSplitter(added.filter((t) => t.normalized === wanted)))
   const known = new Map<string, readonly number[]>([
@@ -181,18 +179,17 @@ export function encodePlain(tokenizer: Tokenizer, text: string): number[] {
 /** Keeps memory bounded when a service encodes endless new words. */
 const MAX_KNOWN_WORDS = 100_000
 
-function pairKey(left: string, right: string): string {
-  return `${left} ${right}`
-}
+/** The rank of each merge, by its left and its right symbol: keys of both take twice as long to make. */
+type Ranks = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 /** Joins, again and again, the neighbours whose merge was learned first, wherever that pair stands. */
-function mergeSymbols(symbols: readonly string[], ranks: ReadonlyMap<string, number>): readonly string[] {
+function mergeSymbols(symbols: readonly string[], ranks: Ranks): readonly string[] {
   let word = symbols
   while (word.length > 1) {
     let best = Number.POSITIVE_INFINITY
     let first = -1
     for (let i = 0; i + 1 < word.length; i++) {
-      const rank = ranks.get(pairKey(word[i]!, word[i + 1]!)) ?? Number.POSITIVE_INFINITY
+      const rank = ranks.get(word[i]!)?.get(word[i + 1]!) ?? Number.POSITIVE_INFINITY
       if (rank < best) {
         best = rank
         first = i
@@ -228,11 +225,19 @@ function symbolsText(symbols: string): string {
   return new TextDecoder().decode(Uint8Array.from(bytes))
 }
 
-function checkTables(vocab: ReadonlyMap<string, number>, merges: readonly Merge[], name: string): void {
+/** Throws FileError where the vocabulary lacks a byte or what a merge makes. */
+function ranksOf(merges: readonly Merge[], vocab: ReadonlyMap<string, number>, name: string): Ranks {
   for (const symbol of BYTE_TO_SYMBOL) {
     for (const token of [symbol, symbol + END_OF_WORD]) if (!vocab.has(token)) missingToken(token, name)
   }
-  for (const [left, right] of merges) if (!vocab.has(left + right)) missingToken(left + right, name)
+  const ranks = new Map<string, Map<string, number>>()
+  for (const [rank, [left, right]] of merges.entries()) {
+    if (!vocab.has(left + right)) missingToken(left + right, name)
+    const behind = ranks.get(left)
+    if (behind === undefined) ranks.set(left, new Map([[right, rank]]))
+    else behind.set(right, rank)
+  }
+  return ranks
 }
 
 function missingToken(token: string, name: string): never {

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import type { Hooks } from '../../base/progress.ts'
-import { readYaml } from '../../node/yaml.ts'
 
 /** What the README of a data set on the Hugging Face hub says between its `---` lines, as far as it is needed here. */
 export interface DatasetCard {
@@ -41,13 +40,14 @@ const infosSchema = several(infoSchema).default([])
 export const NO_CARD: DatasetCard = { configs: [], labelNames: new Map() }
 
 /** The card in a README; an empty one where it has none. What cannot be read of it is left out, which the hooks are told. */
-export function readCard(readme: string, where = 'README.md', { onWarning }: Hooks = {}): DatasetCard {
+export async function readCard(readme: string, where = 'README.md', { onWarning }: Hooks = {}): Promise<DatasetCard> {
   const front = /^\uFEFF?---\r?\n(.*?)\r?\n---/s.exec(readme)?.[1]
   if (front === undefined) return NO_CARD
   const unread = (what: string, why: string) => {
     onWarning?.(`${where}: ${what} cannot be read and is left out: ${why}`)
     return []
   }
+  const { readYaml } = await import('../../node/yaml.ts')
   const { faults, lines, value } = readYaml(front)
   const [fault] = faults
   if (fault) unread('the data set card', `line ${lines.linePos(fault.offset).line + 1}: ${fault.message}`)

@@ -40,8 +40,8 @@ afterEach(() => rm(root, { recursive: true, force: true }))
 const hooks = { onWarning: (text: string) => warnings.push(text), onProgress: (event: Progress) => events.push(event) }
 const cache = () => join(root, 'cache')
 
-function read(sources: readonly ParquetSource[], options: Partial<ParquetOptions> = {}, card = '') {
-  const about = { name: 'set', source: 'SET', root, card: readCard(card), config: '' }
+async function read(sources: readonly ParquetSource[], options: Partial<ParquetOptions> = {}, card = '') {
+  const about = { name: 'set', source: 'SET', root, card: await readCard(card), config: '' }
   return readParquet(sources, about, { cache: cache(), ...options }, hooks)
 }
 

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CoopError } from '../../base/errors.ts'
-import { readCard } from './card.ts'
+import { NO_CARD, readCard } from './card.ts'
 import { chooseParts, splitOfPath } from './parts.ts'
-
-const NO_CARD = readCard('')
 
 const choose = (paths: readonly string[], config?: string, card = NO_CARD) => {
   const { config: chosen, parts, leftOut } = chooseParts('SET', paths, card, config)
@@ -108,30 +106,33 @@ describe('chooseParts with a card', () => {
     'old/1.parquet',
   ]
 
-  it('takes the files that the card names', () => {
-    expect(choose(paths, 'full', readCard(CARD))).toEqual({
+  it('takes the files that the card names', async () => {
+    expect(choose(paths, 'full', await readCard(CARD))).toEqual({
       chosen: 'full',
       parts: ['train: full/train-0.parquet', 'val: full/more/x/1.parquet', 'val: full/valid-0.parquet'],
       leftOut: ['extra'],
     })
-    expect(choose(paths, undefined, readCard(CARD))).toMatchObject({ chosen: 'old', parts: ['train: old/1.parquet'] })
-    expect(refusal(paths, 'x', readCard(CARD))).toMatch(/its configurations are full, old/)
+    expect(choose(paths, undefined, await readCard(CARD))).toMatchObject({
+      chosen: 'old',
+      parts: ['train: old/1.parquet'],
+    })
+    expect(refusal(paths, 'x', await readCard(CARD))).toMatch(/its configurations are full, old/)
   })
 
-  it('is not kept busy by a pattern of many stars', () => {
+  it('is not kept busy by a pattern of many stars', async () => {
     const evil = CARD.replace('full/train-*', `'${'*x'.repeat(50)}'`).replace('old/*.parquet', `'${'*'.repeat(90)}'`)
     const long = [`${'x'.repeat(200)}/train.parquet`, `full/valid-0${'x'.repeat(200)}`]
-    expect(choose(long, undefined, readCard(evil)).parts).toHaveLength(1)
+    expect(choose(long, undefined, await readCard(evil)).parts).toHaveLength(1)
   })
 
-  it('does without a card that names no parquet files', () => {
-    expect(choose(['train.parquet'], undefined, readCard(CARD)).parts).toEqual(['train: train.parquet'])
+  it('does without a card that names no parquet files', async () => {
+    expect(choose(['train.parquet'], undefined, await readCard(CARD)).parts).toEqual(['train: train.parquet'])
   })
 })
 
 describe('readCard', () => {
-  it('reads label names in the order of their numbers', () => {
-    const { labelNames } = readCard(CARD.replaceAll('\n', '\r\n'))
+  it('reads label names in the order of their numbers', async () => {
+    const { labelNames } = await readCard(CARD.replaceAll('\n', '\r\n'))
     expect(labelNames.get('full')?.get('label')).toEqual(['zero', 'two', 'ten'])
     expect(labelNames.get('old')?.get('label')).toEqual(['a', 'b'])
   })
@@ -147,9 +148,9 @@ describe('readCard', () => {
       [/"configs" of the data set card cannot be read/, /"dataset_info" of the data set card cannot be read/],
     ],
     ['---\n- 1\n---', [/the data set card cannot be read and is left out: it is not a list of keys/]],
-  ])('takes %j for an empty one, and says why', (text, expected) => {
+  ])('takes %j for an empty one, and says why', async (text, expected) => {
     const warnings: string[] = []
-    const card = readCard(text, 'README.md', { onWarning: (warning) => warnings.push(warning) })
+    const card = await readCard(text, 'README.md', { onWarning: (warning) => warnings.push(warning) })
     expect(card).toEqual({ configs: [], labelNames: new Map() })
     expect(warnings).toEqual(expected.map((pattern) => expect.stringMatching(pattern)))
   })
