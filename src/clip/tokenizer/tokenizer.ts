@@ -179,7 +179,7 @@ export function encodePlain(tokenizer: Tokenizer, text: string): number[] {
 /** Keeps memory bounded when a service encodes endless new words. */
 const MAX_KNOWN_WORDS = 100_000
 
-/** The rank of each merge, by its left and its right symbol: keys of both take twice as long to make. */
+/** The rank of each merge, by its left symbol, then by its right one: keys of both would take longer to make. */
 type Ranks = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 /** Joins, again and again, the neighbours whose merge was learned first, wherever that pair stands. */
