@@ -134,38 +134,30 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
     expect(Math.abs(Number(await page.getByTestId('loss').textContent()) - loss)).toBeLessThan(1.5e-3)
   })
 
-  // two classes and the first steps of fifty: by software a step takes a second or more, and one of all classes three times that
-  it('learns on WebGPU, computed by software, as on the CPU', { timeout: 600_000 }, async () => {
+  // two classes and fifty steps: by software a step takes a second, and one of all classes three
+  it('learns on WebGPU, computed by software, what it learns on the CPU', { timeout: 900_000 }, async () => {
     const graphics = await openBrowser({ webgpu: true })
-    const poll = { timeout: 250_000, interval: 500 }
+    const poll = { timeout: 400_000, interval: 500 }
     const learn = async (of: Browser, device: 'cpu' | 'webgpu') => {
       const { page, complaints } = await openPage(of)
       await page.getByTestId('device').selectOption(device)
       await addClasses(page, ['elf', 'vampire'], 4)
       await expect.poll(() => page.getByTestId('train').isEnabled(), poll).toBe(true)
-      const byHand = await figure(page, 'zero-shot-accuracy')
       await page.getByText('Settings').click()
       await page.getByLabel('Recipe').selectOption('paper')
       await page.getByLabel('Pictures a class').selectOption('1')
       await page.getByTestId('train').click()
-      const curve = page.locator('.loss-line')
-      const heights = async () =>
-        (await curve.count()) === 0
-          ? []
-          : ((await curve.getAttribute('points')) ?? '').split(' ').map((point) => Number(point.split(',')[1]))
-      await expect.poll(async () => (await heights()).length, poll).toBeGreaterThanOrEqual(FIRST_STEPS)
+      await expect.poll(() => page.getByTestId('download').isEnabled(), poll).toBe(true)
       expect(complaints).toEqual([])
       const shown = await page.locator('.taken').textContent()
-      return { shown, byHand, losses: (await heights()).slice(0, FIRST_STEPS) }
+      return { shown, accuracy: await figure(page, 'learned-accuracy'), loss: await figure(page, 'loss') }
     }
     try {
       const [onCpu, onGpu] = [await learn(browser, 'cpu'), await learn(graphics, 'webgpu')]
       expect(onCpu.shown).toMatch(/^CPU/)
       expect(onGpu.shown).toBe('GPU')
-      expect(onGpu.byHand).toBe(onCpu.byHand)
-      const differences = onGpu.losses.map((loss, i) => Math.abs(loss - (onCpu.losses[i] ?? Number.NaN)))
-      expect(Math.max(...differences)).toBeLessThan(0.25) // of the 176 that a loss of 1 is high, at least
-      expect(Math.max(...onCpu.losses) - Math.min(...onCpu.losses)).toBeGreaterThan(5)
+      expect(Math.abs(onGpu.loss - onCpu.loss)).toBeLessThan(1.5e-3)
+      expect(onGpu.accuracy).toBe(onCpu.accuracy)
     } finally {
       await graphics.close()
     }
@@ -277,8 +269,6 @@ describe.skipIf(!CHROMIUM)('the playground', () => {
 })
 
 const indexSchema = z.object({ tasks: z.array(z.object({ title: z.string(), template: z.string() })) })
-
-const FIRST_STEPS = 12
 
 const POLL = { timeout: 60_000, interval: 100 }
 
